@@ -1,0 +1,84 @@
+#include "prefix.h"
+
+#include <string.h>
+
+/* Clears all bits from bit_count on; true if one of them was set. */
+static bool
+mask_bits(uint8_t *raw, size_t raw_len, unsigned bit_count)
+{
+	bool masked = false;
+
+	for (size_t i = bit_count / 8; i < raw_len; i++) {
+		uint8_t keep =
+		    i == bit_count / 8 ? (uint8_t)(0xff00 >> bit_count % 8) : 0;
+
+		masked |= (raw[i] & ~keep) != 0;
+		raw[i] &= keep;
+	}
+	return masked;
+}
+
+/* Digits only, no sign, no leading zero, at most max. */
+static bool
+parse_bit_count(const char *text, unsigned max, unsigned *bit_count)
+{
+	size_t len = strspn(text, "0123456789");
+	unsigned value = 0;
+
+	if (len == 0 || len > 3 || text[len] || (*text == '0' && len > 1))
+		return false;
+	while (*text)
+		value = value * 10 + (unsigned)(*text++ - '0');
+	*bit_count = value;
+	return value <= max;
+}
+
+const char *
+prefix_parse(const char *text, struct prefix *prefix, bool *masked)
+{
+	const char *slash = strchr(text, '/');
+	size_t host_len = slash ? (size_t)(slash - text) : strlen(text);
+	char host[INET6_ADDRSTRLEN];
+	struct prefix result;
+	uint8_t raw[sizeof(struct in6_addr)];
+	const uint8_t *given;
+	size_t raw_len;
+
+	if (host_len >= sizeof(host))
+		return "this is no IPv4 or IPv6 address";
+	memcpy(host, text, host_len);
+	host[host_len] = '\0';
+	if (!address_parse(host, &result.base))
+		return "this is no IPv4 or IPv6 address";
+	given = address_raw(&result.base, &raw_len);
+	memcpy(raw, given, raw_len);
+	result.bit_count = (unsigned)raw_len * 8;
+	if (slash &&
+	    !parse_bit_count(slash + 1, result.bit_count, &result.bit_count))
+		return raw_len == 4 ? "prefix length is 0 to 32"
+				    : "prefix length is 0 to 128";
+	*masked = mask_bits(raw, raw_len, result.bit_count);
+	address_from_raw(&result.base, raw, raw_len, 0);
+	if (result.bit_count >= 96) {
+		address_unmap(&result.base);
+		if (result.base.any.sa_family == AF_INET)
+			result.bit_count -= 96;
+	}
+	*prefix = result;
+	return NULL;
+}
+
+bool
+prefix_contains(const struct prefix *prefix, const union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len, base_len;
+	const uint8_t *base = address_raw(&prefix->base, &base_len);
+	const uint8_t *given = address_raw(address, &raw_len);
+
+	if (raw_len != base_len)
+		return false;
+	memcpy(raw, given, raw_len);
+	mask_bits(raw, raw_len, prefix->bit_count);
+	return !memcmp(raw, base, raw_len);
+}

@@ -1,0 +1,24 @@
+#ifndef PREFIX_H
+#define PREFIX_H
+
+/* A block of addresses: "192.0.2.128/25", "2001:db8::/64", or one address. */
+
+#include "address.h"
+
+struct prefix {
+	union address base; /* the bits behind bit_count are zero; port 0 */
+	unsigned bit_count;
+};
+
+/*
+ * Reads text into *prefix; *masked says whether the address had bits set
+ * behind the prefix, which are cleared. A mapped block (::ffff:0:0/96 and
+ * longer) becomes the IPv4 block that it means. Returns NULL, or what is wrong
+ * with the text, in words that complete "the prefix ...: ".
+ */
+const char *prefix_parse(const char *text, struct prefix *prefix, bool *masked);
+
+/* The address must be unmapped; families never mix. */
+bool prefix_contains(const struct prefix *prefix, const union address *address);
+
+#endif
