@@ -1,0 +1,41 @@
+#ifndef LOG_H
+#define LOG_H
+
+/*
+ * The log on standard error: one line an event, one write(2) a line, in UTC:
+ *
+ *	2026-01-31T12:00:00.000Z info listening address=[::]:9001
+ *
+ * Any thread may log. Nobody ever waits for the log: a line that its reader
+ * does not take at once is dropped, and the next one that gets through is
+ * preceded by the count of those that were lost.
+ */
+
+#include <stdint.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR, /* errors and warnings */
+	LOG_LEVEL_INFO,  /* connections too */
+};
+
+/* Once, before the first thread. */
+void log_open(enum log_level level);
+
+/* Formats as printf(3), cut at 1,000 bytes; adds time, level and newline. */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * For errors that may repeat without end: true for the first ten in each ten
+ * seconds. *skipped becomes the number passed over since the last true.
+ * A zeroed struct is a fresh one; it is its caller's, often static.
+ */
+struct log_limit {
+	int64_t window_ends; /* of the monotonic clock, milliseconds */
+	unsigned passed, skipped;
+};
+
+_Bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
+
+#endif
