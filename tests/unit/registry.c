@@ -1,0 +1,232 @@
+#include "registry.h"
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "deadline.h"
+#include "suite.h"
+
+#define THREADS 8
+#define ROUNDS 1000
+
+static struct registry registry;
+
+static void
+open_registry(void)
+{
+	registry_init(&registry);
+}
+
+static void
+finish_registry(void)
+{
+	registry_finish(&registry);
+}
+
+START_TEST(numbers_count_from_one_and_are_never_used_again)
+{
+	ck_assert_uint_eq(registry_enter(&registry), 1);
+	ck_assert_uint_eq(registry_enter(&registry), 2);
+	registry_leave(&registry);
+	registry_leave(&registry);
+	ck_assert_uint_eq(registry_enter(&registry), 3);
+	registry_leave(&registry);
+}
+END_TEST
+
+START_TEST(the_live_ones_are_counted)
+{
+	ck_assert_uint_eq(registry_live(&registry), 0);
+	registry_enter(&registry);
+	registry_enter(&registry);
+	ck_assert_uint_eq(registry_live(&registry), 2);
+	registry_leave(&registry);
+	ck_assert_uint_eq(registry_live(&registry), 1);
+	registry_leave(&registry);
+	ck_assert_uint_eq(registry_live(&registry), 0);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_an_empty_registry)
+{
+	ck_assert_uint_eq(registry_wait(&registry, 0, DEADLINE_NEVER), 0);
+	ck_assert_uint_eq(registry_wait(&registry, 0, deadline_now()), 0);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_as_many_as_may_be_left)
+{
+	registry_enter(&registry);
+	registry_enter(&registry);
+	ck_assert_uint_eq(registry_wait(&registry, 2, DEADLINE_NEVER), 2);
+	ck_assert_uint_eq(registry_wait(&registry, 3, DEADLINE_NEVER), 2);
+}
+END_TEST
+
+START_TEST(a_wait_ends_at_its_deadline_and_not_before)
+{
+	int64_t deadline = deadline_after(100);
+
+	registry_enter(&registry);
+	ck_assert_uint_eq(registry_wait(&registry, 0, deadline), 1);
+	ck_assert_int_ge(deadline_now(), deadline);
+	ck_assert_int_lt(deadline_now(), deadline + 10000);
+}
+END_TEST
+
+START_TEST(a_deadline_in_the_past_is_no_wait)
+{
+	registry_enter(&registry);
+	ck_assert_uint_eq(registry_wait(&registry, 0, 1), 1);
+	ck_assert_uint_eq(registry_wait(&registry, 0, deadline_now() - 1), 1);
+}
+END_TEST
+
+struct wait {
+	size_t live;
+	int64_t deadline;
+	size_t left;
+};
+
+static void *
+run_wait(void *argument)
+{
+	struct wait *wait = argument;
+
+	wait->left = registry_wait(&registry, wait->live, wait->deadline);
+	return NULL;
+}
+
+/* With and without a limit. */
+START_TEST(whoever_waits_is_woken_by_the_last_to_leave)
+{
+	struct wait wait = { .live = 1, .left = 99 };
+	pthread_t thread;
+
+	wait.deadline = _i ? DEADLINE_NEVER : deadline_after(600000);
+	for (int i = 0; i < 3; i++)
+		registry_enter(&registry);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_wait, &wait), 0);
+	registry_leave(&registry);
+	registry_leave(&registry);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(wait.left, 1);
+}
+END_TEST
+
+/* One leaving must wake both, in whatever order they came to wait. */
+START_TEST(all_who_wait_are_woken)
+{
+	for (int i = 0; i < 500; i++) {
+		struct wait waits[2];
+		pthread_t threads[2];
+
+		registry_enter(&registry);
+		for (int j = 0; j < 2; j++) {
+			waits[j] = (struct wait) { 0, DEADLINE_NEVER, 99 };
+			ck_assert_int_eq(pthread_create(&threads[j], NULL,
+			    run_wait, &waits[j]), 0);
+		}
+		for (int j = 0; j < i % 10; j++)
+			sched_yield();
+		registry_leave(&registry);
+		for (int j = 0; j < 2; j++) {
+			pthread_join(threads[j], NULL);
+			ck_assert_uint_eq(waits[j].left, 0);
+		}
+	}
+}
+END_TEST
+
+struct visitor {
+	pthread_t thread;
+	uint64_t numbers[ROUNDS];
+};
+
+static void *
+run_visitor(void *argument)
+{
+	struct visitor *visitor = argument;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		visitor->numbers[i] = registry_enter(&registry);
+		registry_leave(&registry);
+	}
+	return NULL;
+}
+
+START_TEST(many_threads_are_counted_right_and_share_no_number)
+{
+	static struct visitor visitors[THREADS];
+	static bool seen[THREADS * ROUNDS + 1];
+
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&visitors[i].thread, NULL,
+		    run_visitor, &visitors[i]), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(visitors[i].thread, NULL);
+	for (int i = 0; i < THREADS * ROUNDS; i++) {
+		uint64_t number = visitors[i / ROUNDS].numbers[i % ROUNDS];
+
+		ck_assert_uint_ge(number, 1);
+		ck_assert_uint_le(number, THREADS * ROUNDS);
+		ck_assert(!seen[number]);
+		seen[number] = true;
+	}
+	ck_assert_uint_eq(registry_live(&registry), 0);
+}
+END_TEST
+
+static void *
+run_leave(void *argument)
+{
+	registry_leave(argument);
+	return NULL;
+}
+
+/* As the program ends: the last worker may still be inside registry_leave. */
+START_TEST(a_registry_may_go_as_soon_as_the_wait_is_over)
+{
+	for (int i = 0; i < 200; i++) {
+		struct registry *brief = malloc(sizeof(*brief));
+		pthread_t thread;
+
+		registry_init(brief);
+		registry_enter(brief);
+		ck_assert_int_eq(
+		    pthread_create(&thread, NULL, run_leave, brief), 0);
+		ck_assert_uint_eq(registry_wait(brief, 0, DEADLINE_NEVER), 0);
+		registry_finish(brief);
+		free(brief);
+		pthread_join(thread, NULL);
+	}
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("registry");
+	TCase *count = tcase_create("count");
+	TCase *wait = tcase_create("wait");
+
+	tcase_add_checked_fixture(count, open_registry, finish_registry);
+	tcase_add_test(count, numbers_count_from_one_and_are_never_used_again);
+	tcase_add_test(count, the_live_ones_are_counted);
+	tcase_add_test(
+	    count, many_threads_are_counted_right_and_share_no_number);
+	suite_add_tcase(suite, count);
+
+	tcase_add_checked_fixture(wait, open_registry, finish_registry);
+	tcase_add_test(wait, nobody_waits_for_an_empty_registry);
+	tcase_add_test(wait, nobody_waits_for_as_many_as_may_be_left);
+	tcase_add_test(wait, a_wait_ends_at_its_deadline_and_not_before);
+	tcase_add_test(wait, a_deadline_in_the_past_is_no_wait);
+	tcase_add_loop_test(
+	    wait, whoever_waits_is_woken_by_the_last_to_leave, 0, 2);
+	tcase_add_test(wait, all_who_wait_are_woken);
+	tcase_add_test(wait, a_registry_may_go_as_soon_as_the_wait_is_over);
+	suite_add_tcase(suite, wait);
+	return suite;
+}
