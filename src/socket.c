@@ -1,0 +1,277 @@
+#include "socket.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* knows more of tcp_info than netinet/tcp.h */
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "deadline.h"
+
+/*
+ * A firewall forgets the NAT entry of a half-closed connection after 60 s
+ * without a packet (nf_conntrack_tcp_timeout_close_wait).
+ */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_COUNT 4
+
+/* TCP_CLOSE, which only netinet/tcp.h has. */
+#define STATE_CLOSE 7
+
+/* The kernel makes net.core.somaxconn of it; musl's SOMAXCONN is 128. */
+#define BACKLOG 65535
+
+/* Connecting takes less in nearly all cases, and costs no poll(2) then. */
+#define CONNECT_BLIND_MS 1000
+
+static int
+set_option(int fd, int level, int name, int value)
+{
+	if (setsockopt(fd, level, name, &value, sizeof(value)))
+		return -errno;
+	return 0;
+}
+
+static int
+set_linger(int fd, bool reset)
+{
+	struct linger linger = { .l_onoff = reset, .l_linger = 0 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		return -errno;
+	return 0;
+}
+
+static int
+set_timeout(int fd, int name, int64_t wait_ms)
+{
+	struct timeval wait = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_usec = (suseconds_t)(wait_ms % 1000) * 1000,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, name, &wait, sizeof(wait)))
+		return -errno;
+	return 0;
+}
+
+int
+socket_open(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (!error)
+		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (!error)
+		error =
+		    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	if (!error)
+		error = set_option(
+		    fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	if (!error)
+		error =
+		    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+	if (!error)
+		error = set_linger(fd, true);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int
+bind_and_listen(int fd, const union address *address)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+	if (!error && address->any.sa_family == AF_INET6)
+		error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+		    !address_is_unspecified(address));
+	if (error)
+		return error;
+	if (bind(fd, &address->any, address_len(address)))
+		return -errno;
+	if (listen(fd, BACKLOG))
+		return -errno;
+	return 0;
+}
+
+int
+socket_listen(const union address *address)
+{
+	static const uint8_t any[4];
+	union address all_v4;
+	int fd = socket_open(address->any.sa_family);
+	int error;
+
+	if (fd == -EAFNOSUPPORT && address->any.sa_family == AF_INET6 &&
+	    address_is_unspecified(address)) {
+		address_from_raw(
+		    &all_v4, any, sizeof(any), address_port(address));
+		address = &all_v4;
+		fd = socket_open(AF_INET);
+	}
+	if (fd < 0)
+		return fd;
+	error = bind_and_listen(fd, address);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* The errno that a connection attempt has ended with, negative; 0: none. */
+static int
+connect_result(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		return -errno;
+	return -error;
+}
+
+static int
+await_connected(int fd, int64_t deadline, int peer_fd)
+{
+	struct pollfd ends[] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = peer_fd, .events = 0 },
+	};
+
+	for (;;) {
+		int ready = poll(ends, 2, deadline_poll(deadline));
+
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready > 0 && ends[0].revents)
+			return connect_result(fd);
+		if (ready > 0)
+			return -ECONNABORTED;
+		if (deadline_left(deadline) == 0)
+			return -ETIMEDOUT;
+	}
+}
+
+int
+socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
+{
+	int64_t blind_ms = deadline_left(deadline);
+	int error;
+
+	if (blind_ms == 0)
+		return -ETIMEDOUT;
+	if (blind_ms > CONNECT_BLIND_MS)
+		blind_ms = CONNECT_BLIND_MS;
+	error = socket_set_send_timeout(fd, blind_ms);
+	if (error)
+		return error;
+	if (connect(fd, &to->any, address_len(to)) == 0)
+		return 0;
+	/* Both leave the attempt going on (connect(2), socket(7)). */
+	if (errno != EINPROGRESS && errno != EINTR)
+		return -errno;
+	return await_connected(fd, deadline, peer_fd);
+}
+
+int
+socket_set_recv_timeout(int fd, int64_t wait_ms)
+{
+	return set_timeout(fd, SO_RCVTIMEO, wait_ms);
+}
+
+int
+socket_set_send_timeout(int fd, int64_t wait_ms)
+{
+	return set_timeout(fd, SO_SNDTIMEO, wait_ms);
+}
+
+int
+socket_send_all(int fd, const void *data, size_t len)
+{
+	const uint8_t *next = data;
+
+	while (len > 0) {
+		ssize_t sent = send(fd, next, len, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		next += sent;
+		len -= (size_t)sent;
+	}
+	return 0;
+}
+
+int
+socket_unacknowledged(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
+}
+
+uint64_t
+socket_acknowledged(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	return info.tcpi_bytes_acked;
+}
+
+bool
+socket_is_closed(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+	    info.tcpi_state == STATE_CLOSE;
+}
+
+bool
+socket_address_is_local(const union address *address)
+{
+	struct ifaddrs *list, *entry;
+	bool local = address_is_loopback(address);
+
+	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
+	if (local || getifaddrs(&list))
+		return local;
+	for (entry = list; entry && !local; entry = entry->ifa_next) {
+		union address own;
+
+		if (!entry->ifa_addr ||
+		    entry->ifa_addr->sa_family != address->any.sa_family)
+			continue;
+		memcpy(&own, entry->ifa_addr,
+		    address->any.sa_family == AF_INET ? sizeof(own.v4)
+						      : sizeof(own.v6));
+		local = address_same_host(&own, address);
+	}
+	freeifaddrs(list);
+	return local;
+}
+
+void
+socket_close_gracefully(int fd)
+{
+	set_linger(fd, false);
+	close(fd);
+}

@@ -1,0 +1,57 @@
+#ifndef SOCKET_H
+#define SOCKET_H
+
+/*
+ * TCP sockets as this program wants them (tcp(7), socket(7)): nothing held
+ * back (TCP_NODELAY), dead peers noticed (keepalive), and, whatever ends them
+ * but socket_close_gracefully(), a reset (SO_LINGER 0). A connection that is
+ * cut off by an error, an exit or a kill can so never look like a complete one.
+ *
+ * Functions that can fail return 0, or a descriptor, or a negative errno.
+ */
+
+#include "address.h"
+
+/* How socket_connect waits before it looks at the other side. */
+#define SOCKET_NO_PEER (-1)
+
+/*
+ * A listener; accepted sockets inherit all of the above. [::] takes IPv4 too,
+ * and becomes 0.0.0.0 on a host without IPv6.
+ */
+int socket_listen(const union address *address);
+
+/* An unconnected socket of address family AF_INET or AF_INET6. */
+int socket_open(int family);
+
+/*
+ * Connects fd. -ETIMEDOUT once the deadline has passed, -ECONNABORTED when
+ * meanwhile the connection on peer_fd, for which this is done, has died;
+ * else as connect(2). After an error fd is of no use but to be closed.
+ */
+int socket_connect(
+    int fd, const union address *to, int64_t deadline, int peer_fd);
+
+/* No recv(2) or send(2) waits longer than that; 0: no limit. */
+int socket_set_recv_timeout(int fd, int64_t wait_ms);
+int socket_set_send_timeout(int fd, int64_t wait_ms);
+
+/* Sends all or fails; waits for the peer as long as the send timeout says. */
+int socket_send_all(int fd, const void *data, size_t len);
+
+/* Bytes, and a FIN counted as one, that the peer has not acknowledged yet. */
+int socket_unacknowledged(int fd);
+
+/* How many bytes the peer has acknowledged since the start; 0: unknown. */
+uint64_t socket_acknowledged(int fd);
+
+/* True once a reset, a timeout or both FINs have ended the connection. */
+bool socket_is_closed(int fd);
+
+/* True if it is a loopback address or one of this host's interfaces. */
+bool socket_address_is_local(const union address *address);
+
+/* The kernel goes on to deliver what was sent, and a FIN. */
+void socket_close_gracefully(int fd);
+
+#endif
