@@ -1,0 +1,39 @@
+#ifndef ACL_H
+#define ACL_H
+
+/*
+ * Who may send from which addresses. Plain data, built by config.c, then read
+ * by all threads and changed by none.
+ */
+
+#include "digest.h"
+#include "prefix.h"
+
+#define ACL_NAME_MAX_LEN 64
+
+struct acl_user {
+	char name[ACL_NAME_MAX_LEN + 1]; /* for the log */
+	struct digest digest;            /* of the auth string */
+	struct prefix *sources;
+	size_t source_count; /* 0: any source */
+};
+
+struct acl {
+	struct acl_user *users;
+	size_t user_count; /* 0: the ACL is off */
+};
+
+/* Frees what is in it. */
+void acl_finish(struct acl *acl);
+
+/*
+ * The user with that auth, or NULL. Takes the same time for each auth of a
+ * given length, and looks at every user.
+ */
+const struct acl_user *acl_find(
+    const struct acl *acl, const uint8_t *auth, size_t auth_len);
+
+/* The address must be unmapped; its port does not count. */
+bool acl_user_permits(const struct acl_user *user, const union address *source);
+
+#endif

@@ -1,0 +1,197 @@
+#include "acl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+
+/* What the tests ask: fred may send from two blocks, anna from anywhere. */
+static struct acl acl;
+
+static struct prefix
+block(const char *text)
+{
+	struct prefix prefix;
+	bool masked;
+
+	ck_assert_pstr_eq(prefix_parse(text, &prefix, &masked), NULL);
+	return prefix;
+}
+
+static void
+open_acl(void)
+{
+	struct acl_user *fred, *anna;
+
+	acl.user_count = 2;
+	acl.users = calloc(acl.user_count, sizeof(*acl.users));
+	fred = &acl.users[0];
+	strcpy(fred->name, "fred");
+	digest_compute("secret", strlen("secret"), &fred->digest);
+	fred->source_count = 2;
+	fred->sources = calloc(fred->source_count, sizeof(*fred->sources));
+	fred->sources[0] = block("192.0.2.128/25");
+	fred->sources[1] = block("2001:db8:aaaa::/64");
+	anna = &acl.users[1];
+	strcpy(anna->name, "anna");
+	digest_compute("", 0, &anna->digest);
+}
+
+static void
+finish_acl(void)
+{
+	acl_finish(&acl);
+}
+
+/* From a block that ends where the auth does, to be seen reading past it. */
+static const char *
+find_bytes(const void *auth, size_t len)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+	const struct acl_user *user;
+
+	memcpy(copy, auth, len);
+	user = acl_find(&acl, copy, len);
+	free(copy);
+	return user ? user->name : NULL;
+}
+
+static const char *
+find(const char *auth)
+{
+	struct digest digest;
+
+	digest_compute(auth, strlen(auth), &digest);
+	return find_bytes(digest.bytes, sizeof(digest.bytes));
+}
+
+START_TEST(each_user_is_found_by_their_own_auth)
+{
+	ck_assert_pstr_eq(find("secret"), "fred");
+	ck_assert_pstr_eq(find(""), "anna");
+}
+END_TEST
+
+START_TEST(nobody_is_found_by_another_auth)
+{
+	ck_assert_pstr_eq(find("Secret"), NULL);
+	ck_assert_pstr_eq(find("secret "), NULL);
+	ck_assert_pstr_eq(find("fred"), NULL);
+}
+END_TEST
+
+START_TEST(an_auth_of_another_length_is_nobodys)
+{
+	uint8_t bytes[255];
+	struct digest digest;
+
+	digest_compute("secret", strlen("secret"), &digest);
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes, digest.bytes,
+		    len < DIGEST_LEN ? len : DIGEST_LEN);
+		ck_assert_pstr_eq(find_bytes(bytes, len),
+		    len == DIGEST_LEN ? "fred" : NULL);
+	}
+}
+END_TEST
+
+START_TEST(the_auth_itself_is_not_its_digest)
+{
+	ck_assert_pstr_eq(find_bytes("secret", strlen("secret")), NULL);
+	ck_assert_pstr_eq(find_bytes("", 0), NULL);
+}
+END_TEST
+
+START_TEST(an_absent_acl_knows_nobody)
+{
+	struct acl none = { NULL, 0 };
+	struct digest digest;
+
+	digest_compute("", 0, &digest);
+	ck_assert_ptr_null(
+	    acl_find(&none, digest.bytes, sizeof(digest.bytes)));
+	acl_finish(&none);
+}
+END_TEST
+
+START_TEST(a_finished_acl_is_off)
+{
+	acl_finish(&acl);
+	ck_assert_uint_eq(acl.user_count, 0);
+	ck_assert_pstr_eq(find("secret"), NULL);
+}
+END_TEST
+
+static const struct {
+	const char *source;
+	bool permitted; /* for fred */
+} sources[] = {
+	{ "192.0.2.127", false },
+	{ "192.0.2.128", true },
+	{ "192.0.2.255", true },
+	{ "192.0.3.128", false },
+	{ "0.0.0.0", false },
+	{ "2001:db8:aaaa::", true },
+	{ "2001:db8:aaaa:0:ffff:ffff:ffff:ffff", true },
+	{ "2001:db8:aaaa:1::", false },
+	{ "2001:db8:aaa9::1", false },
+	{ "::", false },
+};
+
+static bool
+permits(const struct acl_user *user, const char *source)
+{
+	union address address;
+
+	ck_assert(address_parse(source, &address));
+	address_set_port(&address, 50000);
+	return acl_user_permits(user, &address);
+}
+
+START_TEST(a_user_may_send_from_their_own_blocks_only)
+{
+	ck_assert_msg(permits(&acl.users[0], sources[_i].source) ==
+	    sources[_i].permitted, "%s", sources[_i].source);
+}
+END_TEST
+
+START_TEST(a_user_without_blocks_may_send_from_anywhere)
+{
+	ck_assert(permits(&acl.users[1], sources[_i].source));
+}
+END_TEST
+
+START_TEST(a_block_of_everything_is_of_one_family)
+{
+	acl.users[0].sources[0] = block("0.0.0.0/0");
+	ck_assert(permits(&acl.users[0], "198.51.100.7"));
+	ck_assert(!permits(&acl.users[0], "2001:db8::1"));
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("acl");
+	TCase *who = tcase_create("who");
+	TCase *where = tcase_create("where");
+
+	tcase_add_checked_fixture(who, open_acl, finish_acl);
+	tcase_add_test(who, each_user_is_found_by_their_own_auth);
+	tcase_add_test(who, nobody_is_found_by_another_auth);
+	tcase_add_test(who, an_auth_of_another_length_is_nobodys);
+	tcase_add_test(who, the_auth_itself_is_not_its_digest);
+	tcase_add_test(who, an_absent_acl_knows_nobody);
+	tcase_add_test(who, a_finished_acl_is_off);
+	suite_add_tcase(suite, who);
+
+	tcase_add_checked_fixture(where, open_acl, finish_acl);
+	tcase_add_loop_test(where, a_user_may_send_from_their_own_blocks_only,
+	    0, COUNT(sources));
+	tcase_add_loop_test(where,
+	    a_user_without_blocks_may_send_from_anywhere, 0, COUNT(sources));
+	tcase_add_test(where, a_block_of_everything_is_of_one_family);
+	suite_add_tcase(suite, where);
+	return suite;
+}
