@@ -1,0 +1,519 @@
+#include "json5.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json5_char.h"
+#include "json5_scan.h"
+
+#define MAX_DEPTH 64
+#define MAX_KEY_SHOWN 40 /* characters */
+
+/*
+ * json-c has no places, and its null is no object that could carry one. So a
+ * value is a mark on a json-c object, which owns and frees it; the object of
+ * an array or object owns those below.
+ */
+struct json5 {
+	enum json5_type type;
+	struct json5_place place, key_place;
+	struct json_object *object; /* NULL until the value is read */
+	const char *key; /* in text, behind the path; NULL if no member */
+	char text[];     /* the path */
+};
+
+/* Grows piece by piece until one does not fit; then ends in "..." for good. */
+struct path {
+	char text[sizeof(((struct json5_error *)0)->path)];
+	size_t len;
+	bool is_cut;
+};
+
+static const char path_cut[] = "...";
+static const size_t path_cut_len = sizeof(path_cut) - 1;
+
+static void
+path_append(struct path *path, const char *piece, size_t len)
+{
+	if (path->is_cut)
+		return;
+	if (path->len + len + path_cut_len >= sizeof(path->text)) {
+		path->is_cut = true;
+		piece = path_cut;
+		len = path_cut_len;
+	}
+	memcpy(path->text + path->len, piece, len);
+	path->len += len;
+	path->text[path->len] = '\0';
+}
+
+static void
+path_append_text(struct path *path, const char *piece)
+{
+	path_append(path, piece, strlen(piece));
+}
+
+/* A piece never ends in dots by itself, so above tells whether it was cut. */
+static void
+path_init(struct path *path, const char *above)
+{
+	path->len = strlen(above);
+	memcpy(path->text, above, path->len + 1);
+	path->is_cut = path->len >= path_cut_len &&
+	    !strcmp(above + (path->len - path_cut_len), path_cut);
+}
+
+static bool
+key_is_plain(const char *key)
+{
+	size_t len = strspn(key,
+	    "$_0123456789abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	return len > 0 && len <= MAX_KEY_SHOWN && !key[len] &&
+	    !(*key >= '0' && *key <= '9');
+}
+
+static void
+path_append_odd_key(struct path *path, const char *key)
+{
+	const char *end = key + strlen(key);
+
+	path_append_text(path, "[\"");
+	for (unsigned shown = 0; key < end; shown++) {
+		char escape[sizeof("\\u0000")];
+		uint32_t c = 0;
+		size_t len = json5_char_decode(key, (size_t)(end - key), &c);
+
+		if (shown == MAX_KEY_SHOWN) {
+			path_append_text(path, "...");
+			break;
+		}
+		/* None that is invisible has more than four digits. */
+		snprintf(escape, sizeof(escape), "\\u%04x", c & 0xffff);
+		if (c == '"' || c == '\\')
+			path_append_text(path, "\\");
+		if (json5_char_is_visible(c))
+			path_append(path, key, len);
+		else
+			path_append_text(path, escape);
+		key += len;
+	}
+	path_append_text(path, "\"]");
+}
+
+static void
+path_append_key(struct path *path, const char *key)
+{
+	if (!key_is_plain(key)) {
+		path_append_odd_key(path, key);
+		return;
+	}
+	if (path->len > 0)
+		path_append_text(path, ".");
+	path_append_text(path, key);
+}
+
+static void
+path_append_index(struct path *path, size_t index)
+{
+	char piece[32];
+
+	snprintf(piece, sizeof(piece), "[%zu]", index);
+	path_append_text(path, piece);
+}
+
+static bool
+fail_memory(struct json5_scan *scan)
+{
+	return json5_scan_fail(scan, scan->place, "out of memory");
+}
+
+/* Errors are now about this value, which json5_destroy frees. */
+static struct json5 *
+value_create(struct json5_scan *scan, const struct path *path, const char *key,
+    struct json5_place key_place)
+{
+	size_t path_size = path->len + 1;
+	size_t key_size = key ? strlen(key) + 1 : 0;
+	struct json5 *value = malloc(sizeof(*value) + path_size + key_size);
+
+	if (!value) {
+		fail_memory(scan);
+		return NULL;
+	}
+	value->type = JSON5_NULL;
+	value->place = value->key_place = key_place;
+	value->object = NULL;
+	value->key = NULL;
+	memcpy(value->text, path->text, path_size);
+	if (key)
+		value->key = memcpy(value->text + path_size, key, key_size);
+	scan->path = value->text;
+	return value;
+}
+
+static void
+value_free(struct json_object *object, void *value)
+{
+	(void)object;
+	free(value);
+}
+
+/* Gives the value its json-c object, NULL if there was no memory for one. */
+static bool
+value_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
+    struct json_object *object)
+{
+	if (!object)
+		return fail_memory(scan);
+	value->type = type;
+	value->object = object;
+	json_object_set_userdata(object, value, value_free);
+	return true;
+}
+
+/* The grammar calls itself here, MAX_DEPTH times at most. */
+static bool value_parse(
+    struct json5_scan *scan, struct json5 *value, unsigned depth);
+
+static bool
+item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
+{
+	struct json5 *item;
+	struct path path;
+	bool parsed;
+
+	path_init(&path, array->text);
+	path_append_index(&path, json5_count(array));
+	item = value_create(scan, &path, NULL, scan->place);
+	if (!item)
+		return false;
+	parsed = value_parse(scan, item, depth);
+	if (parsed && json_object_array_add(array->object, item->object) < 0)
+		parsed = fail_memory(scan);
+	if (!parsed)
+		json5_destroy(item);
+	scan->path = array->text;
+	return parsed;
+}
+
+/* Whether json-c can hold the key, and does not yet. */
+static bool
+key_check(struct json5_scan *scan, const struct json5 *object,
+    struct json5_place place)
+{
+	const struct json5 *first;
+
+	if (strlen(scan->word) != scan->word_len)
+		return json5_scan_fail(
+		    scan, place, "a key cannot hold \\u0000");
+	first = json5_member(object, scan->word);
+	if (!first)
+		return true;
+	scan->path = first->text;
+	return json5_scan_fail(scan, place,
+	    "duplicate key; the first is at line %u, column %u",
+	    first->key_place.line, first->key_place.column);
+}
+
+/* json-c need not copy the key: it lives as long as the member. */
+static bool
+member_add(const struct json5 *object, const struct json5 *member)
+{
+	const unsigned flags =
+	    JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT;
+
+	return json_object_object_add_ex(
+		   object->object, member->key, member->object, flags) == 0;
+}
+
+static bool
+member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
+{
+	struct json5_place key_place = scan->place;
+	struct json5 *member;
+	struct path path;
+	bool parsed;
+
+	if (!json5_scan_key(scan) || !key_check(scan, object, key_place))
+		return false;
+	path_init(&path, object->text);
+	path_append_key(&path, scan->word);
+	member = value_create(scan, &path, scan->word, key_place);
+	if (!member)
+		return false;
+	parsed = json5_scan_space(scan) &&
+	    (json5_scan_accept(scan, ':') ||
+		json5_scan_expected(scan, "':' after the key")) &&
+	    json5_scan_space(scan) && value_parse(scan, member, depth);
+	if (parsed && !member_add(object, member))
+		parsed = fail_memory(scan);
+	if (!parsed)
+		json5_destroy(member);
+	scan->path = object->text;
+	return parsed;
+}
+
+/* What is between the brackets, and the closing one. */
+static bool
+contents_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
+{
+	bool is_array = value->type == JSON5_ARRAY;
+	char closing = is_array ? ']' : '}';
+
+	while (json5_scan_space(scan)) {
+		bool parsed;
+
+		if (json5_scan_accept(scan, closing))
+			return true;
+		parsed = is_array ? item_parse(scan, value, depth)
+				  : member_parse(scan, value, depth);
+		if (!parsed || !json5_scan_space(scan))
+			return false;
+		if (json5_scan_accept(scan, ','))
+			continue;
+		return json5_scan_accept(scan, closing) ||
+		    json5_scan_expected(
+			scan, is_array ? "',' or ']'" : "',' or '}'");
+	}
+	return false;
+}
+
+/* The same with the array or object itself; the opening bracket is behind. */
+static bool
+container_parse(struct json5_scan *scan, struct json5 *value,
+    enum json5_type type, unsigned depth)
+{
+	struct json_object *object;
+
+	if (depth > MAX_DEPTH)
+		return json5_scan_fail(scan, value->place,
+		    "nested more than %d levels deep", MAX_DEPTH);
+	object = type == JSON5_ARRAY ? json_object_new_array()
+				     : json_object_new_object();
+	return value_hold(scan, value, type, object) &&
+	    contents_parse(scan, value, depth);
+}
+
+static bool
+string_parse(struct json5_scan *scan, struct json5 *value)
+{
+	return json5_scan_string(scan) &&
+	    value_hold(scan, value, JSON5_STRING,
+		json_object_new_string_len(scan->word, (int)scan->word_len));
+}
+
+static bool
+number_parse(struct json5_scan *scan, struct json5 *value)
+{
+	struct json5_number number;
+
+	if (!json5_scan_number(scan, &number))
+		return false;
+	if (number.is_integer)
+		return value_hold(scan, value, JSON5_INTEGER,
+		    json_object_new_int64(number.integer));
+	return value_hold(
+	    scan, value, JSON5_DOUBLE, json_object_new_double(number.real));
+}
+
+static bool
+literal_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
+    bool truth)
+{
+	return value_hold(scan, value, type, json_object_new_boolean(truth));
+}
+
+/* Fills in the value; depth is the number of arrays and objects around it. */
+static bool
+value_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
+{
+	value->place = scan->place;
+	if (json5_scan_accept(scan, '['))
+		return container_parse(scan, value, JSON5_ARRAY, depth + 1);
+	if (json5_scan_accept(scan, '{'))
+		return container_parse(scan, value, JSON5_OBJECT, depth + 1);
+	if (scan->c == '"' || scan->c == '\'')
+		return string_parse(scan, value);
+	if (json5_scan_literal(scan, "null"))
+		return literal_hold(scan, value, JSON5_NULL, false);
+	if (json5_scan_literal(scan, "true"))
+		return literal_hold(scan, value, JSON5_BOOLEAN, true);
+	if (json5_scan_literal(scan, "false"))
+		return literal_hold(scan, value, JSON5_BOOLEAN, false);
+	return number_parse(scan, value);
+}
+
+struct json5 *
+json5_parse(const char *text, size_t len, struct json5_error *error)
+{
+	struct json5_scan scan;
+	struct json5 *root = NULL;
+	struct path path;
+	bool parsed;
+
+	if (!json5_scan_init(&scan, text, len, error))
+		return NULL;
+	path_init(&path, "");
+	if (json5_scan_space(&scan))
+		root = value_create(&scan, &path, NULL, scan.place);
+	parsed = root && value_parse(&scan, root, 0) &&
+	    json5_scan_space(&scan) &&
+	    (scan.c == 0 || json5_scan_expected(&scan, "the end of the text"));
+	if (!parsed) {
+		json5_destroy(root);
+		root = NULL;
+	}
+	json5_scan_finish(&scan);
+	return root;
+}
+
+void
+json5_destroy(struct json5 *root)
+{
+	if (root && root->object)
+		json_object_put(root->object);
+	else
+		free(root);
+}
+
+enum json5_type
+json5_type(const struct json5 *value)
+{
+	return value->type;
+}
+
+const char *
+json5_type_name(enum json5_type type)
+{
+	static const char *const names[] = {
+		[JSON5_NULL] = "null",
+		[JSON5_BOOLEAN] = "a boolean",
+		[JSON5_INTEGER] = "an integer",
+		[JSON5_DOUBLE] = "a number",
+		[JSON5_STRING] = "a string",
+		[JSON5_ARRAY] = "an array",
+		[JSON5_OBJECT] = "an object",
+	};
+
+	return names[type];
+}
+
+struct json5_place
+json5_place(const struct json5 *value)
+{
+	return value->place;
+}
+
+struct json5_place
+json5_key_place(const struct json5 *value)
+{
+	return value->key_place;
+}
+
+const char *
+json5_path(const struct json5 *value)
+{
+	return value->text;
+}
+
+const char *
+json5_key(const struct json5 *value)
+{
+	return value->key;
+}
+
+const char *
+json5_string(const struct json5 *value, size_t *len)
+{
+	if (value->type != JSON5_STRING)
+		return NULL;
+	if (len)
+		*len = (size_t)json_object_get_string_len(value->object);
+	return json_object_get_string(value->object);
+}
+
+bool
+json5_boolean(const struct json5 *value, bool *truth)
+{
+	if (value->type != JSON5_BOOLEAN)
+		return false;
+	*truth = json_object_get_boolean(value->object);
+	return true;
+}
+
+bool
+json5_integer(const struct json5 *value, int64_t *number)
+{
+	if (value->type != JSON5_INTEGER)
+		return false;
+	*number = json_object_get_int64(value->object);
+	return true;
+}
+
+bool
+json5_double(const struct json5 *value, double *number)
+{
+	if (value->type != JSON5_DOUBLE)
+		return false;
+	*number = json_object_get_double(value->object);
+	return true;
+}
+
+size_t
+json5_count(const struct json5 *value)
+{
+	if (value->type == JSON5_ARRAY)
+		return json_object_array_length(value->object);
+	if (value->type == JSON5_OBJECT)
+		return (size_t)json_object_object_length(value->object);
+	return 0;
+}
+
+const struct json5 *
+json5_item(const struct json5 *array, size_t index)
+{
+	if (index >= json5_count(array) || array->type != JSON5_ARRAY)
+		return NULL;
+	return json_object_get_userdata(
+	    json_object_array_get_idx(array->object, index));
+}
+
+const struct json5 *
+json5_member(const struct json5 *object, const char *key)
+{
+	struct json_object *found;
+
+	if (object->type != JSON5_OBJECT ||
+	    !json_object_object_get_ex(object->object, key, &found))
+		return NULL;
+	return json_object_get_userdata(found);
+}
+
+static bool
+key_is_known(const char *key, const char *const known[])
+{
+	while (*known && strcmp(*known, key) != 0)
+		known++;
+	return *known != NULL;
+}
+
+const struct json5 *
+json5_unexpected(const struct json5 *object, const char *const known[],
+    const struct json5 *previous)
+{
+	struct lh_table *members;
+	struct lh_entry *entry;
+
+	if (object->type != JSON5_OBJECT)
+		return NULL;
+	members = json_object_get_object(object->object);
+	entry = previous ? lh_table_lookup_entry(members, previous->key)->next
+			 : members->head;
+	while (entry && key_is_known(lh_entry_k(entry), known))
+		entry = entry->next;
+	return entry ? json_object_get_userdata(lh_entry_v(entry)) : NULL;
+}
