@@ -1,0 +1,262 @@
+#include "reader.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "duration.h"
+#include "nearest.h"
+
+#define FILE_MAX_LEN (1024 * 1024)
+
+static void __attribute__((format(printf, 3, 4)))
+report(struct reader *reader, bool fatal, const char *format, ...)
+{
+	char problem[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(problem, sizeof(problem), format, arguments);
+	va_end(arguments);
+	/* What was written in the file may be anything. */
+	for (char *c = problem; *c; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	}
+	reader->sink(fatal, problem);
+	reader->failed |= fatal;
+}
+
+static void
+report_at(struct reader *reader, bool fatal, struct json5_place place,
+    const char *path, const char *reason)
+{
+	report(reader, fatal, "%s:%u:%u: %s%s%s%s", reader->path, place.line,
+	    place.column, path, *path ? ": " : "",
+	    fatal ? "" : "warning: ", reason);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+report_value(struct reader *reader, bool fatal, const struct json5 *value,
+    const char *format, va_list arguments)
+{
+	char reason[512];
+
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	report_at(reader, fatal, json5_place(value), json5_path(value), reason);
+}
+
+void
+reader_fail(
+    struct reader *reader, const struct json5 *value, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report_value(reader, true, value, format, arguments);
+	va_end(arguments);
+}
+
+void
+reader_warn(
+    struct reader *reader, const struct json5 *value, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report_value(reader, false, value, format, arguments);
+	va_end(arguments);
+}
+
+static void
+report_unknown(struct reader *reader, const struct json5 *member,
+    const char *const known[])
+{
+	const char *meant = nearest_word(json5_key(member), known);
+	char reason[128] = "this key is unknown";
+
+	if (meant)
+		snprintf(reason, sizeof(reason),
+		    "this key is unknown; did you mean \"%s\"?", meant);
+	report_at(
+	    reader, true, json5_key_place(member), json5_path(member), reason);
+}
+
+/* A typo must not pass: an ACL that nobody reads lets everybody in. */
+void
+reader_refuse_unknown(struct reader *reader, const struct json5 *object,
+    const char *const known[])
+{
+	const struct json5 *member = NULL;
+
+	while ((member = json5_unexpected(object, known, member)))
+		report_unknown(reader, member, known);
+}
+
+bool
+reader_expect(
+    struct reader *reader, const struct json5 *value, enum json5_type type)
+{
+	if (json5_type(value) == type)
+		return true;
+	reader_fail(reader, value, "this must be %s, not %s",
+	    json5_type_name(type), json5_type_name(json5_type(value)));
+	return false;
+}
+
+const struct json5 *
+reader_member(struct reader *reader, const struct json5 *object,
+    const char *key, enum json5_type type)
+{
+	const struct json5 *value = json5_member(object, key);
+
+	return value && reader_expect(reader, value, type) ? value : NULL;
+}
+
+void
+reader_require(
+    struct reader *reader, const struct json5 *object, const char *key)
+{
+	const char *path = json5_path(object);
+	char key_path[256];
+
+	if (json5_member(object, key))
+		return;
+	snprintf(
+	    key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "", key);
+	report_at(reader, true, json5_place(object), key_path,
+	    "this key is required");
+}
+
+const char *
+reader_text(struct reader *reader, const struct json5 *value)
+{
+	size_t len;
+	const char *text = json5_string(value, &len);
+
+	if (strlen(text) == len)
+		return text;
+	reader_fail(reader, value, "there is a NUL character in this string");
+	return NULL;
+}
+
+const char *
+reader_string(
+    struct reader *reader, const struct json5 *object, const char *key)
+{
+	const struct json5 *value =
+	    reader_member(reader, object, key, JSON5_STRING);
+
+	return value ? reader_text(reader, value) : NULL;
+}
+
+void
+reader_endpoint(struct reader *reader, const struct json5 *object,
+    const char *key, struct endpoint *endpoint)
+{
+	const char *text, *wrong;
+
+	reader_require(reader, object, key);
+	text = reader_string(reader, object, key);
+	if (!text)
+		return;
+	wrong = endpoint_parse(text, endpoint);
+	if (wrong)
+		reader_fail(reader, json5_member(object, key), "\"%.80s\": %s",
+		    text, wrong);
+}
+
+void
+reader_duration(struct reader *reader, const struct json5 *object,
+    const char *key, int64_t *ms)
+{
+	const struct json5 *value = json5_member(object, key);
+	int64_t seconds;
+	const char *text;
+
+	if (!value)
+		return;
+	if (json5_integer(value, &seconds)) {
+		if (seconds < 0 || seconds > DURATION_MAX_MS / 1000)
+			reader_fail(reader, value,
+			    "%" PRId64 ": a time is 0 to %d seconds", seconds,
+			    DURATION_MAX_MS / 1000);
+		else
+			*ms = seconds * 1000;
+		return;
+	}
+	if (json5_type(value) != JSON5_STRING) {
+		reader_fail(reader, value,
+		    "this must be a time such as \"5m\" or whole seconds, "
+		    "not %s",
+		    json5_type_name(json5_type(value)));
+		return;
+	}
+	text = reader_text(reader, value);
+	if (text && !duration_parse(text, ms))
+		reader_fail(reader, value,
+		    "\"%.80s\": this is no time such as \"5m\", "
+		    "\"1h30m\", \"300ms\", of 596 hours at most",
+		    text);
+}
+
+void *
+reader_allocate(struct reader *reader, size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (!memory)
+		report(reader, true, "%s: %s", reader->path, strerror(ENOMEM));
+	return memory;
+}
+
+/* Returns the length, or -1. */
+static ssize_t
+read_file(struct reader *reader, char *text)
+{
+	int fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : 1;
+	size_t len = 0;
+
+	while (got > 0 && len <= FILE_MAX_LEN) {
+		got = read(fd, text + len, FILE_MAX_LEN + 1 - len);
+		len += got > 0 ? (size_t)got : 0;
+	}
+	if (got < 0)
+		report(reader, true, "%s: cannot %s: %s", reader->path,
+		    fd < 0 ? "open" : "read", strerror(errno));
+	else if (len > FILE_MAX_LEN)
+		report(reader, true, "%s: this is larger than 1 MiB",
+		    reader->path);
+	if (fd >= 0)
+		close(fd);
+	return reader->failed ? -1 : (ssize_t)len;
+}
+
+struct json5 *
+reader_load(struct reader *reader)
+{
+	char *text = reader_allocate(reader, 1, FILE_MAX_LEN + 1);
+	struct json5 *root = NULL;
+	struct json5_error error;
+	ssize_t len;
+
+	if (!text)
+		return NULL;
+	len = read_file(reader, text);
+	if (len >= 0) {
+		root = json5_parse(text, (size_t)len, &error);
+		if (!root)
+			report_at(reader, true, error.place, error.path,
+			    error.reason);
+	}
+	free(text);
+	return root;
+}

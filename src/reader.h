@@ -1,0 +1,63 @@
+#ifndef READER_H
+#define READER_H
+
+/*
+ * Takes a JSON5 file apart with the reader's questions answered for it: each
+ * thing that is wrong is reported where it stands, as
+ * "file:line:column: key path: what is wrong", and reading goes on, so that one
+ * run names all that is to be mended.
+ *
+ * Functions that return a value return NULL when it is absent or wrong, those
+ * that fill one in leave it as it was.
+ */
+
+#include <stdbool.h>
+
+#include "endpoint.h"
+#include "json5.h"
+
+/* A problem that is not fatal is a warning. The line has no newline. */
+typedef void reader_sink(bool fatal, const char *problem);
+
+struct reader {
+	const char *path;
+	reader_sink *sink;
+	bool failed; /* there was a fatal problem */
+};
+
+/* The whole file as a tree, which the caller destroys. */
+struct json5 *reader_load(struct reader *reader);
+
+void reader_fail(struct reader *reader, const struct json5 *value,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+void reader_warn(struct reader *reader, const struct json5 *value,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* calloc(3); that there is no memory is reported. */
+void *reader_allocate(struct reader *reader, size_t count, size_t size);
+
+/* Each member but those of the list, which ends with NULL, is a mistake. */
+void reader_refuse_unknown(struct reader *reader, const struct json5 *object,
+    const char *const known[]);
+void reader_require(
+    struct reader *reader, const struct json5 *object, const char *key);
+
+bool reader_expect(
+    struct reader *reader, const struct json5 *value, enum json5_type type);
+const struct json5 *reader_member(struct reader *reader,
+    const struct json5 *object, const char *key, enum json5_type type);
+
+/* Of a string; a NUL inside it is a mistake. */
+const char *reader_text(struct reader *reader, const struct json5 *value);
+const char *reader_string(
+    struct reader *reader, const struct json5 *object, const char *key);
+
+/* "host:port", as endpoint.h has it. The key is required. */
+void reader_endpoint(struct reader *reader, const struct json5 *object,
+    const char *key, struct endpoint *endpoint);
+
+/* Whole seconds, or a string as duration.h has it. */
+void reader_duration(struct reader *reader, const struct json5 *object,
+    const char *key, int64_t *ms);
+
+#endif
