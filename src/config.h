@@ -1,0 +1,52 @@
+#ifndef CONFIG_H
+#define CONFIG_H
+
+/*
+ * A configuration file, read and checked: data that never changes, free to be
+ * read by all threads for as long as it lives.
+ */
+
+#include <stdbool.h>
+
+#include "acl.h"
+#include "egress.h"
+#include "endpoint.h"
+#include "log.h"
+
+enum config_kind {
+	CONFIG_CLIENT,
+	CONFIG_SERVER,
+};
+
+struct config {
+	enum config_kind kind;
+	struct endpoint listen;
+	int64_t timeout_ms; /* to connect, and idle; 0: no limit */
+	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
+	enum log_level log_level;
+
+	/* CONFIG_SERVER */
+	struct acl acl;
+	int64_t handshake_ms; /* for the whole request; 0: no limit */
+
+	/* CONFIG_CLIENT */
+	struct endpoint server;
+	struct digest auth;
+	struct egress egress;
+};
+
+/*
+ * Is told of each problem: "file:line:column: key path: what is wrong", no
+ * newline. A warning (fatal is false) does not keep the file from being used.
+ */
+typedef void config_report(bool fatal, const char *problem);
+
+/*
+ * Reads the file. Returns NULL when there was a fatal problem, after all of
+ * them have been reported; else the caller owns the result.
+ */
+struct config *config_load(
+    const char *path, enum config_kind kind, config_report *report);
+void config_destroy(struct config *config);
+
+#endif
