@@ -1,0 +1,334 @@
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "socket.h"
+#include "thread.h"
+
+#define BUFFER_LEN (32 * 1024)
+
+/*
+ * A blocked call looks up this many times per idle_ms. A send(2) that was
+ * blocked tells only afterwards, and only how much it sent, not when: so this
+ * is also how exact the idle limit is.
+ */
+#define IDLE_SLICES 8
+#define SLICE_MIN_MS 10
+
+/* How long link_drain() sleeps between two looks at what is unacknowledged. */
+#define DRAIN_MIN_MS 1
+#define DRAIN_MAX_MS 100
+
+/* What the two threads share. */
+struct link {
+	struct relay *relay;
+	int64_t slice_ms;         /* 0: no limit */
+	_Atomic int64_t moved_at; /* deadline_now() of the last progress */
+	_Atomic uint64_t acknowledged[2];
+	atomic_bool finished[2]; /* that side's stream is handed on, FIN too */
+	atomic_bool ended;    /* by a reset or idling: nobody reads any more */
+	pthread_mutex_t lock; /* for who comes first to set the result */
+};
+
+/* One direction, from that side to the other. */
+struct flow {
+	struct link *link;
+	enum relay_side from, to;
+	int from_fd, to_fd;
+};
+
+static void
+link_moved(struct link *link)
+{
+	atomic_store_explicit(
+	    &link->moved_at, deadline_now(), memory_order_relaxed);
+}
+
+/* The first one to call this decides the result. */
+static void
+link_end(
+    struct link *link, enum relay_end end, enum relay_side culprit, int error)
+{
+	struct relay *relay = link->relay;
+
+	pthread_mutex_lock(&link->lock);
+	if (!atomic_load(&link->ended)) {
+		relay->end = end;
+		relay->culprit = culprit;
+		relay->error = error;
+		atomic_store(&link->ended, true);
+	}
+	pthread_mutex_unlock(&link->lock);
+}
+
+/*
+ * Wakes the reader of fd, and sends nothing. Never SHUT_WR: its FIN would make
+ * what was cut off look complete. A blocked writer is not woken; the death of
+ * its peer or its slice does that.
+ */
+static void
+wake_reader(int fd)
+{
+	shutdown(fd, SHUT_RD);
+}
+
+/*
+ * For who has waited a slice in vain. Bytes that a peer acknowledges are
+ * progress as well: a slow reader behind a queue of megabytes is not idle,
+ * though no call returns for a long time.
+ */
+static bool
+link_is_idle(struct link *link)
+{
+	for (int side = 0; side < 2; side++) {
+		uint64_t now = socket_acknowledged(link->relay->fd[side]);
+
+		if (atomic_exchange(&link->acknowledged[side], now) != now)
+			link_moved(link);
+	}
+	return deadline_now() - atomic_load(&link->moved_at) >=
+	    link->relay->idle_ms;
+}
+
+/*
+ * A reset overtakes what is still queued, or was lost and is to be sent again:
+ * waits until the peer has acknowledged everything. There is no event for that.
+ */
+static void
+link_drain(struct link *link, int fd)
+{
+	int wait_ms = DRAIN_MIN_MS;
+
+	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd)) {
+		if (link->slice_ms > 0 && link_is_idle(link))
+			return;
+		poll(NULL, 0, wait_ms);
+		wait_ms *= 2;
+		if (wait_ms > DRAIN_MAX_MS)
+			wait_ms = DRAIN_MAX_MS;
+	}
+}
+
+static void
+flow_end_idle(struct flow *flow)
+{
+	link_end(flow->link, RELAY_IDLE, flow->from, 0);
+	wake_reader(flow->from_fd);
+	wake_reader(flow->to_fd);
+}
+
+/* Who is to get the stream is gone; the other flow is its reader. */
+static void
+flow_end_sink(struct flow *flow, int error)
+{
+	link_end(flow->link, RELAY_RESET, flow->to, error);
+	wake_reader(flow->to_fd);
+}
+
+/*
+ * Who sends the stream is gone. The other flow is woken only when all has been
+ * delivered: with its reading end shut, a half-closed socket that receives data
+ * resets itself at once.
+ */
+static void
+flow_end_source(struct flow *flow, int error)
+{
+	link_end(flow->link, RELAY_RESET, flow->from, error);
+	link_drain(flow->link, flow->to_fd);
+	wake_reader(flow->to_fd);
+}
+
+/*
+ * recv(2) gave 0: is it a FIN? An error is reported once, and if the other
+ * thread's send(2) was told of the reset, then recv(2) only says 0.
+ */
+static bool
+flow_was_reset(const struct flow *flow)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	/* With both FINs seen the state tells nothing, but then nobody sends. */
+	if (!socket_is_closed(flow->from_fd) ||
+	    atomic_load(&flow->link->finished[flow->to]))
+		return false;
+	/* EPIPE: the reset came after the FIN (tcp_reset() in the kernel). */
+	return getsockopt(flow->from_fd, SOL_SOCKET, SO_ERROR, &error, &len) ||
+	    error != EPIPE;
+}
+
+/*
+ * False if the flow is over. It is not when its source has died meanwhile: what
+ * that one said before is still to be delivered.
+ */
+static bool
+flow_send(struct flow *flow, const uint8_t *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t sent = send(flow->to_fd, data, len, MSG_NOSIGNAL);
+
+		if (sent >= 0) {
+			data += sent;
+			len -= (size_t)sent;
+			flow->link->relay->bytes[flow->from] += (uint64_t)sent;
+			link_moved(flow->link);
+		} else if (errno == EAGAIN) {
+			if (link_is_idle(flow->link)) {
+				flow_end_idle(flow);
+				return false;
+			}
+		} else if (errno != EINTR) {
+			flow_end_sink(flow, errno);
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Returns how many bytes were received, 0 at the end of the stream, or -1 if
+ * the flow is over.
+ */
+static ssize_t
+flow_receive(struct flow *flow, uint8_t *buffer, size_t size)
+{
+	for (;;) {
+		ssize_t received = recv(flow->from_fd, buffer, size, 0);
+		int error = received < 0 ? errno : 0;
+
+		if (received > 0) {
+			link_moved(flow->link);
+			return received;
+		}
+		if (error == EAGAIN && link_is_idle(flow->link))
+			flow_end_idle(flow);
+		else if (error && error != EAGAIN && error != EINTR)
+			flow_end_source(flow, error);
+		else if (!error && !atomic_load(&flow->link->ended)) {
+			if (!flow_was_reset(flow))
+				return 0;
+			flow_end_source(flow, ECONNRESET);
+		}
+		if (atomic_load(&flow->link->ended))
+			return -1;
+	}
+}
+
+/* True when the whole stream has been handed on, false if all is over. */
+static bool
+flow_copy(struct flow *flow)
+{
+	uint8_t buffer[BUFFER_LEN];
+	ssize_t received;
+
+	do {
+		received = flow_receive(flow, buffer, sizeof(buffer));
+		if (received > 0 && !flow_send(flow, buffer, (size_t)received))
+			return false;
+	} while (received > 0);
+	return received == 0;
+}
+
+/*
+ * The flow's stream has been handed on, but its source may still be reset, and
+ * nobody would see it while the other direction is quiet. POLLHUP tells, as it
+ * does when the other flow has handed on its FIN too. When the sink has ended
+ * its stream, then the other flow blocks no more and comes to its end alone.
+ */
+static void
+flow_watch(struct flow *flow)
+{
+	struct link *link = flow->link;
+	struct pollfd ends[] = { { .fd = flow->from_fd },
+		{ .fd = flow->to_fd } };
+	int wait_ms = link->slice_ms > 0 ? (int)link->slice_ms : -1;
+
+	for (;;) {
+		int ready = poll(ends, 2, wait_ms);
+
+		if (atomic_load(&link->finished[flow->to]) ||
+		    atomic_load(&link->ended))
+			return;
+		if (ends[0].revents) {
+			flow_end_source(flow, ECONNRESET);
+			return;
+		}
+		if (ends[1].revents)
+			return;
+		if (ready == 0 && link_is_idle(link)) {
+			flow_end_idle(flow);
+			return;
+		}
+	}
+}
+
+static void *
+flow_run(void *argument)
+{
+	struct flow *flow = argument;
+
+	if (flow_copy(flow)) {
+		/* Before shutdown(2), whose POLLHUP makes the other look. */
+		atomic_store(&flow->link->finished[flow->from], true);
+		shutdown(flow->to_fd, SHUT_WR);
+		flow_watch(flow);
+	}
+	return NULL;
+}
+
+static struct flow
+flow_from(struct link *link, enum relay_side side)
+{
+	return (struct flow){
+		.link = link,
+		.from = side,
+		.to = !side,
+		.from_fd = link->relay->fd[side],
+		.to_fd = link->relay->fd[!side],
+	};
+}
+
+static void
+set_slices(const struct link *link)
+{
+	for (int side = 0; side < 2; side++) {
+		socket_set_recv_timeout(link->relay->fd[side], link->slice_ms);
+		socket_set_send_timeout(link->relay->fd[side], link->slice_ms);
+	}
+}
+
+int
+relay_run(struct relay *relay)
+{
+	struct link link = { .relay = relay,
+		.moved_at = deadline_now(),
+		.lock = PTHREAD_MUTEX_INITIALIZER };
+	struct flow up = flow_from(&link, RELAY_DOWNSTREAM);
+	struct flow down = flow_from(&link, RELAY_UPSTREAM);
+	pthread_t thread;
+	int error;
+
+	relay->end = RELAY_EOF;
+	relay->bytes[0] = relay->bytes[1] = 0;
+	if (relay->idle_ms > 0)
+		link.slice_ms = relay->idle_ms / IDLE_SLICES > SLICE_MIN_MS
+		    ? relay->idle_ms / IDLE_SLICES
+		    : SLICE_MIN_MS;
+	set_slices(&link);
+	error = thread_start(flow_run, &down, THREAD_STACK_COPY, &thread);
+	if (error)
+		return error;
+	if (flow_send(&up, relay->head, relay->head_len))
+		flow_run(&up);
+	pthread_join(thread, NULL);
+	if (relay->end == RELAY_RESET)
+		link_drain(&link, relay->fd[!relay->culprit]);
+	return 0;
+}

@@ -1,0 +1,50 @@
+#ifndef RELAY_H
+#define RELAY_H
+
+/*
+ * Copies bytes both ways between two connected TCP sockets until both sides
+ * have ended their stream, or one is reset, or nothing has moved for too long.
+ * It knows nothing of what the two are for.
+ *
+ * Two threads, the caller and one of its own, each block on one direction, so a
+ * reader that stalls one way never holds up the other.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum relay_side {
+	RELAY_DOWNSTREAM, /* who connected to us */
+	RELAY_UPSTREAM,   /* whom we connected to */
+};
+
+enum relay_end {
+	RELAY_EOF,   /* both sides ended their stream, all was handed on */
+	RELAY_RESET, /* culprit was reset, or is gone: error says how */
+	RELAY_IDLE,  /* nothing was read, written or acknowledged for idle_ms */
+};
+
+struct relay {
+	/* The caller's. */
+	int fd[2]; /* by relay_side: lent, both are shut down at the end */
+	int64_t idle_ms;  /* 0: no limit */
+	const void *head; /* bytes of downstream's stream, read already */
+	size_t head_len;
+
+	/* The result. */
+	enum relay_end end;
+	enum relay_side culprit; /* RELAY_RESET: which side it was */
+	int error;               /* RELAY_RESET: an errno */
+	uint64_t
+	    bytes[2]; /* from that side, taken over by the other's socket */
+};
+
+/*
+ * Returns 0 with the result filled in, or a negative errno when nothing was
+ * done because the thread could not be had. Afterwards the caller closes both:
+ * gracefully after RELAY_EOF, else with a reset. What the culprit of a
+ * RELAY_RESET had sent before has been delivered to the other side by then.
+ */
+int relay_run(struct relay *relay);
+
+#endif

@@ -1,0 +1,380 @@
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "rig.h"
+#include "suite.h"
+
+#define MEBIBYTE (1024 * 1024)
+#define MUCH (4 * MEBIBYTE)
+#define UNLIMITED (1000 * MEBIBYTE)
+#define SMALL (16 * 1024)
+
+/* What each end says: the seeds of their streams. */
+#define SEED(side) (1u + (side))
+
+/* Loop tests over families and sides take this many rounds. */
+#define ROUNDS (2 * tcp_family_count())
+#define FAMILY tcp_family(_i / 2)
+#define SIDE ((enum relay_side)(_i % 2))
+
+static struct rig rig;
+
+static void
+check_stream(int fd, unsigned seed, uint64_t count, int error)
+{
+	struct tcp_reading reading = tcp_read_all(fd, seed);
+
+	ck_assert_uint_eq(reading.count, count);
+	ck_assert(reading.intact);
+	ck_assert_int_eq(reading.error, error);
+}
+
+START_TEST(megabytes_pass_whole_both_ways_at_once)
+{
+	struct rig_sender user, destination;
+
+	rig_open(&rig, tcp_family(_i), 0);
+	rig_start(&rig);
+	rig_send(&user, rig.end[0], SEED(0), MUCH, true);
+	rig_send(&destination, rig.end[1], SEED(1), MUCH, true);
+	/* The user reads nothing until the destination has it all. */
+	check_stream(rig.end[1], SEED(0), MUCH, 0);
+	check_stream(rig.end[0], SEED(1), MUCH, 0);
+	rig_sent(&user);
+	rig_sent(&destination);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], MUCH);
+	ck_assert_uint_eq(rig.relay.bytes[1], MUCH);
+}
+END_TEST
+
+START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
+{
+	struct rig_sender first, second;
+
+	rig_open(&rig, FAMILY, 0);
+	rig_start(&rig);
+	rig_send(&first, rig.end[SIDE], SEED(0), MUCH, true);
+	check_stream(rig.end[!SIDE], SEED(0), MUCH, 0);
+	rig_sent(&first);
+	/* Only now, with the first direction over, does the second begin. */
+	rig_send(&second, rig.end[!SIDE], SEED(1), MUCH, true);
+	check_stream(rig.end[SIDE], SEED(1), MUCH, 0);
+	rig_sent(&second);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[SIDE], MUCH);
+	ck_assert_uint_eq(rig.relay.bytes[!SIDE], MUCH);
+}
+END_TEST
+
+START_TEST(a_connection_of_no_bytes_ends_as_one)
+{
+	rig_open(&rig, FAMILY, 0);
+	rig_start(&rig);
+	shutdown(rig.end[SIDE], SHUT_WR);
+	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
+	shutdown(rig.end[!SIDE], SHUT_WR);
+	check_stream(rig.end[SIDE], SEED(0), 0, 0);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], 0);
+	ck_assert_uint_eq(rig.relay.bytes[1], 0);
+}
+END_TEST
+
+START_TEST(both_sides_may_end_at_the_same_time)
+{
+	for (int i = 0; i < 100; i++) {
+		rig_open(&rig, AF_INET, 0);
+		rig_start(&rig);
+		tcp_send(rig.end[0], SEED(0), 0, 1000);
+		tcp_send(rig.end[1], SEED(1), 0, 2000);
+		shutdown(rig.end[0], SHUT_WR);
+		shutdown(rig.end[1], SHUT_WR);
+		check_stream(rig.end[0], SEED(1), 2000, 0);
+		check_stream(rig.end[1], SEED(0), 1000, 0);
+		rig_finish(&rig, RELAY_EOF);
+	}
+}
+END_TEST
+
+START_TEST(a_close_without_waiting_delivers_everything)
+{
+	rig_open(&rig, FAMILY, 0);
+	rig_start(&rig);
+	ck_assert_uint_eq(
+	    tcp_send(rig.end[SIDE], SEED(0), 0, 100000), 100000);
+	close(rig.end[SIDE]);
+	check_stream(rig.end[!SIDE], SEED(0), 100000, 0);
+	rig.end[SIDE] = -1;
+	shutdown(rig.end[!SIDE], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+START_TEST(the_head_comes_first_and_is_counted)
+{
+	uint8_t head[300];
+
+	tcp_make_stream(head, SEED(0), 0, sizeof(head));
+	rig_open(&rig, tcp_family(_i), 0);
+	rig.relay.head = head;
+	rig.relay.head_len = sizeof(head);
+	ck_assert_uint_eq(
+	    tcp_send(rig.end[0], SEED(0), sizeof(head), 10000),
+	    10000 - sizeof(head));
+	rig_start(&rig);
+	tcp_expect(rig.end[1], SEED(0), 0, 10000);
+	shutdown(rig.end[0], SHUT_WR);
+	shutdown(rig.end[1], SHUT_WR);
+	check_stream(rig.end[0], SEED(1), 0, 0);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], 10000);
+}
+END_TEST
+
+START_TEST(a_head_without_anything_behind_it_is_delivered)
+{
+	uint8_t head[1];
+
+	tcp_make_stream(head, SEED(0), 0, sizeof(head));
+	rig_open(&rig, AF_INET, 0);
+	rig.relay.head = head;
+	rig.relay.head_len = sizeof(head);
+	rig_start(&rig);
+	tcp_expect(rig.end[1], SEED(0), 0, 1);
+	shutdown(rig.end[0], SHUT_WR);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], 1);
+}
+END_TEST
+
+/* The next byte is only sent when the last one has come back. */
+START_TEST(a_single_byte_is_never_held_back)
+{
+	rig_open(&rig, tcp_family(_i), 0);
+	rig_start(&rig);
+	for (uint64_t at = 0; at < 200; at++) {
+		tcp_send(rig.end[0], SEED(0), at, at + 1);
+		tcp_expect(rig.end[1], SEED(0), at, at + 1);
+		tcp_send(rig.end[1], SEED(1), at, at + 1);
+		tcp_expect(rig.end[0], SEED(1), at, at + 1);
+	}
+	shutdown(rig.end[0], SHUT_WR);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+START_TEST(who_does_not_read_does_not_stop_the_other_direction)
+{
+	struct rig_sender sender;
+	uint64_t filled;
+
+	rig_open(&rig, FAMILY, SMALL);
+	rig_start(&rig);
+	filled = tcp_fill(rig.end[SIDE], SEED(0), 0, UNLIMITED, 100);
+	rig_send(&sender, rig.end[!SIDE], SEED(1), MEBIBYTE, true);
+	check_stream(rig.end[SIDE], SEED(1), MEBIBYTE, 0);
+	rig_sent(&sender);
+	/* And what was held up is still all there. */
+	shutdown(rig.end[SIDE], SHUT_WR);
+	check_stream(rig.end[!SIDE], SEED(0), filled, 0);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[SIDE], filled);
+}
+END_TEST
+
+#define IDLE_MS 300
+
+START_TEST(a_connection_on_which_nothing_moves_is_reset)
+{
+	int64_t started;
+
+	rig_open(&rig, tcp_family(_i), 0);
+	rig.relay.idle_ms = IDLE_MS;
+	started = deadline_now();
+	rig_start(&rig);
+	check_stream(rig.end[0], SEED(1), 0, ECONNRESET);
+	check_stream(rig.end[1], SEED(0), 0, ECONNRESET);
+	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
+	rig_finish(&rig, RELAY_IDLE);
+}
+END_TEST
+
+START_TEST(what_came_before_a_connection_idled_is_delivered)
+{
+	int64_t started;
+
+	rig_open(&rig, FAMILY, 0);
+	rig.relay.idle_ms = IDLE_MS;
+	rig_start(&rig);
+	started = deadline_now();
+	tcp_send(rig.end[SIDE], SEED(0), 0, 10000);
+	check_stream(rig.end[!SIDE], SEED(0), 10000, ECONNRESET);
+	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
+	rig_finish(&rig, RELAY_IDLE);
+	ck_assert_uint_eq(rig.relay.bytes[SIDE], 10000);
+}
+END_TEST
+
+START_TEST(a_half_closed_connection_idles_too)
+{
+	rig_open(&rig, FAMILY, 0);
+	rig.relay.idle_ms = IDLE_MS;
+	rig_start(&rig);
+	shutdown(rig.end[SIDE], SHUT_WR);
+	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
+	check_stream(rig.end[SIDE], SEED(1), 0, ECONNRESET);
+	tcp_await_closed(rig.end[!SIDE]);
+	rig_finish(&rig, RELAY_IDLE);
+}
+END_TEST
+
+/* Never an end of file for what it did read: there was more. */
+START_TEST(a_peer_that_stopped_reading_idles)
+{
+	struct tcp_reading reading;
+	uint64_t filled;
+	int64_t started;
+
+	rig_open(&rig, FAMILY, SMALL);
+	rig.relay.idle_ms = IDLE_MS;
+	rig_start(&rig);
+	started = deadline_now();
+	filled = tcp_fill(rig.end[SIDE], SEED(0), 0, UNLIMITED, 50);
+	check_stream(rig.end[SIDE], SEED(1), 0, ECONNRESET);
+	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
+	reading = tcp_read_all(rig.end[!SIDE], SEED(0));
+	ck_assert(reading.intact);
+	ck_assert_int_eq(reading.error, ECONNRESET);
+	ck_assert_uint_lt(reading.count, filled);
+	rig_finish(&rig, RELAY_IDLE);
+}
+END_TEST
+
+START_TEST(a_peer_that_stopped_reading_the_head_idles)
+{
+	static uint8_t head[UINT16_MAX * 4];
+
+	rig_open(&rig, AF_INET, SMALL);
+	rig.relay.idle_ms = IDLE_MS;
+	rig.relay.head = head;
+	rig.relay.head_len = sizeof(head);
+	rig_start(&rig);
+	rig_finish(&rig, RELAY_IDLE);
+	ck_assert_uint_lt(rig.relay.bytes[0], sizeof(head));
+}
+END_TEST
+
+#define TRICKLE_IDLE_MS 600
+#define TRICKLE_GAP_MS 40
+#define TRICKLES 40
+
+START_TEST(one_byte_now_and_then_one_way_is_not_idle)
+{
+	rig_open(&rig, FAMILY, 0);
+	rig.relay.idle_ms = TRICKLE_IDLE_MS;
+	rig_start(&rig);
+	for (uint64_t at = 0; at < TRICKLES; at++) {
+		poll(NULL, 0, TRICKLE_GAP_MS);
+		ck_assert_uint_eq(
+		    tcp_send(rig.end[SIDE], SEED(0), at, at + 1), 1);
+		tcp_expect(rig.end[!SIDE], SEED(0), at, at + 1);
+	}
+	shutdown(rig.end[0], SHUT_WR);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+/*
+ * The relay has handed on everything and waits for more, but its kernel still
+ * holds most of it: no call returns while the peer takes it piece by piece.
+ */
+START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
+{
+	int large = MEBIBYTE;
+	uint64_t piece = 4096;
+
+	rig_open(&rig, FAMILY, SMALL / 2);
+	setsockopt(rig.relay.fd[!SIDE], SOL_SOCKET, SO_SNDBUF, &large,
+	    sizeof(large));
+	rig.relay.idle_ms = TRICKLE_IDLE_MS;
+	rig_start(&rig);
+	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0,
+	    TRICKLES * piece), TRICKLES * piece);
+	for (uint64_t at = 0; at < TRICKLES; at++) {
+		poll(NULL, 0, TRICKLE_GAP_MS);
+		tcp_expect(rig.end[!SIDE], SEED(0), at * piece,
+		    (at + 1) * piece);
+	}
+	shutdown(rig.end[0], SHUT_WR);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+START_TEST(a_limit_of_zero_is_none)
+{
+	rig_open(&rig, AF_INET, 0);
+	rig_start(&rig);
+	poll(NULL, 0, IDLE_MS);
+	tcp_send(rig.end[0], SEED(0), 0, 100);
+	tcp_expect(rig.end[1], SEED(0), 0, 100);
+	tcp_send(rig.end[1], SEED(1), 0, 100);
+	tcp_expect(rig.end[0], SEED(1), 0, 100);
+	shutdown(rig.end[0], SHUT_WR);
+	poll(NULL, 0, IDLE_MS);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("relay");
+	TCase *stream = tcase_create("stream");
+	TCase *idle = tcase_create("idle");
+	int families = tcp_family_count();
+
+	tcase_add_loop_test(stream, megabytes_pass_whole_both_ways_at_once, 0,
+	    families);
+	tcase_add_loop_test(stream,
+	    a_half_closed_connection_carries_megabytes_the_other_way, 0,
+	    ROUNDS);
+	tcase_add_loop_test(
+	    stream, a_connection_of_no_bytes_ends_as_one, 0, ROUNDS);
+	tcase_add_test(stream, both_sides_may_end_at_the_same_time);
+	tcase_add_loop_test(
+	    stream, a_close_without_waiting_delivers_everything, 0, ROUNDS);
+	tcase_add_loop_test(
+	    stream, the_head_comes_first_and_is_counted, 0, families);
+	tcase_add_test(stream, a_head_without_anything_behind_it_is_delivered);
+	tcase_add_loop_test(
+	    stream, a_single_byte_is_never_held_back, 0, families);
+	tcase_add_loop_test(stream,
+	    who_does_not_read_does_not_stop_the_other_direction, 0, ROUNDS);
+	suite_add_tcase(suite, stream);
+
+	tcase_add_loop_test(idle, a_connection_on_which_nothing_moves_is_reset,
+	    0, families);
+	tcase_add_loop_test(idle,
+	    what_came_before_a_connection_idled_is_delivered, 0, 2);
+	tcase_add_loop_test(idle, a_half_closed_connection_idles_too, 0, 2);
+	tcase_add_loop_test(idle, a_peer_that_stopped_reading_idles, 0, 2);
+	tcase_add_test(idle, a_peer_that_stopped_reading_the_head_idles);
+	tcase_add_loop_test(
+	    idle, one_byte_now_and_then_one_way_is_not_idle, 0, 2);
+	tcase_add_loop_test(
+	    idle, who_reads_slowly_what_the_kernel_has_is_not_idle, 0, 2);
+	tcase_add_test(idle, a_limit_of_zero_is_none);
+	suite_add_tcase(suite, idle);
+	return suite;
+}

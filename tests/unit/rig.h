@@ -1,0 +1,51 @@
+#ifndef RIG_H
+#define RIG_H
+
+/*
+ * A relay at work between two ends that the test holds: the user, who connected
+ * to it, and the destination, to which it connected. Its own two sockets are as
+ * socket.h makes them, and are closed as connection.c does that.
+ */
+
+#include <pthread.h>
+
+#include "relay.h"
+#include "tcp.h"
+
+struct rig {
+	int end[2]; /* by relay_side, who speaks there */
+	struct relay relay;
+	int result; /* of relay_run() */
+	pthread_t thread;
+};
+
+/* Connects all. A buffer_len keeps what the kernel queues near that size. */
+void rig_open(struct rig *rig, int family, int buffer_len);
+
+/* Runs the relay in a thread. */
+void rig_start(struct rig *rig);
+
+/* Waits for the relay to be over and its sockets to be closed. */
+void rig_join(struct rig *rig);
+
+/* Joins, checks the result of a reset, closes the ends that are open (>= 0). */
+void rig_finish_reset(struct rig *rig, enum relay_side culprit);
+
+/* The same, of a relay that ended like that. */
+void rig_finish(struct rig *rig, enum relay_end end);
+
+/* A thread that sends that much of the stream and then, maybe, a FIN. */
+struct rig_sender {
+	pthread_t thread;
+	int fd;
+	unsigned seed;
+	uint64_t len;
+	bool fin;
+	uint64_t sent;
+};
+
+void rig_send(struct rig_sender *sender, int fd, unsigned seed, uint64_t len,
+    bool fin);
+void rig_sent(struct rig_sender *sender);
+
+#endif
