@@ -1,0 +1,105 @@
+#include "event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+#define ROUTE_STRLEN (96 + 4 * ADDRESS_STRLEN)
+
+/* The fields that all lines have in common. */
+static const char *
+format_route(const struct connection *connection, char *text)
+{
+	char peer[ADDRESS_STRLEN], source[ADDRESS_STRLEN];
+	char used[ADDRESS_STRLEN], destination[ADDRESS_STRLEN];
+
+	snprintf(text, ROUTE_STRLEN,
+	    "id=%" PRIu64 " user=%.64s peer=%s source=%s used=%s "
+	    "destination=%s",
+	    connection->number, connection->user ? connection->user : "-",
+	    address_format(&connection->peer, peer),
+	    address_format(&connection->source, source),
+	    address_format(&connection->source_used, used),
+	    address_format(&connection->destination, destination));
+	return text;
+}
+
+/* The network's weather, as against what somebody should look into. */
+static bool
+is_weather(const struct connection *connection, int error)
+{
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -ECONNABORTED:
+	case -EHOSTUNREACH:
+	case -ETIMEDOUT:
+		/* An own server that cannot be reached is no weather. */
+		return connection->role == &server_role ||
+		    error == -ECONNABORTED;
+	default:
+		return false;
+	}
+}
+
+void
+event_refused(const struct connection *connection, int error)
+{
+	static struct log_limit limit;
+	char route[ROUTE_STRLEN], more[32] = "";
+	const char *reason = connection->reason;
+	unsigned skipped;
+
+	if (!reason)
+		reason = strerror(-error);
+	if (is_weather(connection, error)) {
+		log_info("refused %s tried=\"%s\" reason=\"%s\"",
+		    format_route(connection, route), connection->tried, reason);
+		return;
+	}
+	if (!log_limit_pass(&limit, &skipped))
+		return;
+	if (skipped > 0)
+		snprintf(more, sizeof(more), " not_shown=%u", skipped);
+	log_error("refused %s tried=\"%s\" reason=\"%s\"%s",
+	    format_route(connection, route), connection->tried, reason, more);
+}
+
+void
+event_established(const struct connection *connection)
+{
+	char route[ROUTE_STRLEN];
+
+	log_info("established %s", format_route(connection, route));
+}
+
+void
+event_closed(const struct connection *connection, const struct relay *relay,
+    int64_t duration_ms)
+{
+	const struct role *role = connection->role;
+	char route[ROUTE_STRLEN], end[160];
+
+	switch (relay->end) {
+	case RELAY_EOF:
+		strcpy(end, "end=eof");
+		break;
+	case RELAY_IDLE:
+		strcpy(end, "end=idle");
+		break;
+	case RELAY_RESET:
+		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",
+		    relay->culprit == RELAY_DOWNSTREAM ? role->downstream
+						       : role->upstream,
+		    strerror(relay->error));
+		break;
+	}
+	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
+		 " seconds=%" PRId64 ".%03" PRId64 " %s",
+	    format_route(connection, route), relay->bytes[RELAY_DOWNSTREAM],
+	    relay->bytes[RELAY_UPSTREAM], duration_ms / 1000,
+	    duration_ms % 1000, end);
+}

@@ -1,0 +1,21 @@
+#ifndef EVENT_H
+#define EVENT_H
+
+/*
+ * What the log says of a connection: either refused, or established and later
+ * closed. One line each, in one format, here.
+ */
+
+#include "relay.h"
+#include "role.h"
+
+/* error: the negative errno that the role returned. */
+void event_refused(const struct connection *connection, int error);
+
+void event_established(const struct connection *connection);
+
+/* After relay_run(). */
+void event_closed(const struct connection *connection,
+    const struct relay *relay, int64_t duration_ms);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef ROLE_H
+#define ROLE_H
+
+/*
+ * The seam between what both halves do for a connection and the one step in
+ * which they differ: to find out who wants to go where, and to get there.
+ */
+
+#include <stdint.h>
+
+#include "address.h"
+#include "protocol.h"
+
+struct config;
+
+/* One connection's data. It lives on its worker's stack, nobody else sees it. */
+struct connection {
+	const struct role *role;
+	const struct config *config;
+	uint64_t number; /* from 1: "id" in the log */
+
+	int downstream_fd;  /* accepted; owned by connection.c */
+	union address peer; /* of downstream_fd, unmapped */
+	int upstream_fd;    /* -1 until the role has dialled */
+
+	/* The role fills these in as it learns them. AF_UNSPEC: unknown yet. */
+	union address source;      /* who speaks */
+	union address source_used; /* what upstream_fd is bound to */
+	union address destination;
+	const char *user; /* of the ACL; NULL: none */
+
+	/* The first bytes of the stream, where they came with the request. */
+	uint8_t head[PROTOCOL_REQUEST_MAX_LEN];
+	size_t head_start, head_end;
+
+	/* Why the role failed: what it tried, and in words why, or NULL. */
+	const char *tried, *reason;
+};
+
+struct role {
+	const char *name;       /* "client" */
+	const char *downstream; /* who is at that end, for the log: "user" */
+	const char *upstream;   /* "server" */
+
+	/* Once, before the listeners open: 0, or -1 when that is logged. */
+	int (*prepare)(const struct config *config);
+
+	/*
+	 * Connects upstream_fd; returns 0. Otherwise a negative errno, with
+	 * tried and maybe reason set, and upstream_fd as it was.
+	 */
+	int (*dial)(struct connection *connection);
+};
+
+extern const struct role client_role, server_role;
+
+#endif
