@@ -1,0 +1,198 @@
+"""What the test cases have in common: a network, daemons, connections."""
+
+import functools
+import itertools
+import unittest
+
+import rules
+from daemons import Daemon
+from families import IPV4, endpoint
+from hosts import Network
+from peers import receive, receive_until_reset, reset
+from wire import encode_request
+
+SERVER_PORT = 21829
+SERVER = (IPV4.exit_link, SERVER_PORT)
+
+SERVER_CONFIG = {'listen': endpoint(*SERVER), 'drain_timeout': '1s'}
+CLIENT_CONFIG = {
+    'inbound': {'listen': f':{rules.REDIRECT_PORT}'},
+    'outbound': {'server': endpoint(*SERVER)},
+    'drain_timeout': '1s',
+}
+
+# A source port that no other test has, and that no kernel gives away.
+fresh_port = functools.partial(next, itertools.count(20000))
+
+
+class NetworkCase(unittest.TestCase):
+    """The network is the class's; its tests take fresh ports."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.class_daemons = []
+        cls.net = Network()
+        cls.addClassCleanup(cls.net.destroy)
+
+    def setUp(self):
+        self.test_daemons = []
+
+    @classmethod
+    def start_for_class(cls, host, role, config):
+        daemon = Daemon(host, role, config)
+        cls.class_daemons.append(daemon)
+        cls.addClassCleanup(daemon.finish)
+        daemon.wait_for('listening')
+        return daemon
+
+    def launch(self, host, role, config, **options):
+        """A daemon that ends with the test, or by its finish()."""
+        daemon = Daemon(host, role, config, **options)
+        self.test_daemons.append(daemon)
+        self.addCleanup(daemon.finish)
+        return daemon
+
+    def start(self, host, role, config, **options):
+        """The same, and it listens."""
+        daemon = self.launch(host, role, config, **options)
+        daemon.wait_for('listening')
+        return daemon
+
+    def diagnostics(self):
+        return ''.join(f'--- log of the {daemon.role}:\n{daemon.log_tail()}\n'
+                       for daemon in self.class_daemons + self.test_daemons)
+
+    def listen(self, host, address, port=0):
+        return self.keep(host.listen(address, port))
+
+    def connect(self, host, to, source=None):
+        return self.keep(host.connect(to, source))
+
+    def assert_reset(self, host, to):
+        """Connecting works, as the proxy accepts, but comes to nothing."""
+        try:
+            connection = self.connect(host, to)
+        except ConnectionResetError:
+            # So early that connect(2) had not returned.
+            return
+        self.assertEqual(receive_until_reset(connection), b'')
+
+    def accept(self, listener):
+        return self.keep(listener.accept()[0])
+
+    def keep(self, connection):
+        """Until the end of the test."""
+        self.addCleanup(connection.close)
+        return connection
+
+
+class RoutedCase(NetworkCase):
+    """With rules and routes; each test starts the daemons that it needs.
+
+    A subclass has a family, and changes what it wants to be different.
+    """
+
+    family = None
+    redirect = staticmethod(rules.redirect_with_iptables)
+    deliver = staticmethod(rules.deliver_prefix)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.redirect(cls.net.gate)
+        rules.forbid_direct(cls.net.gate)
+        cls.deliver(cls.net.exit)
+
+    def start_server(self, config=None, **options):
+        return self.start(self.net.exit, 'server',
+                          {**SERVER_CONFIG, **(config or {})}, **options)
+
+    def start_client(self, config=None, **options):
+        return self.start(self.net.gate, 'client',
+                          {**CLIENT_CONFIG, **(config or {})}, **options)
+
+    def launch_both(self, config=None, **options):
+        """For halves that cannot say when they are ready. Returns both."""
+        server = self.launch(self.net.exit, 'server',
+                             {**SERVER_CONFIG, **(config or {})}, **options)
+        client = self.launch(self.net.gate, 'client',
+                             {**CLIENT_CONFIG, **(config or {})}, **options)
+        self.net.exit.wait_for_listener(SERVER_PORT)
+        self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
+        return client, server
+
+    def listen_at_destination(self):
+        return self.listen(self.net.destination, self.family.destination)
+
+    def open(self, listener=None, source=None):
+        """A proxied connection: the ends of the user and the destination."""
+        listener = listener or self.listen_at_destination()
+        user = self.connect(self.net.user, listener.getsockname()[:2], source)
+        return user, self.accept(listener)
+
+    def assert_proxies(self):
+        """Whatever happened before, the next connection is served."""
+        user, destination = self.open()
+        user.sendall(b'still there?')
+        self.assertEqual(receive(destination, 12), b'still there?')
+        reset(user)
+        receive_until_reset(destination)
+
+
+class ProxyCase(RoutedCase):
+    """Both halves run as long as the class does."""
+
+    server_config = {}
+    client_config = {}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.start_for_class(
+            cls.net.exit, 'server', {**SERVER_CONFIG, **cls.server_config})
+        cls.client = cls.start_for_class(
+            cls.net.gate, 'client', {**CLIENT_CONFIG, **cls.client_config})
+
+    def setUp(self):
+        super().setUp()
+        self.mark_logs()
+
+    def mark_logs(self):
+        self.client.mark()
+        self.server.mark()
+
+    def tearDown(self):
+        self.assertTrue(self.client.is_running(), 'the client half ended')
+        self.assertTrue(self.server.is_running(), 'the server half ended')
+
+
+class ServerCase(RoutedCase):
+    """A scripted client half, on the gate, speaks to the real server half."""
+
+    def setUp(self):
+        super().setUp()
+        self.listener = self.listen_at_destination()
+        self.destination = self.listener.getsockname()[:2]
+        self.source = (self.family.user, fresh_port())
+
+    def request(self, source=None, destination=None, **fields):
+        return encode_request(source or self.source,
+                              destination or self.destination, **fields)
+
+    def send(self, data=b''):
+        """Returns the client half's end."""
+        client = self.connect(self.net.gate, SERVER)
+        client.sendall(data)
+        return client
+
+    def assert_serves(self, **fields):
+        """A good request is the first thing that the destination hears of."""
+        client = self.send(self.request(**fields) + b'good')
+        destination = self.accept(self.listener)
+        self.assertEqual(destination.getpeername()[:2], self.source)
+        self.assertEqual(receive(destination, 4), b'good')
+        destination.sendall(b'morning')
+        self.assertEqual(receive(client, 7), b'morning')
+        reset(client)
+        # Then the source's port is free again.
+        receive_until_reset(destination)

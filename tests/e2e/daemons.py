@@ -1,0 +1,170 @@
+"""srcproxy as the tests run it, and its log as they read it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from sandbox import BINARY, WORK
+from waiting import TIMEOUT, wait_until
+
+DIAGNOSTIC_LINES = 30
+
+_LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
+                   r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
+_FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
+_CONFIG_WARNING = re.compile(r'srcproxy: warning: ')
+
+
+def write_config(config, name='srcproxy.json'):
+    """config is a dictionary or the text itself. Returns the path."""
+    directory = tempfile.mkdtemp(dir=WORK)
+    # For the daemons that run unprivileged.
+    os.chmod(directory, 0o755)
+    path = os.path.join(directory, name)
+    with open(path, 'w') as file:
+        file.write(config if isinstance(config, str) else json.dumps(config))
+    return path
+
+
+class Event(dict):
+    """A line of the log: its fields by name, and the rest of it."""
+
+    def __init__(self, match):
+        super().__init__((name, value.strip('"'))
+                         for name, value in _FIELD.findall(match['rest']))
+        self.line = match[0]
+        self.level = match['level']
+        self.name = match['event']
+
+    def matches(self, name, fields):
+        return self.name == name and all(
+            _field_matches(self.get(field, ''), expected)
+            for field, expected in fields.items())
+
+
+def _field_matches(value, expected):
+    if isinstance(expected, re.Pattern):
+        return expected.search(value) is not None
+    return value == expected
+
+
+class Daemon:
+    """A running half. Reads its log as it comes, so nothing is missed."""
+
+    def __init__(self, host, role, config, wrapper=(), **options):
+        """wrapper: what comes before the command, such as setpriv(1)."""
+        self.host = host
+        self.role = role
+        self._changed = threading.Condition()
+        self._lines = []
+        self._mark = 0
+        self._log_has_ended = False
+        self._was_awaited = False
+        self._is_finished = False
+        self.process = host.spawn(
+            *wrapper, BINARY, role, write_config(config, role + '.json'),
+            **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
+               **options})
+        if self.process.stderr:
+            threading.Thread(target=self._read_log, daemon=True).start()
+
+    def _read_log(self):
+        with self.process.stderr as log:
+            for line in log:
+                with self._changed:
+                    self._lines.append(line.decode(errors='replace').rstrip())
+                    self._changed.notify_all()
+        with self._changed:
+            self._log_has_ended = True
+            self._changed.notify_all()
+
+    @property
+    def log(self):
+        return '\n'.join(self._lines)
+
+    def log_tail(self):
+        return '\n'.join(self._lines[-DIAGNOSTIC_LINES:])
+
+    def mark(self):
+        """What has been logged up to now does not count any more."""
+        self._mark = len(self._lines)
+
+    def events(self, name):
+        """All of that name since the mark."""
+        parsed = (_LINE.fullmatch(line) for line in self._lines[self._mark:])
+        return [Event(match) for match in parsed
+                if match and match['event'] == name]
+
+    def wait_for(self, name, **fields):
+        """The first such event since the mark, now or when it comes.
+
+        A field is text to be equal, or a pattern to be found in it.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        position = self._mark
+        with self._changed:
+            while True:
+                for line in self._lines[position:]:
+                    match = _LINE.fullmatch(line)
+                    if match and Event(match).matches(name, fields):
+                        return Event(match)
+                position = len(self._lines)
+                left = deadline - time.monotonic()
+                if left <= 0 or self._log_has_ended:
+                    raise AssertionError(f'{self.role}: no line "{name}" with '
+                                         f'{fields} in the log')
+                self._changed.wait(left)
+
+    def wait_for_line(self, pattern):
+        """The same for lines that are no events. Returns the match."""
+        return wait_until(lambda: re.search(pattern, self.log),
+                          f'{self.role}: {pattern} in the log')
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def descriptors(self):
+        return len(os.listdir(f'/proc/{self.process.pid}/fd'))
+
+    def threads(self):
+        return len(os.listdir(f'/proc/{self.process.pid}/task'))
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Until it has ended. Returns the exit status."""
+        status = self.process.wait(TIMEOUT)
+        self._was_awaited = True
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._log_has_ended or not self.process.stderr,
+                TIMEOUT)
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        self.send_signal(number)
+        return self.wait()
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+    def finish(self):
+        """Ends it, and complains if it had gone wrong unnoticed."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        status = 0 if self._was_awaited else self.stop()
+        if status:
+            raise AssertionError(f'{self.role}: exit status {status}\n' +
+                                 self.log_tail())
+        strange = [line for line in self._lines if not _LINE.fullmatch(line)
+                   and not _CONFIG_WARNING.match(line)]
+        if strange:
+            raise AssertionError(f'{self.role}: this is no log:\n' +
+                                 '\n'.join(strange))

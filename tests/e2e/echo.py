@@ -1,0 +1,28 @@
+"""A destination for many connections, in a process of its own.
+
+    echo.py DESCRIPTOR
+
+Says back on each connection to the inherited listener what was said there, once
+it has been said to the end.
+"""
+
+import socket
+import sys
+
+
+def serve(listener):
+    # Who made it may have wanted timeouts.
+    listener.setblocking(True)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            said = bytearray()
+            piece = connection.recv(4096)
+            while piece:
+                said += piece
+                piece = connection.recv(4096)
+            connection.sendall(said)
+
+
+if __name__ == '__main__':
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,75 @@
+"""The firewall rules and routes that srcproxy is documented to need."""
+
+import contextlib
+
+from families import BOTH
+
+REDIRECT_PORT = 9001
+TABLE = 30
+MARK = '0x5'
+
+
+def redirect_with_iptables(gate):
+    for family in BOTH:
+        gate.run(family.iptables, '-t', 'nat', '-A', 'PREROUTING',
+                 '-s', family.users, '-p', 'tcp',
+                 '-j', 'REDIRECT', '--to-port', str(REDIRECT_PORT))
+
+
+def redirect_with_nft(gate):
+    sources = [('ip6' if ':' in family.users else 'ip', family.users)
+               for family in BOTH]
+    rules = '\n'.join(
+        f'{protocol} saddr {users} meta l4proto tcp '
+        f'redirect to :{REDIRECT_PORT}' for protocol, users in sources)
+    gate.run('nft', '-f', '-', input=f'''
+        table inet srcproxy {{
+            chain prerouting {{
+                type nat hook prerouting priority dstnat
+                {rules}
+            }}
+        }}''')
+
+
+def forbid_direct(gate):
+    """Nothing gets around the proxy, or the tests would prove nothing."""
+    for family in BOTH:
+        gate.run(family.iptables, '-A', 'FORWARD', '-s', family.users,
+                 '-p', 'tcp', '--syn', '-j', 'REJECT',
+                 '--reject-with', 'tcp-reset')
+
+
+def deliver_prefix(exit_host):
+    """All TCP to the users ends at the exit."""
+    for family in BOTH:
+        exit_host.ip(
+            f'route add local {family.users} dev lo table {TABLE}',
+            f'rule add to {family.users} ipproto tcp lookup {TABLE} '
+            'pref 30000', family=family)
+
+
+def deliver_marked(exit_host):
+    """Only what belongs to a transparent socket of the exit does."""
+    exit_host.run('nft', '-f', '-', input=f'''
+        table inet srcproxy {{
+            chain prerouting {{
+                type filter hook prerouting priority mangle
+                meta l4proto tcp socket transparent 1 meta mark set {MARK}
+            }}
+        }}''')
+    for family in BOTH:
+        exit_host.ip(
+            f'route add local {family.users} dev lo table {TABLE}',
+            f'rule add fwmark {MARK} lookup {TABLE} pref 30000',
+            family=family)
+
+
+@contextlib.contextmanager
+def black_hole(host, family, port):
+    """While in it, packets to that port vanish."""
+    rule = ['INPUT', '-p', 'tcp', '--dport', str(port), '-j', 'DROP']
+    host.run(family.iptables, '-A', *rule)
+    try:
+        yield
+    finally:
+        host.run(family.iptables, '-D', *rule)

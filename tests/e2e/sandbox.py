@@ -1,0 +1,68 @@
+"""Keeps all that the tests do to themselves.
+
+They run as process 1 of a process namespace of their own, with their own
+network and mounts. When that process ends, however it ends, the kernel takes
+away every process, network namespace and mount that it made.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+UNSHARE = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child',
+           '--mount-proc']
+INSIDE = '--inside'
+
+# The private tmpfs that hides the host's /run: it has the names of network
+# namespaces (ip-netns(8)) and all files of the tests.
+WORK = '/run'
+BINARY = WORK + '/srcproxy'
+_HOSTS = WORK + '/hosts'
+
+
+def reason_to_skip():
+    """Why this cannot be done here, or None."""
+    if os.geteuid() != 0:
+        return 'needs root: run with sudo'
+    if shutil.which(UNSHARE[0]) is None:
+        return 'needs unshare(1) of util-linux'
+    # Root in a container, or by fakeroot, may not be allowed to do it.
+    probe = subprocess.run(UNSHARE + ['true'], stderr=subprocess.PIPE,
+                           stdin=subprocess.DEVNULL, text=True)
+    if probe.returncode:
+        return 'needs root with CAP_SYS_ADMIN: ' + probe.stderr.strip()
+    return None
+
+
+def is_inside(arguments):
+    # Process 1 too, for outside the mounts would be the host's.
+    return INSIDE in arguments and os.getpid() == 1
+
+
+def enter():
+    """Starts this program again, inside. Does not return."""
+    os.execvp(UNSHARE[0], UNSHARE + [sys.executable, *sys.argv, INSIDE])
+
+
+def prepare(binary):
+    """To be called inside, once."""
+    with open(binary, 'rb') as file:
+        program = file.read()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
+                   check=True)
+    os.mkdir(WORK + '/netns')
+    # Where it was built an unprivileged user may not be let in.
+    with open(BINARY, 'wb') as file:
+        file.write(program)
+    os.chmod(BINARY, 0o755)
+
+
+def write_hosts_file(text):
+    """What all programs in here see as /etc/hosts from now on."""
+    is_mounted = os.path.exists(_HOSTS)
+    with open(_HOSTS, 'w') as file:
+        file.write(text)
+    os.chmod(_HOSTS, 0o644)
+    if not is_mounted:
+        subprocess.run(['mount', '--bind', _HOSTS, '/etc/hosts'], check=True)

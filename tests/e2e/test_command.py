@@ -1,0 +1,160 @@
+"""The command line, and the configuration as it is checked by -t."""
+
+import os
+import subprocess
+import unittest
+
+from daemons import write_config
+from sandbox import BINARY
+from waiting import TIMEOUT
+
+SERVER_SAMPLE = '''
+{
+  "listen": "192.0.2.1:21829", // The listen address for connection from clients
+  "acl": [  // (Optional) The ACL policy for restricting source addresses.
+    // An empty "acl" array would completely disable the ACL feature.
+    {
+      "auth": "613200f2-0af9-40e3-9dc2-a5d6f365db1b",
+      "allowed_src_ips": [  // (Optional)
+        "192.0.2.128/25",
+        "2001:db8:aaaa::/64"
+      ],
+    },
+    {
+      "auth": "", // A blank "auth" is acceptable.
+      "allowed_src_ips": [
+        // An empty "allowed_src_ips" array is acceptable.
+      ],
+    },
+  ],
+  "timeout": "5m", // (Optional) Connect & idle timeout.
+  "log_level": "info", // (Optional) Log level.
+}
+'''
+
+CLIENT_SAMPLE = '''
+{
+  "inbound": {
+    "mode": "redirect", // (Optional) Only supports iptables -j REDIRECT now.
+    "listen": ":9001"  // The listen address for REDIRECT --to-port.
+  },
+  "outbound": {
+    "server": "192.0.2.1:21829",  // The address of the srcproxy server.
+    "auth": "613200f2-0af9-40e3-9dc2-a5d6f365db1b", // (Optional)
+    "local_addr": "192.0.2.2%eth0", // (Optional) bind(2) to it.
+    "fwmark": 0x1234,  // (Optional) Set the specified fwmark.
+  },
+  "timeout": "5m", // (Optional) Connect & idle timeout.
+  "log_level": "info", // (Optional) Log level.
+}
+'''
+
+# What is wrong stands alone in a line of the text: where and how it is told.
+MISTAKES = [
+    ('server', '{"listen": ":21829",\n"acl": [{"allowed_src_ips": [\n'
+               '  "10.0.0.0/33"]}]}',
+     ':3:3: acl[0].allowed_src_ips[0]: "10.0.0.0/33": '),
+    ('server', '{"listen": ":21829",\n"alc": []}', ':2:1: alc: '),
+    ('server', '{"listen": ":21829",\n\n "listen": ":1"}', ':3:2: listen: '),
+    ('server', '{"timeout": "5m"}', ':1:1: listen: '),
+    ('server', '{"listen": ":21829",\n"timeout": "5 minutes"}',
+     ':2:12: timeout: "5 minutes": '),
+    ('server', '{"listen": ":21829"}\nmore', ':2:1: '),
+    ('client', '{"inbound": {"listen": ":9001"},\n"outbound": {\n'
+               '"server": "192.0.2.1"}}', ':3:11: outbound.server: '),
+    ('client', '{"inbound": {"listen": ":9001"},\n"outbound": {\n'
+               '"server": "192.0.2.1:1", "fwmark": 0x100000000}}',
+     ':3:36: outbound.fwmark: '),
+    ('client', '{"inbound": {"listen": 9001},\n'
+               '"outbound": {"server": "192.0.2.1:1"}}',
+     ':1:24: inbound.listen: '),
+]
+
+
+def srcproxy(*arguments):
+    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=TIMEOUT)
+
+
+class Check(unittest.TestCase):
+    """srcproxy -t"""
+
+    def test_both_samples_are_fine(self):
+        for role, sample in (('server', SERVER_SAMPLE),
+                             ('client', CLIENT_SAMPLE)):
+            for option in ('-t', '--test'):
+                path = write_config(sample)
+                result = srcproxy(option, role, path)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(path, result.stdout)
+                self.assertEqual(result.stderr, '')
+
+    def test_every_mistake_is_told_with_its_place(self):
+        for role, text, expected in MISTAKES:
+            with self.subTest(text=text):
+                path = write_config(text)
+                result = srcproxy('-t', role, path)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(path + expected, result.stderr)
+                self.assertEqual(result.stdout, '')
+
+    def test_mistyped_key_is_guessed(self):
+        path = write_config('{"listen": ":21829", "log_levl": "info"}')
+        self.assertIn('did you mean "log_level"?',
+                      srcproxy('-t', 'server', path).stderr)
+
+    def test_configuration_of_the_other_half_is_refused(self):
+        self.assertEqual(srcproxy(
+            '-t', 'client', write_config(SERVER_SAMPLE)).returncode, 1)
+        self.assertEqual(srcproxy(
+            '-t', 'server', write_config(CLIENT_SAMPLE)).returncode, 1)
+
+    def test_file_that_cannot_be_read(self):
+        for path in ('/nonexistent', os.path.dirname(write_config('{}'))):
+            result = srcproxy('-t', 'server', path)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(path + ': ', result.stderr)
+
+    def test_daemon_does_not_start_with_a_mistake(self):
+        for role, text, expected in MISTAKES:
+            with self.subTest(text=text):
+                result = srcproxy(role, write_config(text))
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(expected, result.stderr)
+
+
+class Usage(unittest.TestCase):
+
+    def assert_usage(self, *arguments):
+        result = srcproxy(*arguments)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('usage: srcproxy', result.stderr)
+        self.assertEqual(result.stdout, '')
+
+    def test_no_arguments(self):
+        self.assert_usage()
+
+    def test_unknown_option(self):
+        self.assert_usage('-x', 'server', write_config(SERVER_SAMPLE))
+        self.assert_usage('--frobnicate')
+
+    def test_neither_client_nor_server(self):
+        self.assert_usage('sever', write_config(SERVER_SAMPLE))
+
+    def test_no_configuration(self):
+        self.assert_usage('server')
+        self.assert_usage('-t', 'client')
+
+    def test_two_configurations(self):
+        path = write_config(SERVER_SAMPLE)
+        self.assert_usage('server', path, path)
+
+    def test_help_and_version(self):
+        for options, expected in ((('-h', '--help'), 'usage: srcproxy'),
+                                  (('-V', '--version'), 'srcproxy ')):
+            for option in options:
+                result = srcproxy(option)
+                self.assertEqual(result.returncode, 0)
+                self.assertTrue(result.stdout.startswith(expected))
+                self.assertEqual(result.stderr, '')

@@ -1,0 +1,213 @@
+"""How the halves start, end, and survive."""
+
+import os
+import re
+import signal
+import subprocess
+
+from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
+from daemons import write_config
+from families import IPV4, IPV6, endpoint
+from peers import (Flood, background, digest, receive,
+                   receive_all, receive_until_reset, send_and_end)
+from rules import REDIRECT_PORT
+from sandbox import BINARY
+
+MEBIBYTE = 1024 * 1024
+LONG = {'drain_timeout': '10m'}
+SHORT = {'drain_timeout': '300ms'}
+PAUSES = 20
+
+
+class LifeCase(RoutedCase):
+    family = IPV4
+
+    def start_both(self, config=None):
+        self.server = self.start_server(config)
+        self.client = self.start_client(config)
+        return self.client, self.server
+
+    def for_each_half(self, assertion, config=None):
+        """With fresh halves each time."""
+        for index, role in enumerate(('client', 'server')):
+            halves = self.start_both(config)
+            with self.subTest(half=role):
+                assertion(halves[index])
+            for half in halves:
+                half.finish()
+
+
+class Ending(LifeCase):
+
+    def test_signal_ends_an_idle_half_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.for_each_half(
+                lambda half: self.assert_ends_at_once(half, number), LONG)
+
+    def assert_ends_at_once(self, half, number):
+        self.assertEqual(half.stop(number), 0)
+        half.wait_for('stopping', connections='0')
+        half.wait_for('stopped', reset='0')
+
+    def test_connection_may_end_after_the_signal(self):
+        self.for_each_half(self.assert_drains, LONG)
+
+    def assert_drains(self, half):
+        user, destination = self.open()
+        half.send_signal(signal.SIGTERM)
+        half.wait_for('stopping', connections='1')
+        send_and_end(user, b'last question')
+        self.assertEqual(receive_all(destination), b'last question')
+        send_and_end(destination, b'last answer')
+        self.assertEqual(receive_all(user), b'last answer')
+        self.assertEqual(half.wait(), 0)
+        half.wait_for('stopped', reset='0')
+
+    def test_new_connections_are_refused_after_the_signal(self):
+        client, _ = self.start_both(LONG)
+        user, _ = self.open()
+        client.send_signal(signal.SIGTERM)
+        client.wait_for('stopping')
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(self.net.user, (self.family.destination, 80))
+        user.close()
+
+    def test_connection_that_does_not_end_in_time_is_reset(self):
+        self.for_each_half(self.assert_resets, SHORT)
+
+    def assert_resets(self, half):
+        user, destination = self.open()
+        self.assertEqual(half.stop(), 0)
+        half.wait_for('stopped', reset='1')
+        self.assertEqual(receive_until_reset(user), b'')
+        self.assertEqual(receive_until_reset(destination), b'')
+
+    def test_second_signal_ends_it_at_once(self):
+        self.for_each_half(self.assert_obeys_second_signal, LONG)
+
+    def assert_obeys_second_signal(self, half):
+        user, destination = self.open()
+        half.send_signal(signal.SIGTERM)
+        half.wait_for('stopping', connections='1')
+        self.assertEqual(half.stop(signal.SIGINT), 0)
+        self.assertEqual(receive_until_reset(user), b'')
+        self.assertEqual(receive_until_reset(destination), b'')
+
+    def test_half_that_is_killed_leaves_no_clean_end(self):
+        self.for_each_half(self.assert_killed)
+
+    def assert_killed(self, half):
+        user, destination = self.open()
+        flood = Flood(destination)
+        receive(user, MEBIBYTE)
+        half.kill()
+        receive_until_reset(user)
+        flood.join()
+        self.assertIsInstance(flood.error, ConnectionError)
+
+
+class Surviving(LifeCase):
+
+    def test_sigpipe_is_ignored(self):
+        for half in self.start_both():
+            half.send_signal(signal.SIGPIPE)
+        self.assert_proxies()
+
+    def test_half_that_is_paused_loses_nothing(self):
+        self.start_both()
+        user, destination = self.open()
+        question, answer = os.urandom(8 * MEBIBYTE), os.urandom(8 * MEBIBYTE)
+        asking = background(send_and_end, user, question)
+        answering = background(send_and_end, destination, answer)
+        asked = background(receive_all, destination)
+        for _ in range(PAUSES):
+            self.pause_both()
+        # Slow enough to be in the middle of it.
+        received = receive(user, MEBIBYTE)
+        self.pause_both()
+        received += receive_all(user)
+        self.assertEqual(digest(asked.result()), digest(question))
+        self.assertEqual(digest(received), digest(answer))
+        asking.result()
+        answering.result()
+
+    def pause_both(self):
+        for half in (self.client, self.server):
+            half.send_signal(signal.SIGSTOP)
+            half.send_signal(signal.SIGCONT)
+
+
+class Descriptors(LifeCase):
+    """Standard descriptors that are not what they should be."""
+
+    def test_all_closed(self):
+        self.launch_both(
+            wrapper=('sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'),
+            stderr=subprocess.DEVNULL)
+        # Nobody's log ends up in somebody's connection.
+        user, destination = self.open()
+        send_and_end(user, b'question')
+        self.assertEqual(receive_all(destination), b'question')
+        send_and_end(destination, b'answer')
+        self.assertEqual(receive_all(user), b'answer')
+
+    def test_log_that_nobody_reads_stops_no_connection(self):
+        reader, writer = full_pipe()
+        self.addCleanup(os.close, reader)
+        self.launch_both(stderr=writer)
+        os.close(writer)
+        for _ in range(10):
+            self.assert_proxies()
+        empty_pipe(reader)
+        self.assert_proxies()
+        self.assertRegex(read_line(reader), 'log-lost lines=[1-9]')
+
+    def test_log_whose_reader_has_gone_stops_no_connection(self):
+        reader, writer = os.pipe()
+        self.launch_both(stderr=writer)
+        os.close(writer)
+        os.close(reader)
+        self.assert_proxies()
+
+
+def full_pipe():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b'x' * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+
+def empty_pipe(reader):
+    os.set_blocking(reader, False)
+    try:
+        while True:
+            os.read(reader, 65536)
+    except BlockingIOError:
+        os.set_blocking(reader, True)
+
+
+def read_line(reader):
+    with os.fdopen(os.dup(reader)) as file:
+        return file.readline()
+
+
+class PortInUse(LifeCase):
+
+    def assert_says_so(self, host, role, config, address, port):
+        self.listen(host, address, port)
+        result = host.run(BINARY, role, write_config(config), check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, re.escape(
+            f'cannot listen on {endpoint(address, port)}: Address'))
+
+    def test_server(self):
+        self.assert_says_so(self.net.exit, 'server', SERVER_CONFIG,
+                            IPV4.exit_link, SERVER_PORT)
+
+    def test_client(self):
+        self.assert_says_so(self.net.gate, 'client', CLIENT_CONFIG,
+                            IPV6.any, REDIRECT_PORT)

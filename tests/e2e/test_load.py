@@ -1,0 +1,71 @@
+"""Many connections: none is lost, and nothing of them stays behind."""
+
+import os
+import subprocess
+import sys
+
+from cases import RoutedCase
+from families import IPV4, IPV6
+from peers import receive_all, send_and_end
+from waiting import wait_until
+
+ECHO = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'echo.py')
+
+AT_ONCE = 50
+ROUNDS = 20
+IN_A_ROW = int(os.environ.get('SRCPROXY_TEST_CONNECTIONS', 3000))
+
+
+class Load:
+
+    def setUp(self):
+        super().setUp()
+        self.halves = self.launch_both({'log_level': 'error'})
+        self.usage_before = self.usage()
+        self.destination = self.start_echo()
+
+    def start_echo(self):
+        listener = self.listen_at_destination()
+        process = subprocess.Popen(
+            [sys.executable, ECHO, str(listener.fileno())],
+            pass_fds=[listener.fileno()])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return listener.getsockname()[:2]
+
+    def usage(self):
+        return [(half.descriptors(), half.threads()) for half in self.halves]
+
+    def exchange(self, count):
+        """That many connections, all of which are open at the same time."""
+        users = [self.net.user.connect(self.destination)
+                 for _ in range(count)]
+        for number, user in enumerate(users):
+            send_and_end(user, b'%d' % number)
+        for number, user in enumerate(users):
+            with user:
+                self.assertEqual(receive_all(user), b'%d' % number)
+
+    def assert_nothing_is_left(self):
+        wait_until(lambda: self.usage() == self.usage_before,
+                   f'descriptors and threads are {self.usage_before} again')
+        for half in self.halves:
+            self.assertEqual(half.events('refused'), [])
+
+    def test_rounds_of_many_connections_at_once(self):
+        for _ in range(ROUNDS):
+            self.exchange(AT_ONCE)
+        self.assert_nothing_is_left()
+
+    def test_many_connections_in_a_row(self):
+        for _ in range(IN_A_ROW):
+            self.exchange(1)
+        self.assert_nothing_is_left()
+
+
+class LoadIPv4(Load, RoutedCase):
+    family = IPV4
+
+
+class LoadIPv6(Load, RoutedCase):
+    family = IPV6

@@ -1,0 +1,87 @@
+"""Connections that lead back to the proxy are refused, once, and not looped."""
+
+import re
+
+from cases import SERVER_PORT, ProxyCase, RoutedCase
+from families import IPV4, IPV6, endpoint
+from rules import REDIRECT_PORT
+
+
+def connections(half):
+    """How many it has had since the mark, served or not."""
+    return len(half.events('established')) + len(half.events('refused'))
+
+
+class Loop:
+    # On all addresses, so that each way back is open.
+    server_config = {'listen': f':{SERVER_PORT}'}
+
+    def assert_client_refuses(self, host, to, reason):
+        self.assert_reset(host, to)
+        self.client.wait_for('refused', reason=re.compile(reason))
+        self.assert_proxies()
+        # The refused one, and the one of assert_proxies().
+        self.assertEqual(connections(self.client), 2)
+        self.assertEqual(connections(self.server), 1)
+
+    def assert_server_refuses(self, to):
+        self.assert_reset(self.net.user, to)
+        self.server.wait_for('refused', destination=endpoint(*to),
+                             reason=re.compile('listener'))
+        self.assert_proxies()
+        self.assertEqual(connections(self.client), 2)
+        self.assertEqual(connections(self.server), 2)
+
+    def test_user_connects_to_the_client_half(self):
+        self.assert_client_refuses(
+            self.net.user, (self.family.gate_users, REDIRECT_PORT),
+            'directly')
+
+    def test_somebody_whom_no_rule_is_for_connects_to_the_client_half(self):
+        self.assert_client_refuses(
+            self.net.exit, (self.family.gate_link, REDIRECT_PORT), 'redirect')
+
+    def test_client_half_by_another_address_of_the_gate(self):
+        for address in (self.family.gate_link, self.family.second_gate_link):
+            with self.subTest(address=address):
+                self.mark_logs()
+                self.assert_client_refuses(
+                    self.net.user, (address, REDIRECT_PORT), 'listener')
+
+    def test_server_half(self):
+        self.assert_server_refuses((self.family.exit_link, SERVER_PORT))
+
+    def test_server_half_by_another_address_of_the_exit(self):
+        self.assert_server_refuses((self.family.exit_out, SERVER_PORT))
+
+
+class LoopIPv4(Loop, ProxyCase):
+    family = IPV4
+
+
+class LoopIPv6(Loop, ProxyCase):
+    family = IPV6
+
+
+class WithoutRules:
+    """A firewall that redirects nothing, and knows of no connections."""
+
+    @staticmethod
+    def redirect(gate):
+        pass
+
+    def test_client_half_says_that_the_rule_is_missing(self):
+        client = self.start_client()
+        self.assert_reset(self.net.user,
+                          (self.family.gate_users, REDIRECT_PORT))
+        refused = client.wait_for('refused', reason=re.compile('redirect'))
+        self.assertEqual(refused.level, 'error')
+        self.assertEqual(connections(client), 1)
+
+
+class WithoutRulesIPv4(WithoutRules, RoutedCase):
+    family = IPV4
+
+
+class WithoutRulesIPv6(WithoutRules, RoutedCase):
+    family = IPV6

@@ -1,0 +1,117 @@
+"""A redirected connection leaves the exit from the user's own address."""
+
+import rules
+from cases import SERVER_PORT, ProxyCase
+from families import IPV4, IPV6, endpoint
+from peers import end_stream, receive_all
+from rules import REDIRECT_PORT
+
+
+class MainJob:
+
+    def test_destination_sees_the_users_address_and_port(self):
+        user, destination = self.open()
+        self.assertEqual(destination.getpeername(), user.getsockname())
+        self.assertEqual(destination.getpeername()[0], self.family.user)
+
+    def test_each_user_keeps_their_own_address(self):
+        for address in (self.family.user, self.family.second_user):
+            user, destination = self.open(source=(address, 0))
+            self.assertEqual(destination.getpeername(), user.getsockname())
+            self.assertEqual(destination.getpeername()[0], address)
+
+    def test_bytes_arrive_both_ways(self):
+        user, destination = self.open()
+        user.sendall(b'question')
+        end_stream(user)
+        self.assertEqual(receive_all(destination), b'question')
+        destination.sendall(b'answer')
+        end_stream(destination)
+        self.assertEqual(receive_all(user), b'answer')
+
+    def test_log_says_who_went_where_and_how_it_ended(self):
+        user, destination = self.open()
+        source = endpoint(*user.getsockname()[:2])
+        to = endpoint(*destination.getsockname()[:2])
+        user.sendall(b'12345')
+        end_stream(user)
+        receive_all(destination)
+        destination.sendall(b'123')
+        end_stream(destination)
+        for half in (self.client, self.server):
+            half.wait_for('established', source=source, destination=to)
+            closed = half.wait_for('closed', source=source, destination=to,
+                                   sent='5', received='3', end='eof')
+            self.assertEqual(closed.level, 'info')
+            self.assertGreaterEqual(float(closed['seconds']), 0)
+        self.server.wait_for('established', used=source)
+
+
+class IptablesIPv4(MainJob, ProxyCase):
+    family = IPV4
+
+
+class IptablesIPv6(MainJob, ProxyCase):
+    family = IPV6
+
+
+class NftIPv4(MainJob, ProxyCase):
+    family = IPV4
+    redirect = staticmethod(rules.redirect_with_nft)
+
+
+class NftIPv6(NftIPv4):
+    family = IPV6
+
+
+class ServerOnIPv6:
+    """The two halves talk over IPv6, whatever the users do."""
+
+    server_config = {'listen': endpoint(IPV6.exit_link, SERVER_PORT)}
+    client_config = {
+        'outbound': {'server': endpoint(IPV6.exit_link, SERVER_PORT)}}
+
+
+class ServerOnIPv6UserOnIPv4(ServerOnIPv6, MainJob, ProxyCase):
+    family = IPV4
+
+
+class ServerOnIPv6UserOnIPv6(ServerOnIPv6, MainJob, ProxyCase):
+    family = IPV6
+
+
+class ListenerOfOneFamilyIPv4(MainJob, ProxyCase):
+    """The client half does not take connections of both."""
+
+    family = IPV4
+    client_config = {
+        'inbound': {'listen': endpoint(IPV4.gate_users, REDIRECT_PORT)}}
+
+
+class ListenerOfOneFamilyIPv6(ListenerOfOneFamilyIPv4):
+    family = IPV6
+    client_config = {
+        'inbound': {'listen': endpoint(IPV6.gate_users, REDIRECT_PORT)}}
+
+
+class MarkedReturn(MainJob):
+    """The exit takes only the packets of its own transparent sockets."""
+
+    deliver = staticmethod(rules.deliver_marked)
+
+    def test_plain_connection_to_the_user_reaches_the_user(self):
+        listener = self.listen(self.net.user, self.family.user)
+        caller = self.connect(self.net.destination,
+                              listener.getsockname()[:2])
+        user = self.accept(listener)
+        self.assertEqual(user.getpeername(), caller.getsockname())
+        user.sendall(b'hello')
+        self.assertEqual(caller.recv(100), b'hello')
+
+
+class MarkedReturnIPv4(MarkedReturn, ProxyCase):
+    family = IPV4
+
+
+class MarkedReturnIPv6(MarkedReturn, ProxyCase):
+    family = IPV6

@@ -1,0 +1,250 @@
+"""What the server half makes of requests, good and bad, in any pieces."""
+
+import re
+import socket
+
+from cases import ServerCase
+from families import IPV4, IPV6
+from peers import end_stream, receive_all, receive_until_reset
+from wire import mapped
+
+HANDSHAKE_TIMEOUT = '300ms'
+DRIP_SECONDS = 0.02
+
+
+class GoodRequest:
+
+    def assert_relays(self, client):
+        destination = self.accept(self.listener)
+        self.assertEqual(destination.getpeername()[:2], self.source)
+        end_stream(client)
+        self.assertEqual(receive_all(destination), b'question')
+        destination.sendall(b'answer')
+        end_stream(destination)
+        # All of it: the server half says nothing of its own.
+        self.assertEqual(receive_all(client), b'answer')
+
+    def test_whole_request_in_one_piece(self):
+        self.start_server()
+        client = self.send(self.request())
+        client.sendall(b'question')
+        self.assert_relays(client)
+
+    def test_request_one_byte_at_a_time(self):
+        self.start_server()
+        client = self.send()
+        for byte in self.request() + b'question':
+            client.sendall(bytes([byte]))
+        self.assert_relays(client)
+
+    def test_first_bytes_glued_to_the_request(self):
+        self.start_server()
+        self.assert_relays(self.send(self.request() + b'question'))
+
+    def test_request_stream_and_its_end_at_once(self):
+        self.start_server()
+        client = self.send()
+        # Corked, all three leave in one segment.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        client.sendall(self.request() + b'question')
+        self.assert_relays(client)
+
+    def test_stream_that_looks_like_a_second_request(self):
+        self.start_server()
+        second = self.request()
+        client = self.send(self.request() + second)
+        end_stream(client)
+        self.assertEqual(receive_all(self.accept(self.listener)), second)
+
+    def test_auth_of_any_length_passes_while_the_acl_is_off(self):
+        self.start_server()
+        for length in (0, 5, 32, 255):
+            with self.subTest(length=length):
+                self.assert_serves(auth=b'x' * length)
+
+    def test_source_and_destination_are_logged(self):
+        server = self.start_server()
+        self.assert_serves()
+        server.wait_for('established', user='-')
+        server.wait_for('closed', user='-')
+
+
+class GoodRequestIPv4(GoodRequest, ServerCase):
+    family = IPV4
+
+    def test_mapped_source_next_to_a_plain_destination(self):
+        self.start_server()
+        self.assert_serves(source=(mapped(self.source[0]), self.source[1]))
+
+    def test_plain_source_next_to_a_mapped_destination(self):
+        self.start_server()
+        address, port = self.destination
+        self.assert_serves(destination=(mapped(address), port))
+
+    def test_mapped_source_and_destination(self):
+        self.start_server()
+        address, port = self.destination
+        self.assert_serves(source=(mapped(self.source[0]), self.source[1]),
+                           destination=(mapped(address), port))
+
+
+class GoodRequestIPv6(GoodRequest, ServerCase):
+    family = IPV6
+
+
+class BadRequest:
+    """Each is reset, logged, and reaches nobody."""
+
+    def assert_refused(self, data, reason):
+        # A fresh server, for a log shows only the first of many errors.
+        server = self.start_server()
+        try:
+            self.assert_sender_is_reset(data)
+            server.wait_for('refused', reason=re.compile(reason))
+            self.assert_serves()
+        finally:
+            server.finish()
+
+    def assert_sender_is_reset(self, data):
+        try:
+            client = self.send(data)
+        except (ConnectionResetError, BrokenPipeError):
+            # The rest of it had not been sent yet.
+            return
+        self.assertEqual(receive_until_reset(client), b'')
+
+    def test_wrong_version(self):
+        for version in (0, 2, 255):
+            with self.subTest(version=version):
+                self.assert_refused(self.request(version=version), 'version')
+
+    def test_wrong_opcode(self):
+        for opcode in (0, 2, 255):
+            with self.subTest(opcode=opcode):
+                self.assert_refused(self.request(opcode=opcode), 'opcode')
+
+    def test_wrong_length_of_an_address(self):
+        for length in (0, 3, 5, 15, 17, 255):
+            odd = (bytes(length), 80)
+            with self.subTest(length=length):
+                self.assert_refused(self.request(destination=odd),
+                                    'destination address')
+                self.assert_refused(self.request(source=odd),
+                                    'source address')
+
+    def test_source_and_destination_of_different_families(self):
+        for source in self.sources_of_the_other_family:
+            with self.subTest(source=source):
+                self.assert_refused(self.request(source=(source, 1234)),
+                                    'same family')
+
+    def test_source_that_nobody_can_have(self):
+        for source in self.no_sources:
+            with self.subTest(source=source):
+                self.assert_refused(self.request(source=(source, 1234)),
+                                    'source')
+
+    def test_destination_that_nobody_can_have(self):
+        for destination in self.no_destinations:
+            with self.subTest(destination=destination):
+                self.assert_refused(
+                    self.request(destination=(destination, 80)),
+                    'destination')
+
+    def test_destination_port_0(self):
+        self.assert_refused(
+            self.request(destination=(self.family.destination, 0)), 'port 0')
+
+    def test_request_cut_off_anywhere_by_the_end_of_the_stream(self):
+        request = self.request()
+        server = self.start_server()
+        for length in range(len(request)):
+            client = self.send(request[:length])
+            end_stream(client)
+            with self.subTest(length=length):
+                self.assertEqual(receive_until_reset(client), b'')
+        server.wait_for('refused', reason=re.compile('ended'))
+        self.assert_serves()
+
+    def test_other_protocols(self):
+        for name, data in (
+                ('HTTP', b'GET / HTTP/1.1\r\nHost: example.com\r\n\r\n'),
+                ('TLS', bytes.fromhex('1603010200010001fc0303') + bytes(200)),
+                ('SSH', b'SSH-2.0-OpenSSH_9.2p1\r\n'),
+                ('zeros', bytes(65536))):
+            with self.subTest(protocol=name):
+                self.assert_refused(data, 'version')
+
+
+class BadRequestIPv4(BadRequest, ServerCase):
+    family = IPV4
+    sources_of_the_other_family = [IPV6.user, '::']
+    no_sources = ['0.0.0.0', '224.0.0.1', '255.255.255.255',
+                  mapped('0.0.0.0'), mapped('224.0.0.1')]
+    no_destinations = ['0.0.0.0', '224.0.0.1', '255.255.255.255',
+                       mapped('0.0.0.0'), mapped('255.255.255.255')]
+
+
+class BadRequestIPv6(BadRequest, ServerCase):
+    family = IPV6
+    sources_of_the_other_family = [IPV4.user, mapped(IPV4.user)]
+    no_sources = ['::', 'ff02::1', 'ff0e::1']
+    no_destinations = ['::', 'ff02::1', 'ff0e::1']
+
+
+class Handshake(ServerCase):
+    """The time that a request may take as a whole."""
+
+    family = IPV4
+    config = {'handshake_timeout': HANDSHAKE_TIMEOUT}
+
+    def test_silent_peer_is_reset(self):
+        server = self.start_server(self.config)
+        self.assertEqual(receive_until_reset(self.send()), b'')
+        server.wait_for('refused', reason=re.compile('timed out'))
+        self.assert_serves()
+
+    def test_half_a_request_is_reset(self):
+        server = self.start_server(self.config)
+        client = self.send(self.request()[:20])
+        self.assertEqual(receive_until_reset(client), b'')
+        server.wait_for('refused', reason=re.compile('timed out'))
+        self.assert_serves()
+
+    def test_dripping_request_gets_no_more_time_than_any(self):
+        server = self.start_server(self.config)
+        client = self.send()
+        client.settimeout(DRIP_SECONDS)
+        # A whole request of this length would take five seconds.
+        request = self.request(auth=b'x' * 200)
+        self.assertLess(self.drip(client, request), len(request))
+        server.wait_for('refused', reason=re.compile('timed out'))
+        self.assert_serves()
+
+    def drip(self, client, data):
+        """Returns how many bytes went out before the reset."""
+        for sent, byte in enumerate(data):
+            try:
+                client.sendall(bytes([byte]))
+                client.recv(1)
+            except socket.timeout:
+                continue
+            except (ConnectionResetError, BrokenPipeError):
+                return sent
+        return len(data)
+
+    def test_silent_peers_do_not_keep_others_from_being_served(self):
+        self.start_server()
+        for _ in range(100):
+            self.send()
+        self.assert_serves()
+
+    def test_established_connection_is_not_limited_by_it(self):
+        server = self.start_server(self.config)
+        client = self.send(self.request())
+        destination = self.accept(self.listener)
+        # Somebody else's whole time passes meanwhile.
+        self.assertEqual(receive_until_reset(self.send()), b'')
+        server.wait_for('refused', reason=re.compile('timed out'))
+        destination.sendall(b'late')
+        self.assertEqual(client.recv(100), b'late')

@@ -1,0 +1,118 @@
+"""What was not completed never looks complete: resets are passed on."""
+
+import threading
+
+from cases import ProxyCase
+from families import IPV4, IPV6
+from peers import (CHUNK, Flood, background, digest, end_stream, receive,
+                   receive_all, receive_until_reset, reset, wait_until_dead,
+                   wait_until_taken)
+
+MEBIBYTE = 1024 * 1024
+SLOW_SECONDS = 0.002
+
+
+class Reset:
+
+    def test_reset_by_the_user(self):
+        user, destination = self.open()
+        reset(user)
+        self.assertEqual(receive_until_reset(destination), b'')
+        self.client.wait_for('closed', end='reset', by='user')
+        self.server.wait_for('closed', end='reset', by='client')
+
+    def test_reset_by_the_destination(self):
+        user, destination = self.open()
+        reset(destination)
+        self.assertEqual(receive_until_reset(user), b'')
+        self.server.wait_for('closed', end='reset', by='destination')
+        self.client.wait_for('closed', end='reset', by='server')
+
+    def test_reset_by_a_peer_is_no_error_in_the_log(self):
+        user, _ = self.open()
+        reset(user)
+        for half in (self.client, self.server):
+            self.assertEqual(half.wait_for('closed').level, 'info')
+
+    def test_all_that_the_destination_sent_arrives_before_its_reset(self):
+        user, destination = self.open()
+        self.assert_arrives_before_reset(destination, user)
+
+    def test_all_that_the_user_sent_arrives_before_their_reset(self):
+        user, destination = self.open()
+        self.assert_arrives_before_reset(user, destination)
+
+    def assert_arrives_before_reset(self, sender, receiver):
+        data = bytes(range(256)) * (3 * MEBIBYTE // 256)
+        is_reset = threading.Event()
+        arriving = background(receive_slowly, receiver, is_reset)
+        sender.sendall(data)
+        # What is still in the sender's own kernel dies with the reset.
+        wait_until_taken(sender)
+        reset(sender)
+        is_reset.set()
+        self.assertEqual(digest(arriving.result()), digest(data))
+
+    def test_reset_by_the_destination_after_the_user_has_ended(self):
+        user, destination = self.open()
+        end_stream(user)
+        receive_all(destination)
+        destination.sendall(b'half an ans')
+        wait_until_taken(destination)
+        reset(destination)
+        self.assertEqual(receive_until_reset(user), b'half an ans')
+
+    def test_reset_by_the_user_after_the_destination_has_ended(self):
+        user, destination = self.open()
+        end_stream(destination)
+        receive_all(user)
+        user.sendall(b'half a quest')
+        wait_until_taken(user)
+        reset(user)
+        self.assertEqual(receive_until_reset(destination), b'half a quest')
+
+    def test_reset_by_the_user_after_having_ended(self):
+        user, destination = self.open()
+        end_stream(user)
+        receive_all(destination)
+        reset(user)
+        wait_until_dead(destination)
+
+    def test_reset_by_the_destination_after_having_ended(self):
+        user, destination = self.open()
+        end_stream(destination)
+        receive_all(user)
+        reset(destination)
+        wait_until_dead(user)
+
+    def test_reset_by_a_user_whom_the_destination_floods(self):
+        user, destination = self.open()
+        flood = Flood(destination)
+        receive(user, MEBIBYTE)
+        reset(user)
+        flood.join()
+        self.assertIsInstance(flood.error, ConnectionError)
+
+    def test_reset_by_a_destination_that_the_user_floods(self):
+        user, destination = self.open()
+        flood = Flood(user)
+        receive(destination, MEBIBYTE)
+        reset(destination)
+        flood.join()
+        self.assertIsInstance(flood.error, ConnectionError)
+
+
+def receive_slowly(connection, hurry):
+    """Until the reset, so that much is still under way when it comes."""
+    data = bytearray()
+    while not hurry.wait(SLOW_SECONDS):
+        data += connection.recv(CHUNK // 4)
+    return bytes(data) + receive_until_reset(connection)
+
+
+class ResetIPv4(Reset, ProxyCase):
+    family = IPV4
+
+
+class ResetIPv6(Reset, ProxyCase):
+    family = IPV6

@@ -1,0 +1,130 @@
+"""Which source port the destination sees."""
+
+from cases import ProxyCase, ServerCase, fresh_port
+from families import IPV4, IPV6, endpoint
+from hosts import TIME_WAIT
+from peers import end_stream, receive_all
+
+PRIVILEGED_PORT = 700
+ROUNDS = 20
+
+
+class SourcePort:
+
+    def relay(self, destination=None):
+        """An open connection: the ends of client half and destination."""
+        listener = self.listener
+        if destination:
+            listener = self.listen(self.net.destination, *destination)
+        client = self.send(self.request(
+            destination=listener.getsockname()[:2]))
+        return client, self.accept(listener)
+
+    def end(self, client, destination):
+        """The client first: so the exit is left with the TIME_WAIT."""
+        end_stream(client)
+        receive_all(destination)
+        destination.close()
+        receive_all(client)
+        client.close()
+
+    def time_waits(self):
+        return [entry for entry in self.net.exit.tcp_entries(self.family.af)
+                if entry.state == TIME_WAIT and entry.local == self.source]
+
+    def assert_other_port(self, server, destination):
+        address, port = destination.getpeername()[:2]
+        self.assertEqual(address, self.source[0])
+        self.assertNotEqual(port, self.source[1])
+        server.wait_for('established', source=endpoint(*self.source),
+                        used=endpoint(address, port))
+
+    def test_port_is_kept(self):
+        server = self.start_server()
+        _, destination = self.relay()
+        self.assertEqual(destination.getpeername()[:2], self.source)
+        server.wait_for('established', source=endpoint(*self.source),
+                        used=endpoint(*self.source))
+
+    def test_port_below_1024_is_kept(self):
+        self.start_server()
+        self.source = (self.family.user, PRIVILEGED_PORT)
+        _, destination = self.relay()
+        self.assertEqual(destination.getpeername()[:2], self.source)
+
+    def test_port_is_kept_towards_two_destinations_at_once(self):
+        self.start_server()
+        _, first = self.relay()
+        _, second = self.relay((self.family.second_destination, 0))
+        for destination in (first, second):
+            self.assertEqual(destination.getpeername()[:2], self.source)
+
+    def test_port_is_kept_towards_two_ports_of_one_destination(self):
+        self.start_server()
+        _, first = self.relay()
+        _, second = self.relay((self.family.destination, 0))
+        for destination in (first, second):
+            self.assertEqual(destination.getpeername()[:2], self.source)
+
+    def test_port_is_kept_when_it_is_used_again_at_once(self):
+        server = self.start_server()
+        for number in range(1, ROUNDS + 1):
+            client, destination = self.relay()
+            self.assertEqual(destination.getpeername()[:2], self.source)
+            self.end(client, destination)
+            server.wait_for('closed', id=str(number), end='eof')
+            self.assertTrue(self.time_waits(), 'the test is wrong')
+
+    def test_another_port_while_the_same_pair_is_alive(self):
+        server = self.start_server()
+        _, first = self.relay()
+        _, second = self.relay()
+        self.assertEqual(first.getpeername()[:2], self.source)
+        self.assert_other_port(server, second)
+
+    def test_another_port_where_a_wildcard_listener_has_it(self):
+        server = self.start_server()
+        self.listen(self.net.exit, self.family.any, self.source[1])
+        _, destination = self.relay()
+        self.assert_other_port(server, destination)
+
+
+class SourcePortIPv4(SourcePort, ServerCase):
+    family = IPV4
+
+
+class SourcePortIPv6(SourcePort, ServerCase):
+    family = IPV6
+
+
+class UserPort:
+    """The same from the user's side of both halves."""
+
+    def test_port_is_free_again_as_soon_as_the_user_thinks_so(self):
+        listener = self.listen_at_destination()
+        source = (self.family.user, fresh_port())
+        for _ in range(ROUNDS):
+            user, destination = self.open(listener, source)
+            self.assertEqual(destination.getpeername()[:2], source)
+            end_stream(destination)
+            receive_all(user)
+            user.close()
+            receive_all(destination)
+            destination.close()
+
+    def test_one_port_to_two_destinations_reaches_both(self):
+        source = (self.family.user, fresh_port())
+        # The gate's NAT may change the port, so only the address is certain.
+        for address in (self.family.destination,
+                        self.family.second_destination):
+            listener = self.listen(self.net.destination, address)
+            _, destination = self.open(listener, source)
+            self.assertEqual(destination.getpeername()[0], source[0])
+
+
+class UserPortIPv4(UserPort, ProxyCase):
+    family = IPV4
+
+
+class UserPortIPv6(UserPort, ProxyCase):
+    family = IPV6

@@ -1,0 +1,116 @@
+"""What the client half says to a server that is not srcproxy's own."""
+
+from cases import SERVER, RoutedCase
+from families import IPV4, IPV6, endpoint
+from peers import (data_segments_received, end_stream, receive, receive_all,
+                   receive_until_reset, reset)
+from wire import BLANK_AUTH, auth_digest, encode_request
+
+AUTH = '613200f2-0af9-40e3-9dc2-a5d6f365db1b'
+PORT = 443      # of a destination that nobody ever asks
+USER_PORT = 40001
+
+
+class Request:
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.net.exit.listen(*SERVER)
+        cls.addClassCleanup(cls.server.close)
+
+    def start_client_with(self, outbound):
+        self.start_client({
+            'outbound': {'server': endpoint(*SERVER), **outbound}})
+
+    def open_to_server(self, source_port=0):
+        """Returns the user's end and that of the server."""
+        user = self.connect(self.net.user, (self.family.destination, PORT),
+                            (self.family.user, source_port))
+        return user, self.accept(self.server)
+
+    def receive_request(self, server):
+        return receive(server, len(self.expected(BLANK_AUTH, 0)))
+
+    def expected(self, auth, user_port):
+        return encode_request((self.family.user, user_port),
+                              (self.family.destination, PORT), auth)
+
+    def test_request_is_exact_to_the_byte(self):
+        self.start_client_with({'auth': AUTH})
+        _, server = self.open_to_server(USER_PORT)
+        # Written down by hand, so that no encoder can be wrong twice.
+        self.assertEqual(server.recv(1000).hex(' '), self.request_in_hex)
+
+    def test_request_tells_the_users_port(self):
+        self.start_client_with({'auth': AUTH})
+        user, server = self.open_to_server()
+        port = user.getsockname()[1]
+        self.assertEqual(server.recv(1000),
+                         self.expected(auth_digest(AUTH), port))
+
+    def test_request_comes_in_one_segment(self):
+        self.start_client()
+        _, server = self.open_to_server()
+        self.receive_request(server)
+        self.assertEqual(data_segments_received(server), 1)
+
+    def test_blank_auth_is_the_digest_of_the_empty_string(self):
+        self.start_client_with({'auth': ''})
+        user, server = self.open_to_server()
+        self.assertEqual(server.recv(1000), self.expected(
+            BLANK_AUTH, user.getsockname()[1]))
+
+    def test_no_auth_is_a_blank_one(self):
+        self.start_client()
+        user, server = self.open_to_server()
+        self.assertEqual(server.recv(1000), self.expected(
+            BLANK_AUTH, user.getsockname()[1]))
+
+    def test_stream_follows_the_request_unchanged_both_ways(self):
+        self.start_client()
+        user, server = self.open_to_server()
+        user.sendall(b'\x01\x01 from the user')
+        end_stream(user)
+        self.receive_request(server)
+        self.assertEqual(receive_all(server), b'\x01\x01 from the user')
+        server.sendall(b'\x01\x01 from the server')
+        end_stream(server)
+        self.assertEqual(receive_all(user), b'\x01\x01 from the server')
+
+    def test_user_hears_the_server_before_saying_a_word(self):
+        self.start_client()
+        user, server = self.open_to_server()
+        self.receive_request(server)
+        server.sendall(b'220 ready')
+        self.assertEqual(user.recv(100), b'220 ready')
+
+    def test_reset_by_the_server_is_a_reset_for_the_user(self):
+        self.start_client()
+        user, server = self.open_to_server()
+        self.receive_request(server)
+        reset(server)
+        self.assertEqual(receive_until_reset(user), b'')
+
+
+class RequestIPv4(Request, RoutedCase):
+    family = IPV4
+    # version, opcode, digest; 203.0.113.80:443; 198.51.100.10:40001. Both
+    # addresses have 4 bytes, though the listener takes IPv6 as well.
+    request_in_hex = (
+        '01 01 20 '
+        '70 03 2a 0d 71 30 76 1d 1d 9f d6 70 d1 67 ef fd '
+        '2e 99 c7 71 ef 6f c8 9a ca 0f b9 0a 56 ab 36 3a '
+        '04 cb 00 71 50 01 bb '
+        '04 c6 33 64 0a 9c 41')
+
+
+class RequestIPv6(Request, RoutedCase):
+    family = IPV6
+    # [2001:db8:dddd::80]:443 and [2001:db8:aaaa::10]:40001
+    request_in_hex = (
+        '01 01 20 '
+        '70 03 2a 0d 71 30 76 1d 1d 9f d6 70 d1 67 ef fd '
+        '2e 99 c7 71 ef 6f c8 9a ca 0f b9 0a 56 ab 36 3a '
+        '10 20 01 0d b8 dd dd 00 00 00 00 00 00 00 00 00 80 01 bb '
+        '10 20 01 0d b8 aa aa 00 00 00 00 00 00 00 00 00 10 9c 41')
