@@ -88,10 +88,10 @@ START_TEST(an_auth_of_another_length_is_nobodys)
 	digest_compute("secret", strlen("secret"), &digest);
 	for (size_t len = 0; len <= sizeof(bytes); len++) {
 		memset(bytes, 0, sizeof(bytes));
-		memcpy(bytes, digest.bytes,
-		    len < DIGEST_LEN ? len : DIGEST_LEN);
-		ck_assert_pstr_eq(find_bytes(bytes, len),
-		    len == DIGEST_LEN ? "fred" : NULL);
+		memcpy(
+		    bytes, digest.bytes, len < DIGEST_LEN ? len : DIGEST_LEN);
+		ck_assert_pstr_eq(
+		    find_bytes(bytes, len), len == DIGEST_LEN ? "fred" : NULL);
 	}
 }
 END_TEST
@@ -109,8 +109,7 @@ START_TEST(an_absent_acl_knows_nobody)
 	struct digest digest;
 
 	digest_compute("", 0, &digest);
-	ck_assert_ptr_null(
-	    acl_find(&none, digest.bytes, sizeof(digest.bytes)));
+	ck_assert_ptr_null(acl_find(&none, digest.bytes, sizeof(digest.bytes)));
 	acl_finish(&none);
 }
 END_TEST
@@ -151,8 +150,9 @@ permits(const struct acl_user *user, const char *source)
 
 START_TEST(a_user_may_send_from_their_own_blocks_only)
 {
-	ck_assert_msg(permits(&acl.users[0], sources[_i].source) ==
-	    sources[_i].permitted, "%s", sources[_i].source);
+	ck_assert_msg(
+	    permits(&acl.users[0], sources[_i].source) == sources[_i].permitted,
+	    "%s", sources[_i].source);
 }
 END_TEST
 
@@ -189,8 +189,8 @@ suite(void)
 	tcase_add_checked_fixture(where, open_acl, finish_acl);
 	tcase_add_loop_test(where, a_user_may_send_from_their_own_blocks_only,
 	    0, COUNT(sources));
-	tcase_add_loop_test(where,
-	    a_user_without_blocks_may_send_from_anywhere, 0, COUNT(sources));
+	tcase_add_loop_test(where, a_user_without_blocks_may_send_from_anywhere,
+	    0, COUNT(sources));
 	tcase_add_test(where, a_block_of_everything_is_of_one_family);
 	suite_add_tcase(suite, where);
 	return suite;

@@ -30,10 +30,25 @@ static const struct good {
 };
 
 static const char *const bad[] = {
-	"", " ", "192.0.2", "192.0.2.256", "192.0.2.1.1", "192.0.2.1:80",
-	" 192.0.2.1", "192.0.2.1 ", "192.0.2.01", "0x7f.0.0.1", "3221225985",
-	"[::1]", "::1%lo", "2001:db8", "2001:db8::1::2", "12345::",
-	"1:2:3:4:5:6:7:8:9", "localhost", "192.0.2.1/32",
+	"",
+	" ",
+	"192.0.2",
+	"192.0.2.256",
+	"192.0.2.1.1",
+	"192.0.2.1:80",
+	" 192.0.2.1",
+	"192.0.2.1 ",
+	"192.0.2.01",
+	"0x7f.0.0.1",
+	"3221225985",
+	"[::1]",
+	"::1%lo",
+	"2001:db8",
+	"2001:db8::1::2",
+	"12345::",
+	"1:2:3:4:5:6:7:8:9",
+	"localhost",
+	"192.0.2.1/32",
 };
 
 START_TEST(digits_of_either_family_are_read)
@@ -62,8 +77,8 @@ END_TEST
 
 START_TEST(raw_bytes_come_back_as_they_were)
 {
-	static const uint8_t bytes[16] = { 0x20, 0x01, 0x0d, 0xb8, 1, 2, 3, 4, 5,
-		6, 7, 8, 9, 10, 11, 12 };
+	static const uint8_t bytes[16] = { 0x20, 0x01, 0x0d, 0xb8, 1, 2, 3, 4,
+		5, 6, 7, 8, 9, 10, 11, 12 };
 	size_t given_len = _i == 0 ? 4 : 16, raw_len = 0;
 	uint8_t *given = malloc(given_len);
 	union address address;
@@ -197,13 +212,12 @@ START_TEST(an_address_is_known_for_what_it_is)
 {
 	union address address = parsed(kinds[_i].text, 80);
 
-	ck_assert_msg(address_is_unicast(&address) == kinds[_i].unicast,
-	    "%s", kinds[_i].text);
-	ck_assert_msg(address_is_loopback(&address) == kinds[_i].loopback,
-	    "%s", kinds[_i].text);
-	ck_assert_msg(
-	    address_is_unspecified(&address) == kinds[_i].unspecified, "%s",
+	ck_assert_msg(address_is_unicast(&address) == kinds[_i].unicast, "%s",
 	    kinds[_i].text);
+	ck_assert_msg(address_is_loopback(&address) == kinds[_i].loopback, "%s",
+	    kinds[_i].text);
+	ck_assert_msg(address_is_unspecified(&address) == kinds[_i].unspecified,
+	    "%s", kinds[_i].text);
 }
 END_TEST
 

@@ -136,8 +136,8 @@ END_TEST
 
 START_TEST(an_acl_entry_has_defaults_for_everything)
 {
-	struct config *config = load_good(CONFIG_SERVER,
-	    "{ listen: ':1', acl: [{ auth: 'x' }, {}] }");
+	struct config *config = load_good(
+	    CONFIG_SERVER, "{ listen: ':1', acl: [{ auth: 'x' }, {}] }");
 
 	ck_assert_uint_eq(config->acl.user_count, 2);
 	ck_assert_str_eq(config->acl.users[1].name, "acl[1]");
@@ -201,8 +201,10 @@ START_TEST(a_mark_has_32_bits)
 	struct config *config;
 	char text[128];
 
-	sprintf(text, "{ inbound: { listen: ':1' }, "
-	    "outbound: { server: 'x:2', fwmark: %s } }", marks[_i].value);
+	sprintf(text,
+	    "{ inbound: { listen: ':1' }, "
+	    "outbound: { server: 'x:2', fwmark: %s } }",
+	    marks[_i].value);
 	config = load_good(CONFIG_CLIENT, text);
 	ck_assert(config->egress.marked);
 	ck_assert_uint_eq(config->egress.mark, marks[_i].mark);
@@ -216,11 +218,11 @@ struct mistake {
 
 #define SERVER(members) "{ listen: ':1',\n" members "\n}"
 #define USER(members) SERVER("acl: [{\n" members "\n}]")
-#define NO_TIME \
+#define NO_TIME                                                               \
 	"this is no time such as \"5m\", \"1h30m\", \"300ms\", of 596 hours " \
 	"at most"
 #define NO_NAME "a name is 1 to 64 of letters, digits and ._@+-"
-#define SAME_AUTH \
+#define SAME_AUTH                                                          \
 	"this is the same auth as that of acl[0]; each user needs one of " \
 	"their own"
 
@@ -231,13 +233,15 @@ static const struct mistake server_mistakes[] = {
 	{ "{}", "1:1: listen: this key is required" },
 	{ "{ listen: 21829 }",
 	    "1:11: listen: this must be a string, not an integer" },
-	{ "{ listen: '192.0.2.1' }", "1:11: listen: \"192.0.2.1\": "
-				     "the port is missing; write host:port" },
+	{ "{ listen: '192.0.2.1' }",
+	    "1:11: listen: \"192.0.2.1\": "
+	    "the port is missing; write host:port" },
 	{ "{ listen: '::1:80' }",
 	    "1:11: listen: \"::1:80\": an IPv6 address stands in brackets; "
 	    "write [address]:port" },
-	{ "{ listen: ':0' }", "1:11: listen: \":0\": the port must be a "
-			      "number from 1 to 65535" },
+	{ "{ listen: ':0' }",
+	    "1:11: listen: \":0\": the port must be a "
+	    "number from 1 to 65535" },
 	{ "{ listen: ':1', listen: ':2' }",
 	    "1:17: listen: duplicate key; the first is at line 1, column 3" },
 	{ "{ Listen: ':1' }",
@@ -313,8 +317,9 @@ static const struct mistake server_mistakes[] = {
 #define AT_LOCAL(text) "3:13: outbound.local_addr: \"" text "\": "
 
 static const struct mistake client_mistakes[] = {
-	{ "{}", "1:1: inbound: this key is required | "
-		"1:1: outbound: this key is required" },
+	{ "{}",
+	    "1:1: inbound: this key is required | "
+	    "1:1: outbound: this key is required" },
 	{ "{ inbound: {}, outbound: {} }",
 	    "1:12: inbound.listen: this key is required | "
 	    "1:26: outbound.server: this key is required" },
@@ -345,8 +350,9 @@ static const struct mistake client_mistakes[] = {
 	{ "{ " IN "outbound: { server: 'x:http' } }",
 	    "2:21: outbound.server: \"x:http\": "
 	    "the port must be a number from 1 to 65535" },
-	{ CLIENT("fw_mark: 1"), "3:1: outbound.fw_mark: this key is unknown; "
-				"did you mean \"fwmark\"?" },
+	{ CLIENT("fw_mark: 1"),
+	    "3:1: outbound.fw_mark: this key is unknown; "
+	    "did you mean \"fwmark\"?" },
 	{ CLIENT("fwmark: -1"),
 	    "3:9: outbound.fwmark: -1: a mark is 0 to 0xffffffff" },
 	{ CLIENT("fwmark: 0x100000000"),
@@ -357,22 +363,23 @@ static const struct mistake client_mistakes[] = {
 	    "3:9: outbound.fwmark: this must be an integer, not a number" },
 	{ CLIENT("auth: null"),
 	    "3:7: outbound.auth: this must be a string, not null" },
-	{ LOCAL(""), AT_LOCAL("")
-	    "write an address, %interface, or address%interface" },
+	{ LOCAL(""),
+	    AT_LOCAL("") "write an address, %interface, or address%interface" },
 	{ LOCAL("eth0"), AT_LOCAL("eth0") "this is no IPv4 or IPv6 address" },
-	{ LOCAL("192.0.2.2%"), AT_LOCAL("192.0.2.2%")
-	    "what follows the % is no name of an interface" },
-	{ LOCAL("fe80::1"), AT_LOCAL("fe80::1")
-	    "a link-local address needs its interface; "
-	    "write address%interface" },
+	{ LOCAL("192.0.2.2%"),
+	    AT_LOCAL(
+		"192.0.2.2%") "what follows the % is no name of an interface" },
+	{ LOCAL("fe80::1"),
+	    AT_LOCAL("fe80::1") "a link-local address needs its interface; "
+				"write address%interface" },
 	{ "{ " IN "outbound: { server: '192.0.2.1:2',\n"
 	  "local_addr: '2001:db8::1' } }",
-	    AT_LOCAL("2001:db8::1")
-	    "the server's address is of the other family" },
+	    AT_LOCAL(
+		"2001:db8::1") "the server's address is of the other family" },
 	{ "{ " IN "outbound: { server: '[2001:db8::1]:2',\n"
 	  "local_addr: '192.0.2.2%eth0' } }",
-	    AT_LOCAL("192.0.2.2%eth0")
-	    "the server's address is of the other family" },
+	    AT_LOCAL("192.0.2.2%eth0") "the server's address is of the other "
+				       "family" },
 	{ "{ " IN "outbound: { server: 'x:2' }, timeout: true,\n"
 	  "log_level: 'warn', acl: [] }",
 	    "3:20: acl: this key is unknown | "
@@ -442,8 +449,9 @@ END_TEST
 /* Whatever is wrong around it. */
 START_TEST(an_auth_is_never_shown)
 {
-	load(CONFIG_SERVER, "{ acl: [{ auth: 'hush' }, { auth: 'hush' },\n"
-			    "{ auth: ['hush'] }, { auth: 'hush\\0' }] }");
+	load(CONFIG_SERVER,
+	    "{ acl: [{ auth: 'hush' }, { auth: 'hush' },\n"
+	    "{ auth: ['hush'] }, { auth: 'hush\\0' }] }");
 	ck_assert_ptr_null(strstr(problems_reported(), "hush"));
 }
 END_TEST
@@ -454,8 +462,8 @@ START_TEST(a_file_that_is_not_there_is_a_mistake)
 
 	problems_forget_file();
 	ck_assert_ptr_null(config_load(path, CONFIG_SERVER, problems_report));
-	ck_assert_str_eq(problems_reported(),
-	    " cannot open: No such file or directory");
+	ck_assert_str_eq(
+	    problems_reported(), " cannot open: No such file or directory");
 }
 END_TEST
 

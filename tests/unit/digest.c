@@ -59,8 +59,9 @@ START_TEST(a_million_letters_have_their_known_digest)
 	memset(letters, 'a', len);
 	digest_compute(letters, len, &digest);
 	free(letters);
-	check_digest(&digest, "cdc76e5c9914fb9281a1c7e284d73e67"
-			      "f1809a48a497200e046d39ccc7112cd0");
+	check_digest(&digest,
+	    "cdc76e5c9914fb9281a1c7e284d73e67"
+	    "f1809a48a497200e046d39ccc7112cd0");
 }
 END_TEST
 
@@ -102,8 +103,8 @@ suite(void)
 	tcase_add_test(sha256, a_million_letters_have_their_known_digest);
 	suite_add_tcase(suite, sha256);
 
-	tcase_add_loop_test(equal,
-	    digests_that_differ_in_one_bit_are_not_equal, 0, DIGEST_LEN);
+	tcase_add_loop_test(
+	    equal, digests_that_differ_in_one_bit_are_not_equal, 0, DIGEST_LEN);
 	tcase_add_test(equal, differences_never_cancel_out);
 	suite_add_tcase(suite, equal);
 	return suite;

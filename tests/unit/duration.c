@@ -44,11 +44,45 @@ static const struct {
 };
 
 static const char *const bad[] = {
-	"", "+", "-", ".", "5", "00", "0.0", "m", ".s", "s5", "5 m", " 5m",
-	"5m ", "5M", "5min", "5sec", "5d", "5m5", "5m 5s", "5m,5s", "5m+5s",
-	"-5m", "-1ns", "++5m", "+-5m", "1.2.3s", "1e3s", "0x5s", "1_000s",
-	"infs", "inf", "nans", "5\xc2s", "5\xb5s", "597h", "2147483648ms",
-	"2147483647ms1ns", "300h300h", "99999999999999999999h",
+	"",
+	"+",
+	"-",
+	".",
+	"5",
+	"00",
+	"0.0",
+	"m",
+	".s",
+	"s5",
+	"5 m",
+	" 5m",
+	"5m ",
+	"5M",
+	"5min",
+	"5sec",
+	"5d",
+	"5m5",
+	"5m 5s",
+	"5m,5s",
+	"5m+5s",
+	"-5m",
+	"-1ns",
+	"++5m",
+	"+-5m",
+	"1.2.3s",
+	"1e3s",
+	"0x5s",
+	"1_000s",
+	"infs",
+	"inf",
+	"nans",
+	"5\xc2s",
+	"5\xb5s",
+	"597h",
+	"2147483648ms",
+	"2147483647ms1ns",
+	"300h300h",
+	"99999999999999999999h",
 	"1111111111111111111111111111111111111111111111111111111111111111111111"
 	"1111111111111111111111111111111111111111111111111111111111111111111111"
 	"1111111111111111111111111111111111111111111111111111111111111111111111"
@@ -73,8 +107,8 @@ START_TEST(a_span_is_read_as_go_does_and_rounded_up)
 	int64_t ms = -1;
 
 	ck_assert_msg(parse_exactly(good[_i].text, &ms), "%s", good[_i].text);
-	ck_assert_msg(ms == good[_i].ms, "%s is %lld ms", good[_i].text,
-	    (long long)ms);
+	ck_assert_msg(
+	    ms == good[_i].ms, "%s is %lld ms", good[_i].text, (long long)ms);
 }
 END_TEST
 
@@ -97,8 +131,8 @@ START_TEST(each_whole_millisecond_stays_what_it_is)
 		snprintf(text, sizeof(text), "%d.%03ds", (int)(ms / 1000),
 		    (int)(ms % 1000));
 		ck_assert(duration_parse(text, &read));
-		ck_assert_msg(read == ms, "%s is %lld ms", text,
-		    (long long)read);
+		ck_assert_msg(
+		    read == ms, "%s is %lld ms", text, (long long)read);
 	}
 }
 END_TEST
@@ -109,8 +143,8 @@ suite(void)
 	Suite *suite = suite_create("duration");
 	TCase *parse = tcase_create("parse");
 
-	tcase_add_loop_test(parse, a_span_is_read_as_go_does_and_rounded_up, 0,
-	    COUNT(good));
+	tcase_add_loop_test(
+	    parse, a_span_is_read_as_go_does_and_rounded_up, 0, COUNT(good));
 	tcase_add_loop_test(parse,
 	    what_is_no_span_is_refused_and_changes_nothing, 0, COUNT(bad));
 	tcase_add_test(parse, each_whole_millisecond_stays_what_it_is);

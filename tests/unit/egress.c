@@ -43,8 +43,9 @@ static const struct {
 	{ "%et h0", NO_INTERFACE },
 	{ "%et/h0", NO_INTERFACE },
 	{ "%eth0\n", NO_INTERFACE },
-	{ "fe80::1", "a link-local address needs its interface; "
-		     "write address%interface" },
+	{ "fe80::1",
+	    "a link-local address needs its interface; "
+	    "write address%interface" },
 };
 
 START_TEST(an_address_and_an_interface_are_told_apart)
@@ -164,8 +165,8 @@ START_TEST(a_socket_is_bound_to_the_interface_and_the_address)
 	socklen_t len = sizeof(interface);
 
 	ck_assert_int_eq(apply("127.0.0.1%lo"), 0);
-	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
-	    &len), 0);
+	ck_assert_int_eq(
+	    getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &len), 0);
 	ck_assert_str_eq(interface, "lo");
 	check_bound("127.0.0.1");
 }
@@ -225,8 +226,8 @@ suite(void)
 
 	tcase_add_loop_test(
 	    parse, an_address_and_an_interface_are_told_apart, 0, COUNT(good));
-	tcase_add_loop_test(parse, what_is_wrong_is_said_and_nothing_is_changed,
-	    0, COUNT(bad));
+	tcase_add_loop_test(
+	    parse, what_is_wrong_is_said_and_nothing_is_changed, 0, COUNT(bad));
 	suite_add_tcase(suite, parse);
 
 	tcase_add_checked_fixture(use, open_socket, close_socket);
@@ -240,8 +241,7 @@ suite(void)
 	if (v6_fd >= 0 && close(v6_fd) == 0)
 		tcase_add_test(
 		    use, a_link_local_address_is_looked_for_on_its_interface);
-	tcase_add_test(
-	    use, a_mark_is_set_or_refused_for_want_of_a_capability);
+	tcase_add_test(use, a_mark_is_set_or_refused_for_want_of_a_capability);
 	suite_add_tcase(suite, use);
 	return suite;
 }

@@ -7,13 +7,11 @@
 
 #define NO_PORT "the port is missing; write host:port"
 #define BAD_PORT "the port must be a number from 1 to 65535"
-#define BRACKETS \
-	"an IPv6 address stands in brackets; write [address]:port"
+#define BRACKETS "an IPv6 address stands in brackets; write [address]:port"
 #define NO_HOST "this is no address and no host name"
 
 #define LETTERS_50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-#define LETTERS_250 \
-	LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50
+#define LETTERS_250 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50
 
 static const struct {
 	const char *text, *host;
@@ -116,8 +114,7 @@ resolve(const char *text, union address *addresses)
 	size_t count = 99;
 
 	ck_assert_pstr_eq(endpoint_parse(text, &endpoint), NULL);
-	ck_assert_pstr_eq(
-	    endpoint_resolve(&endpoint, addresses, &count), NULL);
+	ck_assert_pstr_eq(endpoint_resolve(&endpoint, addresses, &count), NULL);
 	ck_assert_uint_ge(count, 1);
 	ck_assert_uint_le(count, ENDPOINT_MAX_ADDRESSES);
 	return count;
@@ -193,12 +190,12 @@ suite(void)
 
 	tcase_add_loop_test(
 	    parse, a_host_and_a_port_are_told_apart, 0, COUNT(good));
-	tcase_add_loop_test(parse, what_is_wrong_is_said_and_nothing_is_changed,
-	    0, COUNT(bad));
+	tcase_add_loop_test(
+	    parse, what_is_wrong_is_said_and_nothing_is_changed, 0, COUNT(bad));
 	suite_add_tcase(suite, parse);
 
-	tcase_add_loop_test(names, digits_or_no_host_at_all_are_one_address, 0,
-	    COUNT(digits));
+	tcase_add_loop_test(
+	    names, digits_or_no_host_at_all_are_one_address, 0, COUNT(digits));
 	tcase_add_test(names, a_name_is_asked_of_the_resolver);
 	tcase_add_test(names, a_name_without_an_address_has_a_reason);
 	tcase_add_test(names, an_address_with_a_scope_is_resolved_with_it);

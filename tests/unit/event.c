@@ -92,8 +92,8 @@ open_dialled(void)
 
 #define UNKNOWN_ROUTE \
 	"id=7 user=- peer=192.0.2.1:40000 source=- used=- destination=-"
-#define ROUTE \
-	"id=7 user=fred peer=192.0.2.1:40000 " \
+#define ROUTE                                                            \
+	"id=7 user=fred peer=192.0.2.1:40000 "                           \
 	"source=[2001:db8:aaaa::1]:50000 used=[2001:db8:aaaa::1]:50001 " \
 	"destination=[2001:db8:bbbb::1]:443"
 
@@ -101,8 +101,10 @@ START_TEST(what_is_not_known_is_a_dash)
 {
 	char expected[1024];
 
-	sprintf(expected, "error refused " UNKNOWN_ROUTE
-	    " tried=\"read the request\" reason=\"%s\"", strerror(EPROTO));
+	sprintf(expected,
+	    "error refused " UNKNOWN_ROUTE
+	    " tried=\"read the request\" reason=\"%s\"",
+	    strerror(EPROTO));
 	event_refused(&connection, -EPROTO);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
@@ -113,7 +115,8 @@ START_TEST(a_reason_in_words_stands_for_the_error)
 {
 	connection.reason = "no user has this auth";
 	event_refused(&connection, -EACCES);
-	ck_assert_str_eq(line, "error refused " UNKNOWN_ROUTE
+	ck_assert_str_eq(line,
+	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no user has this auth\"");
 }
 END_TEST
@@ -160,7 +163,8 @@ START_TEST(errors_that_repeat_are_counted_instead)
 	limit_skipped = 4294967295;
 	connection.reason = "no";
 	event_refused(&connection, -EPROTO);
-	ck_assert_str_eq(line, "error refused " UNKNOWN_ROUTE
+	ck_assert_str_eq(line,
+	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\" not_shown=4294967295");
 }
 END_TEST
@@ -171,7 +175,8 @@ START_TEST(the_weather_is_not_limited)
 	limit_reached = true;
 	connection.reason = "no";
 	event_refused(&connection, -ECONNREFUSED);
-	ck_assert_str_eq(line, "info refused " UNKNOWN_ROUTE
+	ck_assert_str_eq(line,
+	    "info refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\"");
 }
 END_TEST
@@ -200,21 +205,29 @@ static const struct {
 	    "sent=18446744073709551615 received=18446744073709551614 "
 	    "seconds=86400000.999 end=idle" },
 	{ &client_role,
-	    { .end = RELAY_RESET, .culprit = RELAY_DOWNSTREAM,
-		.error = ECONNRESET, .bytes = { 1, 2 } }, 59999,
-	    "sent=1 received=2 seconds=59.999 end=reset by=user" },
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_DOWNSTREAM,
+		.error = ECONNRESET,
+		.bytes = { 1, 2 } },
+	    59999, "sent=1 received=2 seconds=59.999 end=reset by=user" },
 	{ &client_role,
-	    { .end = RELAY_RESET, .culprit = RELAY_UPSTREAM, .error = EPIPE,
-		.bytes = { 1, 2 } }, 10,
-	    "sent=1 received=2 seconds=0.010 end=reset by=server" },
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_UPSTREAM,
+		.error = EPIPE,
+		.bytes = { 1, 2 } },
+	    10, "sent=1 received=2 seconds=0.010 end=reset by=server" },
 	{ &server_role,
-	    { .end = RELAY_RESET, .culprit = RELAY_DOWNSTREAM,
-		.error = ETIMEDOUT, .bytes = { 1, 2 } }, 10,
-	    "sent=1 received=2 seconds=0.010 end=reset by=client" },
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_DOWNSTREAM,
+		.error = ETIMEDOUT,
+		.bytes = { 1, 2 } },
+	    10, "sent=1 received=2 seconds=0.010 end=reset by=client" },
 	{ &server_role,
-	    { .end = RELAY_RESET, .culprit = RELAY_UPSTREAM,
-		.error = EHOSTUNREACH, .bytes = { 1, 2 } }, 10,
-	    "sent=1 received=2 seconds=0.010 end=reset by=destination" },
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_UPSTREAM,
+		.error = EHOSTUNREACH,
+		.bytes = { 1, 2 } },
+	    10, "sent=1 received=2 seconds=0.010 end=reset by=destination" },
 };
 
 START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
@@ -224,8 +237,8 @@ START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
 	int len = sprintf(expected, "info closed " ROUTE " %s", ends[_i].end);
 
 	if (relay->end == RELAY_RESET)
-		sprintf(expected + len, " reason=\"%s\"",
-		    strerror(relay->error));
+		sprintf(
+		    expected + len, " reason=\"%s\"", strerror(relay->error));
 	connection.role = ends[_i].role;
 	event_closed(&connection, relay, ends[_i].duration_ms);
 	ck_assert_str_eq(line, expected);
@@ -237,7 +250,8 @@ END_TEST
 START_TEST(the_longest_line_is_not_cut_by_the_log)
 {
 	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
-	struct relay relay = { .end = RELAY_RESET, .error = ECONNRESET,
+	struct relay relay = { .end = RELAY_RESET,
+		.error = ECONNRESET,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
 	char name[65];
 
@@ -286,8 +300,8 @@ suite(void)
 	tcase_add_checked_fixture(refused, open_connection, NULL);
 	tcase_add_test(refused, what_is_not_known_is_a_dash);
 	tcase_add_test(refused, a_reason_in_words_stands_for_the_error);
-	tcase_add_loop_test(refused, the_weather_of_the_network_is_no_error, 0,
-	    COUNT(levels));
+	tcase_add_loop_test(
+	    refused, the_weather_of_the_network_is_no_error, 0, COUNT(levels));
 	tcase_add_test(refused, errors_that_repeat_are_counted_instead);
 	tcase_add_test(refused, the_weather_is_not_limited);
 	suite_add_tcase(suite, refused);

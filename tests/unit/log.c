@@ -265,7 +265,7 @@ check_writers_line(const char *line)
 	if (sscanf(text, "warning log-lost lines=%u ", &lost) == 1)
 		return lost;
 	ck_assert_int_eq(strncmp(text, "info ", 5), 0);
-	len = strspn(text + 5, (char[]) { text[5], '\0' });
+	len = strspn(text + 5, (char[]){ text[5], '\0' });
 	ck_assert_uint_eq(len, 400);
 	ck_assert_int_eq(text[5 + len], '\n');
 	return 1;
@@ -284,7 +284,8 @@ START_TEST(lines_of_many_threads_never_mix_and_none_goes_uncounted)
 		memset(writers[i].letters, 'a' + i, 400);
 		writers[i].letters[400] = '\0';
 		ck_assert_int_eq(pthread_create(&writers[i].thread, NULL,
-		    run_writer, &writers[i]), 0);
+				     run_writer, &writers[i]),
+		    0);
 	}
 	text = read_writers(fd, writers);
 	for (char *line = text; *line; line = strchr(line, '\n') + 1)
@@ -352,8 +353,9 @@ START_TEST(threads_share_a_limit)
 	unsigned passed[THREADS] = { 0 }, total = 0, skipped;
 
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_limited,
-		    &passed[i]), 0);
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, run_limited, &passed[i]),
+		    0);
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
 		total += passed[i];
@@ -380,15 +382,14 @@ suite(void)
 	    COUNT(kinds));
 	tcase_add_test(line, the_time_is_now_in_utc);
 	tcase_add_test(line, a_line_is_one_write);
-	tcase_add_loop_test(
-	    line, a_line_is_cut_at_its_greatest_length, 0, 10);
+	tcase_add_loop_test(line, a_line_is_cut_at_its_greatest_length, 0, 10);
 	tcase_add_test(line, a_line_that_is_very_long_is_cut_too);
 	suite_add_tcase(suite, line);
 
-	tcase_add_test(sink,
-	    lines_that_do_not_fit_into_a_pipe_are_dropped_and_counted);
-	tcase_add_test(sink,
-	    lines_that_do_not_fit_into_a_socket_are_dropped_and_counted);
+	tcase_add_test(
+	    sink, lines_that_do_not_fit_into_a_pipe_are_dropped_and_counted);
+	tcase_add_test(
+	    sink, lines_that_do_not_fit_into_a_socket_are_dropped_and_counted);
 	tcase_add_test(sink, the_description_of_others_is_left_blocking);
 	tcase_add_test(sink, a_file_takes_every_line);
 	tcase_add_test(sink, a_log_that_is_not_there_is_no_trouble);

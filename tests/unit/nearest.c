@@ -72,8 +72,8 @@ suite(void)
 	Suite *suite = suite_create("nearest");
 	TCase *guess = tcase_create("guess");
 
-	tcase_add_loop_test(guess, a_mistyped_word_leads_to_the_nearest_one, 0,
-	    COUNT(guesses));
+	tcase_add_loop_test(
+	    guess, a_mistyped_word_leads_to_the_nearest_one, 0, COUNT(guesses));
 	tcase_add_test(guess, among_equals_the_first_one_is_meant);
 	tcase_add_test(guess, an_empty_list_has_nothing_near);
 	suite_add_tcase(suite, guess);

@@ -183,7 +183,8 @@ check_each_bit(const char *base, unsigned bits)
 			raw[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
 			address_from_raw(&outside, raw, raw_len, 0);
 			ck_assert_msg(prefix_contains(&prefix, &outside) ==
-			    (bit >= length), "%s, bit %u", text, bit);
+				(bit >= length),
+			    "%s, bit %u", text, bit);
 		}
 	}
 }

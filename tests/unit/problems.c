@@ -35,12 +35,13 @@ problems_report(bool fatal, const char *problem)
 {
 	size_t path_len = strlen(path);
 
-	ck_assert_msg(!strncmp(problem, path, path_len) &&
-	    problem[path_len] == ':', "no path: %s", problem);
+	ck_assert_msg(
+	    !strncmp(problem, path, path_len) && problem[path_len] == ':',
+	    "no path: %s", problem);
 	reported_len += (size_t)snprintf(reported + reported_len,
 	    sizeof(reported) - reported_len, "%s%s%s",
-	    reported_len > 0 ? " | " : "", fatal ? "" : "not fatal: ",
-	    problem + path_len + 1);
+	    reported_len > 0 ? " | " : "",
+	    fatal ? "" : "not fatal: ", problem + path_len + 1);
 	ck_assert_uint_lt(reported_len, sizeof(reported));
 }
 

@@ -12,9 +12,9 @@
 #define BAD_SOURCE "the source address is not 4 or 16 bytes long"
 
 /* Auth "abc", 192.0.2.1:443, [::ffff:198.51.100.7]:50000. */
-static const uint8_t example[] = { 1, 1, 3, 'a', 'b', 'c', 4, 192, 0, 2, 1, 0x01,
-	0xbb, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100, 7,
-	0xc3, 0x50 };
+static const uint8_t example[] = { 1, 1, 3, 'a', 'b', 'c', 4, 192, 0, 2, 1,
+	0x01, 0xbb, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100,
+	7, 0xc3, 0x50 };
 
 /* Where in the example things are. */
 enum {
@@ -50,8 +50,7 @@ decode_exactly(const uint8_t *data, size_t len, struct request *request,
 
 	memcpy(copy, data, len);
 	/* malloc(0) may be a byte long, so that one ends before the data. */
-	taken = protocol_decode(
-	    len ? copy : copy + 1, len, request, reason);
+	taken = protocol_decode(len ? copy : copy + 1, len, request, reason);
 	free(copy);
 	return taken;
 }
@@ -81,8 +80,8 @@ check_round_trip(const struct request *request)
 
 START_TEST(a_request_is_encoded_byte_by_byte_as_documented)
 {
-	struct request request = make_request(3, "192.0.2.1",
-	    "::ffff:198.51.100.7");
+	struct request request =
+	    make_request(3, "192.0.2.1", "::ffff:198.51.100.7");
 	uint8_t *data = malloc(sizeof(example));
 	uint8_t room[PROTOCOL_REQUEST_MAX_LEN];
 
@@ -103,8 +102,9 @@ START_TEST(a_request_is_decoded_as_documented)
 	const char *reason = NULL;
 	char text[ADDRESS_STRLEN];
 
-	ck_assert_int_eq(decode_exactly(example, sizeof(example), &request,
-	    &reason), sizeof(example));
+	ck_assert_int_eq(
+	    decode_exactly(example, sizeof(example), &request, &reason),
+	    sizeof(example));
 	ck_assert_uint_eq(request.auth_len, 3);
 	ck_assert_mem_eq(request.auth, "abc", 3);
 	ck_assert_str_eq(
@@ -193,8 +193,9 @@ START_TEST(a_wrong_byte_is_noticed_as_soon_as_it_arrives)
 		    decode_exactly(data, at, &request, &reason), 0);
 		for (size_t len = at + 1; len <= sizeof(data); len++) {
 			reason = NULL;
-			ck_assert_int_eq(decode_exactly(data, len, &request,
-			    &reason), -EPROTO);
+			ck_assert_int_eq(
+			    decode_exactly(data, len, &request, &reason),
+			    -EPROTO);
 			ck_assert_pstr_eq(reason, telling[_i].reason);
 		}
 	}
@@ -215,7 +216,8 @@ START_TEST(another_protocol_is_refused_by_its_first_byte)
 	struct request request;
 
 	ck_assert_int_eq(decode_exactly((const uint8_t *)strangers[_i], 1,
-	    &request, &reason), -EPROTO);
+			     &request, &reason),
+	    -EPROTO);
 	ck_assert_pstr_eq(reason, NO_VERSION);
 }
 END_TEST
@@ -270,8 +272,7 @@ suite(void)
 	tcase_add_loop_test(invalid,
 	    a_wrong_byte_is_noticed_as_soon_as_it_arrives, 0, COUNT(telling));
 	tcase_add_loop_test(invalid,
-	    another_protocol_is_refused_by_its_first_byte, 0,
-	    COUNT(strangers));
+	    another_protocol_is_refused_by_its_first_byte, 0, COUNT(strangers));
 	tcase_add_loop_test(invalid,
 	    one_changed_byte_never_makes_it_take_what_is_not_there, 0,
 	    COUNT(example));

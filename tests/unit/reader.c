@@ -131,8 +131,7 @@ START_TEST(more_than_a_mebibyte_is_refused)
 {
 	ck_assert_ptr_null(load_long(too_long[_i]));
 	ck_assert(reader.failed);
-	ck_assert_str_eq(
-	    problems_reported(), " this is larger than 1 MiB");
+	ck_assert_str_eq(problems_reported(), " this is larger than 1 MiB");
 }
 END_TEST
 
@@ -258,8 +257,7 @@ START_TEST(a_member_that_is_absent_is_no_mistake)
 {
 	struct json5 *root = load("{}");
 
-	ck_assert_ptr_null(
-	    reader_member(&reader, root, "k", JSON5_STRING));
+	ck_assert_ptr_null(reader_member(&reader, root, "k", JSON5_STRING));
 	ck_assert_ptr_null(reader_string(&reader, root, "k"));
 	ck_assert(!reader.failed);
 	json5_destroy(root);
@@ -294,7 +292,7 @@ static const struct {
 	{ "'300ms'", 300 },
 };
 
-#define NO_TIME \
+#define NO_TIME                                                  \
 	"this is no time such as \"5m\", \"1h30m\", \"300ms\", " \
 	"of 596 hours at most"
 #define TIME_OR_SECONDS \
@@ -305,8 +303,9 @@ static const struct {
 } no_times[] = {
 	{ "-1", "1:6: t: -1: a time is 0 to 2147483 seconds" },
 	{ "2147484", "1:6: t: 2147484: a time is 0 to 2147483 seconds" },
-	{ "9223372036854775807", "1:6: t: 9223372036854775807: "
-				 "a time is 0 to 2147483 seconds" },
+	{ "9223372036854775807",
+	    "1:6: t: 9223372036854775807: "
+	    "a time is 0 to 2147483 seconds" },
 	{ "1.5", "1:6: t: " TIME_OR_SECONDS "a number" },
 	{ "Infinity", "1:6: t: " TIME_OR_SECONDS "a number" },
 	{ "null", "1:6: t: " TIME_OR_SECONDS "null" },
@@ -442,8 +441,7 @@ suite(void)
 	tcase_add_loop_test(
 	    value, a_time_is_whole_seconds_or_a_duration, 0, COUNT(times));
 	tcase_add_loop_test(value,
-	    what_is_no_time_is_refused_and_changes_nothing, 0,
-	    COUNT(no_times));
+	    what_is_no_time_is_refused_and_changes_nothing, 0, COUNT(no_times));
 	tcase_add_test(value, an_endpoint_is_required_and_checked);
 	tcase_add_test(value, a_report_is_one_line_that_a_terminal_can_show);
 	tcase_add_test(

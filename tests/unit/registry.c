@@ -124,9 +124,10 @@ START_TEST(all_who_wait_are_woken)
 
 		registry_enter(&registry);
 		for (int j = 0; j < 2; j++) {
-			waits[j] = (struct wait) { 0, DEADLINE_NEVER, 99 };
+			waits[j] = (struct wait){ 0, DEADLINE_NEVER, 99 };
 			ck_assert_int_eq(pthread_create(&threads[j], NULL,
-			    run_wait, &waits[j]), 0);
+					     run_wait, &waits[j]),
+			    0);
 		}
 		for (int j = 0; j < i % 10; j++)
 			sched_yield();
@@ -163,7 +164,8 @@ START_TEST(many_threads_are_counted_right_and_share_no_number)
 
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&visitors[i].thread, NULL,
-		    run_visitor, &visitors[i]), 0);
+				     run_visitor, &visitors[i]),
+		    0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(visitors[i].thread, NULL);
 	for (int i = 0; i < THREADS * ROUNDS; i++) {

@@ -106,8 +106,7 @@ START_TEST(a_close_without_waiting_delivers_everything)
 {
 	rig_open(&rig, FAMILY, 0);
 	rig_start(&rig);
-	ck_assert_uint_eq(
-	    tcp_send(rig.end[SIDE], SEED(0), 0, 100000), 100000);
+	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0, 100000), 100000);
 	close(rig.end[SIDE]);
 	check_stream(rig.end[!SIDE], SEED(0), 100000, 0);
 	rig.end[SIDE] = -1;
@@ -124,8 +123,7 @@ START_TEST(the_head_comes_first_and_is_counted)
 	rig_open(&rig, tcp_family(_i), 0);
 	rig.relay.head = head;
 	rig.relay.head_len = sizeof(head);
-	ck_assert_uint_eq(
-	    tcp_send(rig.end[0], SEED(0), sizeof(head), 10000),
+	ck_assert_uint_eq(tcp_send(rig.end[0], SEED(0), sizeof(head), 10000),
 	    10000 - sizeof(head));
 	rig_start(&rig);
 	tcp_expect(rig.end[1], SEED(0), 0, 10000);
@@ -303,16 +301,16 @@ START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
 	uint64_t piece = 4096;
 
 	rig_open(&rig, FAMILY, SMALL / 2);
-	setsockopt(rig.relay.fd[!SIDE], SOL_SOCKET, SO_SNDBUF, &large,
-	    sizeof(large));
+	setsockopt(
+	    rig.relay.fd[!SIDE], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
 	rig.relay.idle_ms = TRICKLE_IDLE_MS;
 	rig_start(&rig);
-	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0,
-	    TRICKLES * piece), TRICKLES * piece);
+	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0, TRICKLES * piece),
+	    TRICKLES * piece);
 	for (uint64_t at = 0; at < TRICKLES; at++) {
 		poll(NULL, 0, TRICKLE_GAP_MS);
-		tcp_expect(rig.end[!SIDE], SEED(0), at * piece,
-		    (at + 1) * piece);
+		tcp_expect(
+		    rig.end[!SIDE], SEED(0), at * piece, (at + 1) * piece);
 	}
 	shutdown(rig.end[0], SHUT_WR);
 	shutdown(rig.end[1], SHUT_WR);
@@ -344,8 +342,8 @@ suite(void)
 	TCase *idle = tcase_create("idle");
 	int families = tcp_family_count();
 
-	tcase_add_loop_test(stream, megabytes_pass_whole_both_ways_at_once, 0,
-	    families);
+	tcase_add_loop_test(
+	    stream, megabytes_pass_whole_both_ways_at_once, 0, families);
 	tcase_add_loop_test(stream,
 	    a_half_closed_connection_carries_megabytes_the_other_way, 0,
 	    ROUNDS);
@@ -363,10 +361,10 @@ suite(void)
 	    who_does_not_read_does_not_stop_the_other_direction, 0, ROUNDS);
 	suite_add_tcase(suite, stream);
 
-	tcase_add_loop_test(idle, a_connection_on_which_nothing_moves_is_reset,
-	    0, families);
-	tcase_add_loop_test(idle,
-	    what_came_before_a_connection_idled_is_delivered, 0, 2);
+	tcase_add_loop_test(
+	    idle, a_connection_on_which_nothing_moves_is_reset, 0, families);
+	tcase_add_loop_test(
+	    idle, what_came_before_a_connection_idled_is_delivered, 0, 2);
 	tcase_add_loop_test(idle, a_half_closed_connection_idles_too, 0, 2);
 	tcase_add_loop_test(idle, a_peer_that_stopped_reading_idles, 0, 2);
 	tcase_add_test(idle, a_peer_that_stopped_reading_the_head_idles);

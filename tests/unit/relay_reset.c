@@ -112,7 +112,7 @@ START_TEST(by_a_program_that_ends_without_reading)
 
 	start(FAMILY);
 	tcp_send(rig.end[!CULPRIT], OTHER_SEED, 0, SOME);
-	unread = (struct pollfd) { .fd = rig.end[CULPRIT], .events = POLLIN };
+	unread = (struct pollfd){ .fd = rig.end[CULPRIT], .events = POLLIN };
 	ck_assert_int_eq(poll(&unread, 1, -1), 1);
 	tcp_send(rig.end[CULPRIT], CULPRIT_SEED, 0, SOME);
 	tcp_await_acknowledged(rig.end[CULPRIT]);
@@ -378,8 +378,8 @@ suite(void)
 	    reset, while_the_other_is_stalled_with_megabytes_queued, 0, rounds);
 	tcase_add_loop_test(reset,
 	    while_the_other_has_ended_its_stream_and_is_stalled, 0, rounds);
-	tcase_add_loop_test(reset,
-	    while_it_is_stalled_itself_with_megabytes_queued, 0, rounds);
+	tcase_add_loop_test(
+	    reset, while_it_is_stalled_itself_with_megabytes_queued, 0, rounds);
 	tcase_add_loop_test(
 	    reset, while_both_are_stalled_with_megabytes_queued, 0, rounds);
 	tcase_add_loop_test(reset, while_data_is_flowing, 0, 20);

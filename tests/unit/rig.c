@@ -53,7 +53,8 @@ rig_open(struct rig *rig, int family, int buffer_len)
 	set_buffer(fd[RELAY_UPSTREAM], SO_RCVBUF, buffer_len);
 	set_buffer(fd[RELAY_UPSTREAM], SO_SNDBUF, buffer_len);
 	ck_assert_int_eq(socket_connect(fd[RELAY_UPSTREAM], &to,
-	    deadline_after(60000), SOCKET_NO_PEER), 0);
+			     deadline_after(60000), SOCKET_NO_PEER),
+	    0);
 	rig->end[RELAY_UPSTREAM] = tcp_accept(to_fd);
 	close(own_fd);
 	close(to_fd);
@@ -77,8 +78,7 @@ run_relay(void *argument)
 void
 rig_start(struct rig *rig)
 {
-	ck_assert_int_eq(
-	    pthread_create(&rig->thread, NULL, run_relay, rig), 0);
+	ck_assert_int_eq(pthread_create(&rig->thread, NULL, run_relay, rig), 0);
 }
 
 void
@@ -112,8 +112,7 @@ rig_finish_reset(struct rig *rig, enum relay_side culprit)
 	ck_assert_int_eq(rig->relay.end, RELAY_RESET);
 	ck_assert_int_eq(rig->relay.culprit, culprit);
 	/* EPIPE: it was found when writing, behind the ECONNRESET. */
-	ck_assert(rig->relay.error == ECONNRESET ||
-	    rig->relay.error == EPIPE);
+	ck_assert(rig->relay.error == ECONNRESET || rig->relay.error == EPIPE);
 	close_ends(rig);
 }
 
@@ -129,11 +128,12 @@ run_sender(void *argument)
 }
 
 void
-rig_send(struct rig_sender *sender, int fd, unsigned seed, uint64_t len,
-    bool fin)
+rig_send(
+    struct rig_sender *sender, int fd, unsigned seed, uint64_t len, bool fin)
 {
-	*sender = (struct rig_sender) { .fd = fd, .seed = seed, .len = len,
-		.fin = fin };
+	*sender = (struct rig_sender){
+		.fd = fd, .seed = seed, .len = len, .fin = fin
+	};
 	ck_assert_int_eq(
 	    pthread_create(&sender->thread, NULL, run_sender, sender), 0);
 }

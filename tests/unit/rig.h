@@ -44,8 +44,8 @@ struct rig_sender {
 	uint64_t sent;
 };
 
-void rig_send(struct rig_sender *sender, int fd, unsigned seed, uint64_t len,
-    bool fin);
+void rig_send(
+    struct rig_sender *sender, int fd, unsigned seed, uint64_t len, bool fin);
 void rig_sent(struct rig_sender *sender);
 
 #endif

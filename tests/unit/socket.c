@@ -41,8 +41,9 @@ open_pair(int family, int *ours, int *theirs)
 
 	*ours = socket_open(family);
 	ck_assert_int_ge(*ours, 0);
-	ck_assert_int_eq(socket_connect(*ours, &to, deadline_after(60000),
-	    SOCKET_NO_PEER), 0);
+	ck_assert_int_eq(
+	    socket_connect(*ours, &to, deadline_after(60000), SOCKET_NO_PEER),
+	    0);
 	*theirs = tcp_accept(listen_fd);
 	close(listen_fd);
 }
@@ -187,8 +188,9 @@ START_TEST(a_refused_connect_says_so)
 
 	ck_assert_int_eq(bind(idle_fd, &to.any, address_len(&to)), 0);
 	to = tcp_bound(idle_fd);
-	ck_assert_int_eq(socket_connect(fd, &to, DEADLINE_NEVER,
-	    SOCKET_NO_PEER), -ECONNREFUSED);
+	ck_assert_int_eq(
+	    socket_connect(fd, &to, DEADLINE_NEVER, SOCKET_NO_PEER),
+	    -ECONNREFUSED);
 	close(fd);
 	close(idle_fd);
 }
@@ -211,7 +213,7 @@ deaf_open(struct deaf *deaf, int family)
 	deaf->listen_fd = tcp_listen(family, 0);
 	deaf->address = tcp_bound(deaf->listen_fd);
 	deaf->queued_fd = tcp_connect(&deaf->address);
-	queued = (struct pollfd) { .fd = deaf->listen_fd, .events = POLLIN };
+	queued = (struct pollfd){ .fd = deaf->listen_fd, .events = POLLIN };
 	ck_assert_int_eq(poll(&queued, 1, -1), 1);
 	deaf->fd = socket_open(family);
 }
@@ -234,8 +236,9 @@ START_TEST(a_connect_ends_at_its_deadline_and_not_before)
 
 	deaf_open(&deaf, AF_INET);
 	deadline = deadline_after(waits_ms[_i]);
-	ck_assert_int_eq(socket_connect(deaf.fd, &deaf.address, deadline,
-	    SOCKET_NO_PEER), -ETIMEDOUT);
+	ck_assert_int_eq(
+	    socket_connect(deaf.fd, &deaf.address, deadline, SOCKET_NO_PEER),
+	    -ETIMEDOUT);
 	ck_assert_int_ge(deadline_now(), deadline);
 	ck_assert_int_lt(deadline_now(), deadline + 10000);
 	deaf_close(&deaf);
@@ -248,8 +251,9 @@ START_TEST(a_deadline_in_the_past_lets_nothing_connect)
 	union address to = tcp_bound(listen_fd);
 	int fd = socket_open(AF_INET);
 
-	ck_assert_int_eq(socket_connect(fd, &to, deadline_now() - 1,
-	    SOCKET_NO_PEER), -ETIMEDOUT);
+	ck_assert_int_eq(
+	    socket_connect(fd, &to, deadline_now() - 1, SOCKET_NO_PEER),
+	    -ETIMEDOUT);
 	close(fd);
 	close(listen_fd);
 }
@@ -264,8 +268,9 @@ START_TEST(a_connect_is_given_up_when_its_peer_is_reset)
 	open_pair(AF_INET, &ours, &theirs);
 	tcp_reset(theirs);
 	tcp_await_closed(ours);
-	ck_assert_int_eq(socket_connect(deaf.fd, &deaf.address, DEADLINE_NEVER,
-	    ours), -ECONNABORTED);
+	ck_assert_int_eq(
+	    socket_connect(deaf.fd, &deaf.address, DEADLINE_NEVER, ours),
+	    -ECONNABORTED);
 	close(ours);
 	deaf_close(&deaf);
 }
@@ -281,8 +286,9 @@ START_TEST(a_connect_goes_on_when_its_peer_only_half_closes)
 	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 1000), 1000);
 	shutdown(theirs, SHUT_WR);
 	tcp_expect(ours, SEED, 0, 1000);
-	ck_assert_int_eq(socket_connect(deaf.fd, &deaf.address,
-	    deadline_after(1300), ours), -ETIMEDOUT);
+	ck_assert_int_eq(
+	    socket_connect(deaf.fd, &deaf.address, deadline_after(1300), ours),
+	    -ETIMEDOUT);
 	close(ours);
 	close(theirs);
 	deaf_close(&deaf);
@@ -319,7 +325,8 @@ START_TEST(a_connect_that_takes_longer_than_a_second_succeeds)
 
 		poll(NULL, 0, 1);
 		ck_assert_int_eq(getsockopt(attempt.deaf.fd, IPPROTO_TCP,
-		    TCP_INFO, &info, &len), 0);
+				     TCP_INFO, &info, &len),
+		    0);
 	}
 	close(tcp_accept(attempt.deaf.listen_fd));
 	pthread_join(thread, NULL);
@@ -607,31 +614,28 @@ suite(void)
 	TCase *closed = tcase_create("close");
 	int families = tcp_family_count();
 
-	tcase_add_loop_test(made, a_socket_has_the_promised_options, 0,
-	    families);
-	tcase_add_loop_test(made, an_accepted_socket_inherits_the_options, 0,
-	    families);
+	tcase_add_loop_test(
+	    made, a_socket_has_the_promised_options, 0, families);
+	tcase_add_loop_test(
+	    made, an_accepted_socket_inherits_the_options, 0, families);
 	tcase_add_test(made, no_socket_survives_an_exec);
 	tcase_add_test(made, a_family_that_is_none_is_an_error);
 	if (families == 2) {
 		tcase_add_loop_test(made,
 		    a_listener_for_all_addresses_takes_both_families, 0, 2);
-		tcase_add_test(made,
-		    a_listener_for_one_ipv6_address_takes_ipv6_only);
+		tcase_add_test(
+		    made, a_listener_for_one_ipv6_address_takes_ipv6_only);
 	}
 	tcase_add_loop_test(
 	    made, a_port_that_is_taken_is_an_error, 0, families);
-	tcase_add_test(
-	    made, an_address_of_another_host_cannot_be_listened_to);
+	tcase_add_test(made, an_address_of_another_host_cannot_be_listened_to);
 	tcase_add_loop_test(made,
 	    a_listener_can_follow_one_whose_connections_linger, 0, families);
 	suite_add_tcase(suite, made);
 
-	tcase_add_loop_test(
-	    connected, a_refused_connect_says_so, 0, families);
+	tcase_add_loop_test(connected, a_refused_connect_says_so, 0, families);
 	tcase_add_loop_test(connected,
-	    a_connect_ends_at_its_deadline_and_not_before, 0,
-	    COUNT(waits_ms));
+	    a_connect_ends_at_its_deadline_and_not_before, 0, COUNT(waits_ms));
 	tcase_add_test(connected, a_deadline_in_the_past_lets_nothing_connect);
 	tcase_add_test(connected, a_connect_is_given_up_when_its_peer_is_reset);
 	tcase_add_test(
@@ -645,10 +649,9 @@ suite(void)
 	tcase_add_test(used, a_descriptor_that_is_no_socket_is_an_error);
 	tcase_add_test(
 	    used, all_is_sent_however_often_the_kernel_takes_only_a_part);
-	tcase_add_test(used,
-	    who_does_not_read_is_waited_for_as_long_as_the_timeout_says);
 	tcase_add_test(
-	    used, sending_to_who_is_gone_is_an_error_and_no_signal);
+	    used, who_does_not_read_is_waited_for_as_long_as_the_timeout_says);
+	tcase_add_test(used, sending_to_who_is_gone_is_an_error_and_no_signal);
 	tcase_add_loop_test(used,
 	    what_the_peer_has_not_acknowledged_is_counted_and_its_fin, 0,
 	    families);

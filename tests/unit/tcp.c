@@ -27,8 +27,7 @@ tcp_family_count(void)
 	int fd = socket(AF_INET6, SOCK_STREAM, 0);
 	int count = 1;
 
-	if (fd >= 0 &&
-	    bind(fd, &loopback.any, address_len(&loopback)) == 0)
+	if (fd >= 0 && bind(fd, &loopback.any, address_len(&loopback)) == 0)
 		count = 2;
 	if (fd >= 0)
 		close(fd);
@@ -225,7 +224,7 @@ tcp_reset(int fd)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
-	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger,
-	    sizeof(linger)), 0);
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
 	close(fd);
 }

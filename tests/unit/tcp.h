@@ -32,8 +32,8 @@ void tcp_make_stream(uint8_t *data, unsigned seed, uint64_t from, size_t len);
 uint64_t tcp_send(int fd, unsigned seed, uint64_t from, uint64_t to);
 
 /* Sends until nothing has been taken for that long; returns how many. */
-uint64_t tcp_fill(int fd, unsigned seed, uint64_t from, uint64_t to,
-    int quiet_ms);
+uint64_t tcp_fill(
+    int fd, unsigned seed, uint64_t from, uint64_t to, int quiet_ms);
 
 struct tcp_reading {
 	uint64_t count;
