@@ -111,7 +111,7 @@ class Flood(threading.Thread):
         self._connection = connection
         self._stopping = threading.Event()
         self.sent = 0
-        self.error = None
+        self._error = None
         self.start()
 
     def run(self):
@@ -120,7 +120,14 @@ class Flood(threading.Thread):
             while not self._stopping.is_set():
                 self.sent += self._connection.send(data)
         except OSError as error:
-            self.error = error
+            self._error = error
+
+    def assert_reset(self):
+        """Waits for it. After a FIN the error would be another: EPIPE."""
+        self.join()
+        if not isinstance(self._error, ConnectionResetError):
+            raise AssertionError('the flood did not end by a reset but by '
+                                 f'{self._error!r}')
 
     def stop(self):
         """Returns how many bytes were sent, once the last one is."""

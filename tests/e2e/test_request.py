@@ -8,7 +8,7 @@ from families import IPV4, IPV6
 from peers import end_stream, receive_all, receive_until_reset
 from wire import mapped
 
-HANDSHAKE_TIMEOUT = '300ms'
+HANDSHAKE_TIMEOUT = '500ms'
 DRIP_SECONDS = 0.02
 
 

@@ -38,7 +38,7 @@ START_TEST(megabytes_pass_whole_both_ways_at_once)
 {
 	struct rig_sender user, destination;
 
-	rig_open(&rig, tcp_family(_i), 0);
+	rig_open(&rig, tcp_family(_i), 0, 0);
 	rig_start(&rig);
 	rig_send(&user, rig.end[0], SEED(0), MUCH, true);
 	rig_send(&destination, rig.end[1], SEED(1), MUCH, true);
@@ -57,7 +57,7 @@ START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
 {
 	struct rig_sender first, second;
 
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig_start(&rig);
 	rig_send(&first, rig.end[SIDE], SEED(0), MUCH, true);
 	check_stream(rig.end[!SIDE], SEED(0), MUCH, 0);
@@ -74,7 +74,7 @@ END_TEST
 
 START_TEST(a_connection_of_no_bytes_ends_as_one)
 {
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig_start(&rig);
 	shutdown(rig.end[SIDE], SHUT_WR);
 	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(both_sides_may_end_at_the_same_time)
 {
 	for (int i = 0; i < 100; i++) {
-		rig_open(&rig, AF_INET, 0);
+		rig_open(&rig, AF_INET, 0, 0);
 		rig_start(&rig);
 		tcp_send(rig.end[0], SEED(0), 0, 1000);
 		tcp_send(rig.end[1], SEED(1), 0, 2000);
@@ -104,7 +104,7 @@ END_TEST
 
 START_TEST(a_close_without_waiting_delivers_everything)
 {
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig_start(&rig);
 	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0, 100000), 100000);
 	close(rig.end[SIDE]);
@@ -120,7 +120,7 @@ START_TEST(the_head_comes_first_and_is_counted)
 	uint8_t head[300];
 
 	tcp_make_stream(head, SEED(0), 0, sizeof(head));
-	rig_open(&rig, tcp_family(_i), 0);
+	rig_open(&rig, tcp_family(_i), 0, 0);
 	rig.relay.head = head;
 	rig.relay.head_len = sizeof(head);
 	ck_assert_uint_eq(tcp_send(rig.end[0], SEED(0), sizeof(head), 10000),
@@ -140,7 +140,7 @@ START_TEST(a_head_without_anything_behind_it_is_delivered)
 	uint8_t head[1];
 
 	tcp_make_stream(head, SEED(0), 0, sizeof(head));
-	rig_open(&rig, AF_INET, 0);
+	rig_open(&rig, AF_INET, 0, 0);
 	rig.relay.head = head;
 	rig.relay.head_len = sizeof(head);
 	rig_start(&rig);
@@ -155,7 +155,7 @@ END_TEST
 /* The next byte is only sent when the last one has come back. */
 START_TEST(a_single_byte_is_never_held_back)
 {
-	rig_open(&rig, tcp_family(_i), 0);
+	rig_open(&rig, tcp_family(_i), 0, 0);
 	rig_start(&rig);
 	for (uint64_t at = 0; at < 200; at++) {
 		tcp_send(rig.end[0], SEED(0), at, at + 1);
@@ -174,7 +174,7 @@ START_TEST(who_does_not_read_does_not_stop_the_other_direction)
 	struct rig_sender sender;
 	uint64_t filled;
 
-	rig_open(&rig, FAMILY, SMALL);
+	rig_open(&rig, FAMILY, SMALL, SMALL);
 	rig_start(&rig);
 	filled = tcp_fill(rig.end[SIDE], SEED(0), 0, UNLIMITED, 100);
 	rig_send(&sender, rig.end[!SIDE], SEED(1), MEBIBYTE, true);
@@ -194,7 +194,7 @@ START_TEST(a_connection_on_which_nothing_moves_is_reset)
 {
 	int64_t started;
 
-	rig_open(&rig, tcp_family(_i), 0);
+	rig_open(&rig, tcp_family(_i), 0, 0);
 	rig.relay.idle_ms = IDLE_MS;
 	started = deadline_now();
 	rig_start(&rig);
@@ -209,7 +209,7 @@ START_TEST(what_came_before_a_connection_idled_is_delivered)
 {
 	int64_t started;
 
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig.relay.idle_ms = IDLE_MS;
 	rig_start(&rig);
 	started = deadline_now();
@@ -223,7 +223,7 @@ END_TEST
 
 START_TEST(a_half_closed_connection_idles_too)
 {
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig.relay.idle_ms = IDLE_MS;
 	rig_start(&rig);
 	shutdown(rig.end[SIDE], SHUT_WR);
@@ -241,7 +241,7 @@ START_TEST(a_peer_that_stopped_reading_idles)
 	uint64_t filled;
 	int64_t started;
 
-	rig_open(&rig, FAMILY, SMALL);
+	rig_open(&rig, FAMILY, SMALL, SMALL);
 	rig.relay.idle_ms = IDLE_MS;
 	rig_start(&rig);
 	started = deadline_now();
@@ -260,7 +260,7 @@ START_TEST(a_peer_that_stopped_reading_the_head_idles)
 {
 	static uint8_t head[UINT16_MAX * 4];
 
-	rig_open(&rig, AF_INET, SMALL);
+	rig_open(&rig, AF_INET, SMALL, SMALL);
 	rig.relay.idle_ms = IDLE_MS;
 	rig.relay.head = head;
 	rig.relay.head_len = sizeof(head);
@@ -276,7 +276,7 @@ END_TEST
 
 START_TEST(one_byte_now_and_then_one_way_is_not_idle)
 {
-	rig_open(&rig, FAMILY, 0);
+	rig_open(&rig, FAMILY, 0, 0);
 	rig.relay.idle_ms = TRICKLE_IDLE_MS;
 	rig_start(&rig);
 	for (uint64_t at = 0; at < TRICKLES; at++) {
@@ -300,7 +300,7 @@ START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
 	int large = MEBIBYTE;
 	uint64_t piece = 4096;
 
-	rig_open(&rig, FAMILY, SMALL / 2);
+	rig_open(&rig, FAMILY, SMALL / 2, SMALL / 2);
 	setsockopt(
 	    rig.relay.fd[!SIDE], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
 	rig.relay.idle_ms = TRICKLE_IDLE_MS;
@@ -320,7 +320,7 @@ END_TEST
 
 START_TEST(a_limit_of_zero_is_none)
 {
-	rig_open(&rig, AF_INET, 0);
+	rig_open(&rig, AF_INET, 0, 0);
 	rig_start(&rig);
 	poll(NULL, 0, IDLE_MS);
 	tcp_send(rig.end[0], SEED(0), 0, 100);

@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,47 +18,65 @@ set_buffer(int fd, int name, int len)
 		    setsockopt(fd, SOL_SOCKET, name, &len, sizeof(len)), 0);
 }
 
+static void
+set_buffers(int fd, int len)
+{
+	set_buffer(fd, SO_RCVBUF, len);
+	set_buffer(fd, SO_SNDBUF, len);
+}
+
 /* Before it connects, for that is when the window is agreed upon. */
 static int
 connect_small(const union address *to, int buffer_len)
 {
 	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	set_buffer(fd, SO_RCVBUF, buffer_len);
-	set_buffer(fd, SO_SNDBUF, buffer_len);
+	set_buffers(fd, buffer_len);
 	ck_assert_int_eq(connect(fd, &to->any, address_len(to)), 0);
 	socket_set_recv_timeout(fd, 60000);
 	return fd;
 }
 
-void
-rig_open(struct rig *rig, int family, int buffer_len)
+/* The user and the relay's downstream socket, which inherits the buffers. */
+static void
+open_downstream(struct rig *rig, int family, int buffer_len)
 {
-	union address own = tcp_loopback(family), to;
-	int own_fd = socket_listen(&own);
-	int to_fd = tcp_listen(family, 1);
-	int *fd = rig->relay.fd;
+	union address to = tcp_loopback(family);
+	int listen_fd = socket_listen(&to);
 
+	ck_assert_int_ge(listen_fd, 0);
+	set_buffers(listen_fd, buffer_len);
+	to = tcp_bound(listen_fd);
+	rig->end[RELAY_DOWNSTREAM] = connect_small(&to, buffer_len);
+	rig->relay.fd[RELAY_DOWNSTREAM] = tcp_accept(listen_fd);
+	close(listen_fd);
+}
+
+/* The relay's upstream socket and the destination. */
+static void
+open_upstream(struct rig *rig, int family, int buffer_len)
+{
+	int listen_fd = tcp_listen(family, 1);
+	union address to = tcp_bound(listen_fd);
+	int fd = socket_open(family);
+
+	set_buffers(listen_fd, buffer_len);
+	set_buffers(fd, buffer_len);
+	ck_assert_int_eq(
+	    socket_connect(fd, &to, deadline_after(60000), SOCKET_NO_PEER), 0);
+	rig->relay.fd[RELAY_UPSTREAM] = fd;
+	rig->end[RELAY_UPSTREAM] = tcp_accept(listen_fd);
+	close(listen_fd);
+}
+
+void
+rig_open(struct rig *rig, int family, int downstream_buffer_len,
+    int upstream_buffer_len)
+{
 	memset(rig, 0, sizeof(*rig));
-	ck_assert_int_ge(own_fd, 0);
-	set_buffer(own_fd, SO_RCVBUF, buffer_len);
-	set_buffer(own_fd, SO_SNDBUF, buffer_len);
-	own = tcp_bound(own_fd);
-	rig->end[RELAY_DOWNSTREAM] = connect_small(&own, buffer_len);
-	fd[RELAY_DOWNSTREAM] = tcp_accept(own_fd);
-
-	set_buffer(to_fd, SO_RCVBUF, buffer_len);
-	set_buffer(to_fd, SO_SNDBUF, buffer_len);
-	to = tcp_bound(to_fd);
-	fd[RELAY_UPSTREAM] = socket_open(family);
-	set_buffer(fd[RELAY_UPSTREAM], SO_RCVBUF, buffer_len);
-	set_buffer(fd[RELAY_UPSTREAM], SO_SNDBUF, buffer_len);
-	ck_assert_int_eq(socket_connect(fd[RELAY_UPSTREAM], &to,
-			     deadline_after(60000), SOCKET_NO_PEER),
-	    0);
-	rig->end[RELAY_UPSTREAM] = tcp_accept(to_fd);
-	close(own_fd);
-	close(to_fd);
+	pthread_mutex_init(&rig->lock, NULL);
+	open_downstream(rig, family, downstream_buffer_len);
+	open_upstream(rig, family, upstream_buffer_len);
 }
 
 static void *
@@ -66,13 +85,55 @@ run_relay(void *argument)
 	struct rig *rig = argument;
 
 	rig->result = relay_run(&rig->relay);
+	pthread_mutex_lock(&rig->lock);
+	rig->closed = true;
 	for (int side = 0; side < 2; side++) {
 		if (rig->result == 0 && rig->relay.end == RELAY_EOF)
 			socket_close_gracefully(rig->relay.fd[side]);
 		else
 			close(rig->relay.fd[side]);
 	}
+	pthread_mutex_unlock(&rig->lock);
 	return NULL;
+}
+
+int
+rig_queued(struct rig *rig, enum relay_side side)
+{
+	int queued = 0;
+
+	pthread_mutex_lock(&rig->lock);
+	if (!rig->closed)
+		queued = socket_unacknowledged(rig->relay.fd[side]);
+	pthread_mutex_unlock(&rig->lock);
+	return queued;
+}
+
+void
+rig_await_reset(struct rig *rig, enum relay_side side)
+{
+	bool reset = false;
+
+	while (!reset) {
+		poll(NULL, 0, 1);
+		pthread_mutex_lock(&rig->lock);
+		reset = rig->closed || socket_is_closed(rig->relay.fd[side]);
+		pthread_mutex_unlock(&rig->lock);
+	}
+}
+
+void
+rig_take_error(struct rig *rig, enum relay_side side)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	pthread_mutex_lock(&rig->lock);
+	ck_assert(!rig->closed);
+	getsockopt(
+	    rig->relay.fd[side], SOL_SOCKET, SO_ERROR, &error, &len);
+	pthread_mutex_unlock(&rig->lock);
+	ck_assert_int_eq(error, ECONNRESET);
 }
 
 void

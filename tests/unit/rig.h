@@ -17,16 +17,31 @@ struct rig {
 	struct relay relay;
 	int result; /* of relay_run() */
 	pthread_t thread;
+	pthread_mutex_t lock; /* for what looks at the relay's sockets */
+	bool closed;
 };
 
-/* Connects all. A buffer_len keeps what the kernel queues near that size. */
-void rig_open(struct rig *rig, int family, int buffer_len);
+/*
+ * Connects all. A buffer_len keeps what the kernels at both ends of that side's
+ * connection queue near that size; 0 leaves it to them.
+ */
+void rig_open(struct rig *rig, int family, int downstream_buffer_len,
+    int upstream_buffer_len);
 
 /* Runs the relay in a thread. */
 void rig_start(struct rig *rig);
 
 /* Waits for the relay to be over and its sockets to be closed. */
 void rig_join(struct rig *rig);
+
+/* What the relay's kernel has not delivered yet to that side. */
+int rig_queued(struct rig *rig, enum relay_side side);
+
+/* Waits for a reset by that side to reach the relay's kernel. */
+void rig_await_reset(struct rig *rig, enum relay_side side);
+
+/* Takes away the error of a reset, as another thread's call would. */
+void rig_take_error(struct rig *rig, enum relay_side side);
 
 /* Joins, checks the result of a reset, closes the ends that are open (>= 0). */
 void rig_finish_reset(struct rig *rig, enum relay_side culprit);
