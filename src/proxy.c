@@ -44,7 +44,7 @@ struct job {
 	union address peer;
 };
 
-static void *
+static void
 work(void *argument)
 {
 	struct job job = *(struct job *)argument;
@@ -53,7 +53,6 @@ work(void *argument)
 	connection_serve(
 	    job.proxy->role, job.proxy->config, job.number, job.fd, &job.peer);
 	registry_leave(&job.proxy->registry);
-	return NULL;
 }
 
 /* Owns fd. Returns 0, or a negative errno when the peer had to be reset. */
@@ -71,7 +70,7 @@ hand_over(struct proxy *proxy, int fd, const union address *peer)
 	job->number = registry_enter(&proxy->registry);
 	job->fd = fd;
 	job->peer = *peer;
-	error = thread_start(work, job, THREAD_STACK_WORKER, NULL);
+	error = thread_start(work, job);
 	if (error) {
 		registry_leave(&proxy->registry);
 		free(job);
@@ -220,12 +219,12 @@ start_acceptors(struct proxy *proxy)
 
 	for (size_t i = 0; i < proxy->listener_count; i++) {
 		struct listener *listener = &proxy->listeners[i];
-		int error = thread_start(accept_all, listener,
-		    THREAD_STACK_COPY, &listener->acceptor);
+		int error = pthread_create(
+		    &listener->acceptor, NULL, accept_all, listener);
 
 		if (error) {
 			log_error(
-			    "cannot start a thread: %s", strerror(-error));
+			    "cannot start a thread: %s", strerror(error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -33,7 +34,8 @@ struct link {
 	_Atomic int64_t moved_at; /* deadline_now() of the last progress */
 	_Atomic uint64_t acknowledged[2];
 	atomic_bool finished[2]; /* that side's stream is handed on, FIN too */
-	atomic_bool ended;    /* by a reset or idling: nobody reads any more */
+	atomic_bool ended; /* by a reset or idling: nobody reads any more */
+	sem_t down_ended;
 	pthread_mutex_t lock; /* for who comes first to set the result */
 };
 
@@ -269,18 +271,25 @@ flow_watch(struct flow *flow)
 	}
 }
 
-static void *
-flow_run(void *argument)
+static void
+flow_run(struct flow *flow)
 {
-	struct flow *flow = argument;
-
 	if (flow_copy(flow)) {
 		/* Before shutdown(2), whose POLLHUP makes the other look. */
 		atomic_store(&flow->link->finished[flow->from], true);
 		shutdown(flow->to_fd, SHUT_WR);
 		flow_watch(flow);
 	}
-	return NULL;
+}
+
+static void
+run_down(void *argument)
+{
+	struct flow *flow = argument;
+
+	flow_run(flow);
+	/* The last thing: then the link may be gone. */
+	sem_post(&flow->link->down_ended);
 }
 
 static struct flow
@@ -312,7 +321,6 @@ relay_run(struct relay *relay)
 		.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct flow up = flow_from(&link, RELAY_DOWNSTREAM);
 	struct flow down = flow_from(&link, RELAY_UPSTREAM);
-	pthread_t thread;
 	int error;
 
 	relay->end = RELAY_EOF;
@@ -322,12 +330,14 @@ relay_run(struct relay *relay)
 		    ? relay->idle_ms / IDLE_SLICES
 		    : SLICE_MIN_MS;
 	set_slices(&link);
-	error = thread_start(flow_run, &down, THREAD_STACK_COPY, &thread);
+	sem_init(&link.down_ended, 0, 0);
+	error = thread_start(run_down, &down);
 	if (error)
 		return error;
 	if (flow_send(&up, relay->head, relay->head_len))
 		flow_run(&up);
-	pthread_join(thread, NULL);
+	while (sem_wait(&link.down_ended)) {
+	}
 	if (relay->end == RELAY_RESET)
 		link_drain(&link, relay->fd[!relay->culprit]);
 	return 0;

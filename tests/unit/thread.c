@@ -1,120 +1,165 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "suite.h"
 
-/* What a thread found out about itself. */
-struct finding {
-	sem_t done;
+#define MANY 50
+
+/* What a task found out about its thread, and when it may end. */
+struct task {
+	pthread_t thread;
 	size_t stack_size;
 	int detach_state;
 	sigset_t blocked;
+	sem_t looked, may_end;
 };
 
-static void *
+static void
 look_around(void *argument)
 {
-	struct finding *finding = argument;
+	struct task *task = argument;
 	pthread_attr_t attributes;
 
+	task->thread = pthread_self();
 	pthread_getattr_np(pthread_self(), &attributes);
-	pthread_attr_getstacksize(&attributes, &finding->stack_size);
-	pthread_attr_getdetachstate(&attributes, &finding->detach_state);
+	pthread_attr_getstacksize(&attributes, &task->stack_size);
+	pthread_attr_getdetachstate(&attributes, &task->detach_state);
 	pthread_attr_destroy(&attributes);
-	pthread_sigmask(SIG_BLOCK, NULL, &finding->blocked);
-	sem_post(&finding->done);
-	return argument;
+	pthread_sigmask(SIG_BLOCK, NULL, &task->blocked);
+	sem_post(&task->looked);
+	sem_wait(&task->may_end);
 }
 
-static struct finding finding;
+static struct task tasks[MANY];
 
 static void
-open_finding(void)
+open_tasks(void)
 {
-	sem_init(&finding.done, 0, 0);
+	for (int i = 0; i < MANY; i++) {
+		sem_init(&tasks[i].looked, 0, 0);
+		sem_init(&tasks[i].may_end, 0, 0);
+	}
 }
 
-static void
-close_finding(void)
+/* Returns when it has looked around; it ends when it may. */
+static struct task *
+start(int i)
 {
-	sem_destroy(&finding.done);
+	ck_assert_int_eq(thread_start(look_around, &tasks[i]), 0);
+	while (sem_wait(&tasks[i].looked)) {
+	}
+	return &tasks[i];
 }
 
-START_TEST(a_thread_is_handed_its_argument_and_joined)
+START_TEST(a_thread_is_handed_its_argument_and_is_detached)
 {
-	pthread_t thread;
-	void *result = NULL;
+	struct task *task = start(0);
 
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, THREAD_STACK_COPY, &thread), 0);
-	ck_assert_int_eq(pthread_join(thread, &result), 0);
-	ck_assert_ptr_eq(result, &finding);
-	ck_assert_int_eq(finding.detach_state, PTHREAD_CREATE_JOINABLE);
-}
-END_TEST
-
-START_TEST(a_thread_that_nobody_joins_is_detached)
-{
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, THREAD_STACK_COPY, NULL), 0);
-	ck_assert_int_eq(sem_wait(&finding.done), 0);
-	ck_assert_int_eq(finding.detach_state, PTHREAD_CREATE_DETACHED);
+	ck_assert(!pthread_equal(task->thread, pthread_self()));
+	ck_assert_int_eq(task->detach_state, PTHREAD_CREATE_DETACHED);
 }
 END_TEST
-
-static const size_t sizes[] = { THREAD_STACK_COPY, THREAD_STACK_WORKER, 1 };
 
 /* Sanitizers add some of their own. A default stack is 8 MiB on glibc. */
-START_TEST(a_stack_is_as_small_as_was_asked_but_never_too_small)
+START_TEST(a_stack_is_small)
 {
-	long least = sysconf(_SC_THREAD_STACK_MIN);
-	size_t size = sizes[_i];
-	pthread_t thread;
+	struct task *task = start(0);
 
-	if (least > 0 && size < (size_t)least)
-		size = (size_t)least;
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, sizes[_i], &thread), 0);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	ck_assert_uint_ge(finding.stack_size, size);
-	ck_assert_uint_le(finding.stack_size, size + 1024 * 1024);
+	ck_assert_uint_ge(task->stack_size, 128 * 1024);
+	ck_assert_uint_le(task->stack_size, 2 * 1024 * 1024);
 }
 END_TEST
 
 START_TEST(a_thread_blocks_the_signals_that_its_maker_blocks)
 {
 	sigset_t signals;
-	pthread_t thread;
+	struct task *task;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, THREAD_STACK_COPY, &thread), 0);
-	pthread_join(thread, NULL);
-	ck_assert(sigismember(&finding.blocked, SIGTERM));
-	ck_assert(sigismember(&finding.blocked, SIGHUP));
-	ck_assert(!sigismember(&finding.blocked, SIGUSR1));
+	task = start(0);
+	ck_assert(sigismember(&task->blocked, SIGTERM));
+	ck_assert(sigismember(&task->blocked, SIGHUP));
+	ck_assert(!sigismember(&task->blocked, SIGUSR1));
 }
 END_TEST
 
+START_TEST(tasks_at_the_same_time_have_a_thread_each)
+{
+	for (int i = 0; i < MANY; i++) {
+		start(i);
+		for (int j = 0; j < i; j++)
+			ck_assert(
+			    !pthread_equal(tasks[i].thread, tasks[j].thread));
+	}
+}
+END_TEST
+
+/* When a thread is parked again nobody can see, so some tries may be early. */
+START_TEST(a_thread_whose_task_has_ended_is_used_again)
+{
+	bool again = false;
+
+	sem_post(&tasks[0].may_end);
+	start(0);
+	for (int i = 1; i < MANY && !again; i++) {
+		sched_yield();
+		sem_post(&tasks[i].may_end);
+		start(i);
+		for (int j = 0; j < i; j++)
+			again |=
+			    pthread_equal(tasks[i].thread, tasks[j].thread);
+	}
+	ck_assert(again);
+}
+END_TEST
+
+static atomic_int ended;
+
+static void
+count(void *argument)
+{
+	(void)argument;
+	ended++;
+}
+
+/* More tasks than threads, with threads being parked and called all the time. */
+START_TEST(every_task_is_run_once)
+{
+	const int all = 20000;
+	int refused = 0;
+
+	for (int i = 0; i < all; i++) {
+		while (thread_start(count, NULL) != 0)
+			refused++;
+	}
+	while (ended < all)
+		sched_yield();
+	ck_assert_int_eq(ended, all);
+	ck_assert_int_eq(refused, 0);
+}
+END_TEST
+
+/* Other users' threads count as well, so any limit may be reached already. */
 START_TEST(a_thread_that_cannot_be_had_is_an_error)
 {
-	pthread_t thread;
+	struct rlimit none = { 0, 0 };
 
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, SIZE_MAX / 4, &thread),
-	    -EAGAIN);
-	ck_assert_int_eq(
-	    thread_start(look_around, &finding, SIZE_MAX / 4, NULL), -EAGAIN);
+	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
+	if (geteuid() == 0) /* whom that limit does not bind */
+		ck_assert_int_eq(setuid(65534), 0);
+	ck_assert_int_eq(thread_start(look_around, &tasks[0]), -EAGAIN);
 }
 END_TEST
 
@@ -124,14 +169,14 @@ suite(void)
 	Suite *suite = suite_create("thread");
 	TCase *start = tcase_create("start");
 
-	tcase_add_checked_fixture(start, open_finding, close_finding);
-	tcase_add_test(start, a_thread_is_handed_its_argument_and_joined);
-	tcase_add_test(start, a_thread_that_nobody_joins_is_detached);
-	tcase_add_loop_test(start,
-	    a_stack_is_as_small_as_was_asked_but_never_too_small, 0,
-	    COUNT(sizes));
+	tcase_add_checked_fixture(start, open_tasks, NULL);
+	tcase_add_test(start, a_thread_is_handed_its_argument_and_is_detached);
+	tcase_add_test(start, a_stack_is_small);
 	tcase_add_test(
 	    start, a_thread_blocks_the_signals_that_its_maker_blocks);
+	tcase_add_test(start, tasks_at_the_same_time_have_a_thread_each);
+	tcase_add_test(start, a_thread_whose_task_has_ended_is_used_again);
+	tcase_add_test(start, every_task_is_run_once);
 	tcase_add_test(start, a_thread_that_cannot_be_had_is_an_error);
 	suite_add_tcase(suite, start);
 	return suite;
