@@ -223,8 +223,7 @@ start_acceptors(struct proxy *proxy)
 		    &listener->acceptor, NULL, accept_all, listener);
 
 		if (error) {
-			log_error(
-			    "cannot start a thread: %s", strerror(error));
+			log_error("cannot start a thread: %s", strerror(error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}

@@ -10,10 +10,9 @@
 #include <sys/types.h>
 
 #include "deadline.h"
+#include "pump.h"
 #include "socket.h"
 #include "thread.h"
-
-#define BUFFER_LEN (32 * 1024)
 
 /*
  * A blocked call looks up this many times per idle_ms. A send(2) that was
@@ -44,6 +43,7 @@ struct flow {
 	struct link *link;
 	enum relay_side from, to;
 	int from_fd, to_fd;
+	struct pump pump;
 };
 
 static void
@@ -167,27 +167,26 @@ flow_was_reset(const struct flow *flow)
 }
 
 /*
- * False if the flow is over. It is not when its source has died meanwhile: what
- * that one said before is still to be delivered.
+ * Sends all that waits in the pump. False if the flow is over. It is not when
+ * its source has died meanwhile: what that one said before is still to be
+ * delivered.
  */
 static bool
-flow_send(struct flow *flow, const uint8_t *data, size_t len)
+flow_send(struct flow *flow)
 {
-	while (len > 0) {
-		ssize_t sent = send(flow->to_fd, data, len, MSG_NOSIGNAL);
+	while (pump_waiting(&flow->pump) > 0) {
+		ssize_t sent = pump_flush(&flow->pump, flow->to_fd);
 
 		if (sent >= 0) {
-			data += sent;
-			len -= (size_t)sent;
 			flow->link->relay->bytes[flow->from] += (uint64_t)sent;
 			link_moved(flow->link);
-		} else if (errno == EAGAIN) {
+		} else if (sent == -EAGAIN) {
 			if (link_is_idle(flow->link)) {
 				flow_end_idle(flow);
 				return false;
 			}
-		} else if (errno != EINTR) {
-			flow_end_sink(flow, errno);
+		} else if (sent != -EINTR) {
+			flow_end_sink(flow, (int)-sent);
 			return false;
 		}
 	}
@@ -199,21 +198,21 @@ flow_send(struct flow *flow, const uint8_t *data, size_t len)
  * the flow is over.
  */
 static ssize_t
-flow_receive(struct flow *flow, uint8_t *buffer, size_t size)
+flow_receive(struct flow *flow)
 {
 	for (;;) {
-		ssize_t received = recv(flow->from_fd, buffer, size, 0);
-		int error = received < 0 ? errno : 0;
+		ssize_t received = pump_fill(&flow->pump, flow->from_fd);
 
 		if (received > 0) {
 			link_moved(flow->link);
 			return received;
 		}
-		if (error == EAGAIN && link_is_idle(flow->link))
-			flow_end_idle(flow);
-		else if (error && error != EAGAIN && error != EINTR)
-			flow_end_source(flow, error);
-		else if (!error && !atomic_load(&flow->link->ended)) {
+		if (received == -EAGAIN) {
+			if (link_is_idle(flow->link))
+				flow_end_idle(flow);
+		} else if (received < 0 && received != -EINTR) {
+			flow_end_source(flow, (int)-received);
+		} else if (received == 0 && !atomic_load(&flow->link->ended)) {
 			if (!flow_was_reset(flow))
 				return 0;
 			flow_end_source(flow, ECONNRESET);
@@ -227,13 +226,12 @@ flow_receive(struct flow *flow, uint8_t *buffer, size_t size)
 static bool
 flow_copy(struct flow *flow)
 {
-	uint8_t buffer[BUFFER_LEN];
 	ssize_t received;
 
 	do {
-		received = flow_receive(flow, buffer, sizeof(buffer));
-		if (received > 0 && !flow_send(flow, buffer, (size_t)received))
+		if (!flow_send(flow))
 			return false;
+		received = flow_receive(flow);
 	} while (received > 0);
 	return received == 0;
 }
@@ -272,9 +270,16 @@ flow_watch(struct flow *flow)
 }
 
 static void
-flow_run(struct flow *flow)
+flow_run(struct flow *flow, const void *head, size_t head_len)
 {
-	if (flow_copy(flow)) {
+	uint8_t buffer[PUMP_BUFFER_LEN];
+	bool is_complete;
+
+	pump_init(&flow->pump, buffer);
+	pump_put(&flow->pump, head, head_len);
+	is_complete = flow_copy(flow);
+	pump_finish(&flow->pump);
+	if (is_complete) {
 		/* Before shutdown(2), whose POLLHUP makes the other look. */
 		atomic_store(&flow->link->finished[flow->from], true);
 		shutdown(flow->to_fd, SHUT_WR);
@@ -287,7 +292,7 @@ run_down(void *argument)
 {
 	struct flow *flow = argument;
 
-	flow_run(flow);
+	flow_run(flow, NULL, 0);
 	/* The last thing: then the link may be gone. */
 	sem_post(&flow->link->down_ended);
 }
@@ -334,8 +339,7 @@ relay_run(struct relay *relay)
 	error = thread_start(run_down, &down);
 	if (error)
 		return error;
-	if (flow_send(&up, relay->head, relay->head_len))
-		flow_run(&up);
+	flow_run(&up, relay->head, relay->head_len);
 	while (sem_wait(&link.down_ended)) {
 	}
 	if (relay->end == RELAY_RESET)

@@ -7,7 +7,7 @@
  * It knows nothing of what the two are for.
  *
  * Two threads, the caller and one of its own, each block on one direction, so a
- * reader that stalls one way never holds up the other.
+ * reader that stalls one way never holds up the other. SIGPIPE must be ignored.
  */
 
 #include <stddef.h>

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,6 +74,8 @@ void
 rig_open(struct rig *rig, int family, int downstream_buffer_len,
     int upstream_buffer_len)
 {
+	/* relay.h asks for it: splice(2) has no MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	memset(rig, 0, sizeof(*rig));
 	pthread_mutex_init(&rig->lock, NULL);
 	open_downstream(rig, family, downstream_buffer_len);

@@ -1,0 +1,199 @@
+#include "pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "deadline.h"
+
+/* After so many fills of the whole buffer in a row it is bulk. */
+#define BULK_FILLS 4
+
+/* After so many fills of less than a buffer in a row it is not any more. */
+#define QUIET_FILLS 32
+
+/*
+ * The larger the pipe, the fewer the calls. But a user without CAP_SYS_RESOURCE
+ * has 64 MiB for all pipes (pipe(7), pipe-user-pages-soft), and past that gets
+ * pipes of two pages, which are worse than none.
+ */
+#define PIPE_MAX_LEN (1024 * 1024)
+#define PIPE_MIN_LEN (64 * 1024)
+
+/*
+ * While a pipe is emptied its source is not read. A sink that takes longer than
+ * this is given less at a time, lest the source's peer takes us for idle.
+ */
+#define EMPTY_MAX_MS 20
+
+void
+pump_init(struct pump *pump, uint8_t *buffer)
+{
+	*pump = (struct pump){ .buffer = buffer, .pipe = { -1, -1 } };
+}
+
+/* Back to the small buffer; nothing waits. */
+static void
+end_bulk(struct pump *pump)
+{
+	if (pump->pipe[0] >= 0) {
+		close(pump->pipe[0]);
+		close(pump->pipe[1]);
+		pump->pipe[0] = pump->pipe[1] = -1;
+	}
+	free(pump->large);
+	pump->large = NULL;
+	pump->full = pump->small = 0;
+}
+
+void
+pump_put(struct pump *pump, const void *data, size_t len)
+{
+	pump->next = data;
+	pump->len = len;
+}
+
+void
+pump_finish(struct pump *pump)
+{
+	end_bulk(pump);
+}
+
+static bool
+open_pipe(struct pump *pump)
+{
+	int len;
+
+	if (pipe2(pump->pipe, O_CLOEXEC)) {
+		pump->pipe[0] = pump->pipe[1] = -1;
+		return false;
+	}
+	len = fcntl(pump->pipe[1], F_GETPIPE_SZ);
+	if (len < PIPE_MIN_LEN) {
+		end_bulk(pump);
+		return false;
+	}
+	pump->pipe_len = (size_t)len;
+	pump->fill_len = PIPE_MIN_LEN;
+	pump->may_grow = true;
+	pump->piped = 0;
+	return true;
+}
+
+/* Without memory for a large buffer the small one goes on. */
+static void
+begin_bulk(struct pump *pump)
+{
+	pump->full = 0;
+	if (!open_pipe(pump))
+		pump->large = malloc(PIPE_MIN_LEN);
+}
+
+size_t
+pump_waiting(const struct pump *pump)
+{
+	return pump->pipe[0] >= 0 ? pump->piped : pump->len;
+}
+
+static ssize_t
+fill_pipe(struct pump *pump, int fd)
+{
+	/* No SPLICE_F_MORE: it holds back the last bytes for 200 ms. */
+	ssize_t len = splice(
+	    fd, NULL, pump->pipe[1], NULL, pump->fill_len, SPLICE_F_MOVE);
+
+	if (len < 0)
+		return -errno;
+	pump->piped = (size_t)len;
+	pump->filled_at = deadline_now();
+	return len;
+}
+
+static ssize_t
+fill_buffer(struct pump *pump, int fd)
+{
+	uint8_t *buffer = pump->large ? pump->large : pump->buffer;
+	size_t size = pump->large ? PIPE_MIN_LEN : PUMP_BUFFER_LEN;
+	ssize_t len = recv(fd, buffer, size, 0);
+
+	if (len < 0)
+		return -errno;
+	pump->next = buffer;
+	pump->len = (size_t)len;
+	return len;
+}
+
+static void
+count_fill(struct pump *pump, ssize_t len)
+{
+	pump->full = len >= PUMP_BUFFER_LEN ? pump->full + 1 : 0;
+	pump->small = len < PUMP_BUFFER_LEN ? pump->small + 1 : 0;
+}
+
+ssize_t
+pump_fill(struct pump *pump, int fd)
+{
+	bool is_bulk = pump->pipe[0] >= 0 || pump->large;
+	ssize_t len;
+
+	if (is_bulk && pump->small >= QUIET_FILLS)
+		end_bulk(pump);
+	else if (!is_bulk && pump->full >= BULK_FILLS)
+		begin_bulk(pump);
+	len = pump->pipe[0] >= 0 ? fill_pipe(pump, fd) : fill_buffer(pump, fd);
+	if (len == -EAGAIN)
+		end_bulk(pump);
+	else if (len > 0)
+		count_fill(pump, len);
+	return len;
+}
+
+/* Once: where it is not permitted now, it will not be later. */
+static void
+grow_pipe(struct pump *pump)
+{
+	int len = fcntl(pump->pipe[1], F_SETPIPE_SZ, PIPE_MAX_LEN);
+
+	if (len > 0)
+		pump->pipe_len = (size_t)len;
+	pump->may_grow = false;
+}
+
+static void
+pace(struct pump *pump)
+{
+	if (deadline_now() - pump->filled_at > EMPTY_MAX_MS)
+		pump->fill_len /= 2;
+	else
+		pump->fill_len *= 2;
+	if (pump->fill_len < PIPE_MIN_LEN)
+		pump->fill_len = PIPE_MIN_LEN;
+	if (pump->fill_len > pump->pipe_len && pump->may_grow)
+		grow_pipe(pump);
+	if (pump->fill_len > pump->pipe_len)
+		pump->fill_len = pump->pipe_len;
+}
+
+ssize_t
+pump_flush(struct pump *pump, int fd)
+{
+	ssize_t len;
+
+	if (pump->pipe[0] < 0) {
+		len = send(fd, pump->next, pump->len, MSG_NOSIGNAL);
+		if (len < 0)
+			return -errno;
+		pump->next += len;
+		pump->len -= (size_t)len;
+		return len;
+	}
+	len = splice(pump->pipe[0], NULL, fd, NULL, pump->piped, SPLICE_F_MOVE);
+	if (len < 0)
+		return -errno;
+	pump->piped -= (size_t)len;
+	if (pump->piped == 0)
+		pace(pump);
+	return len;
+}

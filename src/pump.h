@@ -1,0 +1,56 @@
+#ifndef PUMP_H
+#define PUMP_H
+
+/*
+ * Moves one direction of a connection from socket to socket. A direction that
+ * talks goes through a small buffer; one that turns out to be bulk is moved by
+ * splice(2) through a pipe, which halves the processor time per byte, until it
+ * is quiet again. An idle connection has no pipe, and where none is to be had,
+ * the buffer does.
+ *
+ * A pump belongs to one thread: while splice(2) waits for a socket, whatever
+ * else touches the pipe sleeps uninterruptibly. SIGPIPE must be ignored.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One page: the compiler probes each page of a frame, which then costs memory. */
+#define PUMP_BUFFER_LEN 4096
+
+struct pump {
+	uint8_t *buffer;     /* the caller's, PUMP_BUFFER_LEN bytes */
+	uint8_t *large;      /* for bulk without a pipe; NULL: none */
+	const uint8_t *next; /* what waits, in either or where it was put */
+	size_t len;
+	int pipe[2];            /* -1: none */
+	size_t pipe_len, piped; /* its size, and what waits in it */
+	size_t fill_len;        /* what to fill it with at most */
+	bool may_grow;
+	int64_t filled_at;    /* deadline_now() */
+	unsigned full, small; /* how many fills in a row were so */
+};
+
+void pump_init(struct pump *pump, uint8_t *buffer);
+void pump_finish(struct pump *pump);
+
+/*
+ * At the start: bytes of the stream that came another way. They are lent until
+ * they are sent.
+ */
+void pump_put(struct pump *pump, const void *data, size_t len);
+
+/* Bytes that were received and not sent yet. */
+size_t pump_waiting(const struct pump *pump);
+
+/*
+ * Receives, when nothing waits. Returns as recv(2), with a negative errno. Once
+ * nothing came before the socket's timeout (-EAGAIN), the pipe is given back.
+ */
+ssize_t pump_fill(struct pump *pump, int fd);
+
+/* Sends of what waits. Returns as send(2), with a negative errno. */
+ssize_t pump_flush(struct pump *pump, int fd);
+
+#endif
