@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acl.h"
 #include "log.h"
 
-#define ROUTE_STRLEN (96 + 4 * ADDRESS_STRLEN)
+/* The names of the fields, a number, a user, four addresses. */
+#define ROUTE_STRLEN (64 + 20 + ACL_NAME_MAX_LEN + 4 * ADDRESS_STRLEN)
 
 /* The fields that all lines have in common. */
 static const char *
@@ -45,10 +47,25 @@ is_weather(const struct connection *connection, int error)
 	}
 }
 
+/* One each, or strangers' garbage would hide what the ACL denied a user. */
+static struct log_limit *
+limit_of(int error)
+{
+	static struct log_limit malformed, denied, other;
+
+	switch (error) {
+	case -EPROTO:
+		return &malformed;
+	case -EACCES:
+		return &denied;
+	default:
+		return &other;
+	}
+}
+
 void
 event_refused(const struct connection *connection, int error)
 {
-	static struct log_limit limit;
 	char route[ROUTE_STRLEN], more[32] = "";
 	const char *reason = connection->reason;
 	unsigned skipped;
@@ -60,7 +77,7 @@ event_refused(const struct connection *connection, int error)
 		    format_route(connection, route), connection->tried, reason);
 		return;
 	}
-	if (!log_limit_pass(&limit, &skipped))
+	if (!log_limit_pass(limit_of(error), &skipped))
 		return;
 	if (skipped > 0)
 		snprintf(more, sizeof(more), " not_shown=%u", skipped);
@@ -89,6 +106,11 @@ event_closed(const struct connection *connection, const struct relay *relay,
 		break;
 	case RELAY_IDLE:
 		strcpy(end, "end=idle");
+		break;
+	case RELAY_FAILED:
+		snprintf(end, sizeof(end),
+		    "end=failed reason=\"cannot start a thread: %s\"",
+		    strerror(relay->error));
 		break;
 	case RELAY_RESET:
 		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",

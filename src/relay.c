@@ -43,6 +43,7 @@ struct flow {
 	struct link *link;
 	enum relay_side from, to;
 	int from_fd, to_fd;
+	uint64_t received; /* from its socket, before the relay too */
 	struct pump pump;
 };
 
@@ -149,21 +150,13 @@ flow_end_source(struct flow *flow, int error)
 
 /*
  * recv(2) gave 0: is it a FIN? An error is reported once, and if the other
- * thread's send(2) was told of the reset, then recv(2) only says 0.
+ * thread's send(2) was told of the reset, then recv(2) only says 0; so it does
+ * after wake_reader(). But a FIN counts as a byte that came (tcp(7), TCP_INFO).
  */
 static bool
-flow_was_reset(const struct flow *flow)
+flow_fin_came(const struct flow *flow)
 {
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	/* With both FINs seen the state tells nothing, but then nobody sends. */
-	if (!socket_is_closed(flow->from_fd) ||
-	    atomic_load(&flow->link->finished[flow->to]))
-		return false;
-	/* EPIPE: the reset came after the FIN (tcp_reset() in the kernel). */
-	return getsockopt(flow->from_fd, SOL_SOCKET, SO_ERROR, &error, &len) ||
-	    error != EPIPE;
+	return socket_received(flow->from_fd) == flow->received + 1;
 }
 
 /*
@@ -204,17 +197,18 @@ flow_receive(struct flow *flow)
 		ssize_t received = pump_fill(&flow->pump, flow->from_fd);
 
 		if (received > 0) {
+			flow->received += (uint64_t)received;
 			link_moved(flow->link);
 			return received;
 		}
+		if (received == 0 && flow_fin_came(flow))
+			return 0;
 		if (received == -EAGAIN) {
 			if (link_is_idle(flow->link))
 				flow_end_idle(flow);
 		} else if (received < 0 && received != -EINTR) {
 			flow_end_source(flow, (int)-received);
 		} else if (received == 0 && !atomic_load(&flow->link->ended)) {
-			if (!flow_was_reset(flow))
-				return 0;
 			flow_end_source(flow, ECONNRESET);
 		}
 		if (atomic_load(&flow->link->ended))
@@ -234,6 +228,17 @@ flow_copy(struct flow *flow)
 		received = flow_receive(flow);
 	} while (received > 0);
 	return received == 0;
+}
+
+/* Why a source died that had ended its stream; EPIPE means a reset, too. */
+static int
+flow_source_error(const struct flow *flow)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	getsockopt(flow->from_fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return error == 0 || error == EPIPE ? ECONNRESET : error;
 }
 
 /*
@@ -257,7 +262,7 @@ flow_watch(struct flow *flow)
 		    atomic_load(&link->ended))
 			return;
 		if (ends[0].revents) {
-			flow_end_source(flow, ECONNRESET);
+			flow_end_source(flow, flow_source_error(flow));
 			return;
 		}
 		if (ends[1].revents)
@@ -328,6 +333,7 @@ relay_run(struct relay *relay)
 	struct flow down = flow_from(&link, RELAY_UPSTREAM);
 	int error;
 
+	up.received = relay->received_before;
 	relay->end = RELAY_EOF;
 	relay->bytes[0] = relay->bytes[1] = 0;
 	if (relay->idle_ms > 0)
@@ -337,8 +343,11 @@ relay_run(struct relay *relay)
 	set_slices(&link);
 	sem_init(&link.down_ended, 0, 0);
 	error = thread_start(run_down, &down);
-	if (error)
+	if (error) {
+		relay->end = RELAY_FAILED;
+		relay->error = -error;
 		return error;
+	}
 	flow_run(&up, relay->head, relay->head_len);
 	while (sem_wait(&link.down_ended)) {
 	}

@@ -19,31 +19,33 @@ enum relay_side {
 };
 
 enum relay_end {
-	RELAY_EOF,   /* both sides ended their stream, all was handed on */
-	RELAY_RESET, /* culprit was reset, or is gone: error says how */
-	RELAY_IDLE,  /* nothing was read, written or acknowledged for idle_ms */
+	RELAY_EOF,    /* both sides ended their stream, all was handed on */
+	RELAY_RESET,  /* culprit was reset, or is gone: error says how */
+	RELAY_FAILED, /* the thread could not be had: error says why */
+	RELAY_IDLE, /* nothing was read, written or acknowledged for idle_ms */
 };
 
 struct relay {
 	/* The caller's. */
-	int fd[2]; /* by relay_side: lent, both are shut down at the end */
+	int fd[2];        /* by relay_side: lent */
 	int64_t idle_ms;  /* 0: no limit */
 	const void *head; /* bytes of downstream's stream, read already */
 	size_t head_len;
+	uint64_t received_before; /* from downstream, the head included */
 
 	/* The result. */
 	enum relay_end end;
 	enum relay_side culprit; /* RELAY_RESET: which side it was */
-	int error;               /* RELAY_RESET: an errno */
+	int error;               /* RELAY_RESET, RELAY_FAILED: an errno */
 	uint64_t
 	    bytes[2]; /* from that side, taken over by the other's socket */
 };
 
 /*
- * Returns 0 with the result filled in, or a negative errno when nothing was
- * done because the thread could not be had. Afterwards the caller closes both:
- * gracefully after RELAY_EOF, else with a reset. What the culprit of a
- * RELAY_RESET had sent before has been delivered to the other side by then.
+ * Returns 0, or a negative errno when nothing was copied because the thread
+ * could not be had; the result is filled in either way. Afterwards the caller
+ * closes both: gracefully after RELAY_EOF, else with a reset. What the culprit
+ * of a RELAY_RESET had sent before has been delivered to the other side then.
  */
 int relay_run(struct relay *relay);
 

@@ -235,6 +235,16 @@ socket_acknowledged(int fd)
 	return info.tcpi_bytes_acked;
 }
 
+uint64_t
+socket_received(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	return info.tcpi_bytes_received;
+}
+
 bool
 socket_is_closed(int fd)
 {

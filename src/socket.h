@@ -45,6 +45,9 @@ int socket_unacknowledged(int fd);
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);
 
+/* How many bytes came from the peer in order; a FIN counts as one, too. */
+uint64_t socket_received(int fd);
+
 /* True once a reset, a timeout or both FINs have ended the connection. */
 bool socket_is_closed(int fd);
 

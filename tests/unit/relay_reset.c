@@ -165,6 +165,32 @@ START_TEST(right_behind_its_own_fin)
 END_TEST
 
 /* A close(2) looks like a half-close until something is sent there. */
+/* However the two flows learn of it: the stream was complete. */
+START_TEST(behind_its_fin_keeps_the_fin_though_it_is_sent_more)
+{
+	struct rig_sender flood;
+	struct tcp_reading reading;
+	int user, destination;
+
+	start(AF_INET);
+	user = rig.end[RELAY_DOWNSTREAM];
+	destination = rig.end[RELAY_UPSTREAM];
+	rig_send(&flood, user, OTHER_SEED, UINT64_MAX / 2, false);
+	tcp_expect(destination, OTHER_SEED, 0, 1000);
+	ck_assert_uint_eq(
+	    tcp_send(destination, CULPRIT_SEED, 0, 100000), 100000);
+	shutdown(destination, SHUT_WR);
+	tcp_await_acknowledged(destination);
+	reset(RELAY_UPSTREAM);
+	reading = tcp_read_all(user, CULPRIT_SEED);
+	ck_assert(reading.intact);
+	ck_assert_uint_eq(reading.count, 100000);
+	ck_assert_int_eq(reading.error, 0);
+	pthread_join(flood.thread, NULL);
+	rig_finish_reset(&rig, RELAY_UPSTREAM);
+}
+END_TEST
+
 START_TEST(by_a_program_that_is_gone_and_is_sent_more)
 {
 	start(FAMILY);
@@ -262,8 +288,8 @@ START_TEST(after_its_own_fin_while_the_other_talks_and_reads_slowly)
 	int large = 4 * SOME, in = 0;
 
 	rig_open(&rig, FAMILY, 4096, 4096);
-	setsockopt(rig.relay.fd[other], SOL_SOCKET, SO_SNDBUF, &large,
-	    sizeof(large));
+	setsockopt(
+	    rig.relay.fd[other], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
 	rig_start(&rig);
 	tcp_send(rig.end[CULPRIT], CULPRIT_SEED, 0, SOME);
 	shutdown(rig.end[CULPRIT], SHUT_WR);
@@ -402,7 +428,8 @@ START_TEST(while_the_other_never_reads_ends_when_it_idles)
 	uint64_t sent;
 
 	rig_open(&rig, FAMILY, 0, 0);
-	rig.relay.idle_ms = 200;
+	/* Long, so that it cannot idle while it is being filled. */
+	rig.relay.idle_ms = 2000;
 	rig_start(&rig);
 	fill(CULPRIT, CULPRIT_SEED, &sent);
 	reset(CULPRIT);
@@ -436,6 +463,8 @@ suite(void)
 	tcase_add_loop_test(
 	    reset, whose_error_another_call_has_taken, 0, rounds);
 	tcase_add_loop_test(reset, right_behind_its_own_fin, 0, rounds);
+	tcase_add_loop_test(
+	    reset, behind_its_fin_keeps_the_fin_though_it_is_sent_more, 0, 20);
 	tcase_add_loop_test(
 	    reset, by_a_program_that_is_gone_and_is_sent_more, 0, rounds);
 	tcase_add_loop_test(reset, after_the_other_sides_fin, 0, rounds);
