@@ -125,6 +125,7 @@ connect_server(struct connection *connection)
 	int64_t deadline = deadline_after(config->timeout_ms);
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	size_t count;
+	bool any_fits = false;
 	int fd = -EADDRNOTAVAIL;
 
 	connection->tried = "resolve the server's name";
@@ -139,12 +140,16 @@ connect_server(struct connection *connection)
 		    config->egress.address.any.sa_family !=
 			addresses[i].any.sa_family)
 			continue;
+		any_fits = true;
 		if (i + 1 < count && deadline_left(deadline) > ATTEMPT_MAX_MS)
 			attempt = deadline_after(ATTEMPT_MAX_MS);
 		fd = connect_address(connection, &addresses[i], attempt);
 		if (fd == -ECONNABORTED)
 			break;
 	}
+	if (count > 0 && !any_fits)
+		connection->reason = "no address of the server is of the "
+				     "family of outbound.local_addr";
 	return fd;
 }
 

@@ -14,7 +14,7 @@ egress_parse_local(const char *text, struct egress *egress)
 
 	if (percent &&
 	    (!percent[1] || strlen(percent + 1) >= IF_NAMESIZE ||
-		strpbrk(percent + 1, "/ \t\r\n")))
+		strpbrk(percent + 1, "%/ \t\r\n")))
 		return "what follows the % is no name of an interface";
 	if (!percent && host_len == 0)
 		return "write an address, %interface, or address%interface";
@@ -29,6 +29,8 @@ egress_parse_local(const char *text, struct egress *egress)
 		return "a link-local address needs its interface; "
 		       "write address%interface";
 	address_unmap(&address);
+	if (host_len > 0 && !address_is_unicast(&address))
+		return "nobody can send from this address";
 	egress->address = address;
 	strcpy(egress->interface, percent ? percent + 1 : "");
 	return NULL;
@@ -38,6 +40,7 @@ static int
 bind_address(const struct egress *egress, int fd, int family)
 {
 	union address address = egress->address;
+	int on = 1;
 
 	if (address.any.sa_family != family)
 		return -EAFNOSUPPORT;
@@ -48,6 +51,8 @@ bind_address(const struct egress *egress, int fd, int family)
 		if (address.v6.sin6_scope_id == 0)
 			return -errno;
 	}
+	/* The port is chosen at connect(2), which knows of more that are free. */
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	if (bind(fd, &address.any, address_len(&address)))
 		return -errno;
 	return 0;

@@ -43,6 +43,10 @@ static const struct {
 	{ "%et h0", NO_INTERFACE },
 	{ "%et/h0", NO_INTERFACE },
 	{ "%eth0\n", NO_INTERFACE },
+	{ "192.0.2.2%eth0%x", NO_INTERFACE },
+	{ "0.0.0.0", "nobody can send from this address" },
+	{ "224.0.0.1%eth0", "nobody can send from this address" },
+	{ "ff02::1%eth0", "nobody can send from this address" },
 	{ "fe80::1",
 	    "a link-local address needs its interface; "
 	    "write address%interface" },
