@@ -31,6 +31,8 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	if (*text == '[') {
 		host++;
 		host_len -= 2;
+	} else if (strstr(text, "://")) {
+		return "write host:port, without what is in front of it";
 	} else if (memchr(text, ':', host_len)) {
 		return "an IPv6 address stands in brackets; "
 		       "write [address]:port";
@@ -40,16 +42,32 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	if (host_len == 0 && *text == '[')
 		return "there is no address between the brackets";
 	memcpy(result.host, host, host_len);
-	if (strpbrk(result.host, " \t\r\n[]/"))
+	if (strpbrk(result.host, " \t\r\n[]/*@"))
 		return "this is no address and no host name";
 	if (!parse_port(colon + 1, &result.port))
 		return "the port must be a number from 1 to 65535";
 	if (address_parse(result.host, &result.address)) {
 		address_set_port(&result.address, result.port);
 		address_unmap(&result.address);
+	} else if (*result.host &&
+	    !result.host[strspn(result.host, "0123456789.")]) {
+		return "this is no IPv4 address";
+	} else if (*text == '[' && !strchr(result.host, ':')) {
+		return "only an IPv6 address stands in brackets";
 	}
 	*endpoint = result;
 	return NULL;
+}
+
+static bool
+is_among(const union address *address, const union address *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].any.sa_family == address->any.sa_family &&
+		    address_same_host(&list[i], address))
+			return true;
+	}
+	return false;
 }
 
 const char *
@@ -82,7 +100,8 @@ endpoint_resolve(
 		memcpy(address, entry->ai_addr, entry->ai_addrlen);
 		address_set_port(address, endpoint->port);
 		address_unmap(address);
-		(*count)++;
+		if (!is_among(address, addresses, *count))
+			(*count)++;
 	}
 	freeaddrinfo(list);
 	return *count ? NULL : "the name has no address";

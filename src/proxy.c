@@ -87,11 +87,10 @@ rest(struct proxy *proxy, const char *tried, int error)
 	unsigned skipped;
 
 	if (log_limit_pass(&proxy->exhausted, &skipped))
-		log_error("cannot %s with %zu connections: %s; waiting for one "
-			  "to end (see the limits on descriptors and threads: "
-			  "ulimit -n, pids.max, TasksMax)%s",
-		    tried, live, strerror(-error),
-		    skipped ? " [more of these were not shown]" : "");
+		log_error("cannot %s with %zu connections: %s; accepting rests "
+			  "until one ends (raise ulimit -n, pids.max or "
+			  "TasksMax) not_shown=%u",
+		    tried, live, strerror(-error), skipped);
 	if (live > 0)
 		registry_wait(
 		    &proxy->registry, live - 1, deadline_after(EXHAUSTED_MS));
@@ -169,6 +168,16 @@ close_listeners(struct proxy *proxy)
 	proxy->listener_count = 0;
 }
 
+static void
+add_listener(struct proxy *proxy, const union address *address, int fd)
+{
+	struct listener *listener = &proxy->listeners[proxy->listener_count++];
+
+	listener->proxy = proxy;
+	listener->address = *address;
+	listener->fd = fd;
+}
+
 static int
 open_listeners(struct proxy *proxy)
 {
@@ -184,21 +193,19 @@ open_listeners(struct proxy *proxy)
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct listener *listener =
-		    &proxy->listeners[proxy->listener_count];
 		int fd = socket_listen(&addresses[i]);
+		bool is_unusable = fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT;
 
-		if (fd < 0) {
+		/* localhost may have an IPv6 address, the host no IPv6. */
+		if (fd < 0)
 			log_error("cannot listen on %s: %s",
 			    address_format(&addresses[i], text), strerror(-fd));
+		if (fd < 0 && !(is_unusable && count > 1))
 			return -1;
-		}
-		listener->proxy = proxy;
-		listener->address = addresses[i];
-		listener->fd = fd;
-		proxy->listener_count++;
+		if (fd >= 0)
+			add_listener(proxy, &addresses[i], fd);
 	}
-	return 0;
+	return proxy->listener_count > 0 ? 0 : -1;
 }
 
 /* accept(2) on a listener that is shut down returns EINVAL. */
@@ -241,6 +248,7 @@ ending_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 

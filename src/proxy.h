@@ -7,7 +7,7 @@
 #include "role.h"
 
 /*
- * Serves until SIGTERM or SIGINT, then lets the connections come to their end
+ * Serves until SIGTERM, SIGINT or SIGHUP, then lets the connections come to their end
  * for config->drain_ms or until the second of these signals. All signals must
  * be blocked. Reports failures itself. Returns the exit status; *live is the
  * number of connections whose workers still run and use config: the caller

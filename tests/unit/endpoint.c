@@ -27,7 +27,6 @@ static const struct {
 	{ "[fe80::1%eth0]:80", "fe80::1%eth0", 80, "-" },
 	{ "example.net:65535", "example.net", 65535, "-" },
 	{ "localhost:9", "localhost", 9, "-" },
-	{ "192.0.2.256:80", "192.0.2.256", 80, "-" },
 	{ LETTERS_250 "12345:80", LETTERS_250 "12345", 80, "-" },
 };
 
@@ -43,7 +42,13 @@ static const struct {
 	{ "[2001:db8::1]80", NO_PORT },
 	{ "2001:db8::1:80", BRACKETS },
 	{ "::80", BRACKETS },
-	{ "http://example.net:80", BRACKETS },
+	{ "http://example.net:80",
+	    "write host:port, without what is in front of it" },
+	{ "192.0.2.256:80", "this is no IPv4 address" },
+	{ "0:80", "this is no IPv4 address" },
+	{ "127.1:80", "this is no IPv4 address" },
+	{ "*:80", NO_HOST },
+	{ "[example.net]:80", "only an IPv6 address stands in brackets" },
 	{ "[]:80", "there is no address between the brackets" },
 	{ "exa mple.net:80", NO_HOST },
 	{ " :80", NO_HOST },
