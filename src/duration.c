@@ -69,5 +69,8 @@ duration_parse(const char *text, int64_t *ms)
 		return false;
 	/* Whole nanoseconds first: 0.3 s must not become 301 ms. */
 	*ms = ((int64_t)(total + 0.5) + 999999) / 1000000;
+	/* 0 is no limit at all. */
+	if (*ms == 0 && total > 0)
+		*ms = 1;
 	return true;
 }

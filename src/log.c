@@ -26,6 +26,7 @@ static struct {
 	atomic_uint lost;
 } sink = { LOG_LEVEL_INFO, STDERR_FILENO, false, 0 };
 
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void
@@ -53,12 +54,17 @@ static bool
 write_line(const char *line, size_t len)
 {
 	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+	bool written;
 
 	if (sink.is_socket)
 		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 		    (ssize_t)len;
-	return poll(&ready, 1, 0) == 1 &&
+	/* Two at once could both find the last room in a blocking pipe. */
+	pthread_mutex_lock(&write_lock);
+	written = poll(&ready, 1, 0) == 1 &&
 	    write(sink.fd, line, len) == (ssize_t)len;
+	pthread_mutex_unlock(&write_lock);
+	return written;
 }
 
 /* What every line begins with; returns its length. */

@@ -11,6 +11,7 @@
  * preceded by the count of those that were lost.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level {
@@ -36,6 +37,6 @@ struct log_limit {
 	unsigned passed, skipped;
 };
 
-_Bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
+bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
 
 #endif

@@ -139,15 +139,13 @@ block_signals(void)
 	sigset_t all;
 
 	sigfillset(&all);
-	/* These say that something is broken, and SIGHUP that nobody is left. */
+	/* These say that something is broken. */
 	sigdelset(&all, SIGSEGV);
 	sigdelset(&all, SIGBUS);
 	sigdelset(&all, SIGILL);
 	sigdelset(&all, SIGFPE);
 	sigdelset(&all, SIGABRT);
-	sigdelset(&all, SIGHUP);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 int
@@ -159,6 +157,7 @@ main(int argc, char **argv)
 	int status;
 
 	open_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv, &options);
 	config = config_load(options.path, options.kind, report_problem);
 	if (!config)

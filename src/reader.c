@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 static void __attribute__((format(printf, 3, 4)))
 report(struct reader *reader, bool fatal, const char *format, ...)
 {
-	char problem[1024];
+	char problem[PATH_MAX + 1024];
 	va_list arguments;
 
 	va_start(arguments, format);
