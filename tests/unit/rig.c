@@ -133,8 +133,7 @@ rig_take_error(struct rig *rig, enum relay_side side)
 
 	pthread_mutex_lock(&rig->lock);
 	ck_assert(!rig->closed);
-	getsockopt(
-	    rig->relay.fd[side], SOL_SOCKET, SO_ERROR, &error, &len);
+	getsockopt(rig->relay.fd[side], SOL_SOCKET, SO_ERROR, &error, &len);
 	pthread_mutex_unlock(&rig->lock);
 	ck_assert_int_eq(error, ECONNRESET);
 }

@@ -411,8 +411,9 @@ run_reader(void *argument)
 
 struct interrupter {
 	pthread_t thread, sender;
-	int fd;             /* on which it sends */
-	atomic_int blocked; /* how often it was found blocked, and interrupted */
+	int fd; /* on which it sends */
+	atomic_int
+	    blocked; /* how often it was found blocked, and interrupted */
 	atomic_bool over;
 };
 
@@ -462,7 +463,8 @@ START_TEST(all_is_sent_however_often_the_kernel_takes_only_a_part)
 	interrupter.sender = pthread_self();
 	interrupter.fd = ours;
 	ck_assert_int_eq(pthread_create(&interrupter.thread, NULL,
-	    run_interrupter, &interrupter), 0);
+			     run_interrupter, &interrupter),
+	    0);
 	ck_assert_int_eq(
 	    pthread_create(&reader.thread, NULL, run_late_reader, &reader), 0);
 	ck_assert_int_eq(socket_send_all(ours, data, MUCH), 0);
@@ -629,9 +631,8 @@ START_TEST(each_address_of_an_interface_is_this_hosts)
 			entry->ifa_addr->sa_family != AF_INET6))
 			continue;
 		memcpy(&address, entry->ifa_addr,
-		    entry->ifa_addr->sa_family == AF_INET
-			? sizeof(address.v4)
-			: sizeof(address.v6));
+		    entry->ifa_addr->sa_family == AF_INET ? sizeof(address.v4)
+							  : sizeof(address.v6));
 		address_set_port(&address, 80);
 		ck_assert(socket_address_is_local(&address));
 	}
