@@ -1,0 +1,132 @@
+"""Who is measured: nobody, srcproxy, HAProxy, and whatever a person brings.
+
+A contender is a command of sh(1) for the gate and one for the exit.
+"""
+
+import dataclasses
+
+import rules
+from daemons import write_config
+from families import endpoint
+from sandbox import BINARY
+
+NO_PROXY = 'none'
+SRCPROXY = 'srcproxy'
+HAPROXY = 'haproxy'
+HAPROXY_SPLICING = 'splicing'
+
+EXIT_PORT = 21829
+AUTH = 'the benchmark'
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    name: str
+    gate: str = None    # None: the hosts just route
+    exit: str = None
+
+
+PLACEHOLDERS = {
+    '{gate_port}': 'the port to which the firewall of the gate redirects',
+    '{gate}': "the gate's address on the link to the exit",
+    '{exit}': "the exit's address on that link",
+    '{exit_port}': 'the port on which the exit is expected to listen',
+    '{users}': 'the prefix of the users',
+}
+
+
+def brought(name, gate, exit_, family):
+    """Somebody's commands, with placeholders in them."""
+    values = {
+        '{gate_port}': rules.REDIRECT_PORT,
+        '{gate}': family.gate_link,
+        '{exit}': family.exit_link,
+        '{exit_port}': EXIT_PORT,
+        '{users}': family.users,
+    }
+    for placeholder, value in values.items():
+        gate = gate.replace(placeholder, str(value))
+        exit_ = exit_.replace(placeholder, str(value))
+    return Contender(name, gate, exit_)
+
+
+def no_proxy(_family):
+    return Contender(NO_PROXY)
+
+
+def srcproxy(family):
+    """As README.md has it, but without a log: the others write none."""
+    server = endpoint(family.exit_link, EXIT_PORT)
+    gate = {
+        'inbound': {'listen': f':{rules.REDIRECT_PORT}'},
+        'outbound': {'server': server, 'auth': AUTH},
+        'log_level': 'error',
+    }
+    exit_ = {
+        'listen': server,
+        'acl': [{'auth': AUTH, 'allowed_src_ips': [family.users]}],
+        'log_level': 'error',
+    }
+    return Contender(
+        SRCPROXY,
+        f'exec {BINARY} client {write_config(gate, "gate.json")}',
+        f'exec {BINARY} server {write_config(exit_, "exit.json")}')
+
+
+# A pipe for each of 4,000 connections, not for every fourth as by default. A
+# limit of 20,000 descriptors does not allow for more.
+_HAPROXY = '''
+global
+	maxconn 5000
+	maxpipes 4000
+defaults
+	mode tcp
+	timeout connect 10s
+	timeout client 5m
+	timeout server 5m
+'''
+
+
+def haproxy(family):
+    """With the option that its manual recommends. HAProxy 2.6 hardly ever
+    splices with it: 763 splice(2) on 341,000 recv(2), seen by perf(1).
+    """
+    return _haproxy(HAPROXY, family, 'splice-auto')
+
+
+def haproxy_splicing(family):
+    """Told to splice whatever comes, which costs it something elsewhere."""
+    return _haproxy(HAPROXY_SPLICING, family, 'splice-request',
+                    'splice-response')
+
+
+def _haproxy(name, family, *options):
+    """By the PROXY protocol. IPv4 only: that is what SO_ORIGINAL_DST, for
+    which it asks by itself, and a server that stands for any are to it.
+    """
+    common = _HAPROXY + ''.join(f'\toption {option}\n' for option in options)
+    server = f'{family.exit_link}:{EXIT_PORT}'
+    gate = common + f'''
+listen gate
+	bind :{rules.REDIRECT_PORT}
+	server exit {server} send-proxy-v2
+'''
+    exit_ = common + f'''
+listen exit
+	bind {server} accept-proxy
+	source 0.0.0.0 usesrc client
+	server any 0.0.0.0:0
+'''
+    return Contender(
+        name,
+        f'exec haproxy -db -f {write_config(gate, "gate.cfg")}',
+        f'exec haproxy -db -f {write_config(exit_, "exit.cfg")}')
+
+
+KNOWN = {
+    NO_PROXY: no_proxy,
+    SRCPROXY: srcproxy,
+    HAPROXY: haproxy,
+    HAPROXY_SPLICING: haproxy_splicing,
+}
+IPV4_ONLY = (HAPROXY, HAPROXY_SPLICING)

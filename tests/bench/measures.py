@@ -1,0 +1,138 @@
+"""Each function measures one thing on one visit, and returns numbers.
+
+"cpu" is the processor time of both halves for each operation or GB,
+"generator_cores" how many processors the load generator kept busy.
+"""
+
+import contextlib
+import os
+import time
+import typing
+
+# Below those that the kernel chooses itself, and as many: who opens
+# connections as fast as possible comes round to the first one again.
+PORTS = '2048+28000'
+# Each is used again when its last connection is hardly over.
+FEW_PORTS = '2048+100'
+
+MESSAGE_BYTES = 64
+
+# Longer than any measurement; it ends with the measurement.
+BUSY_MS = 100_000
+
+
+def stream(visit, milliseconds, connections, down=False):
+    with visit.load('stream', connections=connections, down=down,
+                    milliseconds=milliseconds) as load:
+        opened = load.event()
+        meter = _Meter(visit)
+        load.go_on()
+        result = load.event()
+        costs = meter.costs(result['bytes'] / 1e9)
+    return {
+        'gbit_s': _rate(result['bytes'] * 8 / 1e9, result['seconds']),
+        'cpu_s': costs.halves,
+        'generator_cores': costs.generator_cores,
+        'failed': opened['failed'] + result['failed'],
+        'attempts': connections,
+    }
+
+
+def connect(visit, milliseconds, connections, ports=PORTS):
+    meter = _Meter(visit)
+    with visit.load('connect', connections=connections, ports=ports,
+                    milliseconds=milliseconds) as load:
+        result = load.event()
+        costs = meter.costs(result['established'] / 1e6)
+    return {
+        **_rate_and_times(result, result['established']),
+        'cpu_us': costs.halves,
+        'generator_cores': costs.generator_cores,
+        'failed': result['failed'],
+        'attempts': result['established'] + result['failed'],
+    }
+
+
+def round_trips(visit, milliseconds, connections, busy=False):
+    with contextlib.ExitStack() as stack:
+        load = stack.enter_context(visit.load(
+            'pingpong', connections=connections, message=MESSAGE_BYTES,
+            milliseconds=milliseconds))
+        opened = load.event()
+        memory = visit.memory_bytes()
+        for _ in range(os.cpu_count() if busy else 0):
+            stack.enter_context(visit.load('burn', milliseconds=BUSY_MS))
+        meter = _Meter(visit)
+        load.go_on()
+        result = load.event()
+        costs = meter.costs(result['round_trips'] / 1e6)
+    return {
+        **_rate_and_times(result, result['round_trips']),
+        'cpu_us': costs.halves,
+        'generator_cores': None if busy else costs.generator_cores,
+        'open_per_s': _rate(opened['open'], opened['seconds']),
+        'memory_mib': memory / 2**20,
+        'failed': opened['failed'] + result['failed'],
+        'attempts': connections,
+    }
+
+
+def idle(visit, _milliseconds, connections):
+    empty = visit.memory_bytes()
+    with visit.load('pingpong', connections=connections) as load:
+        opened = load.event()
+        memory = visit.memory_bytes()
+    return {
+        'memory_kib': (memory - empty) / 2**10 / connections,
+        'failed': opened['failed'],
+        'attempts': connections,
+    }
+
+
+def floor(visit, _milliseconds, connections):
+    """Without a proxy: the shape's bare threads and sockets in its place."""
+    with visit.load('floor', 'gate', connections=connections) as gate, \
+            visit.load('floor', 'exit', connections=connections) as exit_:
+        for half in gate, exit_:
+            half.event()
+        empty = visit.memory_bytes()
+        for half in gate, exit_:
+            half.go_on()
+            half.event()
+        memory = visit.memory_bytes()
+    return {'memory_kib': (memory - empty) / 2**10 / connections}
+
+
+def _rate_and_times(result, count):
+    """There are none of nothing."""
+    keys = ('per_s', 'p50_us', 'p99_us', 'p999_us', 'max_us')
+    return {key: result[key] for key in keys if count and key in result}
+
+
+def _rate(count, seconds):
+    """None where nothing was done."""
+    return count / seconds if count else None
+
+
+class _Costs(typing.NamedTuple):
+    halves: float
+    generator_cores: float
+
+
+class _Meter:
+    """Processor time from when it is made."""
+
+    def __init__(self, visit):
+        self._visit = visit
+        self._started = time.monotonic()
+        self._halves = visit.cpu_seconds()
+        self._generator = visit.generator_cpu_seconds()
+
+    def costs(self, operations):
+        """Of both halves for each operation: in microseconds, if operations
+        come in millions.
+        """
+        halves = self._visit.cpu_seconds() - self._halves
+        generator = self._visit.generator_cpu_seconds() - self._generator
+        return _Costs(halves / operations if operations else None,
+                      generator / (time.monotonic() - self._started))

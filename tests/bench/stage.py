@@ -1,0 +1,154 @@
+"""A contender on its network, and one visit to it after the other."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+
+import rules
+from contenders import EXIT_PORT
+from hosts import Network
+from load import Load
+from sandbox import WORK
+from waiting import TIMEOUT, wait_until
+
+CHECK_PORT = 8080
+_CONGESTION_CONTROL = '/proc/sys/net/ipv4/tcp_congestion_control'
+HALVES = ('gate', 'exit')
+
+
+class _Network(Network):
+    """One of several that are there at the same time."""
+
+    def __init__(self, number):
+        self._number = number
+        super().__init__()
+
+    def _add(self, name):
+        return super()._add(f'{name}{self._number}')
+
+
+class Stage:
+    """The network of a contender, there as long as the benchmark runs."""
+
+    def __init__(self, number, contender, family, accounting, generator):
+        """generator: the words of its command."""
+        self.name = contender.name
+        self.contender = contender
+        self.family = family
+        self.accounting = accounting
+        self.generator = generator
+        self.network = _Network(number)
+        self.hosts = {name: getattr(self.network, name)
+                      for name in ('user', 'gate', 'exit', 'destination')}
+        if contender.gate:
+            rules.redirect_with_iptables(self.network.gate)
+            rules.forbid_direct(self.network.gate)
+            rules.deliver_prefix(self.network.exit)
+
+    @property
+    def congestion_control(self):
+        return self.network.user.run('cat', _CONGESTION_CONTROL).stdout.strip()
+
+    @congestion_control.setter
+    def congestion_control(self, name):
+        for host in self.hosts.values():
+            host.run('sh', '-c', f'echo "$0" >{_CONGESTION_CONTROL}', name)
+
+    def check_source(self):
+        """Numbers of somebody who loses the address would prove nothing."""
+        at = (self.family.destination, CHECK_PORT)
+        with Visit(self), self.network.destination.listen(*at) as listener, \
+                self.network.user.connect(at) as user, \
+                listener.accept()[0] as accepted:
+            seen, wanted = accepted.getpeername()[:2], user.getsockname()[:2]
+        if seen != wanted:
+            raise AssertionError(f'{self.name}: the destination sees {seen} '
+                                 f'instead of {wanted}')
+
+
+class Visit:
+    """Within it the contender runs, and the load generator's server.
+
+    Both are started anew for each visit, so that what one measurement leaves
+    behind in them does not count for the next.
+    """
+
+    def __init__(self, stage, is_bare=False):
+        """is_bare: without the contender."""
+        self._stage = stage
+        self._is_bare = is_bare or stage.contender.gate is None
+        self._accounts = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        contender = self._stage.contender
+        with contextlib.ExitStack() as stack:
+            for name, host in self._stage.hosts.items():
+                self._accounts[name] = self._stage.accounting.open(host)
+                stack.callback(self._accounts[name].close)
+            if not self._is_bare:
+                self._start(stack, 'exit', contender.exit, EXIT_PORT)
+                self._start(stack, 'gate', contender.gate,
+                            rules.REDIRECT_PORT)
+            server = stack.enter_context(self.load('serve', 'destination'))
+            server.event()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_exception):
+        self._stack.close()
+
+    def _start(self, stack, name, command, port):
+        daemon = _Daemon(self._accounts[name], command)
+        stack.callback(daemon.kill)
+        daemon.wait_for_listener(self._stage.hosts[name], port)
+
+    def load(self, mode, host='user', **options):
+        """The load generator in that mode, on that host."""
+        return Load(self._accounts[host], self._stage.generator, mode,
+                    self._stage.family.destination, options)
+
+    def cpu_seconds(self):
+        """Of both halves."""
+        return sum(self._accounts[name].cpu_seconds() for name in HALVES)
+
+    def memory_bytes(self):
+        """Of both halves."""
+        return sum(self._accounts[name].memory_bytes() for name in HALVES)
+
+    def generator_cpu_seconds(self):
+        return sum(self._accounts[name].cpu_seconds()
+                   for name in ('user', 'destination'))
+
+
+class _Daemon:
+    """One half, with all processes that it may consist of."""
+
+    def __init__(self, account, command):
+        self._command = command
+        # Not a pipe: nobody would read it while the load generator runs.
+        self._output = tempfile.TemporaryFile('w+', dir=WORK)
+        self._process = account.spawn(
+            'sh', '-c', command, stdin=subprocess.DEVNULL,
+            stdout=self._output, stderr=self._output, start_new_session=True)
+
+    def wait_for_listener(self, host, port):
+        def listens_or_ended():
+            if self._process.poll() is not None:
+                self._output.seek(0)
+                raise AssertionError(
+                    f'{self._command}: exit status '
+                    f'{self._process.returncode}\n{self._output.read()}')
+            # Not /proc/net/tcp: thousands of connections may be in there.
+            return host.run('ss', '-Hltn', f'sport = :{port}').stdout
+
+        wait_until(listens_or_ended, f'{self._command}: a listener on port '
+                   f'{port} of {host.name}')
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(TIMEOUT)
+        self._output.close()
