@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "deadline.h"
-
 /* After so many fills of the whole buffer in a row it is bulk. */
 #define BULK_FILLS 4
 
@@ -15,18 +13,12 @@
 #define QUIET_FILLS 32
 
 /*
- * The larger the pipe, the fewer the calls. But a user without CAP_SYS_RESOURCE
- * has 64 MiB for all pipes (pipe(7), pipe-user-pages-soft), and past that gets
- * pipes of two pages, which are worse than none.
+ * A pipe has this unless its user has too many pages in pipes (pipe(7),
+ * pipe-user-pages-soft): past that it has two pages, and is worse than none.
+ * A larger one would take fewer calls. But while a slow sink empties it the
+ * source is not read, and is soon taken for idle by the other half.
  */
-#define PIPE_MAX_LEN (1024 * 1024)
-#define PIPE_MIN_LEN (64 * 1024)
-
-/*
- * While a pipe is emptied its source is not read. A sink that takes longer than
- * this is given less at a time, lest the source's peer takes us for idle.
- */
-#define EMPTY_MAX_MS 20
+#define PIPE_LEN (64 * 1024)
 
 void
 pump_init(struct pump *pump, uint8_t *buffer)
@@ -64,20 +56,14 @@ pump_finish(struct pump *pump)
 static bool
 open_pipe(struct pump *pump)
 {
-	int len;
-
 	if (pipe2(pump->pipe, O_CLOEXEC)) {
 		pump->pipe[0] = pump->pipe[1] = -1;
 		return false;
 	}
-	len = fcntl(pump->pipe[1], F_GETPIPE_SZ);
-	if (len < PIPE_MIN_LEN) {
+	if (fcntl(pump->pipe[1], F_GETPIPE_SZ) < PIPE_LEN) {
 		end_bulk(pump);
 		return false;
 	}
-	pump->pipe_len = (size_t)len;
-	pump->fill_len = PIPE_MIN_LEN;
-	pump->may_grow = true;
 	pump->piped = 0;
 	return true;
 }
@@ -88,7 +74,7 @@ begin_bulk(struct pump *pump)
 {
 	pump->full = 0;
 	if (!open_pipe(pump))
-		pump->large = malloc(PIPE_MIN_LEN);
+		pump->large = malloc(PIPE_LEN);
 }
 
 size_t
@@ -101,13 +87,12 @@ static ssize_t
 fill_pipe(struct pump *pump, int fd)
 {
 	/* No SPLICE_F_MORE: it holds back the last bytes for 200 ms. */
-	ssize_t len = splice(
-	    fd, NULL, pump->pipe[1], NULL, pump->fill_len, SPLICE_F_MOVE);
+	ssize_t len =
+	    splice(fd, NULL, pump->pipe[1], NULL, PIPE_LEN, SPLICE_F_MOVE);
 
 	if (len < 0)
 		return -errno;
 	pump->piped = (size_t)len;
-	pump->filled_at = deadline_now();
 	return len;
 }
 
@@ -115,7 +100,7 @@ static ssize_t
 fill_buffer(struct pump *pump, int fd)
 {
 	uint8_t *buffer = pump->large ? pump->large : pump->buffer;
-	size_t size = pump->large ? PIPE_MIN_LEN : PUMP_BUFFER_LEN;
+	size_t size = pump->large ? PIPE_LEN : PUMP_BUFFER_LEN;
 	ssize_t len = recv(fd, buffer, size, 0);
 
 	if (len < 0)
@@ -150,32 +135,6 @@ pump_fill(struct pump *pump, int fd)
 	return len;
 }
 
-/* Once: where it is not permitted now, it will not be later. */
-static void
-grow_pipe(struct pump *pump)
-{
-	int len = fcntl(pump->pipe[1], F_SETPIPE_SZ, PIPE_MAX_LEN);
-
-	if (len > 0)
-		pump->pipe_len = (size_t)len;
-	pump->may_grow = false;
-}
-
-static void
-pace(struct pump *pump)
-{
-	if (deadline_now() - pump->filled_at > EMPTY_MAX_MS)
-		pump->fill_len /= 2;
-	else
-		pump->fill_len *= 2;
-	if (pump->fill_len < PIPE_MIN_LEN)
-		pump->fill_len = PIPE_MIN_LEN;
-	if (pump->fill_len > pump->pipe_len && pump->may_grow)
-		grow_pipe(pump);
-	if (pump->fill_len > pump->pipe_len)
-		pump->fill_len = pump->pipe_len;
-}
-
 ssize_t
 pump_flush(struct pump *pump, int fd)
 {
@@ -193,7 +152,5 @@ pump_flush(struct pump *pump, int fd)
 	if (len < 0)
 		return -errno;
 	pump->piped -= (size_t)len;
-	if (pump->piped == 0)
-		pace(pump);
 	return len;
 }

@@ -24,11 +24,8 @@ struct pump {
 	uint8_t *large;      /* for bulk without a pipe; NULL: none */
 	const uint8_t *next; /* what waits, in either or where it was put */
 	size_t len;
-	int pipe[2];            /* -1: none */
-	size_t pipe_len, piped; /* its size, and what waits in it */
-	size_t fill_len;        /* what to fill it with at most */
-	bool may_grow;
-	int64_t filled_at;    /* deadline_now() */
+	int pipe[2];          /* -1: none */
+	size_t piped;         /* what waits in it */
 	unsigned full, small; /* how many fills in a row were so */
 };
 
