@@ -4,28 +4,24 @@ import select
 
 from cases import ProxyCase
 from families import IPV4, IPV6
-from peers import (Flood, end_stream, receive, receive_all,
-                   receive_until_reset, wait_until_dead)
+from peers import (Flood, background, digest, end_stream, receive,
+                   receive_all, receive_until_reset, send_and_end,
+                   wait_until_dead)
 from waiting import wait_until
 
 TIMEOUT = '1s'
 TICK_SECONDS = 0.1
 SLOW_BYTES = 16 * 1024
+FINITE_BYTES = 1024 * 1024
 
-# The exit learns of a slow reader only when the gate announces a window again:
-# a sixteenth of its receive buffer, once a third of its send buffer is free.
-# Of buffers of megabytes that is more than a slow reader takes in a second.
+# A half learns of a slow reader only when the next host announces a window
+# again: a sixteenth of its receive buffer, once a third of its send buffer is
+# free. Of megabytes that is more than a slow reader takes in a second.
 SMALL_BUFFERS = '4096 16384 65536'
 
 
 class Idle:
     """One half has the limit, and is the one to notice."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.net.gate.sysctl('ipv4/tcp_wmem', SMALL_BUFFERS)
-        cls.net.gate.sysctl('ipv4/tcp_rmem', SMALL_BUFFERS)
 
     def assert_logged(self):
         self.limited().wait_for('closed', end='idle')
@@ -67,31 +63,56 @@ class Idle:
         receive_until_reset(user)
         self.assert_logged()
 
-    def test_whatever_moves_is_not_idle(self):
-        up_user, up_destination = self.open()
-        down_user, down_destination = self.open()
-        slow_user, slow_destination = self.open()
-        flood = Flood(slow_destination)
+    def test_one_way_transfer_is_not_idle(self):
+        user, up = self.open()
+        down, destination = self.open()
         ticks = []
 
         def tick():
             ticks.append(b'.')
-            up_user.sendall(b'.')
-            down_destination.sendall(b'.')
-            receive(slow_user, SLOW_BYTES)
+            user.sendall(b'.')
+            destination.sendall(b'.')
 
         self.let_time_pass(tick)
-        for receiver in (up_destination, down_user):
+        for receiver in (up, down):
             self.assertEqual(receive(receiver, len(ticks)), b''.join(ticks))
+
+    def test_slow_reader_is_not_idle(self):
+        endless, destination = self.open()
+        flood = Flood(destination)
+        # Nor when all is on its way already, and only the kernels are busy.
+        finite, destination = self.open()
+        sending = background(send_and_end, destination, bytes(FINITE_BYTES))
+        received = []
+
+        def tick():
+            receive(endless, SLOW_BYTES)
+            received.append(receive(finite, SLOW_BYTES))
+
+        self.let_time_pass(tick)
         self.assertTrue(flood.is_alive(), 'a slow reader was taken for idle')
+        received.append(receive_all(finite))
+        self.assertEqual(digest(b''.join(received)),
+                         digest(bytes(FINITE_BYTES)))
+        sending.result()
 
 
 def is_readable(connection):
     return bool(select.select([connection], [], [], TICK_SECONDS)[0])
 
 
+def shrink_buffers(host):
+    for name in ('tcp_rmem', 'tcp_wmem'):
+        host.sysctl('ipv4/' + name, SMALL_BUFFERS)
+
+
 class IdleAtServer(Idle):
     server_config = {'timeout': TIMEOUT}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        shrink_buffers(cls.net.gate)
 
     def limited(self):
         return self.server
@@ -99,6 +120,11 @@ class IdleAtServer(Idle):
 
 class IdleAtClient(Idle):
     client_config = {'timeout': TIMEOUT}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        shrink_buffers(cls.net.user)
 
     def limited(self):
         return self.client

@@ -49,17 +49,26 @@ class Load:
     def assert_nothing_is_left(self):
         wait_until(lambda: self.usage() == self.usage_before,
                    f'descriptors and threads are {self.usage_before} again')
+
+    def assert_none_was_lost(self):
         for half in self.halves:
             self.assertEqual(half.events('refused'), [])
 
     def test_rounds_of_many_connections_at_once(self):
         for _ in range(ROUNDS):
             self.exchange(AT_ONCE)
+        self.assert_none_was_lost()
         self.assert_nothing_is_left()
 
     def test_many_connections_in_a_row(self):
         for _ in range(IN_A_ROW):
             self.exchange(1)
+        self.assert_none_was_lost()
+        self.assert_nothing_is_left()
+
+    def test_connections_that_come_to_nothing(self):
+        for _ in range(AT_ONCE):
+            self.assert_reset(self.net.user, (self.family.unreachable, 80))
         self.assert_nothing_is_left()
 
 
