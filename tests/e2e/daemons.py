@@ -32,12 +32,11 @@ def write_config(config, name='srcproxy.json'):
 
 
 class Event(dict):
-    """A line of the log: its fields by name, and the rest of it."""
+    """A line of the log: its fields by name, and what comes before them."""
 
     def __init__(self, match):
         super().__init__((name, value.strip('"'))
                          for name, value in _FIELD.findall(match['rest']))
-        self.line = match[0]
         self.level = match['level']
         self.name = match['event']
 
@@ -45,6 +44,11 @@ class Event(dict):
         return self.name == name and all(
             _field_matches(self.get(field, ''), expected)
             for field, expected in fields.items())
+
+
+def _parse_events(lines):
+    matches = (_LINE.fullmatch(line) for line in lines)
+    return [Event(match) for match in matches if match]
 
 
 def _field_matches(value, expected):
@@ -96,9 +100,8 @@ class Daemon:
 
     def events(self, name):
         """All of that name since the mark."""
-        parsed = (_LINE.fullmatch(line) for line in self._lines[self._mark:])
-        return [Event(match) for match in parsed
-                if match and match['event'] == name]
+        return [event for event in _parse_events(self._lines[self._mark:])
+                if event.name == name]
 
     def wait_for(self, name, **fields):
         """The first such event since the mark, now or when it comes.
@@ -109,10 +112,9 @@ class Daemon:
         position = self._mark
         with self._changed:
             while True:
-                for line in self._lines[position:]:
-                    match = _LINE.fullmatch(line)
-                    if match and Event(match).matches(name, fields):
-                        return Event(match)
+                for event in _parse_events(self._lines[position:]):
+                    if event.matches(name, fields):
+                        return event
                 position = len(self._lines)
                 left = deadline - time.monotonic()
                 if left <= 0 or self._log_has_ended:
@@ -139,8 +141,13 @@ class Daemon:
 
     def wait(self):
         """Until it has ended. Returns the exit status."""
-        status = self.process.wait(TIMEOUT)
         self._was_awaited = True
+        try:
+            status = self.process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            # The next one needs the port.
+            self.process.kill()
+            raise
         with self._changed:
             self._changed.wait_for(
                 lambda: self._log_has_ended or not self.process.stderr,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from families import BOTH, af_of
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 CLONE_NEWNET = 0x40000000
 DISCARD_PORT = 9    # nobody listens there
@@ -74,7 +74,7 @@ class Host:
         with self.inside():
             result = subprocess.run(command, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True,
-                                    **options)
+                                    timeout=TIMEOUT, **options)
         if check and result.returncode:
             raise AssertionError(f'{self.name}: {" ".join(command)}: exit '
                                  f'{result.returncode}: {result.stderr}')

@@ -2,16 +2,18 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from daemons import write_config
 from families import IPV4, IPV6, endpoint
-from peers import (Flood, background, digest, receive,
-                   receive_all, receive_until_reset, send_and_end)
+from peers import (Flood, background, digest, receive, receive_all,
+                   receive_until_reset, send_and_end)
 from rules import REDIRECT_PORT
 from sandbox import BINARY
+from waiting import TIMEOUT
 
 MEBIBYTE = 1024 * 1024
 LONG = {'drain_timeout': '10m'}
@@ -193,6 +195,8 @@ def empty_pipe(reader):
 
 
 def read_line(reader):
+    if not select.select([reader], [], [], TIMEOUT)[0]:
+        raise AssertionError('nothing is logged')
     with os.fdopen(os.dup(reader)) as file:
         return file.readline()
 

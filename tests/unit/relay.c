@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "deadline.h"
@@ -115,21 +116,38 @@ START_TEST(a_close_without_waiting_delivers_everything)
 }
 END_TEST
 
+/* The user has said so much; the first part of it is none of the relay's. */
+static void
+start_with_head(int family, uint8_t *head, size_t request_len, size_t head_len,
+    uint64_t sent)
+{
+	uint8_t request[64];
+	int fd;
+
+	rig_open(&rig, family, 0, 0);
+	fd = rig.relay.fd[0];
+	ck_assert_uint_eq(tcp_send(rig.end[0], 9, 0, request_len), request_len);
+	ck_assert_uint_eq(tcp_send(rig.end[0], SEED(0), 0, sent), sent);
+	ck_assert_int_eq(
+	    recv(fd, request, request_len, MSG_WAITALL), (ssize_t)request_len);
+	ck_assert_int_eq(
+	    recv(fd, head, head_len, MSG_WAITALL), (ssize_t)head_len);
+	rig.relay.head = head;
+	rig.relay.head_len = head_len;
+	rig.relay.received_before = request_len + head_len;
+	rig_start(&rig);
+}
+
 START_TEST(the_head_comes_first_and_is_counted)
 {
 	uint8_t head[300];
 
-	tcp_make_stream(head, SEED(0), 0, sizeof(head));
-	rig_open(&rig, tcp_family(_i), 0, 0);
-	rig.relay.head = head;
-	rig.relay.head_len = sizeof(head);
-	ck_assert_uint_eq(tcp_send(rig.end[0], SEED(0), sizeof(head), 10000),
-	    10000 - sizeof(head));
-	rig_start(&rig);
+	start_with_head(tcp_family(_i), head, 50, sizeof(head), 10000);
 	tcp_expect(rig.end[1], SEED(0), 0, 10000);
 	shutdown(rig.end[0], SHUT_WR);
 	shutdown(rig.end[1], SHUT_WR);
 	check_stream(rig.end[0], SEED(1), 0, 0);
+	check_stream(rig.end[1], SEED(0), 0, 0);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_uint_eq(rig.relay.bytes[0], 10000);
 }
@@ -139,16 +157,26 @@ START_TEST(a_head_without_anything_behind_it_is_delivered)
 {
 	uint8_t head[1];
 
-	tcp_make_stream(head, SEED(0), 0, sizeof(head));
-	rig_open(&rig, AF_INET, 0, 0);
-	rig.relay.head = head;
-	rig.relay.head_len = sizeof(head);
-	rig_start(&rig);
+	start_with_head(tcp_family(_i), head, 50, sizeof(head), sizeof(head));
 	tcp_expect(rig.end[1], SEED(0), 0, 1);
 	shutdown(rig.end[0], SHUT_WR);
 	shutdown(rig.end[1], SHUT_WR);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_uint_eq(rig.relay.bytes[0], 1);
+}
+END_TEST
+
+/* Nothing came with the request, which was read all the same. */
+START_TEST(a_stream_may_begin_behind_a_request)
+{
+	uint8_t none[1];
+
+	start_with_head(tcp_family(_i), none, 50, 0, 1000);
+	shutdown(rig.end[0], SHUT_WR);
+	check_stream(rig.end[1], SEED(0), 1000, 0);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], 1000);
 }
 END_TEST
 
@@ -318,6 +346,33 @@ START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
 }
 END_TEST
 
+/*
+ * One side ended its stream, and the other too, with more behind it than the
+ * first has read: both threads have something to wait for.
+ */
+START_TEST(who_waits_leaves_the_processor_to_others)
+{
+	int buffer_len[2];
+	clock_t before;
+
+	buffer_len[SIDE] = 200000;
+	buffer_len[!SIDE] = 4096;
+	rig_open(&rig, FAMILY, buffer_len[0], buffer_len[1]);
+	rig_start(&rig);
+	shutdown(rig.end[!SIDE], SHUT_WR);
+	check_stream(rig.end[SIDE], SEED(1), 0, 0);
+	tcp_send(rig.end[SIDE], SEED(0), 0, 100000);
+	shutdown(rig.end[SIDE], SHUT_WR);
+	tcp_await_acknowledged(rig.end[SIDE]);
+	before = clock();
+	poll(NULL, 0, IDLE_MS);
+	ck_assert_int_lt(
+	    clock() - before, IDLE_MS / 3 * (CLOCKS_PER_SEC / 1000));
+	check_stream(rig.end[!SIDE], SEED(0), 100000, 0);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
 START_TEST(a_limit_of_zero_is_none)
 {
 	rig_open(&rig, AF_INET, 0, 0);
@@ -354,7 +409,10 @@ suite(void)
 	    stream, a_close_without_waiting_delivers_everything, 0, ROUNDS);
 	tcase_add_loop_test(
 	    stream, the_head_comes_first_and_is_counted, 0, families);
-	tcase_add_test(stream, a_head_without_anything_behind_it_is_delivered);
+	tcase_add_loop_test(stream,
+	    a_head_without_anything_behind_it_is_delivered, 0, families);
+	tcase_add_loop_test(
+	    stream, a_stream_may_begin_behind_a_request, 0, families);
 	tcase_add_loop_test(
 	    stream, a_single_byte_is_never_held_back, 0, families);
 	tcase_add_loop_test(stream,
@@ -372,6 +430,8 @@ suite(void)
 	    idle, one_byte_now_and_then_one_way_is_not_idle, 0, 2);
 	tcase_add_loop_test(
 	    idle, who_reads_slowly_what_the_kernel_has_is_not_idle, 0, 2);
+	tcase_add_loop_test(
+	    idle, who_waits_leaves_the_processor_to_others, 0, 2);
 	tcase_add_test(idle, a_limit_of_zero_is_none);
 	suite_add_tcase(suite, idle);
 	return suite;

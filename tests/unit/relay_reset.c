@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "relay.h"
 #include "rig.h"
 #include "socket.h"
@@ -142,6 +143,7 @@ START_TEST(after_its_own_fin)
 	tcp_await_closed(rig.end[!CULPRIT]);
 	ck_assert_int_eq(send(rig.end[!CULPRIT], "x", 1, MSG_NOSIGNAL), -1);
 	rig_finish_reset(&rig, CULPRIT);
+	ck_assert_int_eq(rig.relay.error, ECONNRESET);
 }
 END_TEST
 
@@ -278,32 +280,59 @@ START_TEST(after_its_own_fin_while_the_other_is_stalled)
 END_TEST
 
 /*
- * The FIN has been handed on and is queued with all the rest. Whatever the
- * other says meanwhile, it gets everything: the relay must not have shut its
- * side for reading, or the kernel resets the connection at once.
+ * The other is stalled, but the relay's kernel has room for all that the
+ * culprit says, and for its FIN: returns when they are there.
+ */
+static void
+start_wide(int family, enum relay_side culprit, int64_t idle_ms)
+{
+	int large = 4 * SOME, in = 0;
+
+	rig_open(&rig, family, 4096, 4096);
+	setsockopt(rig.relay.fd[!culprit], SOL_SOCKET, SO_SNDBUF, &large,
+	    sizeof(large));
+	rig.relay.idle_ms = idle_ms;
+	rig_start(&rig);
+	tcp_send(rig.end[culprit], CULPRIT_SEED, 0, SOME);
+	shutdown(rig.end[culprit], SHUT_WR);
+	do {
+		poll(NULL, 0, 1);
+		ioctl(rig.end[!culprit], SIOCINQ, &in);
+	} while (rig_queued(&rig, !culprit) + in != SOME + 1);
+}
+
+/*
+ * Whatever the other says meanwhile, it gets everything: the relay must not
+ * have shut its side for reading, or the kernel resets the connection at once.
  */
 START_TEST(after_its_own_fin_while_the_other_talks_and_reads_slowly)
 {
-	enum relay_side other = !CULPRIT;
-	int large = 4 * SOME, in = 0;
-
-	rig_open(&rig, FAMILY, 4096, 4096);
-	setsockopt(
-	    rig.relay.fd[other], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
-	rig_start(&rig);
-	tcp_send(rig.end[CULPRIT], CULPRIT_SEED, 0, SOME);
-	shutdown(rig.end[CULPRIT], SHUT_WR);
-	do {
-		poll(NULL, 0, 1);
-		ioctl(rig.end[other], SIOCINQ, &in);
-	} while (rig_queued(&rig, other) + in != SOME + 1);
+	start_wide(FAMILY, CULPRIT, 0);
 	reset(CULPRIT);
 	for (uint64_t at = 0; at < SOME; at += 1000) {
-		send(rig.end[other], "x", 1, MSG_NOSIGNAL);
-		tcp_expect(rig.end[other], CULPRIT_SEED, at, at + 1000);
+		send(rig.end[!CULPRIT], "x", 1, MSG_NOSIGNAL);
+		tcp_expect(rig.end[!CULPRIT], CULPRIT_SEED, at, at + 1000);
 	}
-	tcp_await_closed(rig.end[other]);
+	tcp_await_closed(rig.end[!CULPRIT]);
 	rig_finish_reset(&rig, CULPRIT);
+}
+END_TEST
+
+/* What has been handed on is waited for, but no longer than the idle limit. */
+START_TEST(after_its_own_fin_while_the_other_never_reads)
+{
+	int64_t started;
+
+	start_wide(FAMILY, CULPRIT, 2000);
+	started = deadline_now();
+	reset(CULPRIT);
+	rig_join(&rig);
+	ck_assert_int_ge(deadline_now() - started, 1000);
+	ck_assert_int_eq(rig.relay.end, RELAY_RESET);
+	ck_assert_int_eq(rig.relay.culprit, CULPRIT);
+	ck_assert_int_eq(
+	    tcp_read_all(rig.end[!CULPRIT], CULPRIT_SEED).error, ECONNRESET);
+	close(rig.end[!CULPRIT]);
 }
 END_TEST
 
@@ -460,6 +489,8 @@ suite(void)
 	tcase_add_loop_test(reset,
 	    after_its_own_fin_while_the_other_talks_and_reads_slowly, 0,
 	    rounds);
+	tcase_add_loop_test(
+	    reset, after_its_own_fin_while_the_other_never_reads, 0, 2);
 	tcase_add_loop_test(
 	    reset, whose_error_another_call_has_taken, 0, rounds);
 	tcase_add_loop_test(reset, right_behind_its_own_fin, 0, rounds);
