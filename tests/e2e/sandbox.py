@@ -18,7 +18,6 @@ INSIDE = '--inside'
 # namespaces (ip-netns(8)) and all files of the tests.
 WORK = '/run'
 BINARY = WORK + '/srcproxy'
-_HOSTS = WORK + '/hosts'
 
 
 def reason_to_skip():
@@ -47,6 +46,8 @@ def enter():
 
 def prepare(binary):
     """To be called inside, once."""
+    # Unprivileged daemons are to read what is written here.
+    os.umask(0o022)
     with open(binary, 'rb') as file:
         program = file.read()
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
@@ -56,13 +57,21 @@ def prepare(binary):
     with open(BINARY, 'wb') as file:
         file.write(program)
     os.chmod(BINARY, 0o755)
+    # Nobody listens there, so names that are in no file fail at once.
+    _replace_file('/etc/resolv.conf', 'nameserver 127.0.0.1\n')
 
 
 def write_hosts_file(text):
     """What all programs in here see as /etc/hosts from now on."""
-    is_mounted = os.path.exists(_HOSTS)
-    with open(_HOSTS, 'w') as file:
+    _replace_file('/etc/hosts', text)
+
+
+def _replace_file(path, text):
+    """In here only: another file is mounted on it."""
+    replacement = os.path.join(WORK, os.path.basename(path))
+    is_mounted = os.path.exists(replacement)
+    with open(replacement, 'w') as file:
         file.write(text)
-    os.chmod(_HOSTS, 0o644)
-    if not is_mounted:
-        subprocess.run(['mount', '--bind', _HOSTS, '/etc/hosts'], check=True)
+    # It may be a link to a file in the host's /run, which is gone already.
+    if not is_mounted and os.path.exists(path):
+        subprocess.run(['mount', '--bind', replacement, path], check=True)

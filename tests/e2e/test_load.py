@@ -21,7 +21,8 @@ class Load:
     def setUp(self):
         super().setUp()
         self.halves = self.launch_both({'log_level': 'error'})
-        self.usage_before = self.usage()
+        self.descriptors_before = self.descriptors()
+        self.threads_before = self.threads()
         self.destination = self.start_echo()
 
     def start_echo(self):
@@ -33,8 +34,11 @@ class Load:
         self.addCleanup(process.kill)
         return listener.getsockname()[:2]
 
-    def usage(self):
-        return [(half.descriptors(), half.threads()) for half in self.halves]
+    def descriptors(self):
+        return [half.descriptors() for half in self.halves]
+
+    def threads(self):
+        return [half.threads() for half in self.halves]
 
     def exchange(self, count):
         """That many connections, all of which are open at the same time."""
@@ -46,9 +50,9 @@ class Load:
             with user:
                 self.assertEqual(receive_all(user), b'%d' % number)
 
-    def assert_nothing_is_left(self):
-        wait_until(lambda: self.usage() == self.usage_before,
-                   f'descriptors and threads are {self.usage_before} again')
+    def assert_no_descriptor_is_left(self):
+        wait_until(lambda: self.descriptors() == self.descriptors_before,
+                   f'{self.descriptors_before} descriptors again')
 
     def assert_none_was_lost(self):
         for half in self.halves:
@@ -58,22 +62,28 @@ class Load:
         for _ in range(ROUNDS):
             self.exchange(AT_ONCE)
         self.assert_none_was_lost()
-        self.assert_nothing_is_left()
+        self.assert_no_descriptor_is_left()
 
     def test_many_connections_in_a_row(self):
         for _ in range(IN_A_ROW):
             self.exchange(1)
         self.assert_none_was_lost()
-        self.assert_nothing_is_left()
+        self.assert_no_descriptor_is_left()
 
     def test_connections_that_come_to_nothing(self):
         for _ in range(AT_ONCE):
             self.assert_reset(self.net.user, (self.family.unreachable, 80))
-        self.assert_nothing_is_left()
+        self.assert_no_descriptor_is_left()
 
 
 class LoadIPv4(Load, RoutedCase):
     family = IPV4
+
+    def test_threads_end_when_there_is_nothing_more_to_do(self):
+        self.exchange(AT_ONCE)
+        # They may wait for more for a while, which no family changes.
+        wait_until(lambda: self.threads() == self.threads_before,
+                   f'{self.threads_before} threads again')
 
 
 class LoadIPv6(Load, RoutedCase):

@@ -3,15 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -19,9 +12,6 @@
 #include "deadline.h"
 #include "suite.h"
 #include "tcp.h"
-
-#define SEED 1
-#define MUCH (16 * 1024 * 1024)
 
 static int
 option(int fd, int level, int name)
@@ -31,22 +21,6 @@ option(int fd, int level, int name)
 
 	ck_assert_int_eq(getsockopt(fd, level, name, &value, &len), 0);
 	return value;
-}
-
-/* ours was made by socket_open(), theirs is a plain one. */
-static void
-open_pair(int family, int *ours, int *theirs)
-{
-	int listen_fd = tcp_listen(family, 1);
-	union address to = tcp_bound(listen_fd);
-
-	*ours = socket_open(family);
-	ck_assert_int_ge(*ours, 0);
-	ck_assert_int_eq(
-	    socket_connect(*ours, &to, deadline_after(60000), SOCKET_NO_PEER),
-	    0);
-	*theirs = tcp_accept(listen_fd);
-	close(listen_fd);
 }
 
 static void
@@ -180,174 +154,6 @@ START_TEST(a_listener_can_follow_one_whose_connections_linger)
 }
 END_TEST
 
-/* Bound, so that nobody else gets the port, but not listening. */
-START_TEST(a_refused_connect_says_so)
-{
-	union address to = tcp_loopback(tcp_family(_i));
-	int idle_fd = socket(to.any.sa_family, SOCK_STREAM, 0);
-	int fd = socket_open(to.any.sa_family);
-
-	ck_assert_int_eq(bind(idle_fd, &to.any, address_len(&to)), 0);
-	to = tcp_bound(idle_fd);
-	ck_assert_int_eq(
-	    socket_connect(fd, &to, DEADLINE_NEVER, SOCKET_NO_PEER),
-	    -ECONNREFUSED);
-	close(fd);
-	close(idle_fd);
-}
-END_TEST
-
-/*
- * A listener that answers nobody: its queue, which holds one connection more
- * than its backlog, is full, and the kernel drops each further SYN.
- */
-struct deaf {
-	int listen_fd, queued_fd, fd;
-	union address address;
-};
-
-static void
-deaf_open(struct deaf *deaf, int family)
-{
-	struct pollfd queued;
-
-	deaf->listen_fd = tcp_listen(family, 0);
-	deaf->address = tcp_bound(deaf->listen_fd);
-	deaf->queued_fd = tcp_connect(&deaf->address);
-	queued = (struct pollfd){ .fd = deaf->listen_fd, .events = POLLIN };
-	ck_assert_int_eq(poll(&queued, 1, -1), 1);
-	deaf->fd = socket_open(family);
-}
-
-static void
-deaf_close(struct deaf *deaf)
-{
-	close(deaf->fd);
-	close(deaf->queued_fd);
-	close(deaf->listen_fd);
-}
-
-/* Shorter and longer than the second that it waits without a look around. */
-static const int waits_ms[] = { 100, 1300 };
-
-START_TEST(a_connect_ends_at_its_deadline_and_not_before)
-{
-	struct deaf deaf;
-	int64_t deadline;
-
-	deaf_open(&deaf, AF_INET);
-	deadline = deadline_after(waits_ms[_i]);
-	ck_assert_int_eq(
-	    socket_connect(deaf.fd, &deaf.address, deadline, SOCKET_NO_PEER),
-	    -ETIMEDOUT);
-	ck_assert_int_ge(deadline_now(), deadline);
-	ck_assert_int_lt(deadline_now(), deadline + 10000);
-	deaf_close(&deaf);
-}
-END_TEST
-
-START_TEST(a_deadline_in_the_past_lets_nothing_connect)
-{
-	int listen_fd = tcp_listen(AF_INET, 1);
-	union address to = tcp_bound(listen_fd);
-	int fd = socket_open(AF_INET);
-
-	ck_assert_int_eq(
-	    socket_connect(fd, &to, deadline_now() - 1, SOCKET_NO_PEER),
-	    -ETIMEDOUT);
-	close(fd);
-	close(listen_fd);
-}
-END_TEST
-
-START_TEST(a_connect_is_given_up_when_its_peer_is_reset)
-{
-	struct deaf deaf;
-	int ours, theirs;
-
-	deaf_open(&deaf, AF_INET);
-	open_pair(AF_INET, &ours, &theirs);
-	tcp_reset(theirs);
-	tcp_await_closed(ours);
-	ck_assert_int_eq(
-	    socket_connect(deaf.fd, &deaf.address, DEADLINE_NEVER, ours),
-	    -ECONNABORTED);
-	close(ours);
-	deaf_close(&deaf);
-}
-END_TEST
-
-START_TEST(a_connect_goes_on_when_its_peer_only_half_closes)
-{
-	struct deaf deaf;
-	int ours, theirs;
-
-	deaf_open(&deaf, AF_INET);
-	open_pair(AF_INET, &ours, &theirs);
-	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 1000), 1000);
-	shutdown(theirs, SHUT_WR);
-	tcp_expect(ours, SEED, 0, 1000);
-	ck_assert_int_eq(
-	    socket_connect(deaf.fd, &deaf.address, deadline_after(1300), ours),
-	    -ETIMEDOUT);
-	close(ours);
-	close(theirs);
-	deaf_close(&deaf);
-}
-END_TEST
-
-struct attempt {
-	struct deaf deaf;
-	int result;
-};
-
-static void *
-run_attempt(void *argument)
-{
-	struct attempt *attempt = argument;
-
-	attempt->result = socket_connect(attempt->deaf.fd,
-	    &attempt->deaf.address, DEADLINE_NEVER, SOCKET_NO_PEER);
-	return NULL;
-}
-
-static void
-await_syn_sent(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	while (info.tcpi_state != TCP_SYN_SENT) {
-		poll(NULL, 0, 1);
-		ck_assert_int_eq(
-		    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-	}
-}
-
-/*
- * The kernel tries again a second after the first SYN went unanswered. By then
- * there is room in the queue, or nobody listens any more.
- */
-START_TEST(a_connect_that_takes_longer_than_a_second_has_its_result)
-{
-	struct attempt attempt;
-	pthread_t thread;
-	int refused = _i == 1;
-
-	deaf_open(&attempt.deaf, AF_INET);
-	ck_assert_int_eq(
-	    pthread_create(&thread, NULL, run_attempt, &attempt), 0);
-	await_syn_sent(attempt.deaf.fd);
-	if (refused)
-		shutdown(attempt.deaf.listen_fd, SHUT_RDWR);
-	else
-		close(tcp_accept(attempt.deaf.listen_fd));
-	pthread_join(thread, NULL);
-	ck_assert_int_eq(attempt.result, refused ? -ECONNREFUSED : 0);
-	deaf_close(&attempt.deaf);
-}
-END_TEST
-
 START_TEST(a_receive_timeout_is_set_and_taken_away)
 {
 	int ours, theirs;
@@ -356,7 +162,7 @@ START_TEST(a_receive_timeout_is_set_and_taken_away)
 	struct timeval wait = { 9, 9 };
 	socklen_t len = sizeof(wait);
 
-	open_pair(AF_INET, &ours, &theirs);
+	tcp_open_pair(AF_INET, &ours, &theirs);
 	deadline = deadline_after(100);
 	ck_assert_int_eq(socket_set_recv_timeout(ours, 100), 0);
 	ck_assert_int_eq(recv(ours, &byte, 1, 0), -1);
@@ -391,204 +197,6 @@ START_TEST(a_descriptor_that_is_no_socket_is_an_error)
 	ck_assert_int_eq(socket_set_send_timeout(-1, 100), -EBADF);
 	ck_assert_int_eq(socket_unacknowledged(-1), -EBADF);
 	ck_assert_int_eq(socket_send_all(-1, "x", 1), -EBADF);
-}
-END_TEST
-
-struct reader {
-	pthread_t thread;
-	int fd;
-	struct tcp_reading reading;
-};
-
-static void *
-run_reader(void *argument)
-{
-	struct reader *reader = argument;
-
-	reader->reading = tcp_read_all(reader->fd, SEED);
-	return NULL;
-}
-
-struct interrupter {
-	pthread_t thread, sender;
-	int fd; /* on which it sends */
-	atomic_int
-	    blocked; /* how often it was found blocked, and interrupted */
-	atomic_bool over;
-};
-
-static void *
-run_interrupter(void *argument)
-{
-	struct interrupter *interrupter = argument;
-	struct pollfd ready = { .fd = interrupter->fd, .events = POLLOUT };
-
-	while (!atomic_load(&interrupter->over)) {
-		if (poll(&ready, 1, 0) == 0)
-			atomic_fetch_add(&interrupter->blocked, 1);
-		pthread_kill(interrupter->sender, SIGUSR1);
-		poll(NULL, 0, 1);
-	}
-	return NULL;
-}
-
-static struct interrupter interrupter;
-
-/* Lets the sender be interrupted for a while before it reads. */
-static void *
-run_late_reader(void *argument)
-{
-	while (atomic_load(&interrupter.blocked) < 20)
-		poll(NULL, 0, 1);
-	return run_reader(argument);
-}
-
-static void
-ignore_signal(int signal)
-{
-	(void)signal;
-}
-
-/* A signal makes send(2) return with what it has taken by then, or EINTR. */
-START_TEST(all_is_sent_however_often_the_kernel_takes_only_a_part)
-{
-	struct sigaction action = { .sa_handler = ignore_signal };
-	struct reader reader;
-	uint8_t *data = malloc(MUCH);
-	int ours;
-
-	sigaction(SIGUSR1, &action, NULL);
-	tcp_make_stream(data, SEED, 0, MUCH);
-	open_pair(AF_INET, &ours, &reader.fd);
-	interrupter.sender = pthread_self();
-	interrupter.fd = ours;
-	ck_assert_int_eq(pthread_create(&interrupter.thread, NULL,
-			     run_interrupter, &interrupter),
-	    0);
-	ck_assert_int_eq(
-	    pthread_create(&reader.thread, NULL, run_late_reader, &reader), 0);
-	ck_assert_int_eq(socket_send_all(ours, data, MUCH), 0);
-	atomic_store(&interrupter.over, true);
-	pthread_join(interrupter.thread, NULL);
-	socket_close_gracefully(ours);
-	pthread_join(reader.thread, NULL);
-	ck_assert_uint_eq(reader.reading.count, MUCH);
-	ck_assert(reader.reading.intact);
-	ck_assert_int_eq(reader.reading.error, 0);
-	close(reader.fd);
-	free(data);
-}
-END_TEST
-
-START_TEST(who_does_not_read_is_waited_for_as_long_as_the_timeout_says)
-{
-	uint8_t *data = calloc(1, MUCH);
-	int ours, theirs;
-	int64_t deadline;
-
-	open_pair(AF_INET, &ours, &theirs);
-	deadline = deadline_after(100);
-	ck_assert_int_eq(socket_set_send_timeout(ours, 100), 0);
-	ck_assert_int_eq(socket_send_all(ours, data, MUCH), -ETIMEDOUT);
-	ck_assert_int_ge(deadline_now(), deadline);
-	close(ours);
-	close(theirs);
-	free(data);
-}
-END_TEST
-
-/* The default action of SIGPIPE would end the test. */
-START_TEST(sending_to_who_is_gone_is_an_error_and_no_signal)
-{
-	int ours, theirs;
-
-	signal(SIGPIPE, SIG_DFL);
-	open_pair(AF_INET, &ours, &theirs);
-	tcp_reset(theirs);
-	tcp_await_closed(ours);
-	ck_assert_int_eq(socket_send_all(ours, "x", 1), -ECONNRESET);
-	ck_assert_int_eq(socket_send_all(ours, "x", 1), -EPIPE);
-	close(ours);
-}
-END_TEST
-
-static int
-unread(int fd)
-{
-	int bytes;
-
-	ck_assert_int_eq(ioctl(fd, SIOCINQ, &bytes), 0);
-	return bytes;
-}
-
-START_TEST(what_the_peer_has_not_acknowledged_is_counted_and_its_fin)
-{
-	int ours, theirs;
-	int sent;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	ck_assert_int_eq(socket_unacknowledged(ours), 0);
-	sent = (int)tcp_fill(ours, SEED, 0, MUCH, 50);
-	ck_assert_int_lt(sent, MUCH);
-	while (socket_unacknowledged(ours) != sent - unread(theirs))
-		poll(NULL, 0, 1);
-	ck_assert_int_gt(socket_unacknowledged(ours), 0);
-	shutdown(ours, SHUT_WR);
-	while (socket_unacknowledged(ours) != sent - unread(theirs) + 1)
-		poll(NULL, 0, 1);
-	tcp_expect(theirs, SEED, 0, (uint64_t)sent);
-	while (socket_unacknowledged(ours) != 0)
-		poll(NULL, 0, 1);
-	close(ours);
-	close(theirs);
-}
-END_TEST
-
-START_TEST(what_the_peer_has_acknowledged_is_counted_since_the_start)
-{
-	int ours, theirs;
-	uint64_t before;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	before = socket_acknowledged(ours);
-	ck_assert_uint_eq(tcp_send(ours, SEED, 0, 50000), 50000);
-	tcp_await_acknowledged(ours);
-	ck_assert_uint_eq(socket_acknowledged(ours) - before, 50000);
-	ck_assert_uint_eq(socket_acknowledged(-1), 0);
-	close(ours);
-	close(theirs);
-}
-END_TEST
-
-START_TEST(a_connection_is_closed_by_both_fins_and_not_by_one)
-{
-	int ours, theirs;
-	char byte;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	ck_assert(!socket_is_closed(ours));
-	shutdown(theirs, SHUT_WR);
-	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
-	ck_assert(!socket_is_closed(ours));
-	shutdown(ours, SHUT_WR);
-	ck_assert_int_eq(recv(theirs, &byte, 1, 0), 0);
-	while (!socket_is_closed(ours))
-		poll(NULL, 0, 1);
-	close(ours);
-	close(theirs);
-}
-END_TEST
-
-START_TEST(a_connection_is_closed_by_a_reset)
-{
-	int ours, theirs;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	tcp_reset(theirs);
-	tcp_await_closed(ours);
-	ck_assert(socket_is_closed(ours));
-	close(ours);
-	ck_assert(socket_is_closed(-1));
 }
 END_TEST
 
@@ -640,50 +248,13 @@ START_TEST(each_address_of_an_interface_is_this_hosts)
 }
 END_TEST
 
-START_TEST(a_mere_close_is_seen_as_a_reset_behind_what_was_delivered)
-{
-	struct tcp_reading reading;
-	int ours, theirs;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	ck_assert_uint_eq(tcp_send(ours, SEED, 0, 50000), 50000);
-	tcp_await_acknowledged(ours);
-	close(ours);
-	reading = tcp_read_all(theirs, SEED);
-	ck_assert_uint_eq(reading.count, 50000);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, ECONNRESET);
-	close(theirs);
-}
-END_TEST
-
-/* Its kernel still holds much that the peer has no room for. */
-START_TEST(a_graceful_close_delivers_everything_and_a_fin)
-{
-	struct tcp_reading reading;
-	int ours, theirs;
-	uint64_t sent;
-
-	open_pair(tcp_family(_i), &ours, &theirs);
-	sent = tcp_fill(ours, SEED, 0, MUCH, 50);
-	ck_assert_int_gt(socket_unacknowledged(ours), 0);
-	socket_close_gracefully(ours);
-	reading = tcp_read_all(theirs, SEED);
-	ck_assert_uint_eq(reading.count, sent);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, 0);
-	close(theirs);
-}
-END_TEST
-
 Suite *
 suite(void)
 {
 	Suite *suite = suite_create("socket");
 	TCase *made = tcase_create("open");
-	TCase *connected = tcase_create("connect");
-	TCase *used = tcase_create("use");
-	TCase *closed = tcase_create("close");
+	TCase *timeout = tcase_create("timeout");
+	TCase *local = tcase_create("local");
 	int families = tcp_family_count();
 
 	tcase_add_loop_test(
@@ -705,45 +276,14 @@ suite(void)
 	    a_listener_can_follow_one_whose_connections_linger, 0, families);
 	suite_add_tcase(suite, made);
 
-	tcase_add_loop_test(connected, a_refused_connect_says_so, 0, families);
-	tcase_add_loop_test(connected,
-	    a_connect_ends_at_its_deadline_and_not_before, 0, COUNT(waits_ms));
-	tcase_add_test(connected, a_deadline_in_the_past_lets_nothing_connect);
-	tcase_add_test(connected, a_connect_is_given_up_when_its_peer_is_reset);
-	tcase_add_test(
-	    connected, a_connect_goes_on_when_its_peer_only_half_closes);
-	tcase_add_loop_test(connected,
-	    a_connect_that_takes_longer_than_a_second_has_its_result, 0, 2);
-	suite_add_tcase(suite, connected);
+	tcase_add_test(timeout, a_receive_timeout_is_set_and_taken_away);
+	tcase_add_test(timeout, a_timeout_of_seconds_keeps_its_milliseconds);
+	tcase_add_test(timeout, a_descriptor_that_is_no_socket_is_an_error);
+	suite_add_tcase(suite, timeout);
 
-	tcase_add_test(used, a_receive_timeout_is_set_and_taken_away);
-	tcase_add_test(used, a_timeout_of_seconds_keeps_its_milliseconds);
-	tcase_add_test(used, a_descriptor_that_is_no_socket_is_an_error);
-	tcase_add_test(
-	    used, all_is_sent_however_often_the_kernel_takes_only_a_part);
-	tcase_add_test(
-	    used, who_does_not_read_is_waited_for_as_long_as_the_timeout_says);
-	tcase_add_test(used, sending_to_who_is_gone_is_an_error_and_no_signal);
-	tcase_add_loop_test(used,
-	    what_the_peer_has_not_acknowledged_is_counted_and_its_fin, 0,
-	    families);
-	tcase_add_loop_test(used,
-	    what_the_peer_has_acknowledged_is_counted_since_the_start, 0,
-	    families);
-	tcase_add_test(used, each_address_of_an_interface_is_this_hosts);
-	tcase_add_loop_test(used, an_address_of_this_host_is_known_as_such, 0,
+	tcase_add_test(local, each_address_of_an_interface_is_this_hosts);
+	tcase_add_loop_test(local, an_address_of_this_host_is_known_as_such, 0,
 	    families == 2 ? COUNT(hosts) : 3);
-	suite_add_tcase(suite, used);
-
-	tcase_add_loop_test(closed,
-	    a_connection_is_closed_by_both_fins_and_not_by_one, 0, families);
-	tcase_add_loop_test(
-	    closed, a_connection_is_closed_by_a_reset, 0, families);
-	tcase_add_loop_test(closed,
-	    a_mere_close_is_seen_as_a_reset_behind_what_was_delivered, 0,
-	    families);
-	tcase_add_loop_test(closed,
-	    a_graceful_close_delivers_everything_and_a_fin, 0, families);
-	suite_add_tcase(suite, closed);
+	suite_add_tcase(suite, local);
 	return suite;
 }

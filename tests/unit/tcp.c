@@ -9,6 +9,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "deadline.h"
+#include "socket.h"
 #include "suite.h"
 
 #define CHUNK_LEN (16 * 1024)
@@ -96,6 +98,21 @@ tcp_accept(int listen_fd)
 
 	ck_assert_int_ge(fd, 0);
 	return fd;
+}
+
+void
+tcp_open_pair(int family, int *ours, int *theirs)
+{
+	int listen_fd = tcp_listen(family, 1);
+	union address to = tcp_bound(listen_fd);
+
+	*ours = socket_open(family);
+	ck_assert_int_ge(*ours, 0);
+	ck_assert_int_eq(
+	    socket_connect(*ours, &to, deadline_after(60000), SOCKET_NO_PEER),
+	    0);
+	*theirs = tcp_accept(listen_fd);
+	close(listen_fd);
 }
 
 static uint8_t

@@ -22,6 +22,9 @@ int tcp_listen(int family, int backlog);
 int tcp_connect(const union address *to);
 int tcp_accept(int listen_fd);
 
+/* Connected: ours is as socket.h makes them, theirs is a plain one. */
+void tcp_open_pair(int family, int *ours, int *theirs);
+
 /* The bytes from there on of the stream with that seed. */
 void tcp_make_stream(uint8_t *data, unsigned seed, uint64_t from, size_t len);
 
