@@ -1,95 +1,16 @@
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "log.h"
+#include "options.h"
 #include "proxy.h"
 #include "role.h"
-
-#define EXIT_USAGE 2
-
-struct options {
-	bool check;
-	enum config_kind kind;
-	const char *path;
-};
-
-static void
-print_usage(FILE *stream)
-{
-	fputs("usage: srcproxy [-t] client|server CONFIG\n"
-	      "       srcproxy -h | -V\n"
-	      "\n"
-	      "Carries TCP through a second host and keeps the sender's "
-	      "address.\n"
-	      "\n"
-	      "  client            take connections that the firewall "
-	      "redirects here\n"
-	      "  server            open them again from the users' own "
-	      "addresses\n"
-	      "  CONFIG            a JSON5 file, see srcproxy(8)\n"
-	      "  -t, --test        check CONFIG and exit\n"
-	      "  -h, --help        print this text\n"
-	      "  -V, --version     print the version\n",
-	    stream);
-}
-
-static void __attribute__((noreturn))
-leave_with_usage(const char *wrong, const char *what)
-{
-	if (wrong)
-		fprintf(stderr, "srcproxy: %s%s\n", wrong, what);
-	fputs("usage: srcproxy [-t] client|server CONFIG\n"
-	      "Try 'srcproxy --help'.\n",
-	    stderr);
-	exit(EXIT_USAGE);
-}
-
-static void
-parse_options(int argc, char **argv, struct options *options)
-{
-	static const struct option names[] = {
-		{ "test", no_argument, NULL, 't' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "thV", names, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			options->check = true;
-			break;
-		case 'h':
-			print_usage(stdout);
-			exit(EXIT_SUCCESS);
-		case 'V':
-			puts("srcproxy " SRCPROXY_VERSION);
-			exit(EXIT_SUCCESS);
-		default:
-			leave_with_usage(NULL, NULL);
-		}
-	}
-	if (argc - optind < 1)
-		leave_with_usage("say which half: client or server", "");
-	if (!strcmp(argv[optind], "client"))
-		options->kind = CONFIG_CLIENT;
-	else if (!strcmp(argv[optind], "server"))
-		options->kind = CONFIG_SERVER;
-	else
-		leave_with_usage("neither client nor server: ", argv[optind]);
-	if (argc - optind != 2)
-		leave_with_usage("name one configuration file", "");
-	options->path = argv[optind + 1];
-}
 
 static void
 report_problem(bool fatal, const char *problem)
@@ -151,14 +72,14 @@ block_signals(void)
 int
 main(int argc, char **argv)
 {
-	struct options options = { 0 };
+	struct options options;
 	struct config *config;
 	size_t live;
 	int status;
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
-	parse_options(argc, argv, &options);
+	options_parse(argc, argv, &options);
 	config = config_load(options.path, options.kind, report_problem);
 	if (!config)
 		return EXIT_FAILURE;
