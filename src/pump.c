@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "socket.h"
+
 /* After so many fills of the whole buffer in a row it is bulk. */
 #define BULK_FILLS 4
 
@@ -13,12 +15,19 @@
 #define QUIET_FILLS 32
 
 /*
- * A pipe has this unless its user has too many pages in pipes (pipe(7),
- * pipe-user-pages-soft): past that it has two pages, and is worse than none.
- * A larger one would take fewer calls. But while a slow sink empties it the
- * source is not read, and is soon taken for idle by the other half.
+ * A pipe holds this at least, unless its user has too many pages in pipes
+ * (pipe(7), pipe-user-pages-soft): past that it has two pages, and is worse
+ * than none. A larger one halves the calls and the switches between threads
+ * again; much larger ones would leave too few of those pages for the others.
  */
-#define PIPE_LEN (64 * 1024)
+#define PIPE_MIN_LEN (64 * 1024)
+#define PIPE_LEN (256 * 1024)
+
+/*
+ * What a sink is given at once that has no room for all. While it takes it the
+ * source is not read, and is not to look idle to its peer for long.
+ */
+#define PIECE_LEN (64 * 1024)
 
 void
 pump_init(struct pump *pump, uint8_t *buffer)
@@ -60,7 +69,8 @@ open_pipe(struct pump *pump)
 		pump->pipe[0] = pump->pipe[1] = -1;
 		return false;
 	}
-	if (fcntl(pump->pipe[1], F_GETPIPE_SZ) < PIPE_LEN) {
+	if (fcntl(pump->pipe[1], F_SETPIPE_SZ, PIPE_LEN) < 0 &&
+	    fcntl(pump->pipe[1], F_GETPIPE_SZ) < PIPE_MIN_LEN) {
 		end_bulk(pump);
 		return false;
 	}
@@ -74,7 +84,7 @@ begin_bulk(struct pump *pump)
 {
 	pump->full = 0;
 	if (!open_pipe(pump))
-		pump->large = malloc(PIPE_LEN);
+		pump->large = malloc(PIECE_LEN);
 }
 
 size_t
@@ -83,16 +93,16 @@ pump_waiting(const struct pump *pump)
 	return pump->pipe[0] >= 0 ? pump->piped : pump->len;
 }
 
+/* No SPLICE_F_MORE: it holds back the last bytes for 200 ms. */
 static ssize_t
-fill_pipe(struct pump *pump, int fd)
+fill_pipe(struct pump *pump, int fd, unsigned flags)
 {
-	/* No SPLICE_F_MORE: it holds back the last bytes for 200 ms. */
-	ssize_t len =
-	    splice(fd, NULL, pump->pipe[1], NULL, PIPE_LEN, SPLICE_F_MOVE);
+	ssize_t len = splice(
+	    fd, NULL, pump->pipe[1], NULL, PIPE_LEN, SPLICE_F_MOVE | flags);
 
 	if (len < 0)
 		return -errno;
-	pump->piped = (size_t)len;
+	pump->piped += (size_t)len;
 	return len;
 }
 
@@ -100,7 +110,7 @@ static ssize_t
 fill_buffer(struct pump *pump, int fd)
 {
 	uint8_t *buffer = pump->large ? pump->large : pump->buffer;
-	size_t size = pump->large ? PIPE_LEN : PUMP_BUFFER_LEN;
+	size_t size = pump->large ? PIECE_LEN : PUMP_BUFFER_LEN;
 	ssize_t len = recv(fd, buffer, size, 0);
 
 	if (len < 0)
@@ -127,7 +137,8 @@ pump_fill(struct pump *pump, int fd)
 		end_bulk(pump);
 	else if (!is_bulk && pump->full >= BULK_FILLS)
 		begin_bulk(pump);
-	len = pump->pipe[0] >= 0 ? fill_pipe(pump, fd) : fill_buffer(pump, fd);
+	len =
+	    pump->pipe[0] >= 0 ? fill_pipe(pump, fd, 0) : fill_buffer(pump, fd);
 	if (len == -EAGAIN)
 		end_bulk(pump);
 	else if (len > 0)
@@ -135,22 +146,48 @@ pump_fill(struct pump *pump, int fd)
 	return len;
 }
 
-ssize_t
-pump_flush(struct pump *pump, int fd)
+size_t
+pump_top_up(struct pump *pump, int fd)
 {
 	ssize_t len;
 
-	if (pump->pipe[0] < 0) {
-		len = send(fd, pump->next, pump->len, MSG_NOSIGNAL);
-		if (len < 0)
-			return -errno;
-		pump->next += len;
-		pump->len -= (size_t)len;
-		return len;
-	}
-	len = splice(pump->pipe[0], NULL, fd, NULL, pump->piped, SPLICE_F_MOVE);
+	/* SPLICE_F_NONBLOCK is about the pipe alone. */
+	if (pump->pipe[0] < 0 || !socket_is_readable(fd))
+		return 0;
+	len = fill_pipe(pump, fd, SPLICE_F_NONBLOCK);
+	return len > 0 ? (size_t)len : 0;
+}
+
+static ssize_t
+flush_buffer(struct pump *pump, int fd)
+{
+	ssize_t len = send(fd, pump->next, pump->len, MSG_NOSIGNAL);
+
+	if (len < 0)
+		return -errno;
+	pump->next += len;
+	pump->len -= (size_t)len;
+	return len;
+}
+
+static ssize_t
+flush_pipe(struct pump *pump, int fd)
+{
+	size_t piece = pump->piped;
+	ssize_t len;
+
+	if (piece > PIECE_LEN && socket_send_room(fd) < piece)
+		piece = PIECE_LEN;
+	len = splice(pump->pipe[0], NULL, fd, NULL, piece, SPLICE_F_MOVE);
 	if (len < 0)
 		return -errno;
 	pump->piped -= (size_t)len;
 	return len;
+}
+
+ssize_t
+pump_flush(struct pump *pump, int fd)
+{
+	return pump->pipe[0] >= 0 ? flush_pipe(pump, fd)
+				  : flush_buffer(pump, fd);
 }

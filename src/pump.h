@@ -47,7 +47,16 @@ size_t pump_waiting(const struct pump *pump);
  */
 ssize_t pump_fill(struct pump *pump, int fd);
 
-/* Sends of what waits. Returns as send(2), with a negative errno. */
+/*
+ * Sends of what waits: all, or less to a sink that has no room for all. Returns
+ * as send(2), with a negative errno.
+ */
 ssize_t pump_flush(struct pump *pump, int fd);
+
+/*
+ * Between two flushes, for a source not to wait for a slow sink: receives what
+ * is there and fits. Returns how much; ends and errors are left to pump_fill().
+ */
+size_t pump_top_up(struct pump *pump, int fd);
 
 #endif

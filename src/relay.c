@@ -173,6 +173,9 @@ flow_send(struct flow *flow)
 		if (sent >= 0) {
 			flow->link->relay->bytes[flow->from] += (uint64_t)sent;
 			link_moved(flow->link);
+			if (pump_waiting(&flow->pump) > 0)
+				flow->received +=
+				    pump_top_up(&flow->pump, flow->from_fd);
 		} else if (sent == -EAGAIN) {
 			if (link_is_idle(flow->link)) {
 				flow_end_idle(flow);

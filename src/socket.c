@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* knows more of tcp_info than netinet/tcp.h */
 #include <poll.h>
@@ -215,6 +216,27 @@ socket_send_all(int fd, const void *data, size_t len)
 		len -= (size_t)sent;
 	}
 	return 0;
+}
+
+size_t
+socket_send_room(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(memory);
+	uint32_t queued, size;
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len);
+	queued = memory[SK_MEMINFO_WMEM_QUEUED];
+	size = memory[SK_MEMINFO_SNDBUF];
+	return queued < size ? size - queued : 0;
+}
+
+bool
+socket_is_readable(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
 }
 
 int

@@ -39,6 +39,12 @@ int socket_set_send_timeout(int fd, int64_t wait_ms);
 /* Sends all or fails; waits for the peer as long as the send timeout says. */
 int socket_send_all(int fd, const void *data, size_t len);
 
+/* About how many bytes send(2) would take without waiting. */
+size_t socket_send_room(int fd);
+
+/* True if recv(2) would return bytes at once; of errors and ends: nothing. */
+bool socket_is_readable(int fd);
+
 /* Bytes, and a FIN counted as one, that the peer has not acknowledged yet. */
 int socket_unacknowledged(int fd);
 

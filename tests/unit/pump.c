@@ -208,6 +208,62 @@ START_TEST(a_pipe_that_was_shrunk_is_not_used)
 }
 END_TEST
 
+static void
+set_buffer(int fd, int name, int len)
+{
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, name, &len, sizeof(len)), 0);
+}
+
+static void
+sink_reads(ssize_t len)
+{
+	ck_assert_int_gt(len, 0);
+	tcp_expect(bench.sink, SEED, bench.read, bench.read + (uint64_t)len);
+	bench.read += (uint64_t)len;
+}
+
+/* A sink that takes nothing for long would leave the source unread. */
+START_TEST(a_sink_without_room_gets_a_piece_and_the_source_is_read)
+{
+	ssize_t piece;
+
+	pump_bulk();
+	set_buffer(bench.source, SO_SNDBUF, 200 * 1024);
+	set_buffer(bench.from, SO_RCVBUF, 200 * 1024);
+	set_buffer(bench.to, SO_SNDBUF, 60 * 1024);
+	source_sends(160 * 1024);
+	tcp_await_acknowledged(bench.source);
+	ck_assert_int_gt(pump_fill(&bench.pump, bench.from), 128 * 1024);
+	ck_assert_uint_eq(pump_top_up(&bench.pump, bench.from), 0);
+	piece = pump_flush(&bench.pump, bench.to);
+	ck_assert_int_le(piece, 64 * 1024);
+	sink_reads(piece);
+	source_sends(1000);
+	tcp_await_acknowledged(bench.source);
+	ck_assert_uint_eq(pump_top_up(&bench.pump, bench.from), 1000);
+	while (pump_waiting(&bench.pump) > 0)
+		sink_reads(pump_flush(&bench.pump, bench.to));
+	ck_assert_uint_eq(bench.read, bench.sent);
+}
+END_TEST
+
+START_TEST(what_ends_the_stream_is_left_for_the_next_fill)
+{
+	pump_bulk();
+	source_sends(10000);
+	tcp_await_acknowledged(bench.source);
+	ck_assert_int_gt(pump_fill(&bench.pump, bench.from), 0);
+	tcp_reset(bench.source);
+	bench.source = -1;
+	tcp_await_closed(bench.from);
+	ck_assert_uint_eq(pump_top_up(&bench.pump, bench.from), 0);
+	while (pump_waiting(&bench.pump) > 0)
+		sink_reads(pump_flush(&bench.pump, bench.to));
+	ck_assert_int_eq(pump_fill(&bench.pump, bench.from), -ECONNRESET);
+}
+END_TEST
+
 START_TEST(the_end_of_the_stream_is_zero_either_way)
 {
 	if (_i == 1)
@@ -283,6 +339,9 @@ suite(void)
 	tcase_add_test(pump, the_pipe_is_given_back_when_nothing_comes);
 	tcase_add_test(pump, without_descriptors_a_buffer_does_it);
 	tcase_add_test(pump, a_pipe_that_was_shrunk_is_not_used);
+	tcase_add_test(
+	    pump, a_sink_without_room_gets_a_piece_and_the_source_is_read);
+	tcase_add_test(pump, what_ends_the_stream_is_left_for_the_next_fill);
 	tcase_add_loop_test(
 	    pump, the_end_of_the_stream_is_zero_either_way, 0, 2);
 	tcase_add_loop_test(

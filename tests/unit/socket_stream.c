@@ -211,6 +211,43 @@ START_TEST(what_came_from_the_peer_is_counted_and_its_fin)
 }
 END_TEST
 
+START_TEST(only_bytes_make_a_connection_readable)
+{
+	int ours, theirs;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
+	ck_assert(!socket_is_readable(ours));
+	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 100), 100);
+	tcp_await_acknowledged(theirs);
+	ck_assert(socket_is_readable(ours));
+	tcp_expect(ours, SEED, 0, 100);
+	shutdown(theirs, SHUT_WR);
+	tcp_await_acknowledged(theirs);
+	ck_assert(!socket_is_readable(ours));
+	ck_assert(!socket_is_readable(-1));
+	close(ours);
+	close(theirs);
+}
+END_TEST
+
+START_TEST(what_a_connection_has_room_for_is_taken_without_waiting)
+{
+	int ours, theirs;
+	uint64_t room;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
+	room = socket_send_room(ours);
+	ck_assert_uint_ge(room, 8 * 1024);
+	/* The kernel counts its own books, too, hence half of it. */
+	ck_assert_uint_eq(tcp_fill(ours, SEED, 0, room / 2, 50), room / 2);
+	tcp_fill(ours, SEED, room / 2, MUCH, 50);
+	ck_assert_uint_lt(socket_send_room(ours), room / 2);
+	ck_assert_uint_eq(socket_send_room(-1), 0);
+	close(ours);
+	close(theirs);
+}
+END_TEST
+
 START_TEST(a_connection_is_closed_by_both_fins_and_not_by_one)
 {
 	int ours, theirs;
@@ -303,6 +340,11 @@ suite(void)
 	    families);
 	tcase_add_loop_test(
 	    known, what_came_from_the_peer_is_counted_and_its_fin, 0, families);
+	tcase_add_loop_test(
+	    known, only_bytes_make_a_connection_readable, 0, families);
+	tcase_add_loop_test(known,
+	    what_a_connection_has_room_for_is_taken_without_waiting, 0,
+	    families);
 	tcase_add_loop_test(known,
 	    a_connection_is_closed_by_both_fins_and_not_by_one, 0, families);
 	tcase_add_loop_test(
