@@ -42,6 +42,9 @@ class Stage:
         self.network = _Network(number)
         self.hosts = {name: getattr(self.network, name)
                       for name in ('user', 'gate', 'exit', 'destination')}
+        # As README.md has it, or thousands of ports in TIME_WAIT are searched
+        # for a free one by each connection to the exit.
+        self.network.gate.sysctl('ipv4/tcp_tw_reuse', 1)
         if contender.gate:
             rules.redirect_with_iptables(self.network.gate)
             rules.forbid_direct(self.network.gate)
