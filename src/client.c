@@ -17,6 +17,9 @@
 /* How long one address of the server may keep the others from being tried. */
 #define ATTEMPT_MAX_MS 10000
 
+/* With the request this is a segment; most of what users say first fits. */
+#define EARLY_MAX_LEN 1024
+
 /* Fails early on what would fail for each connection alike. */
 static int
 client_prepare(const struct config *config)
@@ -75,6 +78,8 @@ refuse_loop(struct connection *connection)
 	socklen_t len = sizeof(own);
 
 	connection->tried = "check the destination";
+	if (address_port(destination) != connection->config->listen.port)
+		return 0;
 	if (getsockname(connection->downstream_fd, &own.any, &len))
 		return -errno;
 	address_unmap(&own);
@@ -84,8 +89,7 @@ refuse_loop(struct connection *connection)
 		return -ELOOP;
 	}
 	/* On another address of this host it would come back here for ever. */
-	if (address_port(destination) == connection->config->listen.port &&
-	    socket_address_is_local(destination)) {
+	if (socket_address_is_local(destination)) {
 		connection->reason = "the destination is this listener";
 		return -ELOOP;
 	}
@@ -107,6 +111,7 @@ connect_address(struct connection *connection, const union address *address,
 	    &connection->config->egress, fd, family, &connection->tried);
 	if (!error) {
 		connection->tried = "connect to the server";
+		socket_delay_acknowledgements(fd);
 		error = socket_connect(
 		    fd, address, deadline, connection->downstream_fd);
 	}
@@ -153,18 +158,34 @@ connect_server(struct connection *connection)
 	return fd;
 }
 
+/*
+ * What the user has said by now goes with the request: in one segment, to be
+ * read by one call. Ends and errors are left to the relay.
+ */
+static size_t
+receive_early(struct connection *connection, uint8_t *data)
+{
+	ssize_t len =
+	    recv(connection->downstream_fd, data, EARLY_MAX_LEN, MSG_DONTWAIT);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
 static int
-send_request(const struct connection *connection, int fd)
+send_request(struct connection *connection, int fd)
 {
 	struct request request = {
 		.auth_len = sizeof(connection->config->auth.bytes),
 		.destination = connection->destination,
 		.source = connection->source,
 	};
-	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
+	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
+	size_t len;
 
 	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
-	return socket_send_all(fd, data, protocol_encode(&request, data));
+	len = protocol_encode(&request, data);
+	connection->forwarded = receive_early(connection, data + len);
+	return socket_send_all(fd, data, len + connection->forwarded);
 }
 
 static int
@@ -182,6 +203,8 @@ client_dial(struct connection *connection)
 	fd = connect_server(connection);
 	if (fd < 0)
 		return fd;
+	/* To have connected ended it. */
+	socket_delay_acknowledgements(fd);
 	connection->tried = "send the request to the server";
 	error = send_request(connection, fd);
 	if (!error && getsockname(fd, &connection->source_used.any, &len))

@@ -35,7 +35,8 @@ serve(struct connection *connection)
 	relay.fd[RELAY_UPSTREAM] = connection->upstream_fd;
 	relay.head = connection->head + connection->head_start;
 	relay.head_len = connection->head_end - connection->head_start;
-	relay.received_before = connection->head_end;
+	relay.received_before = connection->head_end + connection->forwarded;
+	relay.forwarded = connection->forwarded;
 	relay_run(&relay);
 	event_closed(connection, &relay, deadline_now() - started);
 	return relay.end == RELAY_EOF;

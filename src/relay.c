@@ -258,7 +258,7 @@ flow_watch(struct flow *flow)
 		{ .fd = flow->to_fd } };
 	int wait_ms = link->slice_ms > 0 ? (int)link->slice_ms : -1;
 
-	for (;;) {
+	while (!atomic_load(&link->finished[flow->to])) {
 		int ready = poll(ends, 2, wait_ms);
 
 		if (atomic_load(&link->finished[flow->to]) ||
@@ -338,7 +338,8 @@ relay_run(struct relay *relay)
 
 	up.received = relay->received_before;
 	relay->end = RELAY_EOF;
-	relay->bytes[0] = relay->bytes[1] = 0;
+	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
+	relay->bytes[RELAY_UPSTREAM] = 0;
 	if (relay->idle_ms > 0)
 		link.slice_ms = relay->idle_ms / IDLE_SLICES > SLICE_MIN_MS
 		    ? relay->idle_ms / IDLE_SLICES

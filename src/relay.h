@@ -32,6 +32,7 @@ struct relay {
 	const void *head; /* bytes of downstream's stream, read already */
 	size_t head_len;
 	uint64_t received_before; /* from downstream, the head included */
+	uint64_t forwarded;       /* of these: upstream's socket has them */
 
 	/* The result. */
 	enum relay_end end;

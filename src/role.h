@@ -32,6 +32,7 @@ struct connection {
 	/* The first bytes of the stream, where they came with the request. */
 	uint8_t head[PROTOCOL_REQUEST_MAX_LEN];
 	size_t head_start, head_end;
+	size_t forwarded; /* or that many were sent upstream already */
 
 	/* Why the role failed: what it tried, and in words why, or NULL. */
 	const char *tried, *reason;

@@ -198,6 +198,8 @@ connect_from(struct connection *connection, const union address *source,
 	if (fd < 0)
 		return fd;
 	connection->tried = "connect to the destination";
+	if (connection->head_end > connection->head_start)
+		socket_delay_acknowledgements(fd);
 	error = socket_connect(
 	    fd, &connection->destination, deadline, connection->downstream_fd);
 	if (error) {
@@ -257,6 +259,7 @@ server_dial(struct connection *connection)
 	struct request request;
 	int fd, error;
 
+	socket_delay_acknowledgements(connection->downstream_fd);
 	error = receive_request(connection, &request);
 	if (error)
 		return error;

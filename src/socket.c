@@ -188,6 +188,12 @@ socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
 	return await_connected(fd, deadline, peer_fd);
 }
 
+void
+socket_delay_acknowledgements(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
 int
 socket_set_recv_timeout(int fd, int64_t wait_ms)
 {

@@ -32,6 +32,13 @@ int socket_open(int family);
 int socket_connect(
     int fd, const union address *to, int64_t deadline, int peer_fd);
 
+/*
+ * Lets acknowledgements wait for data to go with (TCP_QUICKACK in tcp(7)): for
+ * a peer who never waits for them, as the other half, which holds nothing
+ * back. Before connecting: when data is sent as soon as that has been done.
+ */
+void socket_delay_acknowledgements(int fd);
+
 /* No recv(2) or send(2) waits longer than that; 0: no limit. */
 int socket_set_recv_timeout(int fd, int64_t wait_ms);
 int socket_set_send_timeout(int fd, int64_t wait_ms);

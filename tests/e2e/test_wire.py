@@ -3,7 +3,9 @@
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6, endpoint
 from peers import (data_segments_received, end_stream, receive, receive_all,
-                   receive_until_reset, reset)
+                   receive_until_reset, reset, wait_until_taken)
+from rules import black_hole
+from waiting import wait_until
 from wire import BLANK_AUTH, auth_digest, encode_request
 
 AUTH = '613200f2-0af9-40e3-9dc2-a5d6f365db1b'
@@ -54,6 +56,35 @@ class Request:
         _, server = self.open_to_server()
         self.receive_request(server)
         self.assertEqual(data_segments_received(server), 1)
+
+    def test_what_the_user_has_said_by_then_is_in_the_same_segment(self):
+        self.start_client()
+        with black_hole(self.net.exit, IPV4, SERVER[1]):
+            user = self.connect(self.net.user, (self.family.destination, PORT))
+            wait_until(lambda: self.net.gate.is_dialling(SERVER),
+                       'the server is dialled')
+            user.sendall(b'early')
+            end_stream(user)
+            wait_until_taken(user)
+        server = self.accept(self.server)
+        self.receive_request(server)
+        self.assertEqual(receive_all(server), b'early')
+        self.assertEqual(data_segments_received(server), 1)
+
+    def test_what_the_user_has_said_by_then_comes_before_their_reset(self):
+        client = self.start_client()
+        with black_hole(self.net.exit, IPV4, SERVER[1]):
+            user = self.connect(self.net.user, (self.family.destination, PORT))
+            wait_until(lambda: self.net.gate.is_dialling(SERVER),
+                       'the server is dialled')
+            early = bytes(range(256)) * 100
+            user.sendall(early)
+            wait_until_taken(user)
+        server = self.accept(self.server)
+        self.receive_request(server)
+        reset(user)
+        self.assertEqual(receive_until_reset(server), early)
+        self.assertEqual(client.wait_for('closed')['sent'], str(len(early)))
 
     def test_blank_auth_is_the_digest_of_the_empty_string(self):
         self.start_client_with({'auth': ''})

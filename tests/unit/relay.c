@@ -180,6 +180,29 @@ START_TEST(a_stream_may_begin_behind_a_request)
 }
 END_TEST
 
+/* As a client half does with what came before the request was sent. */
+START_TEST(what_was_forwarded_already_is_counted_and_not_repeated)
+{
+	uint8_t early[100];
+	int fd;
+
+	rig_open(&rig, tcp_family(_i), 0, 0);
+	fd = rig.relay.fd[0];
+	ck_assert_uint_eq(tcp_send(rig.end[0], SEED(0), 0, 1000), 1000);
+	ck_assert_int_eq(
+	    recv(fd, early, sizeof(early), MSG_WAITALL), sizeof(early));
+	rig.relay.received_before = rig.relay.forwarded = sizeof(early);
+	rig_start(&rig);
+	shutdown(rig.end[0], SHUT_WR);
+	tcp_expect(rig.end[1], SEED(0), sizeof(early), 1000);
+	shutdown(rig.end[1], SHUT_WR);
+	check_stream(rig.end[0], SEED(1), 0, 0);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], 1000);
+	ck_assert_uint_eq(rig.relay.bytes[1], 0);
+}
+END_TEST
+
 /* The next byte is only sent when the last one has come back. */
 START_TEST(a_single_byte_is_never_held_back)
 {
@@ -411,6 +434,9 @@ suite(void)
 	    stream, the_head_comes_first_and_is_counted, 0, families);
 	tcase_add_loop_test(stream,
 	    a_head_without_anything_behind_it_is_delivered, 0, families);
+	tcase_add_loop_test(stream,
+	    what_was_forwarded_already_is_counted_and_not_repeated, 0,
+	    families);
 	tcase_add_loop_test(
 	    stream, a_stream_may_begin_behind_a_request, 0, families);
 	tcase_add_loop_test(
