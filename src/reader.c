@@ -208,6 +208,22 @@ reader_duration(struct reader *reader, const struct json5 *object,
 		    text);
 }
 
+bool
+reader_digest(struct reader *reader, const struct json5 *object,
+    const char *key, struct digest *digest)
+{
+	const struct json5 *value = json5_member(object, key);
+	const char *text = "";
+	size_t len = 0;
+
+	if (value && !reader_expect(reader, value, JSON5_STRING))
+		return false;
+	if (value)
+		text = json5_string(value, &len);
+	digest_compute(text, len, digest);
+	return true;
+}
+
 void *
 reader_allocate(struct reader *reader, size_t count, size_t size)
 {

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "digest.h"
 #include "endpoint.h"
 #include "json5.h"
 
@@ -59,5 +60,12 @@ void reader_endpoint(struct reader *reader, const struct json5 *object,
 /* Whole seconds, or a string as duration.h has it. */
 void reader_duration(struct reader *reader, const struct json5 *object,
     const char *key, int64_t *ms);
+
+/*
+ * The digest of any string, a blank one where the key is absent. False, and
+ * the digest as it was, if it is there but no string.
+ */
+bool reader_digest(struct reader *reader, const struct json5 *object,
+    const char *key, struct digest *digest);
 
 #endif

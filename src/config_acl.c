@@ -1,0 +1,119 @@
+#include "config_acl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const user_keys[] = { "auth", "name", "allowed_src_ips",
+	NULL };
+
+static void
+read_source(
+    struct reader *reader, const struct json5 *value, struct prefix *prefix)
+{
+	const char *text, *wrong;
+	bool masked = false;
+	char base[ADDRESS_STRLEN];
+
+	if (!reader_expect(reader, value, JSON5_STRING))
+		return;
+	text = reader_text(reader, value);
+	if (!text)
+		return;
+	wrong = prefix_parse(text, prefix, &masked);
+	if (wrong)
+		reader_fail(reader, value, "\"%.80s\": %s", text, wrong);
+	if (wrong || !masked)
+		return;
+	reader_warn(reader, value,
+	    "\"%.80s\" has bits set behind the prefix; taken as %s/%u", text,
+	    address_format_host(&prefix->base, base), prefix->bit_count);
+}
+
+static void
+read_sources(
+    struct reader *reader, const struct json5 *object, struct acl_user *user)
+{
+	const struct json5 *list =
+	    reader_member(reader, object, "allowed_src_ips", JSON5_ARRAY);
+	size_t count = list ? json5_count(list) : 0;
+
+	if (count == 0)
+		return;
+	user->sources = reader_allocate(reader, count, sizeof(*user->sources));
+	if (!user->sources)
+		return;
+	user->source_count = count;
+	for (size_t i = 0; i < count; i++)
+		read_source(reader, json5_item(list, i), &user->sources[i]);
+}
+
+/* Names go into the log, where a blank or a quote would end the field. */
+static void
+read_name(
+    struct reader *reader, const struct json5 *object, struct acl_user *user)
+{
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "._@+-";
+	const char *name = reader_string(reader, object, "name");
+
+	if (name &&
+	    (!*name || name[strspn(name, allowed)] ||
+		strlen(name) > ACL_NAME_MAX_LEN))
+		reader_fail(reader, json5_member(object, "name"),
+		    "\"%.80s\": a name is 1 to %d of letters, digits and "
+		    "._@+-",
+		    name, ACL_NAME_MAX_LEN);
+	snprintf(user->name, sizeof(user->name), "%s",
+	    name ? name : json5_path(object));
+}
+
+static void
+refuse_same_auth(struct reader *reader, const struct json5 *object,
+    const struct acl *acl, size_t index)
+{
+	const struct json5 *auth = json5_member(object, "auth");
+	const struct digest *digest = &acl->users[index].digest;
+
+	for (size_t i = 0; i < index; i++) {
+		if (digest_equal(&acl->users[i].digest, digest))
+			reader_fail(reader, auth ? auth : object,
+			    "this is the same auth as that of acl[%zu]; each "
+			    "user needs one of their own",
+			    i);
+	}
+}
+
+static void
+read_user(struct reader *reader, const struct json5 *list, size_t index,
+    struct acl *acl)
+{
+	const struct json5 *object = json5_item(list, index);
+	struct acl_user *user = &acl->users[index];
+
+	if (!reader_expect(reader, object, JSON5_OBJECT))
+		return;
+	reader_refuse_unknown(reader, object, user_keys);
+	read_name(reader, object, user);
+	if (reader_digest(reader, object, "auth", &user->digest))
+		refuse_same_auth(reader, object, acl, index);
+	read_sources(reader, object, user);
+}
+
+void
+config_acl_read(
+    struct reader *reader, const struct json5 *root, struct acl *acl)
+{
+	const struct json5 *list =
+	    reader_member(reader, root, "acl", JSON5_ARRAY);
+	size_t count = list ? json5_count(list) : 0;
+
+	if (count == 0)
+		return;
+	acl->users = reader_allocate(reader, count, sizeof(*acl->users));
+	if (!acl->users)
+		return;
+	acl->user_count = count;
+	for (size_t i = 0; i < count; i++)
+		read_user(reader, list, i, acl);
+}
