@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "special.h"
+
 void
 acl_finish(struct acl *acl)
 {
 	for (size_t i = 0; i < acl->user_count; i++) {
 		free(acl->users[i].sources);
+		free(acl->users[i].destinations);
 	}
 	free(acl->users);
 	acl->users = NULL;
@@ -38,4 +41,35 @@ acl_user_permits(const struct acl_user *user, const union address *source)
 			return true;
 	}
 	return user->source_count == 0;
+}
+
+/* Prefixes that are wider than wanted do not count. */
+static bool
+has_destination(const struct acl_user *user, const union address *destination,
+    unsigned least_bits)
+{
+	for (size_t i = 0; i < user->destination_count; i++) {
+		const struct prefix *prefix = &user->destinations[i];
+
+		if (prefix->bit_count >= least_bits &&
+		    prefix_contains(prefix, destination))
+			return true;
+	}
+	return false;
+}
+
+const char *
+acl_refuse_destination(
+    const struct acl_user *user, const union address *destination)
+{
+	unsigned least_bits = 0;
+	const char *special = special_find(destination, &least_bits);
+
+	if (!special && (!user || !user->is_confined))
+		return NULL;
+	if (user && has_destination(user, destination, least_bits))
+		return NULL;
+	return special ? special
+		       : "this destination is not among the user's "
+			 "allowed_dst_ips";
 }

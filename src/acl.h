@@ -2,8 +2,8 @@
 #define ACL_H
 
 /*
- * Who may send from which addresses. Plain data, built by config.c, then read
- * by all threads and changed by none.
+ * Who may send from which addresses, and where to. Plain data, built by
+ * config_acl.c, then read by all threads and changed by none.
  */
 
 #include "digest.h"
@@ -16,6 +16,9 @@ struct acl_user {
 	struct digest digest;            /* of the auth string */
 	struct prefix *sources;
 	size_t source_count; /* 0: any source */
+	struct prefix *destinations;
+	size_t destination_count;
+	bool is_confined; /* to destinations; false: all but special ones */
 };
 
 struct acl {
@@ -35,5 +38,14 @@ const struct acl_user *acl_find(
 
 /* The address must be unmapped; its port does not count. */
 bool acl_user_permits(const struct acl_user *user, const union address *source);
+
+/*
+ * NULL if the user, or anybody where user is NULL because the ACL is off, may
+ * go there; otherwise which rule is against it. Special destinations
+ * (special.h) are for those only who have a prefix for them that is no wider
+ * than the special block: 0.0.0.0/0 does not open 127.0.0.0/8.
+ */
+const char *acl_refuse_destination(
+    const struct acl_user *user, const union address *destination);
 
 #endif

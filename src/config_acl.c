@@ -4,10 +4,10 @@
 #include <string.h>
 
 static const char *const user_keys[] = { "auth", "name", "allowed_src_ips",
-	NULL };
+	"allowed_dst_ips", NULL };
 
 static void
-read_source(
+read_prefix(
     struct reader *reader, const struct json5 *value, struct prefix *prefix)
 {
 	const char *text, *wrong;
@@ -29,22 +29,48 @@ read_source(
 	    address_format_host(&prefix->base, base), prefix->bit_count);
 }
 
+/* How many *prefixes has then; 0 if there is no memory either. */
+static size_t
+read_prefixes(
+    struct reader *reader, const struct json5 *list, struct prefix **prefixes)
+{
+	size_t count = list ? json5_count(list) : 0;
+
+	if (count == 0)
+		return 0;
+	*prefixes = reader_allocate(reader, count, sizeof(**prefixes));
+	if (!*prefixes)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		read_prefix(reader, json5_item(list, i), &(*prefixes)[i]);
+	return count;
+}
+
 static void
 read_sources(
     struct reader *reader, const struct json5 *object, struct acl_user *user)
 {
 	const struct json5 *list =
 	    reader_member(reader, object, "allowed_src_ips", JSON5_ARRAY);
-	size_t count = list ? json5_count(list) : 0;
 
-	if (count == 0)
-		return;
-	user->sources = reader_allocate(reader, count, sizeof(*user->sources));
-	if (!user->sources)
-		return;
-	user->source_count = count;
-	for (size_t i = 0; i < count; i++)
-		read_source(reader, json5_item(list, i), &user->sources[i]);
+	user->source_count = read_prefixes(reader, list, &user->sources);
+}
+
+/* Unlike sources, an empty list is no absent one: it opens nothing. */
+static void
+read_destinations(
+    struct reader *reader, const struct json5 *object, struct acl_user *user)
+{
+	const struct json5 *list =
+	    reader_member(reader, object, "allowed_dst_ips", JSON5_ARRAY);
+
+	user->is_confined = list != NULL;
+	user->destination_count =
+	    read_prefixes(reader, list, &user->destinations);
+	if (list && json5_count(list) == 0)
+		reader_warn(reader, list,
+		    "this user may go nowhere; without this key it is "
+		    "everywhere but special destinations");
 }
 
 /* Names go into the log, where a blank or a quote would end the field. */
@@ -98,6 +124,7 @@ read_user(struct reader *reader, const struct json5 *list, size_t index,
 	if (reader_digest(reader, object, "auth", &user->digest))
 		refuse_same_auth(reader, object, acl, index);
 	read_sources(reader, object, user);
+	read_destinations(reader, object, user);
 }
 
 void

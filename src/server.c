@@ -136,27 +136,38 @@ check_addresses(struct connection *connection)
 	return -EPROTO;
 }
 
+/* *user becomes NULL where the ACL is off. */
 static int
-check_acl(struct connection *connection, const struct request *request)
+check_user(struct connection *connection, const struct request *request,
+    const struct acl_user **user)
 {
 	const struct acl *acl = &connection->config->acl;
-	const struct acl_user *user;
 
+	*user = NULL;
 	connection->tried = "ask the ACL";
 	if (acl->user_count == 0)
 		return 0;
-	user = acl_find(acl, request->auth, request->auth_len);
-	if (!user) {
+	*user = acl_find(acl, request->auth, request->auth_len);
+	if (!*user) {
 		connection->reason = "no user has this auth";
 		return -EACCES;
 	}
-	connection->user = user->name;
-	if (!acl_user_permits(user, &connection->source)) {
+	connection->user = (*user)->name;
+	if (!acl_user_permits(*user, &connection->source)) {
 		connection->reason = "this source is not among the user's "
 				     "allowed_src_ips";
 		return -EACCES;
 	}
 	return 0;
+}
+
+static int
+check_destination(struct connection *connection, const struct acl_user *user)
+{
+	connection->tried = "ask the ACL";
+	connection->reason =
+	    acl_refuse_destination(user, &connection->destination);
+	return connection->reason ? -EACCES : 0;
 }
 
 /*
@@ -256,6 +267,7 @@ check_source_used(struct connection *connection, int fd)
 static int
 server_dial(struct connection *connection)
 {
+	const struct acl_user *user;
 	struct request request;
 	int fd, error;
 
@@ -268,9 +280,11 @@ server_dial(struct connection *connection)
 	/* Before anything looks at them: a mapped address is IPv4. */
 	address_unmap(&connection->source);
 	address_unmap(&connection->destination);
-	error = check_acl(connection, &request);
+	error = check_user(connection, &request, &user);
 	if (!error)
 		error = check_addresses(connection);
+	if (!error)
+		error = check_destination(connection, user);
 	if (error)
 		return error;
 	fd = connect_destination(connection);

@@ -17,7 +17,7 @@ DIAGNOSTIC_LINES = 30
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-_CONFIG_WARNING = re.compile(r'srcproxy: warning: ')
+_CONFIG_WARNING = re.compile(r'\S+:\d+:\d+: \S+: warning: ')
 
 
 def write_config(config, name='srcproxy.json'):

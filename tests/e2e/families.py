@@ -26,6 +26,7 @@ class Family:
     second_destination: str
     unreachable: str    # the exit's routing table says so
     length: int         # of a link's prefix, in bits
+    host_bits: int      # of a prefix that is one address
 
 
 IPV4 = Family(
@@ -46,6 +47,7 @@ IPV4 = Family(
     second_destination='203.0.113.81',
     unreachable='203.0.113.99',
     length=24,
+    host_bits=32,
 )
 
 IPV6 = Family(
@@ -66,6 +68,7 @@ IPV6 = Family(
     second_destination='2001:db8:dddd::81',
     unreachable='2001:db8:dddd::99',
     length=64,
+    host_bits=128,
 )
 
 BOTH = (IPV4, IPV6)

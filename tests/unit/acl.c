@@ -170,12 +170,138 @@ START_TEST(a_block_of_everything_is_of_one_family)
 }
 END_TEST
 
+static const char *
+refuses(const struct acl_user *user, const char *destination)
+{
+	union address address;
+
+	ck_assert(address_parse(destination, &address));
+	address_set_port(&address, 443);
+	return acl_refuse_destination(user, &address);
+}
+
+/* Gives fred these destinations and no more; NULL: none. */
+static void
+confine(const char *first, const char *second)
+{
+	struct acl_user *fred = &acl.users[0];
+
+	fred->is_confined = true;
+	fred->destinations = calloc(2, sizeof(*fred->destinations));
+	if (first)
+		fred->destinations[fred->destination_count++] = block(first);
+	if (second)
+		fred->destinations[fred->destination_count++] = block(second);
+}
+
+static const char *const special[] = {
+	"127.0.0.1",
+	"169.254.169.254",
+	"0.0.0.0",
+	"::1",
+	"::",
+	"fe80::1",
+	"fd00:ec2::254",
+	"::127.0.0.1",
+	"64:ff9b::7f00:1",
+	"2002:7f00:1::1",
+};
+
+static const char *const usual[] = {
+	"203.0.113.5",
+	"10.0.0.1",
+	"2001:db8::5",
+	"fc00::1",
+	"64:ff9b::203.0.113.5",
+};
+
+START_TEST(nobody_goes_to_special_destinations_by_default)
+{
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], special[_i]));
+	ck_assert_ptr_nonnull(refuses(NULL, special[_i]));
+}
+END_TEST
+
+START_TEST(everybody_goes_to_all_others_by_default)
+{
+	ck_assert_pstr_eq(refuses(&acl.users[0], usual[_i]), NULL);
+	ck_assert_pstr_eq(refuses(NULL, usual[_i]), NULL);
+}
+END_TEST
+
+START_TEST(a_confined_user_goes_to_their_own_blocks_only)
+{
+	confine("203.0.113.0/24", "64:ff9b::/96");
+	ck_assert_pstr_eq(refuses(&acl.users[0], "203.0.113.255"), NULL);
+	ck_assert_pstr_eq(refuses(&acl.users[0], "64:ff9b::cb00:7105"), NULL);
+	ck_assert_str_eq(refuses(&acl.users[0], "203.0.114.0"),
+	    "this destination is not among the user's allowed_dst_ips");
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], "2001:db8::5"));
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], special[0]));
+}
+END_TEST
+
+START_TEST(a_user_confined_to_nothing_goes_nowhere)
+{
+	confine(NULL, NULL);
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], usual[_i]));
+}
+END_TEST
+
+START_TEST(a_block_of_everything_opens_nothing_special)
+{
+	confine("0.0.0.0/0", "::/0");
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], special[_i]));
+}
+END_TEST
+
+START_TEST(a_block_of_everything_opens_all_others)
+{
+	confine("0.0.0.0/0", "::/0");
+	ck_assert_pstr_eq(refuses(&acl.users[0], usual[_i]), NULL);
+}
+END_TEST
+
+static const struct {
+	const char *entry, *destination;
+	bool permitted;
+} openings[] = {
+	{ "127.0.0.0/8", "127.0.0.1", true },
+	{ "127.0.0.1", "127.0.0.1", true },
+	{ "127.0.0.1", "127.0.0.2", false },
+	{ "126.0.0.0/7", "127.0.0.1", false },
+	{ "::ffff:127.0.0.1", "127.0.0.1", true },
+	{ "169.254.169.254", "169.254.169.254", true },
+	{ "169.254.0.0/15", "169.254.169.254", false },
+	{ "100.64.0.0/10", "100.100.100.200", false },
+	{ "100.64.0.0/10", "100.100.100.199", true },
+	{ "::1", "::1", true },
+	{ "::/127", "::1", false },
+	{ "127.0.0.0/8", "::1", false },
+	{ "::/96", "::127.0.0.1", true },
+	{ "127.0.0.0/8", "64:ff9b::7f00:1", false },
+	{ "64:ff9b::/96", "64:ff9b::7f00:1", false },
+	{ "64:ff9b::7f00:0/104", "64:ff9b::7f00:1", true },
+	{ "2002::/16", "2002:7f00:1::1", false },
+	{ "2002:7f00::/24", "2002:7f00:1::1", true },
+};
+
+START_TEST(a_special_destination_is_opened_by_an_entry_within_its_block)
+{
+	confine(openings[_i].entry, NULL);
+	ck_assert_msg(!refuses(&acl.users[0], openings[_i].destination) ==
+		openings[_i].permitted,
+	    "%s for %s", openings[_i].entry, openings[_i].destination);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
 	Suite *suite = suite_create("acl");
 	TCase *who = tcase_create("who");
 	TCase *where = tcase_create("where");
+	TCase *whereto = tcase_create("whereto");
 
 	tcase_add_checked_fixture(who, open_acl, finish_acl);
 	tcase_add_test(who, each_user_is_found_by_their_own_auth);
@@ -193,5 +319,22 @@ suite(void)
 	    0, COUNT(sources));
 	tcase_add_test(where, a_block_of_everything_is_of_one_family);
 	suite_add_tcase(suite, where);
+
+	tcase_add_checked_fixture(whereto, open_acl, finish_acl);
+	tcase_add_loop_test(whereto,
+	    nobody_goes_to_special_destinations_by_default, 0, COUNT(special));
+	tcase_add_loop_test(
+	    whereto, everybody_goes_to_all_others_by_default, 0, COUNT(usual));
+	tcase_add_test(whereto, a_confined_user_goes_to_their_own_blocks_only);
+	tcase_add_loop_test(
+	    whereto, a_user_confined_to_nothing_goes_nowhere, 0, COUNT(usual));
+	tcase_add_loop_test(whereto,
+	    a_block_of_everything_opens_nothing_special, 0, COUNT(special));
+	tcase_add_loop_test(
+	    whereto, a_block_of_everything_opens_all_others, 0, COUNT(usual));
+	tcase_add_loop_test(whereto,
+	    a_special_destination_is_opened_by_an_entry_within_its_block, 0,
+	    COUNT(openings));
+	suite_add_tcase(suite, whereto);
 	return suite;
 }

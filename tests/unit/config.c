@@ -143,6 +143,7 @@ START_TEST(an_acl_entry_has_defaults_for_everything)
 	ck_assert_str_eq(config->acl.users[1].name, "acl[1]");
 	check_digest(&config->acl.users[1].digest, "");
 	ck_assert_uint_eq(config->acl.users[1].source_count, 0);
+	ck_assert(!config->acl.users[1].is_confined);
 	config_destroy(config);
 }
 END_TEST
@@ -153,7 +154,8 @@ START_TEST(what_is_given_for_a_server_counts)
 	    "{ listen: 'example.net:65535', timeout: 0, "
 	    "handshake_timeout: '300ms', drain_timeout: '0', "
 	    "log_level: 'error', acl: [{ name: 'A-z_0.9@x+', auth: 'a\\0b', "
-	    "allowed_src_ips: ['::ffff:192.0.2.0/120', '2001:db8::1'] }] }");
+	    "allowed_src_ips: ['::ffff:192.0.2.0/120', '2001:db8::1'], "
+	    "allowed_dst_ips: ['::ffff:127.0.0.1', '2001:db8:d::/48'] }] }");
 	const struct acl_user *user = config->acl.users;
 	struct digest digest;
 
@@ -167,6 +169,27 @@ START_TEST(what_is_given_for_a_server_counts)
 	ck_assert(digest_equal(&user->digest, &digest));
 	check_prefix(&user->sources[0], "192.0.2.0/24");
 	check_prefix(&user->sources[1], "2001:db8::1/128");
+	ck_assert(user->is_confined);
+	ck_assert_uint_eq(user->destination_count, 2);
+	check_prefix(&user->destinations[0], "127.0.0.1/32");
+	check_prefix(&user->destinations[1], "2001:db8:d::/48");
+	config_destroy(config);
+}
+END_TEST
+
+START_TEST(an_empty_list_of_destinations_is_no_absent_one)
+{
+	struct config *config = load(CONFIG_SERVER,
+	    "{ listen: ':1', acl: [{ allowed_src_ips: [],\n"
+	    "allowed_dst_ips: [] }] }");
+
+	ck_assert_ptr_nonnull(config);
+	ck_assert_str_eq(problems_reported(),
+	    "not fatal: 2:18: acl[0].allowed_dst_ips: warning: this user may "
+	    "go nowhere; without this key it is everywhere but special "
+	    "destinations");
+	ck_assert(config->acl.users[0].is_confined);
+	ck_assert_uint_eq(config->acl.users[0].destination_count, 0);
 	config_destroy(config);
 }
 END_TEST
@@ -302,6 +325,11 @@ static const struct mistake server_mistakes[] = {
 	{ USER("allowed_src_ips: ['::\\0/0']"),
 	    "3:19: acl[0].allowed_src_ips[0]: "
 	    "there is a NUL character in this string" },
+	{ USER("allowed_dst_ips: null"),
+	    "3:18: acl[0].allowed_dst_ips: this must be an array, not null" },
+	{ USER("allowed_dst_ips: ['example.net']"),
+	    "3:19: acl[0].allowed_dst_ips[0]: \"example.net\": "
+	    "this is no IPv4 or IPv6 address" },
 	{ SERVER("acl: [{ auth: 'x' },\n{ auth: 'x' }]"),
 	    "3:9: acl[1].auth: " SAME_AUTH },
 	{ SERVER("acl: [{ auth: '' },\n{}]"), "3:1: acl[1]: " SAME_AUTH },
@@ -486,6 +514,7 @@ suite(void)
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
+	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);
 	tcase_add_loop_test(
 	    good, an_absent_or_empty_acl_is_off, 0, COUNT(absent_acls));
 	tcase_add_loop_test(good, a_mark_has_32_bits, 0, COUNT(marks));
