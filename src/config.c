@@ -14,8 +14,8 @@
 static const char *const client_keys[] = { "inbound", "outbound", "timeout",
 	"log_level", "drain_timeout", NULL };
 static const char *const inbound_keys[] = { "mode", "listen", NULL };
-static const char *const server_keys[] = { "listen", "acl", "timeout",
-	"log_level", "handshake_timeout", "drain_timeout", NULL };
+static const char *const server_keys[] = { "listen", "acl", "source_port",
+	"timeout", "log_level", "handshake_timeout", "drain_timeout", NULL };
 
 static void
 read_log_level(
@@ -45,12 +45,33 @@ read_common(
 }
 
 static void
+read_source_port(
+    struct reader *reader, const struct json5 *root, enum source_port *policy)
+{
+	const char *text = reader_string(reader, root, "source_port");
+
+	if (!text)
+		return;
+	if (!strcmp(text, "prefer"))
+		*policy = SOURCE_PORT_PREFER;
+	else if (!strcmp(text, "strict"))
+		*policy = SOURCE_PORT_STRICT;
+	else if (!strcmp(text, "any"))
+		*policy = SOURCE_PORT_ANY;
+	else
+		reader_fail(reader, json5_member(root, "source_port"),
+		    "\"%.80s\": this is \"prefer\", \"strict\" or \"any\"",
+		    text);
+}
+
+static void
 read_server(
     struct reader *reader, const struct json5 *root, struct config *config)
 {
 	reader_refuse_unknown(reader, root, server_keys);
 	reader_endpoint(reader, root, "listen", &config->listen);
 	config_acl_read(reader, root, &config->acl);
+	read_source_port(reader, root, &config->source_port);
 	reader_duration(
 	    reader, root, "handshake_timeout", &config->handshake_ms);
 }
@@ -110,6 +131,7 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 		config->handshake_ms = HANDSHAKE_MS;
 		config->drain_ms = DRAIN_MS;
 		config->log_level = LOG_LEVEL_INFO;
+		config->source_port = SOURCE_PORT_PREFER;
 		read_document(&reader, root, config);
 	}
 	json5_destroy(root);

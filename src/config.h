@@ -18,6 +18,13 @@ enum config_kind {
 	CONFIG_SERVER,
 };
 
+/* What becomes of the port that a user's connection comes from. */
+enum source_port {
+	SOURCE_PORT_PREFER, /* it is kept where it can be had */
+	SOURCE_PORT_STRICT, /* it is kept, or the connection refused */
+	SOURCE_PORT_ANY,    /* the kernel chooses */
+};
+
 struct config {
 	enum config_kind kind;
 	struct endpoint listen;
@@ -27,6 +34,7 @@ struct config {
 
 	/* CONFIG_SERVER */
 	struct acl acl;
+	enum source_port source_port;
 	int64_t handshake_ms; /* for the whole request; 0: no limit */
 
 	/* CONFIG_CLIENT */

@@ -3,46 +3,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
 #include "role.h"
 #include "socket.h"
-
-/* IP_TRANSPARENT and IP_FREEBIND of ip(7), and their kin of ipv6(7). */
-static int
-set_transparent(int fd, int family)
-{
-	int on = 1;
-
-	return family == AF_INET
-	    ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))
-	    : setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
-}
-
-static int
-set_freebind(int fd)
-{
-	int on = 1;
-
-	/* For both families: this level knows AF_INET6 sockets too. */
-	return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
-}
-
-static bool
-transparent_permitted(int family)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool permitted;
-
-	if (fd < 0)
-		return false;
-	permitted = set_transparent(fd, family) == 0;
-	close(fd);
-	return permitted;
-}
+#include "source.h"
 
 static bool
 listens_beyond_loopback(const struct config *config)
@@ -56,8 +23,8 @@ listens_beyond_loopback(const struct config *config)
 static int
 server_prepare(const struct config *config)
 {
-	bool v4 = transparent_permitted(AF_INET);
-	bool v6 = transparent_permitted(AF_INET6);
+	bool v4 = source_is_transparent(AF_INET);
+	bool v6 = source_is_transparent(AF_INET6);
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
@@ -170,100 +137,6 @@ check_destination(struct connection *connection, const struct acl_user *user)
 	return connection->reason ? -EACCES : 0;
 }
 
-/*
- * A socket bound to that source. SO_REUSEADDR lets one source go to several
- * destinations, and to the same one again while the last is in TIME_WAIT.
- */
-static int
-open_bound(struct connection *connection, const union address *source)
-{
-	int fd = socket_open(source->any.sa_family);
-	int on = 1, error;
-
-	connection->tried = "open a socket";
-	if (fd < 0)
-		return fd;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	set_freebind(fd);
-	set_transparent(fd, source->any.sa_family);
-	/* The port is chosen when the destination is known: there are more. */
-	if (address_port(source) == 0)
-		setsockopt(
-		    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-	connection->tried = "bind to the source";
-	if (bind(fd, &source->any, address_len(source)) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
-}
-
-/* Returns a descriptor. */
-static int
-connect_from(struct connection *connection, const union address *source,
-    int64_t deadline)
-{
-	int fd = open_bound(connection, source);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	connection->tried = "connect to the destination";
-	if (connection->head_end > connection->head_start)
-		socket_delay_acknowledgements(fd);
-	error = socket_connect(
-	    fd, &connection->destination, deadline, connection->downstream_fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-/* Whether another port of the same address may do better. */
-static bool
-is_port_taken(int error)
-{
-	return error == -EADDRINUSE || /* bind: a listener has it */
-	    error == -EACCES ||        /* bind: below 1024, unprivileged */
-	    error == -EADDRNOTAVAIL;   /* connect: the same pair is alive */
-}
-
-static int
-connect_destination(struct connection *connection)
-{
-	int64_t deadline = deadline_after(connection->config->timeout_ms);
-	union address source = connection->source;
-	int fd = connect_from(connection, &source, deadline);
-
-	if (is_port_taken(fd) && address_port(&source) != 0) {
-		address_set_port(&source, 0);
-		fd = connect_from(connection, &source, deadline);
-	}
-	if (fd == -ENETUNREACH && source.any.sa_family == AF_INET &&
-	    !transparent_permitted(AF_INET))
-		connection->reason =
-		    "Network is unreachable; without IP_TRANSPARENT "
-		    "(CAP_NET_RAW) the source's prefix must be in the routing "
-		    "table local: ip route add local PREFIX dev lo";
-	return fd;
-}
-
-/* The kernel puts its own address in place of some that make no sense. */
-static int
-check_source_used(struct connection *connection, int fd)
-{
-	socklen_t len = sizeof(connection->source_used);
-
-	connection->tried = "keep the source";
-	if (getsockname(fd, &connection->source_used.any, &len))
-		return -errno;
-	if (address_same_host(&connection->source_used, &connection->source))
-		return 0;
-	connection->reason = "the kernel used another address";
-	return -EADDRNOTAVAIL;
-}
-
 static int
 server_dial(struct connection *connection)
 {
@@ -287,14 +160,9 @@ server_dial(struct connection *connection)
 		error = check_destination(connection, user);
 	if (error)
 		return error;
-	fd = connect_destination(connection);
+	fd = source_connect(connection);
 	if (fd < 0)
 		return fd;
-	error = check_source_used(connection, fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
 	connection->upstream_fd = fd;
 	return 0;
 }

@@ -56,6 +56,13 @@ class Serves:
         server.wait_for('established', source=endpoint(*self.source),
                         used=endpoint(address, port))
 
+    def test_strict_refuses_a_port_below_1024(self):
+        server = self.start_server({'source_port': 'strict'})
+        self.source = (self.family.user, PRIVILEGED_PORT)
+        client = self.send(self.request())
+        self.assertEqual(receive_until_reset(client), b'')
+        server.wait_for('refused', reason=re.compile('CAP_NET_BIND_SERVICE'))
+
 
 class UnprivilegedIPv6(Serves, Unprivileged):
     family = IPV6

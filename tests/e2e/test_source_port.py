@@ -1,12 +1,17 @@
 """Which source port the destination sees."""
 
+import contextlib
+import re
+
 from cases import ProxyCase, ServerCase, fresh_port
 from families import IPV4, IPV6, endpoint
 from hosts import TIME_WAIT
-from peers import end_stream, receive_all
+from peers import end_stream, receive, receive_all, receive_until_reset
 
 PRIVILEGED_PORT = 700
 ROUNDS = 20
+STRICT = {'source_port': 'strict'}
+BROADCAST = '203.0.113.255'     # of a link of the exit
 
 
 class SourcePort:
@@ -88,9 +93,69 @@ class SourcePort:
         _, destination = self.relay()
         self.assert_other_port(server, destination)
 
+    def assert_refused(self, server, tried, reason):
+        client = self.send(self.request())
+        self.assertEqual(receive_until_reset(client), b'')
+        server.wait_for('refused', source=endpoint(*self.source),
+                        tried=re.compile(tried), reason=re.compile(reason))
+
+    def test_strict_keeps_the_port(self):
+        server = self.start_server(STRICT)
+        self.assert_serves()
+        server.wait_for('established', source=endpoint(*self.source),
+                        used=endpoint(*self.source))
+
+    def test_strict_refuses_while_the_same_pair_is_alive(self):
+        server = self.start_server(STRICT)
+        client, first = self.relay()
+        self.assert_refused(server, 'connect', 'port.* in use')
+        # Whoever comes next at the destination has come by another way.
+        second = self.connect(self.net.exit, self.destination)
+        self.assertEqual(self.accept(self.listener).getpeername(),
+                         second.getsockname())
+        client.sendall(b'unharmed')
+        self.assertEqual(receive(first, 8), b'unharmed')
+
+    def test_strict_refuses_where_a_wildcard_listener_has_it(self):
+        server = self.start_server(STRICT)
+        self.listen(self.net.exit, self.family.any, self.source[1])
+        self.assert_refused(server, 'bind', 'another socket')
+
+    def test_strict_leaves_the_choice_to_the_kernel_where_none_is_asked(self):
+        self.start_server(STRICT)
+        self.source = (self.family.user, 0)
+        _, destination = self.relay()
+        self.assertEqual(destination.getpeername()[0], self.family.user)
+
+    def test_any_takes_another_port_though_it_could_be_kept(self):
+        server = self.start_server({'source_port': 'any'})
+        _, destination = self.relay()
+        self.assert_other_port(server, destination)
+
+    def test_refusal_says_that_no_port_is_left(self):
+        one = self.source[1]
+        with self.ephemeral_ports(one, one):
+            server = self.start_server({'source_port': 'any'})
+            self.relay()
+            self.assert_refused(server, 'connect', 'no port left')
+
+    @contextlib.contextmanager
+    def ephemeral_ports(self, first, last):
+        name = 'ipv4/ip_local_port_range'
+        self.net.exit.sysctl(name, f'{first} {last}')
+        try:
+            yield
+        finally:
+            self.net.exit.sysctl(name, '32768 60999')
+
 
 class SourcePortIPv4(SourcePort, ServerCase):
     family = IPV4
+
+    def test_source_for_which_the_kernel_takes_its_own_is_refused(self):
+        server = self.start_server()
+        self.source = (BROADCAST, fresh_port())
+        self.assert_refused(server, 'keep the source', 'another address')
 
 
 class SourcePortIPv6(SourcePort, ServerCase):

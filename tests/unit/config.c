@@ -110,6 +110,7 @@ START_TEST(a_server_has_defaults_for_all_but_listen)
 	ck_assert_int_eq(config->handshake_ms, 10 * 1000);
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
+	ck_assert_int_eq(config->source_port, SOURCE_PORT_PREFER);
 	ck_assert_uint_eq(config->acl.user_count, 0);
 	config_destroy(config);
 }
@@ -210,6 +211,24 @@ START_TEST(an_absent_or_empty_acl_is_off)
 END_TEST
 
 static const struct {
+	const char *text;
+	enum source_port policy;
+} source_ports[] = {
+	{ "{ listen: ':1', source_port: 'prefer' }", SOURCE_PORT_PREFER },
+	{ "{ listen: ':1', source_port: 'strict' }", SOURCE_PORT_STRICT },
+	{ "{ listen: ':1', source_port: 'any' }", SOURCE_PORT_ANY },
+};
+
+START_TEST(there_are_three_policies_for_source_ports)
+{
+	struct config *config = load_good(CONFIG_SERVER, source_ports[_i].text);
+
+	ck_assert_int_eq(config->source_port, source_ports[_i].policy);
+	config_destroy(config);
+}
+END_TEST
+
+static const struct {
 	const char *value;
 	uint32_t mark;
 } marks[] = {
@@ -286,6 +305,11 @@ static const struct mistake server_mistakes[] = {
 	    "2:12: log_level: \"debug\": this is \"info\" or \"error\"" },
 	{ SERVER("log_level: 1"),
 	    "2:12: log_level: this must be a string, not an integer" },
+	{ SERVER("source_port: 'Strict'"),
+	    "2:14: source_port: \"Strict\": this is \"prefer\", \"strict\" or "
+	    "\"any\"" },
+	{ SERVER("source_port: 0"),
+	    "2:14: source_port: this must be a string, not an integer" },
 	{ SERVER("acl: {}"), "2:6: acl: this must be an array, not an object" },
 	{ SERVER("acl: null"), "2:6: acl: this must be an array, not null" },
 	{ SERVER("acl: ['x']"),
@@ -517,6 +541,8 @@ suite(void)
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);
 	tcase_add_loop_test(
 	    good, an_absent_or_empty_acl_is_off, 0, COUNT(absent_acls));
+	tcase_add_loop_test(good, there_are_three_policies_for_source_ports, 0,
+	    COUNT(source_ports));
 	tcase_add_loop_test(good, a_mark_has_32_bits, 0, COUNT(marks));
 	tcase_add_test(good, nothing_is_destroyed_without_complaint);
 	suite_add_tcase(suite, good);

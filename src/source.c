@@ -1,0 +1,178 @@
+#include "source.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "deadline.h"
+#include "role.h"
+#include "socket.h"
+
+/* IP_TRANSPARENT and IP_FREEBIND of ip(7), and their kin of ipv6(7). */
+static int
+set_transparent(int fd, int family)
+{
+	int on = 1;
+
+	return family == AF_INET
+	    ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))
+	    : setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+}
+
+static int
+set_freebind(int fd)
+{
+	int on = 1;
+
+	/* For both families: this level knows AF_INET6 sockets too. */
+	return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+}
+
+bool
+source_is_transparent(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool permitted;
+
+	if (fd < 0)
+		return false;
+	permitted = set_transparent(fd, family) == 0;
+	close(fd);
+	return permitted;
+}
+
+/*
+ * SO_REUSEADDR lets one source go to several destinations, and to the same
+ * one again while the last is in TIME_WAIT.
+ */
+static int
+open_unbound(const union address *source)
+{
+	int fd = socket_open(source->any.sa_family);
+	int on = 1;
+
+	if (fd < 0)
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	set_freebind(fd);
+	set_transparent(fd, source->any.sa_family);
+	/* The port is chosen when the destination is known: there are more. */
+	if (address_port(source) == 0)
+		setsockopt(
+		    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return fd;
+}
+
+/*
+ * Why the port cannot be had, NULL if it is something else. Each errno is the
+ * port's fault at one of the two steps only: connect(2) returns EACCES for a
+ * route that prohibits, and bind(2) EADDRNOTAVAIL without IP_FREEBIND.
+ */
+static const char *
+explain_port(bool is_bound, int error)
+{
+	if (!is_bound && error == -EADDRINUSE)
+		return "another socket of this host has the source port";
+	if (!is_bound && error == -EACCES)
+		return "the source port is below 1024, which takes "
+		       "CAP_NET_BIND_SERVICE";
+	if (is_bound && error == -EADDRNOTAVAIL)
+		return "the source and its port are in use towards this "
+		       "destination";
+	return NULL;
+}
+
+/* Returns a descriptor; on failure *port says if it is the port's fault. */
+static int
+connect_from(struct connection *connection, const union address *source,
+    int64_t deadline, const char **port)
+{
+	bool is_bound = false;
+	int fd, error = 0;
+
+	*port = NULL;
+	connection->tried = "open a socket";
+	fd = open_unbound(source);
+	if (fd < 0)
+		return fd;
+	connection->tried = "bind to the source";
+	if (bind(fd, &source->any, address_len(source)))
+		error = -errno;
+	if (!error) {
+		is_bound = true;
+		connection->tried = "connect to the destination";
+		if (connection->head_end > connection->head_start)
+			socket_delay_acknowledgements(fd);
+		error = socket_connect(fd, &connection->destination, deadline,
+		    connection->downstream_fd);
+	}
+	if (!error)
+		return fd;
+	close(fd);
+	*port = explain_port(is_bound, error);
+	return error;
+}
+
+static int
+connect_by_policy(struct connection *connection)
+{
+	int64_t deadline = deadline_after(connection->config->timeout_ms);
+	enum source_port policy = connection->config->source_port;
+	union address source = connection->source;
+	const char *port;
+	int fd;
+
+	if (policy == SOURCE_PORT_ANY)
+		address_set_port(&source, 0);
+	fd = connect_from(connection, &source, deadline, &port);
+	if (!port)
+		return fd;
+	if (policy == SOURCE_PORT_PREFER && address_port(&source) != 0) {
+		address_set_port(&source, 0);
+		fd = connect_from(connection, &source, deadline, &port);
+	}
+	if (port)
+		connection->reason = address_port(&source) != 0
+		    ? port
+		    : "the source has no port left for this destination";
+	return fd;
+}
+
+/* The kernel puts its own address in place of some that make no sense. */
+static int
+check_used(struct connection *connection, int fd)
+{
+	socklen_t len = sizeof(connection->source_used);
+
+	connection->tried = "keep the source";
+	if (getsockname(fd, &connection->source_used.any, &len))
+		return -errno;
+	if (address_same_host(&connection->source_used, &connection->source))
+		return 0;
+	connection->reason = "the kernel used another address";
+	return -EADDRNOTAVAIL;
+}
+
+int
+source_connect(struct connection *connection)
+{
+	int family = connection->source.any.sa_family;
+	int fd = connect_by_policy(connection);
+	int error;
+
+	if (fd == -ENETUNREACH && family == AF_INET &&
+	    !source_is_transparent(AF_INET))
+		connection->reason =
+		    "Network is unreachable; without IP_TRANSPARENT "
+		    "(CAP_NET_RAW) the source's prefix must be in the routing "
+		    "table local: ip route add local PREFIX dev lo";
+	if (fd < 0)
+		return fd;
+	error = check_used(connection, fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}

@@ -1,0 +1,24 @@
+#ifndef SOURCE_H
+#define SOURCE_H
+
+/*
+ * Connecting from the user's own address, which is not this host's: bound with
+ * IP_FREEBIND, and IP_TRANSPARENT where that is permitted (ip(7)).
+ */
+
+#include <stdbool.h>
+
+struct connection;
+
+/* Whether IP_TRANSPARENT is permitted; needed for IPv4 in most setups. */
+bool source_is_transparent(int family);
+
+/*
+ * Connects to connection->destination from connection->source, with its port
+ * as config->source_port has it. Returns a descriptor, with source_used set
+ * and known to be the address asked for, or a negative errno with tried and
+ * maybe reason set.
+ */
+int source_connect(struct connection *connection);
+
+#endif
