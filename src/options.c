@@ -22,7 +22,7 @@ leave_with_help(void)
 	      "redirects here\n"
 	      "  server            open them again from the users' own "
 	      "addresses\n"
-	      "  CONFIG            a JSON5 file, see srcproxy(8)\n"
+	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
 	      "  -t, --test        check CONFIG and exit\n"
 	      "  -h, --help        print this text\n"
 	      "  -V, --version     print the version\n",
