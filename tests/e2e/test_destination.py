@@ -78,6 +78,12 @@ class Destination:
         self.destination = self.listener.getsockname()[:2]
         self.assert_serves()
 
+    def test_loopback_for_whom_it_is_named(self):
+        self.start_server({'acl': [{'allowed_dst_ips': [self.loopback]}]})
+        self.listener = self.listen(self.net.exit, self.loopback)
+        self.destination = self.listener.getsockname()[:2]
+        self.assert_serves()
+
     def test_own_listener_by_each_address(self):
         # Not even who may go there is let in again.
         server = self.start_server({
@@ -122,6 +128,7 @@ class DestinationIPv4(Destination, ServerCase):
                ('0.0.0.0', 'this destination'),
                (mapped('0.0.0.0'), 'this destination'),
                ('0.0.0.1', 'unspecified'), ('240.0.0.1', 'reserved')]
+    loopback = '127.0.0.1'
     metadata = '169.254.169.254'
     metadata_in_disguise = [mapped(metadata)]
     metadata_reason = 'link-local'
@@ -136,6 +143,7 @@ class DestinationIPv6(Destination, ServerCase):
                ('fe80::1', 'link-local'), ('::127.0.0.1', 'compatible'),
                ('64:ff9b::127.0.0.1', 'loopback'),
                ('2002:7f00:1::1', 'loopback')]
+    loopback = '::1'
     metadata = 'fd00:ec2::254'
     metadata_in_disguise = []
     metadata_reason = 'metadata'

@@ -5,9 +5,9 @@ import re
 import unittest
 
 import rules
-from cases import NetworkCase
-from families import IPV4, IPV6
-from peers import receive
+from cases import SERVER, NetworkCase, fresh_port
+from families import IPV4, IPV6, endpoint
+from peers import receive, receive_until_reset
 from wire import BLANK_AUTH, auth_digest, encode_request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -56,6 +56,75 @@ class ReadmeSetup(NetworkCase):
 
     def test_setup_works_for_ipv6(self):
         self.assert_keeps_the_source(IPV6)
+
+
+class ReadmeTwoUsers(NetworkCase):
+    """Scripted gates of two users speak to the exit of README.md."""
+
+    # In the halves of the two prefixes.
+    sources = {IPV4: {'alice': '198.51.100.10', 'bob': '198.51.100.200'},
+               IPV6: {'alice': '2001:db8:aaaa::10',
+                      'bob': '2001:db8:aaaa:0:8000::10'}}
+    loopback = {IPV4: '127.0.0.1', IPV6: '::1'}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        config, commands, role = setup_of('The exit of two users')
+        cls.secrets = dict(re.findall(r'name: "(.*)",\n +auth: "(.*)"',
+                                      config))
+        cls.net.exit.run('sh', '-exc', commands)
+        cls.exit = cls.start_for_class(cls.net.exit, role, config)
+
+    def setUp(self):
+        super().setUp()
+        self.exit.mark()
+
+    def request(self, family, user, to, source=None):
+        """Returns what the user's gate has of it, and the source."""
+        source = (source or self.sources[family][user], fresh_port())
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(encode_request(source, to,
+                                    auth_digest(self.secrets[user])))
+        return gate, source
+
+    def assert_serves(self, family, user, listener):
+        to = listener.getsockname()[:2]
+        gate, source = self.request(family, user, to)
+        destination = self.accept(listener)
+        self.assertEqual(destination.getpeername()[:2], source)
+        destination.sendall(user.encode())
+        self.assertEqual(receive(gate, len(user)), user.encode())
+        self.exit.wait_for('established', user=user, used=endpoint(*source),
+                           destination=endpoint(*to))
+
+    def assert_refused(self, family, user, to, reason, source=None):
+        gate, _ = self.request(family, user, to, source)
+        self.assertEqual(receive_until_reset(gate), b'')
+        self.exit.wait_for('refused', user=user, destination=endpoint(*to),
+                           reason=re.compile(reason))
+
+    def assert_tells_them_apart(self, family):
+        bobs = self.listen(self.net.destination, family.destination)
+        others = self.listen(self.net.exit, family.exit_link)
+        self.assert_serves(family, 'alice', bobs)
+        self.assert_serves(family, 'bob', bobs)
+        self.assert_serves(family, 'alice', others)
+        self.assert_refused(family, 'bob', others.getsockname()[:2],
+                            'allowed_dst_ips')
+        self.assert_refused(family, 'bob', bobs.getsockname()[:2],
+                            "this source is not among the user's "
+                            'allowed_src_ips', self.sources[family]['alice'])
+        self.assert_refused(family, 'alice', bobs.getsockname()[:2],
+                            'allowed_src_ips', self.sources[family]['bob'])
+        self.assert_refused(family, 'alice', (self.loopback[family], 80),
+                            'loopback')
+
+    def test_users_are_told_apart_for_ipv4(self):
+        self.assert_tells_them_apart(IPV4)
+
+    def test_users_are_told_apart_for_ipv6(self):
+        self.assert_tells_them_apart(IPV6)
 
 
 class ProtocolPage(unittest.TestCase):
