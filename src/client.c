@@ -9,6 +9,7 @@
 #include "deadline.h"
 #include "log.h"
 #include "role.h"
+#include "route.h"
 #include "socket.h"
 
 /* The same for both families (linux/netfilter_ipv4.h, .../ip6_tables.h). */
@@ -89,7 +90,7 @@ refuse_loop(struct connection *connection)
 		return -ELOOP;
 	}
 	/* On another address of this host it would come back here for ever. */
-	if (socket_address_is_local(destination)) {
+	if (route_ends_here(destination)) {
 		connection->reason = "the destination is this listener";
 		return -ELOOP;
 	}

@@ -8,6 +8,7 @@
 #include "deadline.h"
 #include "log.h"
 #include "role.h"
+#include "route.h"
 #include "socket.h"
 #include "source.h"
 
@@ -96,7 +97,7 @@ check_addresses(struct connection *connection)
 	else if (address_port(destination) == 0)
 		connection->reason = "nobody can connect to port 0";
 	else if (address_port(destination) == connection->config->listen.port &&
-	    socket_address_is_local(destination))
+	    route_ends_here(destination))
 		connection->reason = "the destination is this listener";
 	else
 		return 0;

@@ -1,7 +1,6 @@
 #include "socket.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* knows more of tcp_info than netinet/tcp.h */
@@ -281,30 +280,6 @@ socket_is_closed(int fd)
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
 	    info.tcpi_state == STATE_CLOSE;
-}
-
-bool
-socket_address_is_local(const union address *address)
-{
-	struct ifaddrs *list, *entry;
-	bool local = address_is_loopback(address);
-
-	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
-	if (local || getifaddrs(&list))
-		return local;
-	for (entry = list; entry && !local; entry = entry->ifa_next) {
-		union address own;
-
-		if (!entry->ifa_addr ||
-		    entry->ifa_addr->sa_family != address->any.sa_family)
-			continue;
-		memcpy(&own, entry->ifa_addr,
-		    address->any.sa_family == AF_INET ? sizeof(own.v4)
-						      : sizeof(own.v6));
-		local = address_same_host(&own, address);
-	}
-	freeifaddrs(list);
-	return local;
 }
 
 void

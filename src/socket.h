@@ -64,9 +64,6 @@ uint64_t socket_received(int fd);
 /* True once a reset, a timeout or both FINs have ended the connection. */
 bool socket_is_closed(int fd);
 
-/* True if it is a loopback address or one of this host's interfaces. */
-bool socket_address_is_local(const union address *address);
-
 /* The kernel goes on to deliver what was sent, and a FIN. */
 void socket_close_gracefully(int fd);
 

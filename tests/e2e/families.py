@@ -16,6 +16,7 @@ class Family:
     users: str          # the prefix that all users are in
     user: str
     second_user: str    # another address of the same host
+    no_user: str        # nobody has it
     gate_users: str     # the gate's address on that link
     gate_link: str
     second_gate_link: str
@@ -37,6 +38,7 @@ IPV4 = Family(
     users='198.51.100.0/24',
     user='198.51.100.10',
     second_user='198.51.100.11',
+    no_user='198.51.100.77',
     gate_users='198.51.100.1',
     gate_link='192.0.2.2',
     second_gate_link='192.0.2.4',
@@ -58,6 +60,7 @@ IPV6 = Family(
     users='2001:db8:aaaa::/64',
     user='2001:db8:aaaa::10',
     second_user='2001:db8:aaaa::11',
+    no_user='2001:db8:aaaa::77',
     gate_users='2001:db8:aaaa::1',
     gate_link='2001:db8:bbbb::2',
     second_gate_link='2001:db8:bbbb::4',

@@ -85,7 +85,8 @@ class Destination:
         self.assert_serves()
 
     def test_own_listener_by_each_address(self):
-        # Not even who may go there is let in again.
+        # Not even who may go there is let in again; nor by an address that
+        # only the rule for replies gives to the exit.
         server = self.start_server({
             'listen': f':{SERVER_PORT}',
             'acl': [{'allowed_dst_ips': ['0.0.0.0/0', '::/0', '127.0.0.0/8',
@@ -133,8 +134,8 @@ class DestinationIPv4(Destination, ServerCase):
     metadata_in_disguise = [mapped(metadata)]
     metadata_reason = 'link-local'
     own_addresses = [IPV4.exit_link, IPV4.second_exit_link, IPV4.exit_out,
-                     '127.0.0.1', '127.8.9.10', mapped(IPV4.exit_out),
-                     mapped('127.0.0.1')]
+                     IPV4.no_user, '127.0.0.1', '127.8.9.10',
+                     mapped(IPV4.exit_out), mapped('127.0.0.1')]
 
 
 class DestinationIPv6(Destination, ServerCase):
@@ -148,4 +149,4 @@ class DestinationIPv6(Destination, ServerCase):
     metadata_in_disguise = []
     metadata_reason = 'metadata'
     own_addresses = [IPV6.exit_link, IPV6.second_exit_link, IPV6.exit_out,
-                     '::1']
+                     IPV6.no_user, '::1']

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -200,61 +199,12 @@ START_TEST(a_descriptor_that_is_no_socket_is_an_error)
 }
 END_TEST
 
-static const struct {
-	const char *host;
-	bool local;
-} hosts[] = {
-	{ "127.0.0.1", true },
-	{ "127.1.2.3", true },
-	{ "198.51.100.77", false },
-	{ "::1", true },
-	{ "2001:db8:77::1", false },
-};
-
-/* A port that is in use on it makes no difference. */
-START_TEST(an_address_of_this_host_is_known_as_such)
-{
-	union address address;
-	int taken_fd = tcp_listen(AF_INET, 1);
-	union address taken = tcp_bound(taken_fd);
-
-	ck_assert(address_parse(hosts[_i].host, &address));
-	address_set_port(&address, address_port(&taken));
-	ck_assert_msg(socket_address_is_local(&address) == hosts[_i].local,
-	    "%s", hosts[_i].host);
-	ck_assert_uint_eq(address_port(&address), address_port(&taken));
-	close(taken_fd);
-}
-END_TEST
-
-START_TEST(each_address_of_an_interface_is_this_hosts)
-{
-	struct ifaddrs *list, *entry;
-	union address address;
-
-	ck_assert_int_eq(getifaddrs(&list), 0);
-	for (entry = list; entry; entry = entry->ifa_next) {
-		if (!entry->ifa_addr ||
-		    (entry->ifa_addr->sa_family != AF_INET &&
-			entry->ifa_addr->sa_family != AF_INET6))
-			continue;
-		memcpy(&address, entry->ifa_addr,
-		    entry->ifa_addr->sa_family == AF_INET ? sizeof(address.v4)
-							  : sizeof(address.v6));
-		address_set_port(&address, 80);
-		ck_assert(socket_address_is_local(&address));
-	}
-	freeifaddrs(list);
-}
-END_TEST
-
 Suite *
 suite(void)
 {
 	Suite *suite = suite_create("socket");
 	TCase *made = tcase_create("open");
 	TCase *timeout = tcase_create("timeout");
-	TCase *local = tcase_create("local");
 	int families = tcp_family_count();
 
 	tcase_add_loop_test(
@@ -280,10 +230,5 @@ suite(void)
 	tcase_add_test(timeout, a_timeout_of_seconds_keeps_its_milliseconds);
 	tcase_add_test(timeout, a_descriptor_that_is_no_socket_is_an_error);
 	suite_add_tcase(suite, timeout);
-
-	tcase_add_test(local, each_address_of_an_interface_is_this_hosts);
-	tcase_add_loop_test(local, an_address_of_this_host_is_known_as_such, 0,
-	    families == 2 ? COUNT(hosts) : 3);
-	suite_add_tcase(suite, local);
 	return suite;
 }

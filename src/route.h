@@ -1,0 +1,15 @@
+#ifndef ROUTE_H
+#define ROUTE_H
+
+/* What the kernel's routing says of a connection that is still to be made. */
+
+#include "address.h"
+
+/*
+ * True if a TCP connection to that address and port would end at this host: a
+ * loopback address, one of its interfaces', or one that a rule or route claims
+ * for it (ip route add local). The address must be unmapped.
+ */
+bool route_ends_here(const union address *to);
+
+#endif

@@ -1,0 +1,62 @@
+#include "route.h"
+
+#include <ifaddrs.h>
+#include <string.h>
+
+#include "suite.h"
+
+static const struct {
+	const char *host;
+	bool local;
+} hosts[] = {
+	{ "127.0.0.1", true },
+	{ "127.1.2.3", true },
+	{ "198.51.100.77", false },
+	{ "::1", true },
+	{ "2001:db8:77::1", false },
+};
+
+START_TEST(an_address_of_this_host_is_known_as_such)
+{
+	union address address;
+
+	ck_assert(address_parse(hosts[_i].host, &address));
+	address_set_port(&address, 80);
+	ck_assert_msg(
+	    route_ends_here(&address) == hosts[_i].local, "%s", hosts[_i].host);
+}
+END_TEST
+
+START_TEST(each_address_of_an_interface_is_this_hosts)
+{
+	struct ifaddrs *list, *entry;
+	union address address;
+
+	ck_assert_int_eq(getifaddrs(&list), 0);
+	for (entry = list; entry; entry = entry->ifa_next) {
+		if (!entry->ifa_addr ||
+		    (entry->ifa_addr->sa_family != AF_INET &&
+			entry->ifa_addr->sa_family != AF_INET6))
+			continue;
+		memcpy(&address, entry->ifa_addr,
+		    entry->ifa_addr->sa_family == AF_INET ? sizeof(address.v4)
+							  : sizeof(address.v6));
+		address_set_port(&address, 80);
+		ck_assert_msg(route_ends_here(&address), "%s", entry->ifa_name);
+	}
+	freeifaddrs(list);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("route");
+	TCase *here = tcase_create("here");
+
+	tcase_add_test(here, each_address_of_an_interface_is_this_hosts);
+	tcase_add_loop_test(
+	    here, an_address_of_this_host_is_known_as_such, 0, COUNT(hosts));
+	suite_add_tcase(suite, here);
+	return suite;
+}
