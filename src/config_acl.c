@@ -102,11 +102,13 @@ refuse_same_auth(struct reader *reader, const struct json5 *object,
 	const struct digest *digest = &acl->users[index].digest;
 
 	for (size_t i = 0; i < index; i++) {
-		if (digest_equal(&acl->users[i].digest, digest))
-			reader_fail(reader, auth ? auth : object,
-			    "this is the same auth as that of acl[%zu]; each "
-			    "user needs one of their own",
-			    i);
+		if (!digest_equal(&acl->users[i].digest, digest))
+			continue;
+		reader_fail(reader, auth ? auth : object,
+		    "this is the same auth as that of acl[%zu]; each user "
+		    "needs one of their own",
+		    i);
+		return;
 	}
 }
 

@@ -358,6 +358,9 @@ static const struct mistake server_mistakes[] = {
 	    "3:9: acl[1].auth: " SAME_AUTH },
 	{ SERVER("acl: [{ auth: '' },\n{}]"), "3:1: acl[1]: " SAME_AUTH },
 	{ SERVER("acl: [{},\n{ auth: '' }]"), "3:9: acl[1].auth: " SAME_AUTH },
+	/* Each is named once, and not as often as there are others. */
+	{ SERVER("acl: [{},\n{},\n{}]"),
+	    "3:1: acl[1]: " SAME_AUTH " | 4:1: acl[2]: " SAME_AUTH },
 	/* An auth that cannot be read is not the same as a blank one. */
 	{ SERVER("acl: [{},\n{ auth: 5 }]"),
 	    "3:9: acl[1].auth: this must be a string, not an integer" },
@@ -498,6 +501,24 @@ START_TEST(host_bits_are_cleared_with_a_warning)
 }
 END_TEST
 
+/* A file that was not written to its end opens no door. */
+START_TEST(no_beginning_of_a_configuration_is_one)
+{
+	const char *sample =
+	    _i == CONFIG_SERVER ? server_sample : client_sample;
+	size_t last = (size_t)(strrchr(sample, '}') - sample);
+
+	for (size_t len = 0; len <= last; len++) {
+		const char *path = problems_file(sample, len);
+
+		ck_assert_ptr_null(
+		    config_load(path, (enum config_kind)_i, problems_report));
+		ck_assert_str_ne(problems_reported(), "");
+		problems_forget_file();
+	}
+}
+END_TEST
+
 /* Whatever is wrong around it. */
 START_TEST(an_auth_is_never_shown)
 {
@@ -551,6 +572,7 @@ suite(void)
 	    0, COUNT(server_mistakes));
 	tcase_add_loop_test(bad, a_client_mistake_is_reported_where_it_stands,
 	    0, COUNT(client_mistakes));
+	tcase_add_loop_test(bad, no_beginning_of_a_configuration_is_one, 0, 2);
 	tcase_add_test(bad, one_run_reports_all_mistakes);
 	tcase_add_test(bad, host_bits_are_cleared_with_a_warning);
 	tcase_add_test(bad, an_auth_is_never_shown);
