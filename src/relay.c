@@ -152,11 +152,13 @@ flow_end_source(struct flow *flow, int error)
  * recv(2) gave 0: is it a FIN? An error is reported once, and if the other
  * thread's send(2) was told of the reset, then recv(2) only says 0; so it does
  * after wake_reader(). But a FIN counts as a byte that came (tcp(7), TCP_INFO).
+ * So does a real one that came only after recv(2), but that one can be read.
  */
 static bool
 flow_fin_came(const struct flow *flow)
 {
-	return socket_received(flow->from_fd) == flow->received + 1;
+	return socket_received(flow->from_fd) == flow->received + 1 &&
+	    !socket_is_readable(flow->from_fd);
 }
 
 /*

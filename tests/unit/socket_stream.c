@@ -248,6 +248,34 @@ START_TEST(what_a_connection_has_room_for_is_taken_without_waiting)
 }
 END_TEST
 
+/* Both are counted as a byte, though recv(2) has said that there is none. */
+START_TEST(a_late_byte_can_be_read_and_a_late_fin_cannot)
+{
+	int ours, theirs;
+	uint64_t before;
+	char byte;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
+	before = socket_received(ours);
+	shutdown(ours, SHUT_RD);
+	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
+	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 1), 1);
+	tcp_await_acknowledged(theirs);
+	ck_assert_uint_eq(socket_received(ours) - before, 1);
+	ck_assert(socket_is_readable(ours));
+	tcp_expect(ours, SEED, 0, 1);
+	shutdown(theirs, SHUT_WR);
+	tcp_await_acknowledged(theirs);
+	ck_assert_uint_eq(socket_received(ours) - before, 2);
+	ck_assert(!socket_is_readable(ours));
+	tcp_reset(theirs);
+	tcp_await_closed(ours);
+	ck_assert_uint_eq(socket_received(ours) - before, 2);
+	ck_assert(!socket_is_readable(ours));
+	close(ours);
+}
+END_TEST
+
 START_TEST(a_connection_is_closed_by_both_fins_and_not_by_one)
 {
 	int ours, theirs;
@@ -345,6 +373,8 @@ suite(void)
 	tcase_add_loop_test(known,
 	    what_a_connection_has_room_for_is_taken_without_waiting, 0,
 	    families);
+	tcase_add_loop_test(
+	    known, a_late_byte_can_be_read_and_a_late_fin_cannot, 0, families);
 	tcase_add_loop_test(known,
 	    a_connection_is_closed_by_both_fins_and_not_by_one, 0, families);
 	tcase_add_loop_test(
