@@ -1,0 +1,133 @@
+/* A configuration file, read as each half's. */
+
+#include "config.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "duration.h"
+#include "fuzz.h"
+#include "place.h"
+
+/* The file, which config_load() opens by a name. */
+static int file = -1;
+static char path[64];
+
+/* What the reports of one config_load() are held against. */
+static const uint8_t *text;
+static size_t text_len;
+static unsigned fatal_count;
+
+static void
+write_file(void)
+{
+	if (file < 0) {
+		file = memfd_create("config", MFD_CLOEXEC);
+		MUST(file >= 0);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	}
+	/* In this order it keeps its page, which is much quicker. */
+	MUST(pwrite(file, text, text_len, 0) == (ssize_t)text_len);
+	MUST(ftruncate(file, (off_t)text_len) == 0);
+}
+
+/* A config_report: each problem is one line, and stands in the file. */
+static void
+report(bool fatal, const char *problem)
+{
+	size_t path_len = strlen(path);
+	unsigned long line, column;
+	char *end;
+
+	fatal_count += fatal;
+	MUST(!strncmp(problem, path, path_len) && problem[path_len] == ':');
+	line = strtoul(problem + path_len + 1, &end, 10);
+	MUST(*end == ':');
+	column = strtoul(end + 1, &end, 10);
+	MUST(*end == ':');
+	MUST(place_is_inside(text, text_len, line, column));
+	for (; *problem; problem++)
+		MUST((unsigned char)*problem >= ' ' && *problem != 0x7f);
+}
+
+static void
+check_span(int64_t ms)
+{
+	MUST(ms >= 0 && ms <= DURATION_MAX_MS);
+}
+
+static void
+check_user(const struct acl *acl, size_t index)
+{
+	const struct acl_user *user = &acl->users[index];
+
+	MUST(user->name[0]);
+	MUST(acl_find(acl, user->digest.bytes, sizeof(user->digest.bytes)) ==
+	    user);
+	for (size_t i = 0; i < user->source_count; i++) {
+		MUST(
+		    prefix_contains(&user->sources[i], &user->sources[i].base));
+		MUST(acl_user_permits(user, &user->sources[i].base));
+	}
+}
+
+static void
+check_client(const struct config *config)
+{
+	const union address *local = &config->egress.address;
+	const union address *server = &config->server.address;
+
+	MUST(config->server.host[0] && config->server.port > 0);
+	MUST(local->any.sa_family == AF_UNSPEC ||
+	    server->any.sa_family == AF_UNSPEC ||
+	    local->any.sa_family == server->any.sa_family);
+	MUST(memchr(
+	    config->egress.interface, '\0', sizeof(config->egress.interface)));
+}
+
+static void
+check_config(const struct config *config)
+{
+	MUST(config->listen.port > 0);
+	check_span(config->timeout_ms);
+	check_span(config->drain_ms);
+	check_span(config->handshake_ms);
+	if (config->kind == CONFIG_CLIENT)
+		check_client(config);
+	for (size_t i = 0; i < config->acl.user_count; i++)
+		check_user(&config->acl, i);
+}
+
+static bool
+load(enum config_kind kind)
+{
+	struct config *config;
+	bool is_good;
+
+	fatal_count = 0;
+	config = config_load(path, kind, report);
+	is_good = config != NULL;
+	MUST(is_good == (fatal_count == 0));
+	if (config) {
+		MUST(config->kind == kind);
+		check_config(config);
+	}
+	config_destroy(config);
+	return is_good;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	bool is_server, is_client;
+
+	text = data;
+	text_len = len;
+	write_file();
+	is_server = load(CONFIG_SERVER);
+	is_client = load(CONFIG_CLIENT);
+	/* They require different keys. */
+	MUST(!is_server || !is_client);
+	return 0;
+}
