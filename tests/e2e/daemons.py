@@ -98,6 +98,9 @@ class Daemon:
         """What has been logged up to now does not count any more."""
         self._mark = len(self._lines)
 
+    def lines_since_mark(self):
+        return self._lines[self._mark:]
+
     def events(self, name):
         """All of that name since the mark."""
         return [event for event in _parse_events(self._lines[self._mark:])

@@ -18,6 +18,7 @@ INSIDE = '--inside'
 # namespaces (ip-netns(8)) and all files of the tests.
 WORK = '/run'
 BINARY = WORK + '/srcproxy'
+INJECTABLE = WORK + '/srcproxy-inject'
 
 
 def reason_to_skip():
@@ -44,21 +45,26 @@ def enter():
     os.execvp(UNSHARE[0], UNSHARE + [sys.executable, *sys.argv, INSIDE])
 
 
-def prepare(binary):
+def prepare(binary, injectable):
     """To be called inside, once."""
     # Unprivileged daemons are to read what is written here.
     os.umask(0o022)
-    with open(binary, 'rb') as file:
-        program = file.read()
+    programs = {BINARY: _read_file(binary), INJECTABLE: _read_file(injectable)}
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
                    check=True)
     os.mkdir(WORK + '/netns')
     # Where it was built an unprivileged user may not be let in.
-    with open(BINARY, 'wb') as file:
-        file.write(program)
-    os.chmod(BINARY, 0o755)
+    for path, program in programs.items():
+        with open(path, 'wb') as file:
+            file.write(program)
+        os.chmod(path, 0o755)
     # Nobody listens there, so names that are in no file fail at once.
     _replace_file('/etc/resolv.conf', 'nameserver 127.0.0.1\n')
+
+
+def _read_file(path):
+    with open(path, 'rb') as file:
+        return file.read()
 
 
 def write_hosts_file(text):

@@ -1,0 +1,51 @@
+"""A srcproxy whose calls fail when they are told to: ../inject/inject.c."""
+
+import collections
+import mmap
+import os
+import struct
+import tempfile
+
+from sandbox import BINARY, INJECTABLE, WORK
+
+# struct control: armed, fired, unparked, error, call
+_CONTROL = struct.Struct('@IIIi32s')
+_UNPARKED_OFFSET = 8
+
+Failure = collections.namedtuple('Failure', 'call error')
+
+# What a Daemon has in front of its command: this in place of that.
+WRAPPER = ('sh', '-c', f'shift; exec {INJECTABLE} "$@"', BINARY)
+
+
+class Injection:
+    """Of one daemon, which is to be started with its environment."""
+
+    def __init__(self):
+        file, path = tempfile.mkstemp(dir=WORK)
+        os.ftruncate(file, mmap.PAGESIZE)
+        self._memory = mmap.mmap(file, mmap.PAGESIZE)
+        os.close(file)
+        self.options = {'wrapper': WRAPPER,
+                        'env': {**os.environ, 'SRCPROXY_INJECT': path}}
+        self._armed = 0
+
+    def _write(self, armed):
+        struct.pack_into('@I', self._memory, 0, armed)
+
+    def unpark(self):
+        """From now on each connection needs new threads."""
+        struct.pack_into('@I', self._memory, _UNPARKED_OFFSET, 1)
+
+    def arm(self):
+        """The next call that has not failed yet is going to."""
+        self._armed += 1
+        self._write(self._armed)
+
+    def disarm(self):
+        """Returns the Failure that there was, or None."""
+        self._write(0)
+        _, fired, _, error, call = _CONTROL.unpack_from(self._memory)
+        if fired != self._armed:
+            return None
+        return Failure(call.partition(b'\0')[0].decode(), error)

@@ -1,0 +1,180 @@
+"""Each call that a connection makes fails, one after the other.
+
+That connection is served all the same, or reset: nobody is told that a stream
+has come to its end when it was cut off. The log says why. The next connection
+is served, and nothing of it all stays behind.
+"""
+
+import contextlib
+import errno
+import hashlib
+import threading
+
+from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
+from families import IPV4, IPV6
+from hosts import DISCARD_PORT
+from injection import Injection
+from peers import receive_all, reset, send_and_end
+from sandbox import write_hosts_file
+from waiting import wait_until
+
+# Enough for pipes.
+QUESTION = bytes(range(256)) * 1024
+GREETING = b'!'
+ANSWER = hashlib.shake_128(QUESTION).digest(64 * 1024)
+
+SERVER_NAME = 'exit.test'
+
+# A connection has two threads; one that has failed leaves them parked.
+THREADS_MORE = 8
+
+# A connection can do without these: a copy for a pipe, another try.
+SPARED_CALLS = {'accept4', 'fcntl', 'pipe2', 'sem_timedwait', 'sem_wait',
+                'write'}
+
+
+class Answerer(threading.Thread):
+    """Answers what came whole, and counts what ended before it was."""
+
+    def __init__(self, listener):
+        super().__init__(daemon=True)
+        self._listener = listener
+        self.cut_off = 0
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                self._serve(self._listener.accept()[0])
+        except OSError:
+            # The test is over and has closed it.
+            return
+
+    def _serve(self, connection):
+        with connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(GREETING)
+                if receive_all(connection) != QUESTION:
+                    self.cut_off += 1
+                send_and_end(connection, ANSWER)
+
+
+class Injected:
+    half = None     # 0: the client half, 1: the server half
+    calls = None    # that are to have failed in the end
+
+    def setUp(self):
+        super().setUp()
+        write_hosts_file(f'{IPV4.exit_link} {SERVER_NAME}\n')
+        self.injection = Injection()
+        options = [{}, {}]
+        options[self.half] = self.injection.options
+        server = self.start(self.net.exit, 'server', SERVER_CONFIG,
+                            **options[1])
+        client = self.start(
+            self.net.gate, 'client',
+            {**CLIENT_CONFIG,
+             'outbound': {'server': f'{SERVER_NAME}:{SERVER_PORT}'}},
+            **options[0])
+        self.halves = [client, server]
+        self.injected = self.halves[self.half]
+        self.descriptors = [half.descriptors() for half in self.halves]
+        self.threads = [half.threads() for half in self.halves]
+        listener = self.listen_at_destination()
+        self.destination = listener.getsockname()[:2]
+        self.answerer = Answerer(listener)
+
+    def ask(self):
+        """Whether the right answer came, whole. A reset is no answer."""
+        try:
+            with self.net.user.connect(self.destination) as user:
+                send_and_end(user, QUESTION)
+                answer = receive_all(user)
+        except OSError as error:
+            # The last one: shutdown(2) on a connection that was reset.
+            if error.errno not in (errno.ECONNRESET, errno.EPIPE,
+                                   errno.ENOTCONN):
+                raise
+            return False
+        self.assertEqual(answer, GREETING + ANSWER,
+                         'a clean end of what was cut off')
+        return True
+
+    def break_off(self):
+        """A user that vanishes in the middle."""
+        with contextlib.suppress(ConnectionError):
+            user = self.net.user.connect(self.destination)
+            with contextlib.closing(user):
+                user.sendall(QUESTION[:len(QUESTION) // 2])
+                self.assertEqual(user.recv(1), GREETING)
+                reset(user)
+
+    def be_refused(self):
+        """A destination where nobody listens."""
+        self.assert_reset(self.net.user,
+                          (self.family.destination, DISCARD_PORT))
+
+    def assert_nothing_is_left(self):
+        for half, count in zip(self.halves, self.descriptors):
+            wait_until(lambda: half.descriptors() == count,
+                       f'{half.role}: {count} descriptors again')
+
+    def says_why(self):
+        """Whether the log has more than that all went well."""
+        return any(' end=eof' not in line and ' established ' not in line
+                   for line in self.injected.lines_since_mark())
+
+    def fail_once(self, live):
+        """Returns the failure, None if all calls have had theirs."""
+        self.injected.mark()
+        self.injection.arm()
+        served = live()
+        self.assert_nothing_is_left()
+        failure = self.injection.disarm()
+        if served is False:
+            wait_until(self.says_why, f'a reason for {failure} in the log')
+            self.assertNotEqual(failure.error, errno.EINTR, failure)
+            self.assertNotIn(failure.call, SPARED_CALLS, failure)
+        self.assertTrue(self.ask(), f'the connection after {failure}')
+        return failure
+
+    def fail_all(self, live):
+        """Returns all failures that there were."""
+        failures = list(iter(lambda: self.fail_once(live), None))
+        self.assertEqual(self.answerer.cut_off, 0)
+        for half, count in zip(self.halves, self.threads):
+            self.assertLess(half.threads(), count + THREADS_MORE)
+        return failures
+
+    def test_calls_of_a_connection_that_would_be_served(self):
+        failed = {failure.call for failure in self.fail_all(self.ask)}
+        self.assertEqual(self.calls - failed, set())
+
+    def test_calls_of_a_connection_that_needs_new_threads(self):
+        self.injection.unpark()
+        failed = {failure.call for failure in self.fail_all(self.ask)}
+        self.assertEqual({'pthread_attr_init', 'pthread_create'} - failed,
+                         set())
+
+    def test_calls_of_a_connection_that_is_broken_off(self):
+        self.assertTrue(self.fail_all(self.break_off))
+
+    def test_calls_of_a_connection_that_is_refused(self):
+        self.assertTrue(self.fail_all(self.be_refused))
+
+
+COMMON = {'accept4', 'connect', 'fcntl', 'getsockname', 'getsockopt', 'malloc',
+          'pipe2', 'poll', 'recv', 'sem_timedwait', 'sem_wait', 'send',
+          'setsockopt', 'socket', 'splice', 'write'}
+
+
+class ClientHalf(Injected, RoutedCase):
+    family = IPV4
+    half = 0
+    calls = COMMON | {'getaddrinfo'}
+
+
+class ServerHalf(Injected, RoutedCase):
+    family = IPV6
+    half = 1
+    calls = COMMON | {'bind'}

@@ -1,0 +1,240 @@
+/*
+ * Linked into a srcproxy of its own (--wrap of ld(1)): makes its calls fail,
+ * one after the other. A test arms it by a file that both map, named by
+ * SRCPROXY_INJECT; then the first call that has not failed yet fails, and no
+ * other one until it is armed again. When armed and nothing fails, then each
+ * call on that way has failed with each of its errors.
+ *
+ * A call is told by where it stands in the program, and by how often it was
+ * made there since the arming: a mere count would differ from run to run, as
+ * threads do.
+ *
+ * Left out, for they cannot fail while the descriptor is what it should be:
+ * close(2), shutdown(2), the mutexes.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define SITES 256
+#define TIMES 6 /* of one site, after an arming */
+
+/* As tests/e2e/injection.py has it. */
+struct control {
+	atomic_uint armed;    /* a number that grows with each arming */
+	atomic_uint fired;    /* the last of these in which a call failed */
+	atomic_uint unparked; /* threads that have nothing to do end at once */
+	int error;
+	char call[32];
+};
+
+struct site {
+	const void *place;
+	unsigned armed, times;
+	unsigned failed[TIMES]; /* how many of its errors it has had */
+};
+
+static struct control *control;
+static struct site sites[SITES];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void __attribute__((constructor)) map_control(void)
+{
+	const char *path = getenv("SRCPROXY_INJECT");
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	control = mmap(
+	    NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (control == MAP_FAILED)
+		abort();
+	close(fd);
+}
+
+static struct site *
+find_site(const void *place)
+{
+	struct site *site = sites;
+
+	while (site->place && site->place != place)
+		site++;
+	if (site == sites + SITES - 1)
+		abort();
+	site->place = place;
+	return site;
+}
+
+/* The error that this call is to fail with, 0 if it is not. */
+static int
+choose_error(const int *errors, const void *place, unsigned armed)
+{
+	struct site *site = find_site(place);
+	unsigned *failed;
+
+	if (site->armed != armed)
+		site->times = 0;
+	site->armed = armed;
+	if (site->times == TIMES)
+		return 0;
+	failed = &site->failed[site->times++];
+	return errors[*failed] ? errors[(*failed)++] : 0;
+}
+
+static int
+inject(const char *call, const int *errors, const void *place)
+{
+	unsigned armed = control ? atomic_load(&control->armed) : 0;
+	int error = 0;
+
+	if (armed == 0 || atomic_load(&control->fired) == armed)
+		return 0;
+	pthread_mutex_lock(&lock);
+	if (atomic_load(&control->fired) != armed)
+		error = choose_error(errors, place, armed);
+	if (error) {
+		control->error = error;
+		snprintf(control->call, sizeof(control->call), "%s", call);
+		atomic_store(&control->fired, armed);
+	}
+	pthread_mutex_unlock(&lock);
+	return error;
+}
+
+/* failed is what the call returns, the rest the errors that are likely. */
+#define WRAP(type, name, parameters, arguments, failed, ...)            \
+	type __real_##name parameters;                                  \
+	type __wrap_##name parameters;                                  \
+	type __wrap_##name parameters                                   \
+	{                                                               \
+		static const int errors[] = { __VA_ARGS__, 0 };         \
+		int error =                                             \
+		    inject(#name, errors, __builtin_return_address(0)); \
+                                                                        \
+		if (!error)                                             \
+			return __real_##name arguments;                 \
+		errno = error;                                          \
+		return failed;                                          \
+	}
+
+WRAP(void *, malloc, (size_t size), (size), NULL, ENOMEM)
+WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL, ENOMEM)
+WRAP(int, pthread_attr_init, (pthread_attr_t * attributes), (attributes), error,
+    ENOMEM)
+WRAP(int, pthread_create,
+    (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
+	void *argument),
+    (thread, attributes, run, argument), error, EAGAIN, ENOMEM)
+WRAP(int, sem_wait, (sem_t * semaphore), (semaphore), -1, EINTR)
+WRAP(int, socket, (int domain, int type, int protocol),
+    (domain, type, protocol), -1, EMFILE, ENFILE, ENOBUFS)
+WRAP(int, accept4, (int fd, struct sockaddr *peer, socklen_t *len, int flags),
+    (fd, peer, len, flags), -1, EINTR, ECONNABORTED, EPROTO, EPERM, EMFILE,
+    ENFILE, ENOBUFS, ENOMEM)
+WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t len),
+    (fd, address, len), -1, EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOMEM)
+WRAP(int, getsockopt,
+    (int fd, int level, int name, void *value, socklen_t *len),
+    (fd, level, name, value, len), -1, ENOBUFS, ENOENT)
+WRAP(int, setsockopt,
+    (int fd, int level, int name, const void *value, socklen_t len),
+    (fd, level, name, value, len), -1, ENOBUFS, EPERM)
+WRAP(int, getsockname, (int fd, struct sockaddr *address, socklen_t *len),
+    (fd, address, len), -1, ENOBUFS)
+WRAP(ssize_t, send, (int fd, const void *data, size_t len, int flags),
+    (fd, data, len, flags), -1, EINTR, EAGAIN, ECONNRESET, EPIPE, ETIMEDOUT,
+    ENOBUFS)
+WRAP(ssize_t, recv, (int fd, void *data, size_t len, int flags),
+    (fd, data, len, flags), -1, EINTR, EAGAIN, ECONNRESET, ETIMEDOUT, ENOMEM)
+WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), -1, EMFILE, ENFILE)
+WRAP(ssize_t, splice,
+    (int from, off64_t *from_at, int to, off64_t *to_at, size_t len,
+	unsigned flags),
+    (from, from_at, to, to_at, len, flags), -1, EINTR, EAGAIN, ECONNRESET,
+    EINVAL, ENOMEM)
+WRAP(int, poll, (struct pollfd * fds, nfds_t count, int wait_ms),
+    (fds, count, wait_ms), -1, EINTR, ENOMEM)
+WRAP(ssize_t, write, (int fd, const void *data, size_t len), (fd, data, len),
+    -1, EINTR, EAGAIN, ENOSPC)
+WRAP(int, getifaddrs, (struct ifaddrs * *list), (list), -1, ENOMEM)
+WRAP(int, getaddrinfo,
+    (const char *host, const char *service, const struct addrinfo *hints,
+	struct addrinfo **list),
+    (host, service, hints, list), error, EAI_AGAIN, EAI_MEMORY)
+
+/*
+ * Begins in any case, and may come to its end behind the back of who asked:
+ * that is what EINTR and EINPROGRESS say.
+ */
+int __real_connect(int fd, const struct sockaddr *to, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len);
+int
+__wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	static const int errors[] = { EINTR, EINPROGRESS, ECONNREFUSED,
+		ETIMEDOUT, ENETUNREACH, EADDRNOTAVAIL, ENOBUFS, 0 };
+	int error = inject("connect", errors, __builtin_return_address(0));
+
+	if (!error)
+		return __real_connect(fd, to, len);
+	if (error == EINTR || error == EINPROGRESS)
+		__real_connect(fd, to, len);
+	errno = error;
+	return -1;
+}
+
+int __real_sem_timedwait(sem_t *semaphore, const struct timespec *until);
+int __wrap_sem_timedwait(sem_t *semaphore, const struct timespec *until);
+int
+__wrap_sem_timedwait(sem_t *semaphore, const struct timespec *until)
+{
+	static const int errors[] = { EINTR, ETIMEDOUT, 0 };
+	int error =
+	    inject("sem_timedwait", errors, __builtin_return_address(0));
+
+	if (control && atomic_load(&control->unparked))
+		error = ETIMEDOUT;
+	if (!error)
+		return __real_sem_timedwait(semaphore, until);
+	errno = error;
+	return -1;
+}
+
+/* All reasons are to be seen, however many there are of a kind. */
+bool __wrap_log_limit_pass(struct log_limit *limit, unsigned *skipped);
+bool
+__wrap_log_limit_pass(struct log_limit *limit, unsigned *skipped)
+{
+	(void)limit;
+	*skipped = 0;
+	return true;
+}
+
+/* glibc's name for it where files are large; nobody here asks for more. */
+int FCNTL_REAL(int fd, int command);
+int FCNTL_WRAP(int fd, int command);
+int
+FCNTL_WRAP(int fd, int command)
+{
+	static const int errors[] = { EBUSY, 0 };
+	int error = inject("fcntl", errors, __builtin_return_address(0));
+
+	if (!error)
+		return FCNTL_REAL(fd, command);
+	errno = error;
+	return -1;
+}
