@@ -14,6 +14,9 @@ from waiting import TIMEOUT, wait_until
 
 DIAGNOSTIC_LINES = 30
 
+# What all daemons run under, such as "valgrind --quiet".
+UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
+
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
@@ -71,7 +74,7 @@ class Daemon:
         self._was_awaited = False
         self._is_finished = False
         self.process = host.spawn(
-            *wrapper, BINARY, role, write_config(config, role + '.json'),
+            *UNDER, *wrapper, BINARY, role, write_config(config, role + '.json'),
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:

@@ -45,11 +45,13 @@ def enter():
     os.execvp(UNSHARE[0], UNSHARE + [sys.executable, *sys.argv, INSIDE])
 
 
-def prepare(binary, injectable):
+def prepare(binary, injectable=None):
     """To be called inside, once."""
     # Unprivileged daemons are to read what is written here.
     os.umask(0o022)
-    programs = {BINARY: _read_file(binary), INJECTABLE: _read_file(injectable)}
+    programs = {BINARY: _read_file(binary)}
+    if injectable:
+        programs[INJECTABLE] = _read_file(injectable)
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
                    check=True)
     os.mkdir(WORK + '/netns')
