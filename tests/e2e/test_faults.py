@@ -1,0 +1,125 @@
+"""What the machine and the network do to connections; see FAULTS.md."""
+
+import contextlib
+import os
+import signal
+import time
+
+from cases import ProxyCase, RoutedCase
+from families import IPV4
+from peers import (background, digest, receive, receive_all,
+                   receive_until_reset, reset, send_and_end)
+from waiting import wait_until
+
+MEBIBYTE = 1024 * 1024
+
+DESCRIPTORS = 20
+# As the log has it: so many lines of a kind in ten seconds.
+LINES = 10
+LOOK_S = 0.5
+STORM = 300
+
+
+def cpu_seconds(daemon):
+    """Of the process, all threads together (proc_pid_stat(5))."""
+    with open(f'/proc/{daemon.process.pid}/stat') as file:
+        fields = file.read().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+class NoDescriptorsLeft(RoutedCase):
+    family = IPV4
+
+    def assert_survives(self, half):
+        before = half.descriptors()
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        served = [self.open(listener) for _ in range(3)]
+        waiting = []
+        for _ in range(DESCRIPTORS):
+            # It may be reset so early that connect(2) has not returned.
+            with contextlib.suppress(ConnectionResetError):
+                waiting.append(self.connect(self.net.user, to))
+        self.assert_rests(half)
+        for user, destination in served:
+            user.sendall(b'still there?')
+            self.assertEqual(receive(destination, 12), b'still there?')
+            reset(user)
+        for user in waiting:
+            reset(user)
+        wait_until(lambda: half.descriptors() == before,
+                   f'{before} descriptors again')
+        self.assert_proxies()
+        # Of two kinds at most: those that are not let in, those refused.
+        self.assertLessEqual(half.log.count('Z error '), 2 * LINES)
+
+    def assert_rests(self, half):
+        before = cpu_seconds(half)
+        time.sleep(LOOK_S)
+        self.assertLess(cpu_seconds(half) - before, LOOK_S / 5)
+
+    def test_client_half(self):
+        self.start_server()
+        client = self.start_client(
+            wrapper=('prlimit', f'--nofile={DESCRIPTORS}'))
+        self.assert_survives(client)
+
+    def test_server_half(self):
+        server = self.start_server(
+            wrapper=('prlimit', f'--nofile={DESCRIPTORS}'))
+        self.start_client()
+        self.assert_survives(server)
+
+
+class Network(ProxyCase):
+    family = IPV4
+
+    def assert_carries(self, user, destination):
+        """A mebibyte each way, and both ends."""
+        question, answer = os.urandom(MEBIBYTE), os.urandom(MEBIBYTE)
+        asking = background(send_and_end, user, question)
+        answering = background(send_and_end, destination, answer)
+        asked = background(receive_all, destination)
+        self.assertEqual(digest(receive_all(user)), digest(answer))
+        self.assertEqual(digest(asked.result()), digest(question))
+        asking.result()
+        answering.result()
+
+    def rule(self, host, *rule):
+        """For the rest of the test."""
+        host.run('iptables', '-t', 'mangle', '-A', *rule)
+        self.addCleanup(host.run, 'iptables', '-t', 'mangle', '-D', *rule)
+
+    def test_packets_that_are_lost_are_sent_again(self):
+        user, destination = self.open()
+        for host in (self.net.gate, self.net.exit):
+            self.rule(host, 'INPUT', '-p', 'tcp', '-m', 'statistic', '--mode',
+                      'nth', '--every', '20', '--packet', '0', '-j', 'DROP')
+        self.assert_carries(user, destination)
+
+    def test_packets_that_come_twice_count_once(self):
+        user, destination = self.open()
+        self.rule(self.net.gate, 'POSTROUTING', '-p', 'tcp', '-o', 'link0',
+                  '-j', 'TEE', '--gateway', IPV4.exit_link)
+        self.assert_carries(user, destination)
+
+    def test_socket_that_the_kernel_aborts_is_a_reset_for_both(self):
+        user, destination = self.open()
+        user.sendall(b'question')
+        self.assertEqual(receive(destination, 8), b'question')
+        self.net.exit.run('ss', '-K', 'dst', self.family.destination,
+                          'dport', '=', str(destination.getsockname()[1]))
+        receive_until_reset(destination)
+        receive_until_reset(user)
+        self.server.wait_for('closed', end='reset', by='destination')
+        self.assert_proxies()
+
+    def test_signals_that_mean_nothing_do_nothing(self):
+        user, destination = self.open()
+        carrying = background(self.assert_carries, user, destination)
+        for _ in range(STORM):
+            for half in (self.client, self.server):
+                for number in (signal.SIGPIPE, signal.SIGUSR1,
+                               signal.SIGURG, signal.SIGCHLD):
+                    half.send_signal(number)
+        carrying.result()
