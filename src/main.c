@@ -11,6 +11,7 @@
 #include "options.h"
 #include "proxy.h"
 #include "role.h"
+#include "signals.h"
 
 static void
 report_problem(bool fatal, const char *problem)
@@ -53,22 +54,6 @@ share_one_arena(void)
 #endif
 }
 
-/* Before the first thread: all others take the mask over. */
-static void
-block_signals(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	/* These say that something is broken. */
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGABRT);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -91,7 +76,7 @@ main(int argc, char **argv)
 	log_open(config->log_level);
 	raise_descriptor_limit();
 	share_one_arena();
-	block_signals();
+	signals_block();
 	status = proxy_run(
 	    options.kind == CONFIG_SERVER ? &server_role : &client_role, config,
 	    &live);
