@@ -8,6 +8,7 @@
 
 #include "deadline.h"
 #include "log.h"
+#include "must.h"
 
 /* How long accepting rests when there are no descriptors or threads left. */
 #define EXHAUSTED_MS 100
@@ -116,5 +117,5 @@ acceptor_stop(struct acceptor *acceptor)
 	atomic_store(&acceptor->stopping, true);
 	/* accept(2) on a listener that is shut down returns EINVAL. */
 	shutdown(acceptor->listen_fd, SHUT_RD);
-	pthread_join(acceptor->thread, NULL);
+	must(pthread_join(acceptor->thread, NULL));
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "must.h"
 
 #define LINE_MAX_LEN 1000
 #define LIMIT_LINES 10
@@ -60,10 +61,10 @@ write_line(const char *line, size_t len)
 		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 		    (ssize_t)len;
 	/* Two at once could both find the last room in a blocking pipe. */
-	pthread_mutex_lock(&write_lock);
+	must(pthread_mutex_lock(&write_lock));
 	written = poll(&ready, 1, 0) == 1 &&
 	    write(sink.fd, line, len) == (ssize_t)len;
-	pthread_mutex_unlock(&write_lock);
+	must(pthread_mutex_unlock(&write_lock));
 	return written;
 }
 
@@ -155,7 +156,7 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	int64_t now = deadline_now();
 	bool pass;
 
-	pthread_mutex_lock(&limit_lock);
+	must(pthread_mutex_lock(&limit_lock));
 	if (now >= limit->window_ends) {
 		limit->window_ends = now + LIMIT_MS;
 		limit->passed = 0;
@@ -168,6 +169,6 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	} else {
 		limit->skipped++;
 	}
-	pthread_mutex_unlock(&limit_lock);
+	must(pthread_mutex_unlock(&limit_lock));
 	return pass;
 }

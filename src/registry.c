@@ -1,18 +1,10 @@
 #include "registry.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "deadline.h"
-
-/* These fail only on bugs, and then nothing can be trusted any more. */
-static void
-must(int error)
-{
-	if (error)
-		abort();
-}
+#include "must.h"
 
 void
 registry_init(struct registry *registry)
@@ -83,6 +75,7 @@ registry_wait(struct registry *registry, size_t live, int64_t deadline)
 		    ? pthread_cond_wait(&registry->left, &registry->lock)
 		    : pthread_cond_timedwait(
 			  &registry->left, &registry->lock, &until);
+		must(error == ETIMEDOUT ? 0 : error);
 	}
 	live = registry->live;
 	must(pthread_mutex_unlock(&registry->lock));

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "must.h"
+
 void
 signals_block(void)
 {
@@ -15,7 +17,7 @@ signals_block(void)
 	sigdelset(&all, SIGILL);
 	sigdelset(&all, SIGFPE);
 	sigdelset(&all, SIGABRT);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
 }
 
 static sigset_t
