@@ -125,6 +125,8 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	struct config *config = reader_allocate(&reader, 1, sizeof(*config));
 	struct json5 *root = config ? reader_load(&reader) : NULL;
 
+	if (config)
+		atomic_init(&config->references, 1);
 	if (root) {
 		config->kind = kind;
 		config->timeout_ms = TIMEOUT_MS;
@@ -137,14 +139,21 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	json5_destroy(root);
 	if (!reader.failed)
 		return config;
-	config_destroy(config);
+	config_unref(config);
 	return NULL;
 }
 
-void
-config_destroy(struct config *config)
+struct config *
+config_ref(struct config *config)
 {
-	if (!config)
+	atomic_fetch_add(&config->references, 1);
+	return config;
+}
+
+void
+config_unref(struct config *config)
+{
+	if (!config || atomic_fetch_sub(&config->references, 1) > 1)
 		return;
 	acl_finish(&config->acl);
 	free(config);

@@ -21,7 +21,7 @@
 #define LIMIT_MS 10000
 
 static struct {
-	enum log_level level;
+	atomic_int level;
 	int fd;
 	bool is_socket;
 	atomic_uint lost;
@@ -31,12 +31,18 @@ static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void
+log_set_level(enum log_level level)
+{
+	atomic_store(&sink.level, (int)level);
+}
+
+void
 log_open(enum log_level level)
 {
 	struct stat status;
 	int fd;
 
-	sink.level = level;
+	log_set_level(level);
 	if (fstat(STDERR_FILENO, &status))
 		return;
 	sink.is_socket = S_ISSOCK(status.st_mode);
@@ -143,7 +149,7 @@ log_info(const char *format, ...)
 {
 	va_list arguments;
 
-	if (sink.level < LOG_LEVEL_INFO)
+	if (atomic_load(&sink.level) < LOG_LEVEL_INFO)
 		return;
 	va_start(arguments, format);
 	vlog("info", format, arguments);

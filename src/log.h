@@ -22,6 +22,9 @@ enum log_level {
 /* Once, before the first thread. */
 void log_open(enum log_level level);
 
+/* For all lines from now on. */
+void log_set_level(enum log_level level);
+
 /* Formats as printf(3), cut at 1,000 bytes; adds time, level and newline. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -70,7 +70,7 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (options.check) {
 		printf("%s: the configuration is fine\n", options.path);
-		config_destroy(config);
+		config_unref(config);
 		return EXIT_SUCCESS;
 	}
 	log_open(config->log_level);
@@ -79,9 +79,8 @@ main(int argc, char **argv)
 	signals_block();
 	status = proxy_run(
 	    options.kind == CONFIG_SERVER ? &server_role : &client_role, config,
-	    &live);
+	    options.path, &live);
 	if (live > 0)
 		_exit(status);
-	config_destroy(config);
 	return status;
 }

@@ -1,12 +1,14 @@
 #include "proxy.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "acceptor.h"
 #include "connection.h"
+#include "current.h"
 #include "deadline.h"
 #include "listeners.h"
 #include "log.h"
@@ -19,7 +21,7 @@
 
 struct proxy {
 	const struct role *role;
-	const struct config *config;
+	struct current current;
 	struct registry registry;
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
@@ -28,6 +30,7 @@ struct proxy {
 /* What a worker starts with; the worker frees it. */
 struct job {
 	struct proxy *proxy;
+	struct config *config; /* a reference */
 	uint64_t number;
 	int fd;
 	union address peer;
@@ -40,7 +43,8 @@ work(void *argument)
 
 	free(argument);
 	connection_serve(
-	    job.proxy->role, job.proxy->config, job.number, job.fd, &job.peer);
+	    job.proxy->role, job.config, job.number, job.fd, &job.peer);
+	config_unref(job.config);
 	registry_leave(&job.proxy->registry);
 }
 
@@ -57,11 +61,13 @@ hand_over(void *owner, int fd, const union address *peer)
 		return -ENOMEM;
 	}
 	job->proxy = proxy;
+	job->config = current_ref(&proxy->current);
 	job->number = registry_enter(&proxy->registry);
 	job->fd = fd;
 	job->peer = *peer;
 	error = thread_start(work, job);
 	if (error) {
+		config_unref(job->config);
 		registry_leave(&proxy->registry);
 		free(job);
 		close(fd);
@@ -107,9 +113,11 @@ start_acceptors(struct proxy *proxy)
 static size_t
 drain(struct proxy *proxy)
 {
-	int64_t deadline = deadline_after(proxy->config->drain_ms);
+	struct config *config = current_ref(&proxy->current);
+	int64_t deadline = deadline_after(config->drain_ms);
 	size_t live = registry_live(&proxy->registry);
 
+	config_unref(config);
 	log_info("stopping connections=%zu", live);
 	while (live > 0 && deadline_left(deadline) > 0 &&
 	    !signals_wait_end(DRAIN_SLICE_MS))
@@ -118,26 +126,45 @@ drain(struct proxy *proxy)
 	return live;
 }
 
+static int
+start(struct proxy *proxy, const struct config *config)
+{
+	if (proxy->role->prepare(config) ||
+	    listeners_open(&proxy->listeners, &config->listen))
+		return -1;
+	if (start_acceptors(proxy)) {
+		listeners_close(&proxy->listeners);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+serve(struct proxy *proxy, const char *path)
+{
+	while (signals_wait() == SIGHUP)
+		current_reload(&proxy->current, proxy->role, path);
+	stop_acceptors(proxy, proxy->listeners.count);
+	listeners_close(&proxy->listeners);
+}
+
 int
-proxy_run(const struct role *role, const struct config *config, size_t *live)
+proxy_run(const struct role *role, struct config *config, const char *path,
+    size_t *live)
 {
 	/* Static: workers that outlive this function go on to use it. */
 	static struct proxy proxy;
+	int status = EXIT_FAILURE;
 
 	*live = 0;
 	proxy.role = role;
-	proxy.config = config;
 	registry_init(&proxy.registry);
-	if (role->prepare(config) ||
-	    listeners_open(&proxy.listeners, &config->listen))
-		return EXIT_FAILURE;
-	if (start_acceptors(&proxy)) {
-		listeners_close(&proxy.listeners);
-		return EXIT_FAILURE;
+	current_init(&proxy.current, config);
+	if (start(&proxy, config) == 0) {
+		serve(&proxy, path);
+		*live = drain(&proxy);
+		status = EXIT_SUCCESS;
 	}
-	signals_wait();
-	stop_acceptors(&proxy, proxy.listeners.count);
-	listeners_close(&proxy.listeners);
-	*live = drain(&proxy);
-	return EXIT_SUCCESS;
+	current_finish(&proxy.current);
+	return status;
 }

@@ -7,13 +7,14 @@
 #include "role.h"
 
 /*
- * Serves until SIGTERM, SIGINT or SIGHUP, then lets the connections come to their end
- * for config->drain_ms or until the second of these signals. All signals must
- * be blocked. Reports failures itself. Returns the exit status; *live is the
- * number of connections whose workers still run and use config: the caller
- * must then leave with _exit(2), which resets them.
+ * Serves until SIGTERM or SIGINT, then lets the connections come to their end
+ * for config->drain_ms or until the second of these signals; reads path again
+ * at SIGHUP. All signals must be blocked. Takes over the caller's reference to
+ * config. Reports failures itself. Returns the exit status; *live is the number
+ * of connections whose workers still run: the caller must then leave with
+ * _exit(2), which resets them.
  */
-int proxy_run(
-    const struct role *role, const struct config *config, size_t *live);
+int proxy_run(const struct role *role, struct config *config, const char *path,
+    size_t *live);
 
 #endif

@@ -28,7 +28,6 @@ ending_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -38,6 +37,7 @@ signals_wait(void)
 	sigset_t set = ending_signals();
 	int number;
 
+	sigaddset(&set, SIGHUP);
 	while (sigwait(&set, &number)) {
 	}
 	return number;

@@ -15,7 +15,7 @@ void signals_block(void);
 /* Waits for SIGTERM, SIGINT or SIGHUP, and returns which one it is. */
 int signals_wait(void);
 
-/* Waits for any of them; false if none came in that time. */
+/* Waits for SIGTERM or SIGINT; false if none came in that time. */
 bool signals_wait_end(int64_t wait_ms);
 
 #endif

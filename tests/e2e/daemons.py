@@ -26,9 +26,13 @@ def write_config(config, name='srcproxy.json'):
     # For the daemons that run unprivileged.
     os.chmod(directory, 0o755)
     path = os.path.join(directory, name)
+    _write(path, config)
+    return path
+
+
+def _write(path, config):
     with open(path, 'w') as file:
         file.write(config if isinstance(config, str) else json.dumps(config))
-    return path
 
 
 class Event(dict):
@@ -70,8 +74,9 @@ class Daemon:
         self._log_has_ended = False
         self._was_awaited = False
         self._is_finished = False
+        self.config_path = write_config(config, role + '.json')
         self.process = host.spawn(
-            *wrapper, BINARY, role, write_config(config, role + '.json'),
+            *wrapper, BINARY, role, self.config_path,
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:
@@ -138,6 +143,11 @@ class Daemon:
 
     def send_signal(self, number):
         self.process.send_signal(number)
+
+    def reload(self, config):
+        """What it makes of it is in the log."""
+        _write(self.config_path, config)
+        self.send_signal(signal.SIGHUP)
 
     def wait(self):
         """Until it has ended. Returns the exit status."""
