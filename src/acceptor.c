@@ -84,12 +84,28 @@ accept_one(struct acceptor *acceptor)
 	return 0;
 }
 
+/* Who comes meanwhile waits in the backlog. False when it is over. */
+static bool
+await_room(struct acceptor *acceptor)
+{
+	static struct log_limit limit;
+	unsigned times = registry_note_full(acceptor->registry);
+	unsigned skipped;
+
+	if (times > 0 && log_limit_pass(&limit, &skipped))
+		log_warning("full connections=%zu times=%u reason=\"there are "
+			    "as many as max_connections; who comes now waits "
+			    "until one ends\"",
+		    registry_live(acceptor->registry), times);
+	return registry_await_room(acceptor->registry);
+}
+
 static void *
 accept_all(void *argument)
 {
 	struct acceptor *acceptor = argument;
 
-	while (!atomic_load(&acceptor->stopping)) {
+	while (await_room(acceptor)) {
 		int error = accept_one(acceptor);
 
 		if (is_exhaustion(error)) {

@@ -15,7 +15,7 @@
 struct acceptor {
 	/* The caller's, for as long as the thread runs. */
 	int listen_fd;
-	struct registry *registry; /* whose connections' ends give room */
+	struct registry *registry; /* says whether there is room */
 	/*
 	 * Takes over fd. Returns 0, or a negative errno when there was nothing
 	 * to serve it with and it had to be reset.
@@ -31,7 +31,10 @@ struct acceptor {
 /* Returns 0, or a negative errno when the thread could not be had. */
 int acceptor_start(struct acceptor *acceptor);
 
-/* Returns when the thread has ended. Nobody can connect to listen_fd then. */
+/*
+ * After registry_close(). Returns when the thread has ended; nobody can connect
+ * to listen_fd then.
+ */
 void acceptor_stop(struct acceptor *acceptor);
 
 #endif

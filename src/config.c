@@ -12,10 +12,11 @@
 #define DRAIN_MS (10 * 1000)
 
 static const char *const client_keys[] = { "inbound", "outbound", "timeout",
-	"log_level", "drain_timeout", NULL };
+	"log_level", "drain_timeout", "max_connections", NULL };
 static const char *const inbound_keys[] = { "mode", "listen", NULL };
 static const char *const server_keys[] = { "listen", "acl", "source_port",
-	"timeout", "log_level", "handshake_timeout", "drain_timeout", NULL };
+	"timeout", "log_level", "handshake_timeout", "drain_timeout",
+	"max_connections", NULL };
 
 static void
 read_log_level(
@@ -42,6 +43,7 @@ read_common(
 	reader_duration(reader, root, "timeout", &config->timeout_ms);
 	reader_duration(reader, root, "drain_timeout", &config->drain_ms);
 	read_log_level(reader, root, &config->log_level);
+	reader_count(reader, root, "max_connections", &config->max_connections);
 }
 
 static void

@@ -33,6 +33,7 @@ struct config {
 	int64_t timeout_ms; /* to connect, and idle; 0: no limit */
 	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
 	enum log_level log_level;
+	size_t max_connections; /* 0: what the host's limits allow */
 
 	/* CONFIG_SERVER */
 	struct acl acl;

@@ -65,7 +65,7 @@ replace(struct current *current, struct config *config)
 	config_unref(old);
 }
 
-void
+bool
 current_reload(
     struct current *current, const struct role *role, const char *path)
 {
@@ -77,10 +77,11 @@ current_reload(
 			  "before; nothing has changed\"",
 		    path);
 		config_unref(config);
-		return;
+		return false;
 	}
 	keep_listen(config, &current->config->listen);
 	replace(current, config);
 	log_set_level(config->log_level);
 	log_info("reloaded path=\"%s\"", path);
+	return true;
 }

@@ -27,9 +27,9 @@ struct config *current_ref(struct current *current);
 
 /*
  * Reads the file again, and asks the role again to prepare. Whatever is wrong
- * is logged, and the old one stays. Only one thread may call this.
+ * is logged, and the old one stays: false. Only one thread may call this.
  */
-void current_reload(
+bool current_reload(
     struct current *current, const struct role *role, const char *path);
 
 #endif

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "config.h"
 #include "log.h"
 #include "options.h"
@@ -31,18 +31,6 @@ open_standard_descriptors(void)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-/* Two descriptors a connection soon add up to more than the usual 1,024. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Workers that resolve names would each be given an arena, 64 MiB wide. */
@@ -74,7 +62,7 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	log_open(config->log_level);
-	raise_descriptor_limit();
+	capacity_raise_descriptors();
 	share_one_arena();
 	signals_block();
 	status = proxy_run(

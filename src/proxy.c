@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "acceptor.h"
+#include "capacity.h"
 #include "connection.h"
 #include "current.h"
 #include "deadline.h"
 #include "listeners.h"
 #include "log.h"
+#include "pump.h"
 #include "registry.h"
 #include "signals.h"
 #include "thread.h"
@@ -21,6 +23,7 @@
 
 struct proxy {
 	const struct role *role;
+	struct capacity capacity;
 	struct current current;
 	struct registry registry;
 	struct listeners listeners;
@@ -78,6 +81,7 @@ hand_over(void *owner, int fd, const union address *peer)
 static void
 stop_acceptors(struct proxy *proxy, size_t started)
 {
+	registry_close(&proxy->registry);
 	for (size_t i = 0; i < started; i++)
 		acceptor_stop(&proxy->acceptors[i]);
 }
@@ -126,12 +130,34 @@ drain(struct proxy *proxy)
 	return live;
 }
 
+/* What is set counts, but who set it may not know what the host allows. */
+static void
+set_limits(struct proxy *proxy, const struct config *config)
+{
+	const struct capacity *capacity = &proxy->capacity;
+	size_t wanted = config->max_connections;
+	size_t max = wanted ? wanted : capacity->connections;
+	size_t pipes = capacity_pipes(capacity, max);
+
+	if (max > capacity->most)
+		log_warning("max_connections=%zu is more than this host allows "
+			    "(%zu): raise %s, or some will be reset for want "
+			    "of descriptors or threads",
+		    max, capacity->most, capacity->bounded_by);
+	log_info("limit max_connections=%zu bounded_by=\"%s\" pipes=%zu", max,
+	    wanted ? "configuration" : capacity->bounded_by, pipes);
+	registry_set_limit(&proxy->registry, max);
+	pump_limit_pipes(pipes);
+}
+
 static int
 start(struct proxy *proxy, const struct config *config)
 {
 	if (proxy->role->prepare(config) ||
 	    listeners_open(&proxy->listeners, &config->listen))
 		return -1;
+	capacity_read(&proxy->capacity, "");
+	set_limits(proxy, config);
 	if (start_acceptors(proxy)) {
 		listeners_close(&proxy->listeners);
 		return -1;
@@ -140,10 +166,22 @@ start(struct proxy *proxy, const struct config *config)
 }
 
 static void
+reload(struct proxy *proxy, const char *path)
+{
+	struct config *config;
+
+	if (!current_reload(&proxy->current, proxy->role, path))
+		return;
+	config = current_ref(&proxy->current);
+	set_limits(proxy, config);
+	config_unref(config);
+}
+
+static void
 serve(struct proxy *proxy, const char *path)
 {
 	while (signals_wait() == SIGHUP)
-		current_reload(&proxy->current, proxy->role, path);
+		reload(proxy, path);
 	stop_acceptors(proxy, proxy->listeners.count);
 	listeners_close(&proxy->listeners);
 }

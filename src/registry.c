@@ -17,6 +17,10 @@ registry_init(struct registry *registry)
 	must(pthread_cond_init(&registry->left, &attributes));
 	must(pthread_condattr_destroy(&attributes));
 	registry->live = 0;
+	registry->limit = SIZE_MAX;
+	registry->closed = false;
+	registry->was_full = false;
+	registry->full_count = 0;
 	registry->entered = 0;
 }
 
@@ -27,12 +31,65 @@ registry_finish(struct registry *registry)
 	must(pthread_mutex_destroy(&registry->lock));
 }
 
+void
+registry_set_limit(struct registry *registry, size_t limit)
+{
+	must(pthread_mutex_lock(&registry->lock));
+	registry->limit = limit;
+	must(pthread_cond_broadcast(&registry->left));
+	must(pthread_mutex_unlock(&registry->lock));
+}
+
+void
+registry_close(struct registry *registry)
+{
+	must(pthread_mutex_lock(&registry->lock));
+	registry->closed = true;
+	must(pthread_cond_broadcast(&registry->left));
+	must(pthread_mutex_unlock(&registry->lock));
+}
+
+unsigned
+registry_note_full(struct registry *registry)
+{
+	unsigned count = 0;
+
+	must(pthread_mutex_lock(&registry->lock));
+	if (registry->live >= registry->limit && !registry->was_full) {
+		registry->was_full = true;
+		count = ++registry->full_count;
+	}
+	must(pthread_mutex_unlock(&registry->lock));
+	return count;
+}
+
+/* With the lock. */
+static void
+wait_for_room(struct registry *registry)
+{
+	while (registry->live >= registry->limit && !registry->closed)
+		must(pthread_cond_wait(&registry->left, &registry->lock));
+}
+
+bool
+registry_await_room(struct registry *registry)
+{
+	bool closed;
+
+	must(pthread_mutex_lock(&registry->lock));
+	wait_for_room(registry);
+	closed = registry->closed;
+	must(pthread_mutex_unlock(&registry->lock));
+	return !closed;
+}
+
 uint64_t
 registry_enter(struct registry *registry)
 {
 	uint64_t number;
 
 	must(pthread_mutex_lock(&registry->lock));
+	wait_for_room(registry);
 	registry->live++;
 	number = ++registry->entered;
 	must(pthread_mutex_unlock(&registry->lock));
@@ -44,6 +101,8 @@ registry_leave(struct registry *registry)
 {
 	must(pthread_mutex_lock(&registry->lock));
 	registry->live--;
+	if (registry->live + registry->limit / 8 < registry->limit)
+		registry->was_full = false;
 	/* Under the lock: whoever waits may end the registry once it is free. */
 	must(pthread_cond_broadcast(&registry->left));
 	must(pthread_mutex_unlock(&registry->lock));

@@ -111,7 +111,24 @@ START_TEST(a_server_has_defaults_for_all_but_listen)
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(config->source_port, SOURCE_PORT_PREFER);
+	ck_assert_uint_eq(config->max_connections, 0);
 	ck_assert_uint_eq(config->acl.user_count, 0);
+	config_unref(config);
+}
+END_TEST
+
+/* The least and the most there can be, for both halves. */
+START_TEST(a_limit_of_connections_is_read)
+{
+	struct config *config =
+	    load_good(CONFIG_SERVER, "{ listen: ':1', max_connections: 1 }");
+
+	ck_assert_uint_eq(config->max_connections, 1);
+	config_unref(config);
+	config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2' }, "
+	    "max_connections: 0x7fffffff }");
+	ck_assert_uint_eq(config->max_connections, 2147483647);
 	config_unref(config);
 }
 END_TEST
@@ -536,6 +553,7 @@ suite(void)
 	tcase_add_test(good, the_client_sample_is_read_as_it_stands);
 	tcase_add_test(good, a_server_has_defaults_for_all_but_listen);
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
+	tcase_add_test(good, a_limit_of_connections_is_read);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);
