@@ -45,8 +45,8 @@ work(void *argument)
 	struct job job = *(struct job *)argument;
 
 	free(argument);
-	connection_serve(
-	    job.proxy->role, job.config, job.number, job.fd, &job.peer);
+	connection_serve(job.proxy->role, job.config, &job.proxy->registry,
+	    job.number, job.fd, &job.peer);
 	config_unref(job.config);
 	registry_leave(&job.proxy->registry);
 }

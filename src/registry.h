@@ -12,6 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "handshakes.h"
+
+/* Nobody who sends the request within that time is reset to make room. */
+#define REGISTRY_GRACE_MS 250
+
 struct registry {
 	pthread_mutex_t lock;
 	pthread_cond_t left; /* signalled when there may be room */
@@ -20,6 +25,8 @@ struct registry {
 	bool was_full;       /* and not yet well below the limit again */
 	unsigned full_count; /* how many times that began */
 	uint64_t entered;    /* since the start */
+	struct handshakes handshakes; /* of the live ones */
+	size_t evicted;               /* which have not noticed it yet */
 };
 
 void registry_init(struct registry *registry);
@@ -37,7 +44,12 @@ void registry_close(struct registry *registry);
  */
 unsigned registry_note_full(struct registry *registry);
 
-/* Waits for room. False once it is closed. */
+/*
+ * Waits for room: until there are fewer than the limit, and fewer than half of
+ * it have not sent their request. To make room, the oldest one of the source
+ * with the most of these is cut off, unless it is younger than
+ * REGISTRY_GRACE_MS. False once the registry is closed.
+ */
 bool registry_await_room(struct registry *registry);
 
 /*
@@ -46,6 +58,16 @@ bool registry_await_room(struct registry *registry);
  */
 uint64_t registry_enter(struct registry *registry);
 void registry_leave(struct registry *registry);
+
+/*
+ * Around the time in which the connection's request is awaited: meanwhile it
+ * may be cut off, and then fd comes to the end of its stream. The second one is
+ * called before fd is closed, and returns true if that has been done.
+ */
+void registry_begin_handshake(struct registry *registry,
+    struct handshake *handshake, int fd, const union address *peer);
+bool registry_end_handshake(
+    struct registry *registry, struct handshake *handshake);
 
 size_t registry_live(struct registry *registry);
 

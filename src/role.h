@@ -12,12 +12,14 @@
 #include "protocol.h"
 
 struct config;
+struct registry;
 
 /* One connection's data. It lives on its worker's stack, nobody else sees it. */
 struct connection {
 	const struct role *role;
 	const struct config *config;
-	uint64_t number; /* from 1: "id" in the log */
+	struct registry *registry; /* which it is in */
+	uint64_t number;           /* from 1: "id" in the log */
 
 	int downstream_fd;  /* accepted; owned by connection.c */
 	union address peer; /* of downstream_fd, unmapped */

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
+#include "registry.h"
 #include "role.h"
 #include "route.h"
 #include "socket.h"
@@ -79,6 +80,24 @@ receive_request(struct connection *connection, struct request *request)
 	return 0;
 }
 
+/* Meanwhile it is one of those that may be cut off to make room. */
+static int
+await_request(struct connection *connection, struct request *request)
+{
+	struct handshake handshake;
+	int error;
+
+	registry_begin_handshake(connection->registry, &handshake,
+	    connection->downstream_fd, &connection->peer);
+	error = receive_request(connection, request);
+	if (registry_end_handshake(connection->registry, &handshake)) {
+		connection->reason = "others needed its place, as too many "
+				     "send no request";
+		return -ECONNABORTED;
+	}
+	return error;
+}
+
 /* What the kernel would silently take for something else. */
 static int
 check_addresses(struct connection *connection)
@@ -146,7 +165,7 @@ server_dial(struct connection *connection)
 	int fd, error;
 
 	socket_delay_acknowledgements(connection->downstream_fd);
-	error = receive_request(connection, &request);
+	error = await_request(connection, &request);
 	if (error)
 		return error;
 	connection->source = request.source;

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "deadline.h"
 #include "suite.h"
@@ -252,6 +253,76 @@ START_TEST(that_it_is_full_is_noted_once_each_time)
 }
 END_TEST
 
+/* A connection that sends no request, as a worker serves it. */
+static struct {
+	int fd[2]; /* the worker's, the peer's */
+	struct handshake handshake;
+} silent;
+
+static void
+begin_silent(void)
+{
+	union address peer;
+
+	ck_assert(address_parse("192.0.2.1", &peer));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, silent.fd), 0);
+	registry_enter(&registry);
+	registry_begin_handshake(
+	    &registry, &silent.handshake, silent.fd[0], &peer);
+}
+
+static void *
+run_silent(void *argument)
+{
+	char byte;
+
+	(void)argument;
+	begin_silent();
+	ck_assert_int_eq(recv(silent.fd[0], &byte, 1, 0), 0);
+	ck_assert(registry_end_handshake(&registry, &silent.handshake));
+	registry_leave(&registry);
+	return NULL;
+}
+
+/* Also when it starts to wait after the other has begun to wait for room. */
+START_TEST(whoever_sends_no_request_makes_room_for_others)
+{
+	int64_t began = deadline_now();
+	pthread_t thread;
+
+	registry_set_limit(&registry, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_silent, NULL), 0);
+	while (registry_live(&registry) == 0)
+		sched_yield();
+	ck_assert(registry_await_room(&registry));
+	ck_assert_int_ge(deadline_now(), began + REGISTRY_GRACE_MS);
+	ck_assert_uint_eq(registry_live(&registry), 0);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(whoever_has_sent_the_request_is_left_alone)
+{
+	registry_set_limit(&registry, 1);
+	begin_silent();
+	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
+	registry_leave(&registry);
+	ck_assert(registry_await_room(&registry));
+	ck_assert_int_eq(send(silent.fd[1], "x", 1, MSG_NOSIGNAL), 1);
+}
+END_TEST
+
+/* It leaves room for more than half of the connections. */
+START_TEST(nobody_is_cut_off_while_there_is_room)
+{
+	registry_set_limit(&registry, 2);
+	begin_silent();
+	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
+	ck_assert(registry_await_room(&registry));
+	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
+}
+END_TEST
+
 static void *
 run_leave(void *argument)
 {
@@ -308,6 +379,9 @@ suite(void)
 	tcase_add_test(room, there_are_never_more_than_the_limit);
 	tcase_add_test(room, nobody_waits_for_room_once_it_is_closed);
 	tcase_add_test(room, that_it_is_full_is_noted_once_each_time);
+	tcase_add_test(room, whoever_sends_no_request_makes_room_for_others);
+	tcase_add_test(room, whoever_has_sent_the_request_is_left_alone);
+	tcase_add_test(room, nobody_is_cut_off_while_there_is_room);
 	suite_add_tcase(suite, room);
 	return suite;
 }
