@@ -17,7 +17,7 @@
 static void
 rest(struct acceptor *acceptor, const char *tried, int error)
 {
-	static struct log_limit limit;
+	static struct log_limit limit = { .name = "exhaustion" };
 	size_t live = registry_live(acceptor->registry);
 	unsigned skipped;
 
@@ -88,7 +88,7 @@ accept_one(struct acceptor *acceptor)
 static bool
 await_room(struct acceptor *acceptor)
 {
-	static struct log_limit limit;
+	static struct log_limit limit = { .name = "full" };
 	unsigned times = registry_note_full(acceptor->registry);
 	unsigned skipped;
 

@@ -30,6 +30,9 @@ static struct {
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Those that have ever kept something back, with limit_lock. */
+static struct log_limit *limits;
+
 void
 log_set_level(enum log_level level)
 {
@@ -156,6 +159,16 @@ log_info(const char *format, ...)
 	va_end(arguments);
 }
 
+static void
+list_limit(struct log_limit *limit)
+{
+	if (limit->is_listed)
+		return;
+	limit->is_listed = true;
+	limit->next = limits;
+	limits = limit;
+}
+
 bool
 log_limit_pass(struct log_limit *limit, unsigned *skipped)
 {
@@ -174,7 +187,21 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 		limit->skipped = 0;
 	} else {
 		limit->skipped++;
+		list_limit(limit);
 	}
 	must(pthread_mutex_unlock(&limit_lock));
 	return pass;
+}
+
+void
+log_finish(void)
+{
+	must(pthread_mutex_lock(&limit_lock));
+	for (struct log_limit *limit = limits; limit; limit = limit->next) {
+		if (limit->skipped > 0)
+			log_warning("not-shown lines=%u of=\"%s\"",
+			    limit->skipped, limit->name);
+		limit->skipped = 0;
+	}
+	must(pthread_mutex_unlock(&limit_lock));
 }

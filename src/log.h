@@ -33,13 +33,19 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
  * For errors that may repeat without end: true for the first ten in each ten
  * seconds. *skipped becomes the number passed over since the last true.
- * A zeroed struct is a fresh one; it is its caller's, often static.
+ * But for its name a limit begins as zeros. It is static.
  */
 struct log_limit {
+	const char *name;    /* of what it limits, for log_finish() */
 	int64_t window_ends; /* of the monotonic clock, milliseconds */
 	unsigned passed, skipped;
+	bool is_listed;
+	struct log_limit *next; /* in the list for log_finish() */
 };
 
 bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
+
+/* At the end: says what the limits have kept back and nobody was told of. */
+void log_finish(void);
 
 #endif

@@ -68,6 +68,7 @@ main(int argc, char **argv)
 	status = proxy_run(
 	    options.kind == CONFIG_SERVER ? &server_role : &client_role, config,
 	    options.path, &live);
+	log_finish();
 	if (live > 0)
 		_exit(status);
 	return status;

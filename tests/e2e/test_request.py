@@ -178,6 +178,14 @@ class BadRequest:
 
 class BadRequestIPv4(BadRequest, ServerCase):
     family = IPV4
+
+    def test_those_that_are_not_shown_are_counted_in_the_end(self):
+        server = self.start_server()
+        for _ in range(13):
+            self.assert_sender_is_reset(b'GET')
+        server.stop()
+        server.wait_for('not-shown', lines='3', of='malformed requests')
+
     sources_of_the_other_family = [IPV6.user, '::']
     no_sources = ['0.0.0.0', '224.0.0.1', '255.255.255.255',
                   mapped('0.0.0.0'), mapped('224.0.0.1')]
