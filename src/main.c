@@ -8,6 +8,7 @@
 #include "capacity.h"
 #include "config.h"
 #include "log.h"
+#include "notify.h"
 #include "options.h"
 #include "proxy.h"
 #include "role.h"
@@ -62,6 +63,7 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	log_open(config->log_level);
+	notify_open();
 	capacity_raise_descriptors();
 	share_one_arena();
 	signals_block();

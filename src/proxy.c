@@ -13,6 +13,7 @@
 #include "deadline.h"
 #include "listeners.h"
 #include "log.h"
+#include "notify.h"
 #include "pump.h"
 #include "registry.h"
 #include "signals.h"
@@ -180,8 +181,13 @@ reload(struct proxy *proxy, const char *path)
 static void
 serve(struct proxy *proxy, const char *path)
 {
-	while (signals_wait() == SIGHUP)
+	notify_ready();
+	while (signals_wait() == SIGHUP) {
+		notify_reloading();
 		reload(proxy, path);
+		notify_ready();
+	}
+	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
 	listeners_close(&proxy->listeners);
 }
