@@ -1,14 +1,17 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "log.h"
 #include "options.h"
+#include "privilege.h"
 #include "proxy.h"
 #include "role.h"
 
@@ -69,10 +72,39 @@ block_signals(void)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
+static bool
+find_user(const char *text, struct privilege *privilege)
+{
+	const char *wrong = privilege_parse(text, privilege);
+
+	if (wrong)
+		fprintf(stderr, "srcproxy: -u %s: %s\n", text, wrong);
+	return !wrong;
+}
+
+/* When nothing is left to do that takes more than serving does. */
+static int
+give_up_powers(const struct options *options, const struct privilege *privilege,
+    uint64_t capabilities)
+{
+	if (!options->user)
+		return 0;
+	if (privilege_drop(privilege, capabilities))
+		return -1;
+	if (access(options->path, R_OK))
+		log_warning("%s: %s as user %s: it cannot be read again "
+			    "without a restart; give it the user's group "
+			    "(chgrp) and chmod 640",
+		    options->path, strerror(errno), options->user);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options;
+	struct privilege privilege;
+	const struct role *role;
 	struct config *config;
 	size_t live;
 	int status;
@@ -80,8 +112,9 @@ main(int argc, char **argv)
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
+	role = options.kind == CONFIG_SERVER ? &server_role : &client_role;
 	config = config_load(options.path, options.kind, report_problem);
-	if (!config)
+	if (!config || (options.user && !find_user(options.user, &privilege)))
 		return EXIT_FAILURE;
 	if (options.check) {
 		printf("%s: the configuration is fine\n", options.path);
@@ -92,9 +125,10 @@ main(int argc, char **argv)
 	raise_descriptor_limit();
 	share_one_arena();
 	block_signals();
-	status = proxy_run(
-	    options.kind == CONFIG_SERVER ? &server_role : &client_role, config,
-	    &live);
+	if (proxy_open(role, config) ||
+	    give_up_powers(&options, &privilege, role->capabilities(config)))
+		return EXIT_FAILURE;
+	status = proxy_run(&live);
 	if (live > 0)
 		_exit(status);
 	config_destroy(config);

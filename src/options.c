@@ -7,7 +7,8 @@
 
 #define EXIT_USAGE 2
 
-static const char synopsis[] = "usage: srcproxy [-t] client|server CONFIG\n";
+static const char synopsis[] =
+    "usage: srcproxy [-t] [-u USER[:GROUP]] client|server CONFIG\n";
 
 static _Noreturn void
 leave_with_help(void)
@@ -24,6 +25,10 @@ leave_with_help(void)
 	      "addresses\n"
 	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
 	      "  -t, --test        check CONFIG and exit\n"
+	      "  -u, --user USER[:GROUP]\n"
+	      "                    become that user when the listeners are "
+	      "open, and keep\n"
+	      "                    only the capabilities that CONFIG needs\n"
 	      "  -h, --help        print this text\n"
 	      "  -V, --version     print the version\n",
 	    stdout);
@@ -52,16 +57,20 @@ parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
 		{ "test", no_argument, NULL, 't' },
+		{ "user", required_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "thV", names, NULL)) != -1) {
+	while ((flag = getopt_long(argc, argv, "tu:hV", names, NULL)) != -1) {
 		switch (flag) {
 		case 't':
 			options->check = true;
+			break;
+		case 'u':
+			options->user = optarg;
 			break;
 		case 'h':
 			leave_with_help();

@@ -11,7 +11,8 @@
 #include "config.h"
 
 struct options {
-	bool check; /* -t: only check the configuration */
+	bool check;       /* -t: only check the configuration */
+	const char *user; /* -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path; /* of the configuration; in argv */
 };

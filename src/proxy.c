@@ -36,6 +36,9 @@ struct proxy {
 	struct log_limit exhausted;
 };
 
+/* Workers that outlive proxy_run() go on to use it. */
+static struct proxy running;
+
 /* What a worker starts with; the worker frees it. */
 struct job {
 	struct proxy *proxy;
@@ -270,26 +273,32 @@ drain(struct proxy *proxy)
 }
 
 int
-proxy_run(const struct role *role, const struct config *config, size_t *live)
+proxy_open(const struct role *role, const struct config *config)
 {
-	/* Static: workers that outlive this function go on to use it. */
-	static struct proxy proxy;
+	running.role = role;
+	running.config = config;
+	registry_init(&running.registry);
+	if (open_listeners(&running) == 0)
+		return 0;
+	close_listeners(&running);
+	return -1;
+}
+
+int
+proxy_run(size_t *live)
+{
 	sigset_t ending = ending_signals();
 	int status = EXIT_FAILURE, number;
 
 	*live = 0;
-	proxy.role = role;
-	proxy.config = config;
-	registry_init(&proxy.registry);
-	if (role->prepare(config) || open_listeners(&proxy) ||
-	    start_acceptors(&proxy))
+	if (running.role->prepare(running.config) || start_acceptors(&running))
 		goto out;
 	sigwait(&ending, &number);
-	stop_acceptors(&proxy, proxy.listener_count);
+	stop_acceptors(&running, running.listener_count);
 	status = EXIT_SUCCESS;
 out:
-	close_listeners(&proxy);
+	close_listeners(&running);
 	if (status == EXIT_SUCCESS)
-		*live = drain(&proxy);
+		*live = drain(&running);
 	return status;
 }

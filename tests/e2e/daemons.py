@@ -60,8 +60,11 @@ def _field_matches(value, expected):
 class Daemon:
     """A running half. Reads its log as it comes, so nothing is missed."""
 
-    def __init__(self, host, role, config, wrapper=(), **options):
-        """wrapper: what comes before the command, such as setpriv(1)."""
+    def __init__(self, host, role, config, wrapper=(), flags=(), **options):
+        """wrapper: what comes before the command, such as setpriv(1).
+
+        flags: options of the command itself.
+        """
         self.host = host
         self.role = role
         self._changed = threading.Condition()
@@ -71,7 +74,8 @@ class Daemon:
         self._was_awaited = False
         self._is_finished = False
         self.process = host.spawn(
-            *wrapper, BINARY, role, write_config(config, role + '.json'),
+            *wrapper, BINARY, *flags, role,
+            write_config(config, role + '.json'),
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:
@@ -129,6 +133,16 @@ class Daemon:
 
     def is_running(self):
         return self.process.poll() is None
+
+    def thread_status(self, key):
+        """What all threads have there in /proc/PID/status, each once."""
+        values = set()
+        for thread in os.listdir(f'/proc/{self.process.pid}/task'):
+            path = f'/proc/{self.process.pid}/task/{thread}/status'
+            with open(path) as file:
+                values.update(re.findall(rf'^{key}:\s*(.*?)\s*$',
+                                         file.read(), re.M))
+        return values
 
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
