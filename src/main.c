@@ -14,6 +14,7 @@
 #include "privilege.h"
 #include "proxy.h"
 #include "role.h"
+#include "sandbox.h"
 
 static void
 report_problem(bool fatal, const char *problem)
@@ -128,6 +129,7 @@ main(int argc, char **argv)
 	if (proxy_open(role, config) ||
 	    give_up_powers(&options, &privilege, role->capabilities(config)))
 		return EXIT_FAILURE;
+	sandbox_enter(options.path);
 	status = proxy_run(&live);
 	if (live > 0)
 		_exit(status);

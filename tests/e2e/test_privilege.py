@@ -6,10 +6,11 @@ import shutil
 import unittest
 
 import rules
-from cases import RoutedCase, ServerCase
+from cases import SERVER_PORT, RoutedCase, ServerCase
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import Host
+from names import name_server
 from peers import receive_until_reset
 from sandbox import BINARY
 
@@ -20,6 +21,9 @@ PRIVILEGED_PORT = 700
 
 CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_RAW = 1 << 13
+
+# Of the field Seccomp in /proc/PID/status.
+SECCOMP_FILTER = '2'
 
 MARK = 0x7
 
@@ -146,7 +150,7 @@ class DropIPv4(DropCase, RoutedCase):
     def test_gate_keeps_what_a_mark_takes(self):
         self.start_server()
         client = self.start_as_nobody(self.start_client, {
-            'outbound': {'server': endpoint(IPV4.exit_link, 21829),
+            'outbound': {'server': endpoint(IPV4.exit_link, SERVER_PORT),
                          'fwmark': MARK, 'local_addr': '%link0'}})
         self.assert_proxies()
         self.assert_privileges(client, CAP_NET_RAW)
@@ -165,6 +169,35 @@ class DropIPv6(DropCase, RoutedCase):
         server = self.start_server(flags=('-u', 'nobody'),
                                    wrapper=ONLY_ROOT_READS)
         server.wait_for_line(r'server\.json: Permission denied as user nobody')
+
+
+class Sandboxed(RoutedCase):
+    """As always, except where sanitizers are built in."""
+
+    family = IPV4
+
+    def assert_sandboxed(self, daemon):
+        sandbox = daemon.wait_for('sandbox')
+        if sandbox['seccomp'].startswith('off: built without'):
+            self.skipTest('built without a sandbox')
+        self.assertEqual(sandbox['seccomp'], 'on')
+        self.assertEqual(daemon.thread_status('Seccomp'), {SECCOMP_FILTER})
+        self.assertEqual(daemon.thread_status('NoNewPrivs'), {'1'})
+
+    def test_all_threads_are_inside(self):
+        server, client = self.start_server(), self.start_client()
+        self.open()
+        self.assert_sandboxed(server)
+        self.assert_sandboxed(client)
+
+    def test_names_are_still_resolved(self):
+        self.start_server()
+        client = self.start_client(
+            {'outbound': {'server': f'exit.example:{SERVER_PORT}'}},
+            flags=('-u', 'nobody'))
+        self.assert_sandboxed(client)
+        with name_server(self.net.gate, IPV4.exit_link):
+            self.assert_proxies()
 
 
 class CannotDrop(unittest.TestCase):
