@@ -122,7 +122,10 @@ main(int argc, char **argv)
 		config_destroy(config);
 		return EXIT_SUCCESS;
 	}
-	log_open(config->log_level);
+	if (options.syslog)
+		log_open_syslog(config->log_level);
+	else
+		log_open(config->log_level);
 	raise_descriptor_limit();
 	share_one_arena();
 	block_signals();

@@ -8,7 +8,7 @@
 #define EXIT_USAGE 2
 
 static const char synopsis[] =
-    "usage: srcproxy [-t] [-u USER[:GROUP]] client|server CONFIG\n";
+    "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n";
 
 static _Noreturn void
 leave_with_help(void)
@@ -24,6 +24,7 @@ leave_with_help(void)
 	      "  server            open them again from the users' own "
 	      "addresses\n"
 	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	      "  -s, --syslog      log to syslog instead of standard error\n"
 	      "  -t, --test        check CONFIG and exit\n"
 	      "  -u, --user USER[:GROUP]\n"
 	      "                    become that user when the listeners are "
@@ -56,6 +57,7 @@ static void
 parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "syslog", no_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
@@ -64,8 +66,11 @@ parse_flags(int argc, char **argv, struct options *options)
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "tu:hV", names, NULL)) != -1) {
+	while ((flag = getopt_long(argc, argv, "stu:hV", names, NULL)) != -1) {
 		switch (flag) {
+		case 's':
+			options->syslog = true;
+			break;
 		case 't':
 			options->check = true;
 			break;

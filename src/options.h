@@ -12,6 +12,7 @@
 
 struct options {
 	bool check;       /* -t: only check the configuration */
+	bool syslog;      /* -s: log there, not to standard error */
 	const char *user; /* -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path; /* of the configuration; in argv */
