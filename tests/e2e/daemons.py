@@ -17,7 +17,7 @@ DIAGNOSTIC_LINES = 30
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-_CONFIG_WARNING = re.compile(r'\S+:\d+:\d+: \S+: warning: ')
+_EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
 
 def write_config(config, name='srcproxy.json'):
@@ -185,7 +185,7 @@ class Daemon:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
         strange = [line for line in self._lines if not _LINE.fullmatch(line)
-                   and not _CONFIG_WARNING.match(line)]
+                   and not _EARLY_WARNING.match(line)]
         if strange:
             raise AssertionError(f'{self.role}: this is no log:\n' +
                                  '\n'.join(strange))
