@@ -14,6 +14,7 @@
 #include "privilege.h"
 #include "proxy.h"
 #include "role.h"
+#include "rules.h"
 #include "sandbox.h"
 
 static void
@@ -100,6 +101,19 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
 	return 0;
 }
 
+static int
+print_rules(const struct config *config, const struct rules_request *request)
+{
+	int error = rules_print(config, request, stdout);
+
+	if (error)
+		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	if (fflush(stdout) == 0)
+		return EXIT_SUCCESS;
+	perror("srcproxy: cannot write the rules");
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -121,6 +135,11 @@ main(int argc, char **argv)
 		printf("%s: the configuration is fine\n", options.path);
 		config_destroy(config);
 		return EXIT_SUCCESS;
+	}
+	if (options.command == OPTIONS_RULES) {
+		status = print_rules(config, &options.rules);
+		config_destroy(config);
+		return status;
 	}
 	if (options.syslog)
 		log_open_syslog(config->log_level);
