@@ -16,6 +16,24 @@ ip_version(int family)
 	return family == AF_INET ? 4 : 6;
 }
 
+/*
+ * Which packets belong to a socket that is bound to a user's address: to a
+ * connection of this program then. IPv6 does without IP_TRANSPARENT, and an
+ * exit that has IPv6 users only does not keep what that takes.
+ */
+static const char *
+nft_match(int family)
+{
+	return family == AF_INET ? "socket transparent 1" : "socket wildcard 0";
+}
+
+static const char *
+iptables_match(int family)
+{
+	/* Without --nowildcard that is "wildcard 0". */
+	return family == AF_INET ? "-m socket --transparent" : "-m socket";
+}
+
 static void
 print_table(const struct firewall *firewall)
 {
@@ -28,9 +46,9 @@ print_table(const struct firewall *firewall)
 			continue;
 		fputs("\t\t", firewall->out);
 		firewall_print_users(firewall, *family, "daddr");
-		fputs(" meta l4proto tcp socket transparent 1"
-		      " meta mark set " MARK "\n",
-		    firewall->out);
+		fprintf(firewall->out,
+		    " meta l4proto tcp %s meta mark set " MARK "\n",
+		    nft_match(*family));
 	}
 	fputs("\t}\n", firewall->out);
 	firewall_end_table(firewall);
@@ -46,10 +64,11 @@ print_chain(const struct firewall *firewall, int family)
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			fprintf(firewall->out,
-			    "-A %s -d %s -p tcp -m socket --transparent"
-			    " -j MARK --set-mark " MARK "\n",
+			    "-A %s -d %s -p tcp %s -j MARK --set-mark " MARK
+			    "\n",
 			    firewall->name,
-			    prefix_format(&list->items[i], text));
+			    prefix_format(&list->items[i], text),
+			    iptables_match(family));
 	}
 	firewall_end_chain(firewall);
 	firewall_hook_chain(firewall, family, "PREROUTING");

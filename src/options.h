@@ -20,9 +20,10 @@ enum options_command {
 
 struct options {
 	enum options_command command;
-	bool check;       /* OPTIONS_RUN, -t: only check the configuration */
-	bool syslog;      /* OPTIONS_RUN, -s: log there, not to standard error */
-	const char *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
+	bool check;  /* OPTIONS_RUN, -t: only check the configuration */
+	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
+	const char
+	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
 	struct rules_request rules; /* OPTIONS_RULES; its prefixes in argv */

@@ -75,6 +75,8 @@ class ReadmeTwoUsers(NetworkCase):
                IPV6: {'alice': '2001:db8:aaaa::10',
                       'bob': '2001:db8:aaaa:0:8000::10'}}
     loopback = {IPV4: '127.0.0.1', IPV6: '::1'}
+    # Of the destination's host, but in none of bob's prefixes.
+    elsewhere = {IPV4: '192.0.2.80', IPV6: '2001:db8:cccc::80'}
 
     @classmethod
     def setUpClass(cls):
@@ -83,6 +85,9 @@ class ReadmeTwoUsers(NetworkCase):
         cls.secrets = dict(re.findall(r'name: "(.*)",\n +auth: "(.*)"',
                                       config))
         run_commands(cls.net.exit, commands)
+        for family, address in cls.elsewhere.items():
+            cls.net.destination.ip(f'addr add {address} dev lo')
+            cls.net.exit.ip(f'route add {address} via {family.destination}')
         cls.exit = cls.start_for_class(cls.net.exit, role, config)
 
     def setUp(self):
@@ -115,7 +120,7 @@ class ReadmeTwoUsers(NetworkCase):
 
     def assert_tells_them_apart(self, family):
         bobs = self.listen(self.net.destination, family.destination)
-        others = self.listen(self.net.exit, family.exit_link)
+        others = self.listen(self.net.destination, self.elsewhere[family])
         self.assert_serves(family, 'alice', bobs)
         self.assert_serves(family, 'bob', bobs)
         self.assert_serves(family, 'alice', others)

@@ -194,6 +194,25 @@ class Applied(NetworkCase):
         self.check_iptables('legacy', self.from_a_user(
             server='exit.test:21829'))
 
+    def check_without_capabilities(self, options):
+        """What an exit with IPv6 users only keeps: nothing."""
+        server = {**SERVER_CONFIG, 'acl': [{'allowed_src_ips': [IPV6.users]}]}
+        halves = (Half(self.net.exit, 'server', server, (), options),
+                  Half(self.net.gate, 'client', CLIENT_CONFIG, PREFIXES))
+        for half in halves:
+            half.apply()
+            self.addCleanup(half.remove)
+        self.start(self.net.exit, 'server', server, wrapper=NOBODY)
+        self.client = self.start(self.net.gate, 'client', CLIENT_CONFIG)
+        self.assert_proxies(self.net.user, IPV6.user)
+        self.assert_connects(self.net.destination, self.net.user, IPV6.user)
+
+    def test_nft_for_ipv6_users_of_an_exit_without_capabilities(self):
+        self.check_without_capabilities(())
+
+    def test_iptables_for_ipv6_users_of_an_exit_without_capabilities(self):
+        self.check_without_capabilities(['--iptables'])
+
     def test_exit_without_ip_transparent(self):
         self.check({**CLIENT_CONFIG, 'inbound': {'listen': 'gate.test:9001'}},
                    {**SERVER_CONFIG, 'acl': ACL}, (), ['--simple'],
