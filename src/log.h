@@ -2,9 +2,11 @@
 #define LOG_H
 
 /*
- * The log on standard error: one line an event, one write(2) a line, in UTC:
+ * The log: one line an event, one write(2) a line. On standard error:
  *
  *	2026-01-31T12:00:00.000Z info listening address=[::]:9001
+ *
+ * sink.h has what it looks like elsewhere.
  *
  * Any thread may log. Nobody ever waits for the log: a line that its reader
  * does not take at once is dropped, and the next one that gets through is
@@ -19,8 +21,9 @@ enum log_level {
 	LOG_LEVEL_INFO,  /* connections too */
 };
 
-/* Once, before the first thread. */
+/* One of these, once, before the first thread. */
 void log_open(enum log_level level);
+void log_open_syslog(enum log_level level);
 
 /* For all lines from now on. */
 void log_set_level(enum log_level level);

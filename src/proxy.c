@@ -31,6 +31,9 @@ struct proxy {
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 };
 
+/* Workers that outlive proxy_run() go on to use it. */
+static struct proxy running;
+
 /* What a worker starts with; the worker frees it. */
 struct job {
 	struct proxy *proxy;
@@ -151,21 +154,6 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
-static int
-start(struct proxy *proxy, const struct config *config)
-{
-	if (proxy->role->prepare(config) ||
-	    listeners_open(&proxy->listeners, &config->listen))
-		return -1;
-	capacity_read(&proxy->capacity, "");
-	set_limits(proxy, config);
-	if (start_acceptors(proxy)) {
-		listeners_close(&proxy->listeners);
-		return -1;
-	}
-	return 0;
-}
-
 static void
 reload(struct proxy *proxy, const char *path)
 {
@@ -193,22 +181,32 @@ serve(struct proxy *proxy, const char *path)
 }
 
 int
-proxy_run(const struct role *role, struct config *config, const char *path,
-    size_t *live)
+proxy_open(const struct role *role, struct config *config)
 {
-	/* Static: workers that outlive this function go on to use it. */
-	static struct proxy proxy;
-	int status = EXIT_FAILURE;
+	running.role = role;
+	registry_init(&running.registry);
+	current_init(&running.current, config);
+	return listeners_open(&running.listeners, &config->listen);
+}
+
+int
+proxy_run(const struct capacity *capacity, const char *path, size_t *live)
+{
+	struct config *config = current_ref(&running.current);
+	int error = running.role->prepare(config);
 
 	*live = 0;
-	proxy.role = role;
-	registry_init(&proxy.registry);
-	current_init(&proxy.current, config);
-	if (start(&proxy, config) == 0) {
-		serve(&proxy, path);
-		*live = drain(&proxy);
-		status = EXIT_SUCCESS;
+	running.capacity = *capacity;
+	set_limits(&running, config);
+	config_unref(config);
+	if (!error)
+		error = start_acceptors(&running);
+	if (error) {
+		listeners_close(&running.listeners);
+	} else {
+		serve(&running, path);
+		*live = drain(&running);
 	}
-	current_finish(&proxy.current);
-	return status;
+	current_finish(&running.current);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

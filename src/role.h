@@ -45,7 +45,10 @@ struct role {
 	const char *downstream; /* who is at that end, for the log: "user" */
 	const char *upstream;   /* "server" */
 
-	/* Once, before the listeners open: 0, or -1 when that is logged. */
+	/* What it takes besides: a bit each, 1 << CAP_NET_RAW (linux/capability.h). */
+	uint64_t (*capabilities)(const struct config *config);
+
+	/* Once, before anybody is accepted: 0, or -1 when that is logged. */
 	int (*prepare)(const struct config *config);
 
 	/*

@@ -1,6 +1,7 @@
 /* The server half's step: read who wants where, and go there as them. */
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,17 @@
 #include "route.h"
 #include "socket.h"
 #include "source.h"
+
+/* IPv6 sources need none: IP_FREEBIND will do. Ports below 1024 do. */
+static uint64_t
+server_capabilities(const struct config *config)
+{
+	uint64_t capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE;
+
+	if (acl_knows_family(&config->acl, AF_INET))
+		capabilities |= UINT64_C(1) << CAP_NET_RAW;
+	return capabilities;
+}
 
 static bool
 listens_beyond_loopback(const struct config *config)
@@ -30,7 +42,7 @@ server_prepare(const struct config *config)
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
-	if (!v4)
+	if (!v4 && acl_knows_family(&config->acl, AF_INET))
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
 			    "local (ip route add local PREFIX dev lo)");
@@ -191,6 +203,7 @@ const struct role server_role = {
 	.name = "server",
 	.downstream = "client",
 	.upstream = "destination",
+	.capabilities = server_capabilities,
 	.prepare = server_prepare,
 	.dial = server_dial,
 };

@@ -17,7 +17,7 @@ DIAGNOSTIC_LINES = 30
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-_CONFIG_WARNING = re.compile(r'\S+:\d+:\d+: \S+: warning: ')
+_EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
 
 def write_config(config, name='srcproxy.json'):
@@ -64,8 +64,11 @@ def _field_matches(value, expected):
 class Daemon:
     """A running half. Reads its log as it comes, so nothing is missed."""
 
-    def __init__(self, host, role, config, wrapper=(), **options):
-        """wrapper: what comes before the command, such as setpriv(1)."""
+    def __init__(self, host, role, config, wrapper=(), flags=(), **options):
+        """wrapper: what comes before the command, such as setpriv(1).
+
+        flags: options of the command itself.
+        """
         self.host = host
         self.role = role
         self._changed = threading.Condition()
@@ -76,7 +79,7 @@ class Daemon:
         self._is_finished = False
         self.config_path = write_config(config, role + '.json')
         self.process = host.spawn(
-            *wrapper, BINARY, role, self.config_path,
+            *wrapper, BINARY, *flags, role, self.config_path,
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:
@@ -135,6 +138,16 @@ class Daemon:
     def is_running(self):
         return self.process.poll() is None
 
+    def thread_status(self, key):
+        """What all threads have there in /proc/PID/status, each once."""
+        values = set()
+        for thread in os.listdir(f'/proc/{self.process.pid}/task'):
+            path = f'/proc/{self.process.pid}/task/{thread}/status'
+            with open(path) as file:
+                values.update(re.findall(rf'^{key}:\s*(.*?)\s*$',
+                                         file.read(), re.M))
+        return values
+
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
@@ -181,7 +194,7 @@ class Daemon:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
         strange = [line for line in self._lines if not _LINE.fullmatch(line)
-                   and not _CONFIG_WARNING.match(line)]
+                   and not _EARLY_WARNING.match(line)]
         if strange:
             raise AssertionError(f'{self.role}: this is no log:\n' +
                                  '\n'.join(strange))
