@@ -73,3 +73,23 @@ acl_refuse_destination(
 		       : "this destination is not among the user's "
 			 "allowed_dst_ips";
 }
+
+static bool
+user_knows_family(const struct acl_user *user, sa_family_t family)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		if (user->sources[i].base.any.sa_family == family)
+			return true;
+	}
+	return user->source_count == 0;
+}
+
+bool
+acl_knows_family(const struct acl *acl, sa_family_t family)
+{
+	for (size_t i = 0; i < acl->user_count; i++) {
+		if (user_knows_family(&acl->users[i], family))
+			return true;
+	}
+	return acl->user_count == 0;
+}

@@ -36,6 +36,9 @@ void acl_finish(struct acl *acl);
 const struct acl_user *acl_find(
     const struct acl *acl, const uint8_t *auth, size_t auth_len);
 
+/* Whether anybody at all may send from addresses of that family. */
+bool acl_knows_family(const struct acl *acl, sa_family_t family);
+
 /* The address must be unmapped; its port does not count. */
 bool acl_user_permits(const struct acl_user *user, const union address *source);
 

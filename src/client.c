@@ -1,6 +1,7 @@
 /* The client half's step: ask the firewall where to, and ask the server. */
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +21,13 @@
 
 /* With the request this is a segment; most of what users say first fits. */
 #define EARLY_MAX_LEN 1024
+
+/* An interface takes none: every socket is bound to one only once. */
+static uint64_t
+client_capabilities(const struct config *config)
+{
+	return config->egress.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+}
 
 /* Fails early on what would fail for each connection alike. */
 static int
@@ -222,6 +230,7 @@ const struct role client_role = {
 	.name = "client",
 	.downstream = "user",
 	.upstream = "server",
+	.capabilities = client_capabilities,
 	.prepare = client_prepare,
 	.dial = client_dial,
 };

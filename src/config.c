@@ -12,10 +12,11 @@
 #define DRAIN_MS (10 * 1000)
 
 static const char *const client_keys[] = { "inbound", "outbound", "timeout",
-	"log_level", "drain_timeout", NULL };
+	"log_level", "drain_timeout", "max_connections", NULL };
 static const char *const inbound_keys[] = { "mode", "listen", NULL };
 static const char *const server_keys[] = { "listen", "acl", "source_port",
-	"timeout", "log_level", "handshake_timeout", "drain_timeout", NULL };
+	"timeout", "log_level", "handshake_timeout", "drain_timeout",
+	"max_connections", NULL };
 
 static void
 read_log_level(
@@ -42,6 +43,7 @@ read_common(
 	reader_duration(reader, root, "timeout", &config->timeout_ms);
 	reader_duration(reader, root, "drain_timeout", &config->drain_ms);
 	read_log_level(reader, root, &config->log_level);
+	reader_count(reader, root, "max_connections", &config->max_connections);
 }
 
 static void
@@ -125,6 +127,8 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	struct config *config = reader_allocate(&reader, 1, sizeof(*config));
 	struct json5 *root = config ? reader_load(&reader) : NULL;
 
+	if (config)
+		atomic_init(&config->references, 1);
 	if (root) {
 		config->kind = kind;
 		config->timeout_ms = TIMEOUT_MS;
@@ -137,14 +141,21 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	json5_destroy(root);
 	if (!reader.failed)
 		return config;
-	config_destroy(config);
+	config_unref(config);
 	return NULL;
 }
 
-void
-config_destroy(struct config *config)
+struct config *
+config_ref(struct config *config)
 {
-	if (!config)
+	atomic_fetch_add(&config->references, 1);
+	return config;
+}
+
+void
+config_unref(struct config *config)
+{
+	if (!config || atomic_fetch_sub(&config->references, 1) > 1)
 		return;
 	acl_finish(&config->acl);
 	free(config);

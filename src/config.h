@@ -3,9 +3,10 @@
 
 /*
  * A configuration file, read and checked: data that never changes, free to be
- * read by all threads for as long as it lives.
+ * read by all threads for as long as one of them holds a reference.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "acl.h"
@@ -26,11 +27,13 @@ enum source_port {
 };
 
 struct config {
+	atomic_size_t references;
 	enum config_kind kind;
 	struct endpoint listen;
 	int64_t timeout_ms; /* to connect, and idle; 0: no limit */
 	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
 	enum log_level log_level;
+	size_t max_connections; /* 0: what the host's limits allow */
 
 	/* CONFIG_SERVER */
 	struct acl acl;
@@ -51,10 +54,15 @@ typedef void config_report(bool fatal, const char *problem);
 
 /*
  * Reads the file. Returns NULL when there was a fatal problem, after all of
- * them have been reported; else the caller owns the result.
+ * them have been reported; else the caller has a reference to the result.
  */
 struct config *config_load(
     const char *path, enum config_kind kind, config_report *report);
-void config_destroy(struct config *config);
+
+/* Returns config, for one more who will call config_unref(). */
+struct config *config_ref(struct config *config);
+
+/* The last one frees it. NULL is fine. */
+void config_unref(struct config *config);
 
 #endif

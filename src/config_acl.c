@@ -12,7 +12,7 @@ read_prefix(
 {
 	const char *text, *wrong;
 	bool masked = false;
-	char base[ADDRESS_STRLEN];
+	char taken[PREFIX_STRLEN];
 
 	if (!reader_expect(reader, value, JSON5_STRING))
 		return;
@@ -25,8 +25,8 @@ read_prefix(
 	if (wrong || !masked)
 		return;
 	reader_warn(reader, value,
-	    "\"%.80s\" has bits set behind the prefix; taken as %s/%u", text,
-	    address_format_host(&prefix->base, base), prefix->bit_count);
+	    "\"%.80s\" has bits set behind the prefix; taken as %s", text,
+	    prefix_format(prefix, taken));
 }
 
 /* How many *prefixes has then; 0 if there is no memory either. */

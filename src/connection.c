@@ -44,11 +44,13 @@ serve(struct connection *connection)
 
 void
 connection_serve(const struct role *role, const struct config *config,
-    uint64_t number, int fd, const union address *peer)
+    struct registry *registry, uint64_t number, int fd,
+    const union address *peer)
 {
 	struct connection connection = {
 		.role = role,
 		.config = config,
+		.registry = registry,
 		.number = number,
 		.downstream_fd = fd,
 		.peer = *peer,

@@ -12,6 +12,7 @@
  * and returns when both ends are closed. Uses the log; reports all failures.
  */
 void connection_serve(const struct role *role, const struct config *config,
-    uint64_t number, int fd, const union address *peer);
+    struct registry *registry, uint64_t number, int fd,
+    const union address *peer);
 
 #endif

@@ -51,7 +51,9 @@ is_weather(const struct connection *connection, int error)
 static struct log_limit *
 limit_of(int error)
 {
-	static struct log_limit malformed, denied, other;
+	static struct log_limit malformed = { .name = "malformed requests" };
+	static struct log_limit denied = { .name = "denials by the ACL" };
+	static struct log_limit other = { .name = "other refusals" };
 
 	switch (error) {
 	case -EPROTO:

@@ -1,109 +1,95 @@
 #include "log.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
+#include <syslog.h>
 
 #include "deadline.h"
+#include "must.h"
+#include "sink.h"
 
 #define LINE_MAX_LEN 1000
 #define LIMIT_LINES 10
 #define LIMIT_MS 10000
 
-static struct {
-	enum log_level level;
-	int fd;
-	bool is_socket;
-	atomic_uint lost;
-} sink = { LOG_LEVEL_INFO, STDERR_FILENO, false, 0 };
+struct kind {
+	const char *name;
+	int priority;
+};
 
-static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct kind error = { "error", LOG_ERR };
+static const struct kind warning = { "warning", LOG_WARNING };
+static const struct kind info = { "info", LOG_INFO };
+
+static atomic_int highest = LOG_LEVEL_INFO;
+static atomic_uint lines_lost;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Those that have ever kept something back, with limit_lock. */
+static struct log_limit *limits;
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store(&highest, (int)level);
+}
 
 void
 log_open(enum log_level level)
 {
-	struct stat status;
-	int fd;
-
-	sink.level = level;
-	if (fstat(STDERR_FILENO, &status))
-		return;
-	sink.is_socket = S_ISSOCK(status.st_mode);
-	if (!S_ISFIFO(status.st_mode) || sink.fd != STDERR_FILENO)
-		return;
-	/*
-	 * A description of our own, for O_NONBLOCK on the one that we were
-	 * given would change it under everybody else who has it.
-	 */
-	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		sink.fd = fd;
+	log_set_level(level);
+	sink_open_stderr();
 }
 
-static bool
-write_line(const char *line, size_t len)
+void
+log_open_syslog(enum log_level level)
 {
-	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
-	bool written;
+	int nobody;
 
-	if (sink.is_socket)
-		return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-		    (ssize_t)len;
-	/* Two at once could both find the last room in a blocking pipe. */
-	pthread_mutex_lock(&write_lock);
-	written = poll(&ready, 1, 0) == 1 &&
-	    write(sink.fd, line, len) == (ssize_t)len;
-	pthread_mutex_unlock(&write_lock);
-	return written;
+	log_set_level(level);
+	nobody = sink_open_syslog();
+	if (nobody)
+		fprintf(stderr,
+		    "srcproxy: warning: /dev/log: %s; the log is lost until "
+		    "syslogd runs\n",
+		    strerror(-nobody));
 }
 
 /* What every line begins with; returns its length. */
 static size_t
-format_head(char *line, size_t size, const char *level)
+format_head(char *line, size_t size, const struct kind *kind)
 {
-	struct timespec now;
-	struct tm utc;
-	size_t len;
+	size_t len = sink_format_head(line, kind->priority);
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	len = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-	len += (size_t)snprintf(line + len, size - len, ".%03ldZ %s ",
-	    now.tv_nsec / 1000000, level);
-	return len;
+	return len +
+	    (size_t)snprintf(line + len, size - len, "%s ", kind->name);
 }
 
 static void
 report_lost(void)
 {
-	unsigned lost = atomic_exchange(&sink.lost, 0);
-	char line[128];
+	unsigned lost = atomic_exchange(&lines_lost, 0);
+	char line[SINK_HEAD_MAX_LEN + 100];
 	size_t len;
 
 	if (lost == 0)
 		return;
-	len = format_head(line, sizeof(line), "warning");
+	len = format_head(line, sizeof(line), &warning);
 	len += (size_t)snprintf(line + len, sizeof(line) - len,
 	    "log-lost lines=%u reason=\"the log was not read\"\n", lost);
-	if (!write_line(line, len))
-		atomic_fetch_add(&sink.lost, lost);
+	if (!sink_write(line, len))
+		atomic_fetch_add(&lines_lost, lost);
 }
 
 static void __attribute__((format(printf, 2, 0)))
-vlog(const char *level, const char *format, va_list arguments)
+vlog(const struct kind *kind, const char *format, va_list arguments)
 {
 	char line[LINE_MAX_LEN + 1];
-	size_t len = format_head(line, sizeof(line), level);
+	size_t len = format_head(line, sizeof(line), kind);
 	int more = vsnprintf(line + len, sizeof(line) - len, format, arguments);
 
 	if (more < 0)
@@ -113,8 +99,8 @@ vlog(const char *level, const char *format, va_list arguments)
 		len = LINE_MAX_LEN - 1;
 	line[len++] = '\n';
 	report_lost();
-	if (!write_line(line, len))
-		atomic_fetch_add(&sink.lost, 1);
+	if (!sink_write(line, len))
+		atomic_fetch_add(&lines_lost, 1);
 }
 
 void
@@ -123,7 +109,7 @@ log_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vlog("error", format, arguments);
+	vlog(&error, format, arguments);
 	va_end(arguments);
 }
 
@@ -133,7 +119,7 @@ log_warning(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vlog("warning", format, arguments);
+	vlog(&warning, format, arguments);
 	va_end(arguments);
 }
 
@@ -142,11 +128,21 @@ log_info(const char *format, ...)
 {
 	va_list arguments;
 
-	if (sink.level < LOG_LEVEL_INFO)
+	if (atomic_load(&highest) < LOG_LEVEL_INFO)
 		return;
 	va_start(arguments, format);
-	vlog("info", format, arguments);
+	vlog(&info, format, arguments);
 	va_end(arguments);
+}
+
+static void
+list_limit(struct log_limit *limit)
+{
+	if (limit->is_listed)
+		return;
+	limit->is_listed = true;
+	limit->next = limits;
+	limits = limit;
 }
 
 bool
@@ -155,7 +151,7 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	int64_t now = deadline_now();
 	bool pass;
 
-	pthread_mutex_lock(&limit_lock);
+	must(pthread_mutex_lock(&limit_lock));
 	if (now >= limit->window_ends) {
 		limit->window_ends = now + LIMIT_MS;
 		limit->passed = 0;
@@ -167,7 +163,21 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 		limit->skipped = 0;
 	} else {
 		limit->skipped++;
+		list_limit(limit);
 	}
-	pthread_mutex_unlock(&limit_lock);
+	must(pthread_mutex_unlock(&limit_lock));
 	return pass;
+}
+
+void
+log_finish(void)
+{
+	must(pthread_mutex_lock(&limit_lock));
+	for (struct log_limit *limit = limits; limit; limit = limit->next) {
+		if (limit->skipped > 0)
+			log_warning("not-shown lines=%u of=\"%s\"",
+			    limit->skipped, limit->name);
+		limit->skipped = 0;
+	}
+	must(pthread_mutex_unlock(&limit_lock));
 }

@@ -2,9 +2,11 @@
 #define LOG_H
 
 /*
- * The log on standard error: one line an event, one write(2) a line, in UTC:
+ * The log: one line an event, one write(2) a line. On standard error:
  *
  *	2026-01-31T12:00:00.000Z info listening address=[::]:9001
+ *
+ * sink.h has what it looks like elsewhere.
  *
  * Any thread may log. Nobody ever waits for the log: a line that its reader
  * does not take at once is dropped, and the next one that gets through is
@@ -19,8 +21,12 @@ enum log_level {
 	LOG_LEVEL_INFO,  /* connections too */
 };
 
-/* Once, before the first thread. */
+/* One of these, once, before the first thread. */
 void log_open(enum log_level level);
+void log_open_syslog(enum log_level level);
+
+/* For all lines from now on. */
+void log_set_level(enum log_level level);
 
 /* Formats as printf(3), cut at 1,000 bytes; adds time, level and newline. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -30,13 +36,19 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
  * For errors that may repeat without end: true for the first ten in each ten
  * seconds. *skipped becomes the number passed over since the last true.
- * A zeroed struct is a fresh one; it is its caller's, often static.
+ * But for its name a limit begins as zeros. It is static.
  */
 struct log_limit {
+	const char *name;    /* of what it limits, for log_finish() */
 	int64_t window_ends; /* of the monotonic clock, milliseconds */
 	unsigned passed, skipped;
+	bool is_listed;
+	struct log_limit *next; /* in the list for log_finish() */
 };
 
 bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
+
+/* At the end: says what the limits have kept back and nobody was told of. */
+void log_finish(void);
 
 #endif

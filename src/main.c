@@ -1,16 +1,23 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "config.h"
 #include "log.h"
+#include "notify.h"
 #include "options.h"
+#include "privilege.h"
 #include "proxy.h"
 #include "role.h"
+#include "rules.h"
+#include "sandbox.h"
+#include "signals.h"
 
 static void
 report_problem(bool fatal, const char *problem)
@@ -32,18 +39,6 @@ open_standard_descriptors(void)
 		close(fd);
 }
 
-/* Two descriptors a connection soon add up to more than the usual 1,024. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Workers that resolve names would each be given an arena, 64 MiB wide. */
 static void
 share_one_arena(void)
@@ -53,50 +48,99 @@ share_one_arena(void)
 #endif
 }
 
-/* Before the first thread: all others take the mask over. */
-static void
-block_signals(void)
+static bool
+find_user(const char *text, struct privilege *privilege)
 {
-	sigset_t all;
+	const char *wrong = privilege_parse(text, privilege);
 
-	sigfillset(&all);
-	/* These say that something is broken. */
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGABRT);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	if (wrong)
+		fprintf(stderr, "srcproxy: -u %s: %s\n", text, wrong);
+	return !wrong;
+}
+
+/* When nothing is left to do that takes more than serving does. */
+static int
+give_up_powers(const struct options *options, const struct privilege *privilege,
+    uint64_t capabilities)
+{
+	if (!options->user)
+		return 0;
+	if (privilege_drop(privilege, capabilities))
+		return -1;
+	if (access(options->path, R_OK))
+		log_warning("%s: %s as user %s: it cannot be read again "
+			    "without a restart; give it the user's group "
+			    "(chgrp) and chmod 640",
+		    options->path, strerror(errno), options->user);
+	return 0;
+}
+
+/* Takes over the reference to config. Returns the exit status. */
+static int
+serve(const struct options *options, const struct privilege *privilege,
+    struct config *config)
+{
+	const struct role *role =
+	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
+	uint64_t capabilities = role->capabilities(config);
+	struct capacity capacity;
+	size_t live;
+	int status;
+
+	if (options->syslog)
+		log_open_syslog(config->log_level);
+	else
+		log_open(config->log_level);
+	notify_open();
+	capacity_raise_descriptors();
+	share_one_arena();
+	signals_block();
+	if (proxy_open(role, config) ||
+	    give_up_powers(options, privilege, capabilities))
+		return EXIT_FAILURE;
+	/* As the user that it is now, and before /proc is out of reach. */
+	capacity_read(&capacity, "");
+	sandbox_enter(options->path);
+	status = proxy_run(&capacity, options->path, &live);
+	log_finish();
+	if (live > 0)
+		_exit(status);
+	return status;
+}
+
+static int
+print_rules(const struct config *config, const struct rules_request *request)
+{
+	int error = rules_print(config, request, stdout);
+
+	if (error)
+		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	if (fflush(stdout) == 0)
+		return EXIT_SUCCESS;
+	perror("srcproxy: cannot write the rules");
+	return EXIT_FAILURE;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options;
+	struct privilege privilege;
 	struct config *config;
-	size_t live;
-	int status;
+	int status = EXIT_SUCCESS;
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
 	config = config_load(options.path, options.kind, report_problem);
-	if (!config)
+	if (!config || (options.user && !find_user(options.user, &privilege)))
 		return EXIT_FAILURE;
-	if (options.check) {
+	if (options.command == OPTIONS_RUN && !options.check)
+		return serve(&options, &privilege, config);
+	if (options.command == OPTIONS_RULES)
+		status = print_rules(config, &options.rules);
+	else
 		printf("%s: the configuration is fine\n", options.path);
-		config_destroy(config);
-		return EXIT_SUCCESS;
-	}
-	log_open(config->log_level);
-	raise_descriptor_limit();
-	share_one_arena();
-	block_signals();
-	status = proxy_run(
-	    options.kind == CONFIG_SERVER ? &server_role : &client_role, config,
-	    &live);
-	if (live > 0)
-		_exit(status);
-	config_destroy(config);
+	config_unref(config);
 	return status;
 }

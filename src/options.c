@@ -5,9 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_USAGE 2
+/* Options that have no letter. */
+enum {
+	OPTION_IPTABLES = 256,
+	OPTION_SIMPLE,
+	OPTION_OUTPUT,
+	OPTION_REMOVE,
+};
 
-static const char synopsis[] = "usage: srcproxy [-t] client|server CONFIG\n";
+static const char synopsis[] =
+    "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n"
+    "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
+    "                      client|server CONFIG [PREFIX...]\n";
 
 static _Noreturn void
 leave_with_help(void)
@@ -23,9 +32,24 @@ leave_with_help(void)
 	      "  server            open them again from the users' own "
 	      "addresses\n"
 	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	      "  -s, --syslog      log to syslog instead of standard error\n"
 	      "  -t, --test        check CONFIG and exit\n"
+	      "  -u, --user USER[:GROUP]\n"
+	      "                    become that user when the listeners are "
+	      "open, and keep\n"
+	      "                    only the capabilities that CONFIG needs\n"
 	      "  -h, --help        print this text\n"
-	      "  -V, --version     print the version\n",
+	      "  -V, --version     print the version\n"
+	      "\n"
+	      "  rules             print the firewall rules and routes that "
+	      "it needs, for sh\n"
+	      "  PREFIX            the users' addresses, where CONFIG does "
+	      "not say\n"
+	      "  --iptables        for iptables rather than nft\n"
+	      "  --simple          server: for exits without "
+	      "IP_TRANSPARENT\n"
+	      "  --output          client: the gate's own connections too\n"
+	      "  --remove          print what takes them away again\n",
 	    stdout);
 	exit(EXIT_SUCCESS);
 }
@@ -48,29 +72,78 @@ leave_with_usage(const char *wrong, const char *what)
 }
 
 static void
+take_flag(int flag, struct options *options)
+{
+	switch (flag) {
+	case 's':
+		options->syslog = true;
+		break;
+	case 't':
+		options->check = true;
+		break;
+	case 'u':
+		options->user = optarg;
+		break;
+	case 'h':
+		leave_with_help();
+	case 'V':
+		leave_with_version();
+	case OPTION_IPTABLES:
+		options->rules.iptables = true;
+		break;
+	case OPTION_SIMPLE:
+		options->rules.simple = true;
+		break;
+	case OPTION_OUTPUT:
+		options->rules.output = true;
+		break;
+	case OPTION_REMOVE:
+		options->rules.remove = true;
+		break;
+	default:
+		/* getopt_long(3) has said what is wrong. */
+		leave_with_usage(NULL, NULL);
+	}
+}
+
+static void
 parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "syslog", no_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
+		{ "user", required_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "iptables", no_argument, NULL, OPTION_IPTABLES },
+		{ "simple", no_argument, NULL, OPTION_SIMPLE },
+		{ "output", no_argument, NULL, OPTION_OUTPUT },
+		{ "remove", no_argument, NULL, OPTION_REMOVE },
 		{ 0 },
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "thV", names, NULL)) != -1) {
-		switch (flag) {
-		case 't':
-			options->check = true;
-			break;
-		case 'h':
-			leave_with_help();
-		case 'V':
-			leave_with_version();
-		default:
-			/* getopt_long(3) has said what is wrong. */
-			leave_with_usage(NULL, NULL);
-		}
+	while ((flag = getopt_long(argc, argv, "stu:hV", names, NULL)) != -1)
+		take_flag(flag, options);
+}
+
+/* The first word, where it is one. */
+static void
+parse_command(const char *word, struct options *options)
+{
+	const struct rules_request *rules = &options->rules;
+
+	if (word && !strcmp(word, "rules")) {
+		if (options->check || options->syslog || options->user)
+			leave_with_usage(
+			    "-s, -t and -u are no options of rules", "");
+		options->command = OPTIONS_RULES;
+		optind++;
+	} else if (rules->iptables || rules->simple || rules->output ||
+	    rules->remove) {
+		leave_with_usage("--iptables, --simple, --output and "
+				 "--remove are options of: srcproxy rules",
+		    "");
 	}
 }
 
@@ -86,13 +159,33 @@ parse_half(const char *half)
 	leave_with_usage("neither client nor server: ", half);
 }
 
+static void
+check_rules(const struct options *options)
+{
+	if (options->rules.simple && options->kind != CONFIG_SERVER)
+		leave_with_usage("--simple is for the server half", "");
+	if (options->rules.output && options->kind != CONFIG_CLIENT)
+		leave_with_usage("--output is for the client half", "");
+	if (options->rules.simple && options->rules.iptables)
+		leave_with_usage("--simple needs no firewall, so no "
+				 "--iptables",
+		    "");
+}
+
 void
 options_parse(int argc, char **argv, struct options *options)
 {
 	*options = (struct options){ 0 };
 	parse_flags(argc, argv, options);
-	options->kind = parse_half(argv[optind]);
-	if (argc - optind != 2)
-		leave_with_usage("name one configuration file", "");
-	options->path = argv[optind + 1];
+	parse_command(argv[optind], options);
+	options->kind = parse_half(argv[optind++]);
+	if (!argv[optind])
+		leave_with_usage("name a configuration file", "");
+	options->path = argv[optind++];
+	options->rules.prefixes = argv + optind;
+	if (options->command == OPTIONS_RULES)
+		check_rules(options);
+	else if (argv[optind])
+		leave_with_usage(
+		    "name one configuration file, not also ", argv[optind]);
 }

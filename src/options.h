@@ -9,16 +9,29 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "rules.h"
+
+#define EXIT_USAGE 2
+
+enum options_command {
+	OPTIONS_RUN,
+	OPTIONS_RULES,
+};
 
 struct options {
-	bool check; /* -t: only check the configuration */
+	enum options_command command;
+	bool check;  /* OPTIONS_RUN, -t: only check the configuration */
+	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
+	const char
+	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
-	const char *path; /* of the configuration; in argv */
+	const char *path;           /* of the configuration; in argv */
+	struct rules_request rules; /* OPTIONS_RULES; its prefixes in argv */
 };
 
 /*
- * Exits with 0 after --help and --version, and with 2 after saying what is
- * wrong with the command line.
+ * Exits with 0 after --help and --version, and with EXIT_USAGE after saying
+ * what is wrong with the command line.
  */
 void options_parse(int argc, char **argv, struct options *options);
 

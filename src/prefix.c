@@ -1,5 +1,6 @@
 #include "prefix.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Clears all bits from bit_count on; true if one of them was set. */
@@ -81,4 +82,12 @@ prefix_contains(const struct prefix *prefix, const union address *address)
 	memcpy(raw, given, raw_len);
 	mask_bits(raw, raw_len, prefix->bit_count);
 	return !memcmp(raw, base, raw_len);
+}
+
+const char *
+prefix_format(const struct prefix *prefix, char *text)
+{
+	address_format_host(&prefix->base, text);
+	snprintf(text + strlen(text), 5, "/%u", prefix->bit_count);
+	return text;
 }

@@ -5,6 +5,9 @@
 
 #include "address.h"
 
+/* address "/" length, and the end of the string */
+#define PREFIX_STRLEN (ADDRESS_STRLEN + 4)
+
 struct prefix {
 	union address base; /* the bits behind bit_count are zero; port 0 */
 	unsigned bit_count;
@@ -20,5 +23,11 @@ const char *prefix_parse(const char *text, struct prefix *prefix, bool *masked);
 
 /* The address must be unmapped; families never mix. */
 bool prefix_contains(const struct prefix *prefix, const union address *address);
+
+/*
+ * Writes "192.0.2.0/24", with the length of single addresses too. Returns text,
+ * which holds PREFIX_STRLEN bytes.
+ */
+const char *prefix_format(const struct prefix *prefix, char *text);
 
 #endif

@@ -1,44 +1,43 @@
 #include "proxy.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "acceptor.h"
+#include "capacity.h"
 #include "connection.h"
+#include "current.h"
 #include "deadline.h"
+#include "listeners.h"
 #include "log.h"
+#include "notify.h"
+#include "pump.h"
 #include "registry.h"
-#include "socket.h"
+#include "signals.h"
 #include "thread.h"
 
-/* How long accepting rests when there are no descriptors or threads left. */
-#define EXHAUSTED_MS 100
-
-struct listener {
-	struct proxy *proxy;
-	union address address;
-	int fd;
-	pthread_t acceptor;
-};
+/* How often the end looks whether all connections have ended. */
+#define DRAIN_SLICE_MS 50
 
 struct proxy {
 	const struct role *role;
-	const struct config *config;
+	struct capacity capacity;
+	struct current current;
 	struct registry registry;
-	struct listener listeners[ENDPOINT_MAX_ADDRESSES];
-	size_t listener_count;
-	atomic_bool stopping;
-	struct log_limit exhausted;
+	struct listeners listeners;
+	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 };
+
+/* Workers that outlive proxy_run() go on to use it. */
+static struct proxy running;
 
 /* What a worker starts with; the worker frees it. */
 struct job {
 	struct proxy *proxy;
+	struct config *config; /* a reference */
 	uint64_t number;
 	int fd;
 	union address peer;
@@ -50,15 +49,17 @@ work(void *argument)
 	struct job job = *(struct job *)argument;
 
 	free(argument);
-	connection_serve(
-	    job.proxy->role, job.proxy->config, job.number, job.fd, &job.peer);
+	connection_serve(job.proxy->role, job.config, &job.proxy->registry,
+	    job.number, job.fd, &job.peer);
+	config_unref(job.config);
 	registry_leave(&job.proxy->registry);
 }
 
-/* Owns fd. Returns 0, or a negative errno when the peer had to be reset. */
+/* An acceptor's take(). */
 static int
-hand_over(struct proxy *proxy, int fd, const union address *peer)
+hand_over(void *owner, int fd, const union address *peer)
 {
+	struct proxy *proxy = owner;
 	struct job *job = malloc(sizeof(*job));
 	int error;
 
@@ -67,11 +68,13 @@ hand_over(struct proxy *proxy, int fd, const union address *peer)
 		return -ENOMEM;
 	}
 	job->proxy = proxy;
+	job->config = current_ref(&proxy->current);
 	job->number = registry_enter(&proxy->registry);
 	job->fd = fd;
 	job->peer = *peer;
 	error = thread_start(work, job);
 	if (error) {
+		config_unref(job->config);
 		registry_leave(&proxy->registry);
 		free(job);
 		close(fd);
@@ -79,144 +82,12 @@ hand_over(struct proxy *proxy, int fd, const union address *peer)
 	return error;
 }
 
-/* Nothing to do but wait: a loop that tries again at once would only spin. */
-static void
-rest(struct proxy *proxy, const char *tried, int error)
-{
-	size_t live = registry_live(&proxy->registry);
-	unsigned skipped;
-
-	if (log_limit_pass(&proxy->exhausted, &skipped))
-		log_error("cannot %s with %zu connections: %s; accepting rests "
-			  "until one ends (raise ulimit -n, pids.max or "
-			  "TasksMax) not_shown=%u",
-		    tried, live, strerror(-error), skipped);
-	if (live > 0)
-		registry_wait(
-		    &proxy->registry, live - 1, deadline_after(EXHAUSTED_MS));
-	else
-		poll(NULL, 0, EXHAUSTED_MS);
-}
-
-/*
- * accept(2) lists errors of the network that may be pending on a new
- * connection, and says to treat them like EAGAIN.
- */
-static bool
-is_pending_error(int error)
-{
-	switch (error) {
-	case -EINTR:
-	case -EAGAIN:
-	case -ECONNABORTED:
-	case -ENETDOWN:
-	case -EPROTO:
-	case -ENOPROTOOPT:
-	case -EHOSTDOWN:
-	case -ENONET:
-	case -EHOSTUNREACH:
-	case -EOPNOTSUPP:
-	case -ENETUNREACH:
-	case -EPERM:
-	case -ETIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool
-is_exhaustion(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	    error == -ENOMEM;
-}
-
-static void *
-accept_all(void *argument)
-{
-	struct listener *listener = argument;
-	struct proxy *proxy = listener->proxy;
-
-	while (!atomic_load(&proxy->stopping)) {
-		union address peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(listener->fd, &peer.any, &len, SOCK_CLOEXEC);
-		int error = fd < 0 ? -errno : 0;
-
-		if (!error) {
-			error = hand_over(proxy, fd, &peer);
-			if (error)
-				rest(proxy, "start a thread", error);
-		} else if (is_exhaustion(error)) {
-			rest(proxy, "accept", error);
-		} else if (!is_pending_error(error) &&
-		    !atomic_load(&proxy->stopping)) {
-			/* The descriptor itself is wrong: a bug. */
-			log_error("accept: %s", strerror(-error));
-			abort();
-		}
-	}
-	return NULL;
-}
-
-static void
-close_listeners(struct proxy *proxy)
-{
-	for (size_t i = 0; i < proxy->listener_count; i++)
-		close(proxy->listeners[i].fd);
-	proxy->listener_count = 0;
-}
-
-static void
-add_listener(struct proxy *proxy, const union address *address, int fd)
-{
-	struct listener *listener = &proxy->listeners[proxy->listener_count++];
-
-	listener->proxy = proxy;
-	listener->address = *address;
-	listener->fd = fd;
-}
-
-static int
-open_listeners(struct proxy *proxy)
-{
-	const struct endpoint *endpoint = &proxy->config->listen;
-	union address addresses[ENDPOINT_MAX_ADDRESSES];
-	char text[ADDRESS_STRLEN];
-	const char *unknown;
-	size_t count;
-
-	unknown = endpoint_resolve(endpoint, addresses, &count);
-	if (unknown) {
-		log_error("cannot listen on %s: %s", endpoint->host, unknown);
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		int fd = socket_listen(&addresses[i]);
-		bool is_unusable = fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT;
-
-		/* localhost may have an IPv6 address, the host no IPv6. */
-		if (fd < 0)
-			log_error("cannot listen on %s: %s",
-			    address_format(&addresses[i], text), strerror(-fd));
-		if (fd < 0 && !(is_unusable && count > 1))
-			return -1;
-		if (fd >= 0)
-			add_listener(proxy, &addresses[i], fd);
-	}
-	return proxy->listener_count > 0 ? 0 : -1;
-}
-
-/* accept(2) on a listener that is shut down returns EINVAL. */
 static void
 stop_acceptors(struct proxy *proxy, size_t started)
 {
-	atomic_store(&proxy->stopping, true);
-	for (size_t i = 0; i < started; i++) {
-		shutdown(proxy->listeners[i].fd, SHUT_RD);
-		pthread_join(proxy->listeners[i].acceptor, NULL);
-	}
+	registry_close(&proxy->registry);
+	for (size_t i = 0; i < started; i++)
+		acceptor_stop(&proxy->acceptors[i]);
 }
 
 static int
@@ -224,13 +95,19 @@ start_acceptors(struct proxy *proxy)
 {
 	char text[ADDRESS_STRLEN];
 
-	for (size_t i = 0; i < proxy->listener_count; i++) {
-		struct listener *listener = &proxy->listeners[i];
-		int error = pthread_create(
-		    &listener->acceptor, NULL, accept_all, listener);
+	for (size_t i = 0; i < proxy->listeners.count; i++) {
+		const struct listener *listener = &proxy->listeners.list[i];
+		struct acceptor *acceptor = &proxy->acceptors[i];
+		int error;
 
+		acceptor->listen_fd = listener->fd;
+		acceptor->registry = &proxy->registry;
+		acceptor->take = hand_over;
+		acceptor->owner = proxy;
+		error = acceptor_start(acceptor);
 		if (error) {
-			log_error("cannot start a thread: %s", strerror(error));
+			log_error(
+			    "cannot start a thread: %s", strerror(-error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}
@@ -240,56 +117,96 @@ start_acceptors(struct proxy *proxy)
 	return 0;
 }
 
-static sigset_t
-ending_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	return set;
-}
-
 /* Returns when all have ended, time is up, or a second signal comes. */
 static size_t
 drain(struct proxy *proxy)
 {
-	const struct timespec slice = { .tv_nsec = 50 * 1000 * 1000 };
-	int64_t deadline = deadline_after(proxy->config->drain_ms);
-	sigset_t ending = ending_signals();
+	struct config *config = current_ref(&proxy->current);
+	int64_t deadline = deadline_after(config->drain_ms);
 	size_t live = registry_live(&proxy->registry);
 
+	config_unref(config);
 	log_info("stopping connections=%zu", live);
 	while (live > 0 && deadline_left(deadline) > 0 &&
-	    sigtimedwait(&ending, NULL, &slice) < 0)
+	    !signals_wait_end(DRAIN_SLICE_MS))
 		live = registry_live(&proxy->registry);
 	log_info("stopped reset=%zu", live);
 	return live;
 }
 
-int
-proxy_run(const struct role *role, const struct config *config, size_t *live)
+/* What is set counts, but who set it may not know what the host allows. */
+static void
+set_limits(struct proxy *proxy, const struct config *config)
 {
-	/* Static: workers that outlive this function go on to use it. */
-	static struct proxy proxy;
-	sigset_t ending = ending_signals();
-	int status = EXIT_FAILURE, number;
+	const struct capacity *capacity = &proxy->capacity;
+	size_t wanted = config->max_connections;
+	size_t max = wanted ? wanted : capacity->connections;
+	size_t pipes = capacity_pipes(capacity, max);
+
+	if (max > capacity->most)
+		log_warning("max_connections=%zu is more than this host allows "
+			    "(%zu): raise %s, or some will be reset for want "
+			    "of descriptors or threads",
+		    max, capacity->most, capacity->bounded_by);
+	log_info("limit max_connections=%zu bounded_by=\"%s\" pipes=%zu", max,
+	    wanted ? "configuration" : capacity->bounded_by, pipes);
+	registry_set_limit(&proxy->registry, max);
+	pump_limit_pipes(pipes);
+}
+
+static void
+reload(struct proxy *proxy, const char *path)
+{
+	struct config *config;
+
+	if (!current_reload(&proxy->current, proxy->role, path))
+		return;
+	config = current_ref(&proxy->current);
+	set_limits(proxy, config);
+	config_unref(config);
+}
+
+static void
+serve(struct proxy *proxy, const char *path)
+{
+	notify_ready();
+	while (signals_wait() == SIGHUP) {
+		notify_reloading();
+		reload(proxy, path);
+		notify_ready();
+	}
+	notify_stopping();
+	stop_acceptors(proxy, proxy->listeners.count);
+	listeners_close(&proxy->listeners);
+}
+
+int
+proxy_open(const struct role *role, struct config *config)
+{
+	running.role = role;
+	registry_init(&running.registry);
+	current_init(&running.current, config);
+	return listeners_open(&running.listeners, &config->listen);
+}
+
+int
+proxy_run(const struct capacity *capacity, const char *path, size_t *live)
+{
+	struct config *config = current_ref(&running.current);
+	int error = running.role->prepare(config);
 
 	*live = 0;
-	proxy.role = role;
-	proxy.config = config;
-	registry_init(&proxy.registry);
-	if (role->prepare(config) || open_listeners(&proxy) ||
-	    start_acceptors(&proxy))
-		goto out;
-	sigwait(&ending, &number);
-	stop_acceptors(&proxy, proxy.listener_count);
-	status = EXIT_SUCCESS;
-out:
-	close_listeners(&proxy);
-	if (status == EXIT_SUCCESS)
-		*live = drain(&proxy);
-	return status;
+	running.capacity = *capacity;
+	set_limits(&running, config);
+	config_unref(config);
+	if (!error)
+		error = start_acceptors(&running);
+	if (error) {
+		listeners_close(&running.listeners);
+	} else {
+		serve(&running, path);
+		*live = drain(&running);
+	}
+	current_finish(&running.current);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,17 +3,24 @@
 
 /* The running program: listeners, acceptors, workers, and the end of it all. */
 
+#include "capacity.h"
 #include "config.h"
 #include "role.h"
 
 /*
- * Serves until SIGTERM, SIGINT or SIGHUP, then lets the connections come to their end
- * for config->drain_ms or until the second of these signals. All signals must
- * be blocked. Reports failures itself. Returns the exit status; *live is the
- * number of connections whose workers still run and use config: the caller
- * must then leave with _exit(2), which resets them.
+ * Starts to listen, once in a process, and to no avail until proxy_run(). What
+ * root alone may do is done then. Takes over the caller's reference to config,
+ * which is the running one's. Returns 0, or -1 after reporting why not.
  */
-int proxy_run(
-    const struct role *role, const struct config *config, size_t *live);
+int proxy_open(const struct role *role, struct config *config);
+
+/*
+ * Serves until SIGTERM or SIGINT, then lets the connections come to their end
+ * for drain_ms or until the second of these signals; reads path again at
+ * SIGHUP. All signals must be blocked. Reports failures itself. Returns the
+ * exit status; *live is the number of connections whose workers still run: the
+ * caller must then leave with _exit(2), which resets them.
+ */
+int proxy_run(const struct capacity *capacity, const char *path, size_t *live);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,21 +30,36 @@
  */
 #define PIECE_LEN (64 * 1024)
 
+static atomic_size_t pipe_limit = SIZE_MAX;
+static atomic_size_t pipe_count;
+
+void
+pump_limit_pipes(size_t limit)
+{
+	atomic_store(&pipe_limit, limit);
+}
+
 void
 pump_init(struct pump *pump, uint8_t *buffer)
 {
 	*pump = (struct pump){ .buffer = buffer, .pipe = { -1, -1 } };
 }
 
+static void
+close_pipe(struct pump *pump)
+{
+	close(pump->pipe[0]);
+	close(pump->pipe[1]);
+	pump->pipe[0] = pump->pipe[1] = -1;
+	atomic_fetch_sub(&pipe_count, 1);
+}
+
 /* Back to the small buffer; nothing waits. */
 static void
 end_bulk(struct pump *pump)
 {
-	if (pump->pipe[0] >= 0) {
-		close(pump->pipe[0]);
-		close(pump->pipe[1]);
-		pump->pipe[0] = pump->pipe[1] = -1;
-	}
+	if (pump->pipe[0] >= 0)
+		close_pipe(pump);
 	free(pump->large);
 	pump->large = NULL;
 	pump->full = pump->small = 0;
@@ -65,13 +81,15 @@ pump_finish(struct pump *pump)
 static bool
 open_pipe(struct pump *pump)
 {
-	if (pipe2(pump->pipe, O_CLOEXEC)) {
+	if (atomic_fetch_add(&pipe_count, 1) >= atomic_load(&pipe_limit) ||
+	    pipe2(pump->pipe, O_CLOEXEC)) {
 		pump->pipe[0] = pump->pipe[1] = -1;
+		atomic_fetch_sub(&pipe_count, 1);
 		return false;
 	}
 	if (fcntl(pump->pipe[1], F_SETPIPE_SZ, PIPE_LEN) < 0 &&
 	    fcntl(pump->pipe[1], F_GETPIPE_SZ) < PIPE_MIN_LEN) {
-		end_bulk(pump);
+		close_pipe(pump);
 		return false;
 	}
 	pump->piped = 0;

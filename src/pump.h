@@ -29,6 +29,12 @@ struct pump {
 	unsigned full, small; /* how many fills in a row were so */
 };
 
+/*
+ * No more pipes than that at once, of all pumps together, so that descriptors
+ * are left for sockets. At first there is no limit. Any thread.
+ */
+void pump_limit_pipes(size_t limit);
+
 void pump_init(struct pump *pump, uint8_t *buffer);
 void pump_finish(struct pump *pump);
 

@@ -277,3 +277,21 @@ reader_load(struct reader *reader)
 	free(text);
 	return root;
 }
+
+void
+reader_count(struct reader *reader, const struct json5 *object, const char *key,
+    size_t *count)
+{
+	const struct json5 *value =
+	    reader_member(reader, object, key, JSON5_INTEGER);
+	int64_t number;
+
+	if (!value || !json5_integer(value, &number))
+		return;
+	if (number < 1 || number > INT32_MAX)
+		reader_fail(reader, value,
+		    "%" PRId64 ": this is a number from 1 to %d", number,
+		    INT32_MAX);
+	else
+		*count = (size_t)number;
+}

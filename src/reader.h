@@ -68,4 +68,8 @@ void reader_duration(struct reader *reader, const struct json5 *object,
 bool reader_digest(struct reader *reader, const struct json5 *object,
     const char *key, struct digest *digest);
 
+/* A whole number, 1 or more. */
+void reader_count(struct reader *reader, const struct json5 *object,
+    const char *key, size_t *count);
+
 #endif

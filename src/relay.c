@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "deadline.h"
+#include "must.h"
 #include "pump.h"
 #include "socket.h"
 #include "thread.h"
@@ -61,14 +62,14 @@ link_end(
 {
 	struct relay *relay = link->relay;
 
-	pthread_mutex_lock(&link->lock);
+	must(pthread_mutex_lock(&link->lock));
 	if (!atomic_load(&link->ended)) {
 		relay->end = end;
 		relay->culprit = culprit;
 		relay->error = error;
 		atomic_store(&link->ended, true);
 	}
-	pthread_mutex_unlock(&link->lock);
+	must(pthread_mutex_unlock(&link->lock));
 }
 
 /*
@@ -304,7 +305,7 @@ run_down(void *argument)
 
 	flow_run(flow, NULL, 0);
 	/* The last thing: then the link may be gone. */
-	sem_post(&flow->link->down_ended);
+	must(sem_post(&flow->link->down_ended));
 }
 
 static struct flow
@@ -347,7 +348,7 @@ relay_run(struct relay *relay)
 		    ? relay->idle_ms / IDLE_SLICES
 		    : SLICE_MIN_MS;
 	set_slices(&link);
-	sem_init(&link.down_ended, 0, 0);
+	must(sem_init(&link.down_ended, 0, 0));
 	error = thread_start(run_down, &down);
 	if (error) {
 		relay->end = RELAY_FAILED;

@@ -12,12 +12,14 @@
 #include "protocol.h"
 
 struct config;
+struct registry;
 
 /* One connection's data. It lives on its worker's stack, nobody else sees it. */
 struct connection {
 	const struct role *role;
 	const struct config *config;
-	uint64_t number; /* from 1: "id" in the log */
+	struct registry *registry; /* which it is in */
+	uint64_t number;           /* from 1: "id" in the log */
 
 	int downstream_fd;  /* accepted; owned by connection.c */
 	union address peer; /* of downstream_fd, unmapped */
@@ -43,7 +45,10 @@ struct role {
 	const char *downstream; /* who is at that end, for the log: "user" */
 	const char *upstream;   /* "server" */
 
-	/* Once, before the listeners open: 0, or -1 when that is logged. */
+	/* What it takes besides: a bit each, 1 << CAP_NET_RAW (linux/capability.h). */
+	uint64_t (*capabilities)(const struct config *config);
+
+	/* Once, before anybody is accepted: 0, or -1 when that is logged. */
 	int (*prepare)(const struct config *config);
 
 	/*

@@ -1,16 +1,29 @@
 /* The server half's step: read who wants where, and go there as them. */
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
+#include "registry.h"
 #include "role.h"
 #include "route.h"
 #include "socket.h"
 #include "source.h"
+
+/* IPv6 sources need none: IP_FREEBIND will do. Ports below 1024 do. */
+static uint64_t
+server_capabilities(const struct config *config)
+{
+	uint64_t capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE;
+
+	if (acl_knows_family(&config->acl, AF_INET))
+		capabilities |= UINT64_C(1) << CAP_NET_RAW;
+	return capabilities;
+}
 
 static bool
 listens_beyond_loopback(const struct config *config)
@@ -29,7 +42,7 @@ server_prepare(const struct config *config)
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
-	if (!v4)
+	if (!v4 && acl_knows_family(&config->acl, AF_INET))
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
 			    "local (ip route add local PREFIX dev lo)");
@@ -77,6 +90,24 @@ receive_request(struct connection *connection, struct request *request)
 		return (int)taken;
 	connection->head_start = (size_t)taken;
 	return 0;
+}
+
+/* Meanwhile it is one of those that may be cut off to make room. */
+static int
+await_request(struct connection *connection, struct request *request)
+{
+	struct handshake handshake;
+	int error;
+
+	registry_begin_handshake(connection->registry, &handshake,
+	    connection->downstream_fd, &connection->peer);
+	error = receive_request(connection, request);
+	if (registry_end_handshake(connection->registry, &handshake)) {
+		connection->reason = "others needed its place, as too many "
+				     "send no request";
+		return -ECONNABORTED;
+	}
+	return error;
 }
 
 /* What the kernel would silently take for something else. */
@@ -146,7 +177,7 @@ server_dial(struct connection *connection)
 	int fd, error;
 
 	socket_delay_acknowledgements(connection->downstream_fd);
-	error = receive_request(connection, &request);
+	error = await_request(connection, &request);
 	if (error)
 		return error;
 	connection->source = request.source;
@@ -172,6 +203,7 @@ const struct role server_role = {
 	.name = "server",
 	.downstream = "client",
 	.upstream = "destination",
+	.capabilities = server_capabilities,
 	.prepare = server_prepare,
 	.dial = server_dial,
 };

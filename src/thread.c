@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "must.h"
+
 /*
  * A task may call getaddrinfo(3) and whatever modules the host's nsswitch.conf
  * names. Only pages that are touched cost memory.
@@ -33,11 +35,11 @@ take_parked(void)
 {
 	struct thread *thread;
 
-	pthread_mutex_lock(&parked_lock);
+	must(pthread_mutex_lock(&parked_lock));
 	thread = parked;
 	if (thread)
 		parked = thread->next;
-	pthread_mutex_unlock(&parked_lock);
+	must(pthread_mutex_unlock(&parked_lock));
 	return thread;
 }
 
@@ -48,13 +50,13 @@ leave_parked(const struct thread *thread)
 	struct thread **link = &parked;
 	bool found;
 
-	pthread_mutex_lock(&parked_lock);
+	must(pthread_mutex_lock(&parked_lock));
 	while (*link && *link != thread)
 		link = &(*link)->next;
 	found = *link != NULL;
 	if (found)
 		*link = thread->next;
-	pthread_mutex_unlock(&parked_lock);
+	must(pthread_mutex_unlock(&parked_lock));
 	return found;
 }
 
@@ -65,10 +67,10 @@ park(struct thread *thread)
 	struct timespec until;
 	int error;
 
-	pthread_mutex_lock(&parked_lock);
+	must(pthread_mutex_lock(&parked_lock));
 	thread->next = parked;
 	parked = thread;
-	pthread_mutex_unlock(&parked_lock);
+	must(pthread_mutex_unlock(&parked_lock));
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PARK_S;
 	do {
@@ -91,7 +93,7 @@ thread_main(void *argument)
 	do {
 		thread->run(thread->argument);
 	} while (park(thread));
-	sem_destroy(&thread->called);
+	must(sem_destroy(&thread->called));
 	free(thread);
 	return NULL;
 }
@@ -116,7 +118,7 @@ create(struct thread *thread)
 	if (!error)
 		error =
 		    pthread_create(&detached, &attributes, thread_main, thread);
-	pthread_attr_destroy(&attributes);
+	must(pthread_attr_destroy(&attributes));
 	return -error;
 }
 
@@ -130,7 +132,7 @@ thread_start(void (*run)(void *argument), void *argument)
 		thread->run = run;
 		thread->argument = argument;
 		/* No lock is held: whoever wakes needs it soon. */
-		sem_post(&thread->called);
+		must(sem_post(&thread->called));
 		return 0;
 	}
 	thread = malloc(sizeof(*thread));
@@ -138,10 +140,10 @@ thread_start(void (*run)(void *argument), void *argument)
 		return -ENOMEM;
 	thread->run = run;
 	thread->argument = argument;
-	sem_init(&thread->called, 0, 0);
+	must(sem_init(&thread->called, 0, 0));
 	error = create(thread);
 	if (error) {
-		sem_destroy(&thread->called);
+		must(sem_destroy(&thread->called));
 		free(thread);
 	}
 	return error;

@@ -103,20 +103,28 @@ class RoutedCase(NetworkCase):
         rules.forbid_direct(cls.net.gate)
         cls.deliver(cls.net.exit)
 
+    @staticmethod
+    def server_config(config=None):
+        return {**SERVER_CONFIG, **(config or {})}
+
+    @staticmethod
+    def client_config(config=None):
+        return {**CLIENT_CONFIG, **(config or {})}
+
     def start_server(self, config=None, **options):
         return self.start(self.net.exit, 'server',
-                          {**SERVER_CONFIG, **(config or {})}, **options)
+                          self.server_config(config), **options)
 
     def start_client(self, config=None, **options):
         return self.start(self.net.gate, 'client',
-                          {**CLIENT_CONFIG, **(config or {})}, **options)
+                          self.client_config(config), **options)
 
     def launch_both(self, config=None, **options):
         """For halves that cannot say when they are ready. Returns both."""
         server = self.launch(self.net.exit, 'server',
-                             {**SERVER_CONFIG, **(config or {})}, **options)
+                             self.server_config(config), **options)
         client = self.launch(self.net.gate, 'client',
-                             {**CLIENT_CONFIG, **(config or {})}, **options)
+                             self.client_config(config), **options)
         self.net.exit.wait_for_listener(SERVER_PORT)
         self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
         return client, server

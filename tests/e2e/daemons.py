@@ -20,7 +20,7 @@ UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-_CONFIG_WARNING = re.compile(r'\S+:\d+:\d+: \S+: warning: ')
+_EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
 
 def write_config(config, name='srcproxy.json'):
@@ -29,9 +29,13 @@ def write_config(config, name='srcproxy.json'):
     # For the daemons that run unprivileged.
     os.chmod(directory, 0o755)
     path = os.path.join(directory, name)
+    _write(path, config)
+    return path
+
+
+def _write(path, config):
     with open(path, 'w') as file:
         file.write(config if isinstance(config, str) else json.dumps(config))
-    return path
 
 
 class Event(dict):
@@ -63,8 +67,11 @@ def _field_matches(value, expected):
 class Daemon:
     """A running half. Reads its log as it comes, so nothing is missed."""
 
-    def __init__(self, host, role, config, wrapper=(), **options):
-        """wrapper: what comes before the command, such as setpriv(1)."""
+    def __init__(self, host, role, config, wrapper=(), flags=(), **options):
+        """wrapper: what comes before the command, such as setpriv(1).
+
+        flags: options of the command itself.
+        """
         self.host = host
         self.role = role
         self._changed = threading.Condition()
@@ -73,8 +80,9 @@ class Daemon:
         self._log_has_ended = False
         self._was_awaited = False
         self._is_finished = False
+        self.config_path = write_config(config, role + '.json')
         self.process = host.spawn(
-            *UNDER, *wrapper, BINARY, role, write_config(config, role + '.json'),
+            *UNDER, *wrapper, BINARY, *flags, role, self.config_path,
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:
@@ -136,6 +144,16 @@ class Daemon:
     def is_running(self):
         return self.process.poll() is None
 
+    def thread_status(self, key):
+        """What all threads have there in /proc/PID/status, each once."""
+        values = set()
+        for thread in os.listdir(f'/proc/{self.process.pid}/task'):
+            path = f'/proc/{self.process.pid}/task/{thread}/status'
+            with open(path) as file:
+                values.update(re.findall(rf'^{key}:\s*(.*?)\s*$',
+                                         file.read(), re.M))
+        return values
+
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
@@ -144,6 +162,11 @@ class Daemon:
 
     def send_signal(self, number):
         self.process.send_signal(number)
+
+    def reload(self, config):
+        """What it makes of it is in the log."""
+        _write(self.config_path, config)
+        self.send_signal(signal.SIGHUP)
 
     def wait(self):
         """Until it has ended. Returns the exit status."""
@@ -177,7 +200,7 @@ class Daemon:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
         strange = [line for line in self._lines if not _LINE.fullmatch(line)
-                   and not _CONFIG_WARNING.match(line)]
+                   and not _EARLY_WARNING.match(line)]
         if strange:
             raise AssertionError(f'{self.role}: this is no log:\n' +
                                  '\n'.join(strange))

@@ -64,6 +64,22 @@ def deliver_marked(exit_host):
             family=family)
 
 
+def deliver_bound(exit_host):
+    """The same for sockets that are not transparent, which IPv6 has too."""
+    family = BOTH[1]
+    exit_host.run('nft', '-f', '-', input=f'''
+        table inet srcproxy {{
+            chain prerouting {{
+                type filter hook prerouting priority mangle
+                ip6 daddr {family.users} meta l4proto tcp socket wildcard 0 \
+                    meta mark set {MARK}
+            }}
+        }}''')
+    exit_host.ip(f'route add local {family.users} dev lo table {TABLE}',
+                 f'rule add fwmark {MARK} lookup {TABLE} pref 30000',
+                 family=family)
+
+
 @contextlib.contextmanager
 def black_hole(host, family, port):
     """While in it, packets to that port vanish."""

@@ -150,6 +150,20 @@ class Usage(unittest.TestCase):
         path = write_config(SERVER_SAMPLE)
         self.assert_usage('server', path, path)
 
+    def test_options_of_another_command(self):
+        path = write_config(SERVER_SAMPLE)
+        for option in '--iptables', '--simple', '--output', '--remove':
+            self.assert_usage(option, 'server', path)
+        self.assert_usage('-t', 'rules', 'server', path)
+
+    def test_options_of_the_other_half(self):
+        self.assert_usage('rules', '--output', 'server',
+                          write_config(SERVER_SAMPLE))
+        self.assert_usage('rules', '--simple', 'client',
+                          write_config(CLIENT_SAMPLE))
+        self.assert_usage('rules', '--simple', '--iptables', 'server',
+                          write_config(SERVER_SAMPLE))
+
     def test_help_and_version(self):
         for options, expected in ((('-h', '--help'), 'usage: srcproxy'),
                                   (('-V', '--version'), 'srcproxy ')):
@@ -158,3 +172,34 @@ class Usage(unittest.TestCase):
                 self.assertEqual(result.returncode, 0)
                 self.assertTrue(result.stdout.startswith(expected))
                 self.assertEqual(result.stderr, '')
+
+
+class Rules(unittest.TestCase):
+    """What srcproxy rules prints when it does not print rules."""
+
+    def assert_says(self, status, expected, *arguments):
+        result = srcproxy('rules', *arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(expected, result.stderr)
+        self.assertEqual(result.stdout, '')
+
+    def test_prefixes_are_missing(self):
+        self.assert_says(2, 'rules client CONFIG PREFIX...', 'client',
+                         write_config(CLIENT_SAMPLE))
+        # Its second user may send from anywhere.
+        self.assert_says(2, 'rules server CONFIG PREFIX...', 'server',
+                         write_config(SERVER_SAMPLE))
+
+    def test_prefix_is_wrong(self):
+        self.assert_says(2, '"10.0.0.0/33": prefix length is 0 to 32',
+                         'server', write_config(SERVER_SAMPLE), '10.0.0.0/33')
+
+    def test_configuration_is_wrong(self):
+        self.assert_says(1, 'acl', 'client', write_config(SERVER_SAMPLE),
+                         '10.0.0.0/8')
+
+    def test_server_that_cannot_be_told_apart(self):
+        self.assert_says(1, 'outbound.fwmark', '--output', 'client',
+                         write_config('{inbound: {listen: ":9001"}, outbound: '
+                                      '{server: "nowhere.test:21829"}}'),
+                         '10.0.0.0/8')

@@ -6,8 +6,10 @@ import unittest
 
 import rules
 from cases import SERVER, NetworkCase, fresh_port
+from daemons import write_config
 from families import IPV4, IPV6, endpoint
 from peers import receive, receive_until_reset
+from sandbox import BINARY
 from wire import BLANK_AUTH, auth_digest, encode_request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -26,8 +28,15 @@ def setup_of(title):
     config = re.search(r'```json5\n(.*?)```', section, re.S)[1]
     *commands, start = re.search(r'```sh\n(.*?)```', section,
                                  re.S)[1].splitlines()
-    role = re.fullmatch(r'srcproxy (client|server) /etc/\S+', start)[1]
-    return config, '\n'.join(commands), role
+    role, path = re.fullmatch(r'srcproxy (client|server) (/etc/\S+)',
+                              start).groups()
+    commands = '\n'.join(commands).replace(path, write_config(config))
+    return config, commands, role
+
+
+def run_commands(host, commands):
+    path = os.path.dirname(BINARY) + ':' + os.environ['PATH']
+    host.run('sh', '-exc', commands, env={'PATH': path})
 
 
 class ReadmeSetup(NetworkCase):
@@ -39,7 +48,7 @@ class ReadmeSetup(NetworkCase):
         for host, title in ((cls.net.exit, 'The exit'),
                             (cls.net.gate, 'The gate')):
             config, commands, role = setup_of(title)
-            host.run('sh', '-exc', commands)
+            run_commands(host, commands)
             cls.start_for_class(host, role, config)
 
     def assert_keeps_the_source(self, family):
@@ -66,6 +75,8 @@ class ReadmeTwoUsers(NetworkCase):
                IPV6: {'alice': '2001:db8:aaaa::10',
                       'bob': '2001:db8:aaaa:0:8000::10'}}
     loopback = {IPV4: '127.0.0.1', IPV6: '::1'}
+    # Of the destination's host, but in none of bob's prefixes.
+    elsewhere = {IPV4: '192.0.2.80', IPV6: '2001:db8:cccc::80'}
 
     @classmethod
     def setUpClass(cls):
@@ -73,7 +84,10 @@ class ReadmeTwoUsers(NetworkCase):
         config, commands, role = setup_of('The exit of two users')
         cls.secrets = dict(re.findall(r'name: "(.*)",\n +auth: "(.*)"',
                                       config))
-        cls.net.exit.run('sh', '-exc', commands)
+        run_commands(cls.net.exit, commands)
+        for family, address in cls.elsewhere.items():
+            cls.net.destination.ip(f'addr add {address} dev lo')
+            cls.net.exit.ip(f'route add {address} via {family.destination}')
         cls.exit = cls.start_for_class(cls.net.exit, role, config)
 
     def setUp(self):
@@ -106,7 +120,7 @@ class ReadmeTwoUsers(NetworkCase):
 
     def assert_tells_them_apart(self, family):
         bobs = self.listen(self.net.destination, family.destination)
-        others = self.listen(self.net.exit, family.exit_link)
+        others = self.listen(self.net.destination, self.elsewhere[family])
         self.assert_serves(family, 'alice', bobs)
         self.assert_serves(family, 'bob', bobs)
         self.assert_serves(family, 'alice', others)

@@ -1,16 +1,31 @@
-"""The server half as an ordinary user, without any capability."""
+"""What srcproxy may do: started without privileges, and as -u leaves them."""
 
+import pwd
 import re
 import shutil
 import unittest
 
-from cases import ServerCase
+import rules
+from cases import SERVER_PORT, RoutedCase, ServerCase
+from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
+from hosts import Host
+from names import name_server
 from peers import receive_until_reset
+from sandbox import BINARY
 
 NOBODY = ('setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups',
           '--inh-caps', '-all', '--bounding-set', '-all')
+ONLY_ROOT_READS = ('sh', '-c', 'eval chmod 600 \\${$#}; exec "$@"', 'sh')
 PRIVILEGED_PORT = 700
+
+CAP_NET_BIND_SERVICE = 1 << 10
+CAP_NET_RAW = 1 << 13
+
+# Of the field Seccomp in /proc/PID/status.
+SECCOMP_FILTER = '2'
+
+MARK = 0x7
 
 
 def deliver_locally(exit_host):
@@ -83,3 +98,134 @@ class UnprivilegedIPv4(Unprivileged):
 
     def test_refusal_names_what_is_missing(self):
         self.assert_refused()
+
+
+class DropCase:
+    """Both halves are started by root and become nobody."""
+
+    def setUp(self):
+        super().setUp()
+        self.nobody = pwd.getpwnam('nobody')
+
+    def start_as_nobody(self, start, config=None):
+        return start(config, flags=('-u', 'nobody'))
+
+    def assert_privileges(self, daemon, capabilities):
+        """Of every thread, and there are some that serve."""
+        self.assertGreater(daemon.threads(), 1)
+        for key, expected in (
+                ('Uid', '\t'.join([str(self.nobody.pw_uid)] * 4)),
+                ('Gid', '\t'.join([str(self.nobody.pw_gid)] * 4)),
+                ('Groups', str(self.nobody.pw_gid)),
+                ('CapEff', f'{capabilities:016x}'),
+                ('CapPrm', f'{capabilities:016x}'),
+                ('CapInh', f'{0:016x}'),
+                ('CapBnd', f'{0:016x}'),
+                ('CapAmb', f'{0:016x}'),
+                ('NoNewPrivs', '1')):
+            self.assertEqual(daemon.thread_status(key), {expected}, key)
+
+    def test_proxies_with_what_it_needs_and_no_more(self):
+        server = self.start_as_nobody(
+            self.start_server, {'acl': [{'allowed_src_ips':
+                                         [self.family.users]}]})
+        client = self.start_as_nobody(self.start_client)
+        user, destination = self.open(source=(self.family.user,
+                                              PRIVILEGED_PORT))
+        self.assertEqual(destination.getpeername()[:2],
+                         (self.family.user, PRIVILEGED_PORT))
+        self.assert_privileges(server, self.server_capabilities)
+        self.assert_privileges(client, 0)
+        server.wait_for('privileges', user='nobody',
+                        capabilities=self.server_capability_names)
+        client.wait_for('privileges', user='nobody', capabilities='none')
+
+
+class DropIPv4(DropCase, RoutedCase):
+    family = IPV4
+    deliver = staticmethod(rules.deliver_marked)
+    server_capabilities = CAP_NET_BIND_SERVICE | CAP_NET_RAW
+    server_capability_names = 'net_bind_service,net_raw'
+
+    def test_gate_keeps_what_a_mark_takes(self):
+        self.start_server()
+        client = self.start_as_nobody(self.start_client, {
+            'outbound': {'server': endpoint(IPV4.exit_link, SERVER_PORT),
+                         'fwmark': MARK, 'local_addr': '%link0'}})
+        self.assert_proxies()
+        self.assert_privileges(client, CAP_NET_RAW)
+
+
+class DropIPv6(DropCase, RoutedCase):
+    """Needs no transparent socket, so nothing for it."""
+
+    family = IPV6
+    deliver = staticmethod(rules.deliver_bound)
+    server_capabilities = CAP_NET_BIND_SERVICE
+    server_capability_names = 'net_bind_service'
+
+
+    def test_configuration_that_nobody_may_read_is_named(self):
+        server = self.start_server(flags=('-u', 'nobody'),
+                                   wrapper=ONLY_ROOT_READS)
+        server.wait_for_line(r'server\.json: Permission denied as user nobody')
+
+
+class Sandboxed(RoutedCase):
+    """As always, except where sanitizers are built in."""
+
+    family = IPV4
+
+    def assert_sandboxed(self, daemon):
+        sandbox = daemon.wait_for('sandbox')
+        if sandbox['seccomp'].startswith('off: built without'):
+            self.skipTest('built without a sandbox')
+        self.assertEqual(sandbox['seccomp'], 'on')
+        self.assertEqual(daemon.thread_status('Seccomp'), {SECCOMP_FILTER})
+        self.assertEqual(daemon.thread_status('NoNewPrivs'), {'1'})
+
+    def test_all_threads_are_inside(self):
+        server, client = self.start_server(), self.start_client()
+        self.open()
+        self.assert_sandboxed(server)
+        self.assert_sandboxed(client)
+
+    def test_names_are_still_resolved(self):
+        self.start_server()
+        client = self.start_client(
+            {'outbound': {'server': f'exit.example:{SERVER_PORT}'}},
+            flags=('-u', 'nobody'))
+        self.assert_sandboxed(client)
+        with name_server(self.net.gate, IPV4.exit_link):
+            self.assert_proxies()
+
+
+class CannotDrop(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host('alone')
+        cls.addClassCleanup(cls.host.destroy)
+
+    def assert_refused(self, flags, pattern, wrapper=()):
+        path = write_config('{"listen": "127.0.0.1:21829"}')
+        result = self.host.run(*wrapper, BINARY, *flags, 'server', path,
+                               check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, pattern)
+
+    def test_unknown_user(self):
+        self.assert_refused(('-u', 'no-such-user'),
+                            '-u no-such-user: there is no such user')
+
+    def test_unknown_group(self):
+        self.assert_refused(('--user', 'nobody:no-such-group'),
+                            'there is no such group')
+
+    def test_user_is_checked_with_the_configuration(self):
+        self.assert_refused(('-t', '-u', 'no-such-user'),
+                            'there is no such user')
+
+    @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
+    def test_not_root(self):
+        self.assert_refused(('-u', 'nobody'), 'start as root', NOBODY)

@@ -3,9 +3,9 @@
 import re
 import socket
 
-from cases import ServerCase
+from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
-from peers import end_stream, receive_all, receive_until_reset
+from peers import end_stream, receive, receive_all, receive_until_reset
 from wire import mapped
 
 HANDSHAKE_TIMEOUT = '500ms'
@@ -178,6 +178,14 @@ class BadRequest:
 
 class BadRequestIPv4(BadRequest, ServerCase):
     family = IPV4
+
+    def test_those_that_are_not_shown_are_counted_in_the_end(self):
+        server = self.start_server()
+        for _ in range(13):
+            self.assert_sender_is_reset(b'GET')
+        server.stop()
+        server.wait_for('not-shown', lines='3', of='malformed requests')
+
     sources_of_the_other_family = [IPV6.user, '::']
     no_sources = ['0.0.0.0', '224.0.0.1', '255.255.255.255',
                   mapped('0.0.0.0'), mapped('224.0.0.1')]
@@ -248,3 +256,59 @@ class Handshake(ServerCase):
         server.wait_for('refused', reason=re.compile('timed out'))
         destination.sendall(b'late')
         self.assertEqual(client.recv(100), b'late')
+
+
+class Flood(ServerCase):
+    """Connections that never send a request take nobody's place for long."""
+
+    family = IPV4
+    # Nothing of it ends by itself.
+    config = {'max_connections': 20, 'handshake_timeout': '10m'}
+    SILENT = 60
+
+    def start_flood(self):
+        """Of one source, the gate."""
+        return [self.connect(self.net.gate, SERVER)
+                for _ in range(self.SILENT)]
+
+    def serve_from_exit(self, client):
+        """Somebody of another source sends a request, in the end."""
+        client.sendall(self.request() + b'question')
+        destination = self.accept(self.listener)
+        self.assertEqual(receive(destination, 8), b'question')
+        return client, destination
+
+    def test_one_source_does_not_keep_others_out(self):
+        server = self.start_server(self.config)
+        self.start_flood()
+        for _ in range(15):
+            self.source = (self.family.user, fresh_port())
+            self.serve_from_exit(self.connect(self.net.exit, SERVER))
+        server.wait_for('refused', reason=re.compile('needed its place'),
+                        peer=re.compile(re.escape(self.family.gate_link)))
+
+    def test_only_the_source_with_the_most_is_cut_off(self):
+        server = self.start_server(self.config)
+        slow = [self.connect(self.net.exit, SERVER, (address, 0))
+                for address in ('127.0.0.1', '127.0.0.2', '127.0.0.3')]
+        flood = self.start_flood()
+        # All that have no place yet have had theirs then.
+        for client in flood[:self.SILENT // 2]:
+            self.assertEqual(receive_until_reset(client), b'')
+        refused = [event for event in server.events('refused')
+                   if not event['peer'].startswith(self.family.gate_link)]
+        # One of them may by bad luck count as the gate; two do so once in
+        # some hundred thousand times.
+        self.assertLessEqual(len(refused), 1)
+        self.serve_from_exit(next(
+            client for client in slow if client.getsockname()[0] + ':' not in
+            ''.join(event['peer'] for event in refused)))
+
+    def test_established_connections_are_left_alone(self):
+        self.start_server(self.config)
+        client, destination = self.serve_from_exit(
+            self.connect(self.net.exit, SERVER))
+        for silent in self.start_flood()[:self.SILENT // 2]:
+            self.assertEqual(receive_until_reset(silent), b'')
+        destination.sendall(b'answer')
+        self.assertEqual(receive(client, 6), b'answer')

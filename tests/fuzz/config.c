@@ -113,7 +113,7 @@ load(enum config_kind kind)
 		MUST(config->kind == kind);
 		check_config(config);
 	}
-	config_destroy(config);
+	config_unref(config);
 	return is_good;
 }
 

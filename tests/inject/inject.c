@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -170,7 +169,6 @@ WRAP(int, poll, (struct pollfd * fds, nfds_t count, int wait_ms),
     (fds, count, wait_ms), -1, EINTR, ENOMEM)
 WRAP(ssize_t, write, (int fd, const void *data, size_t len), (fd, data, len),
     -1, EINTR, EAGAIN, ENOSPC)
-WRAP(int, getifaddrs, (struct ifaddrs * *list), (list), -1, ENOMEM)
 WRAP(int, getaddrinfo,
     (const char *host, const char *service, const struct addrinfo *hints,
 	struct addrinfo **list),

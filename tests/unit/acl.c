@@ -295,6 +295,41 @@ START_TEST(a_special_destination_is_opened_by_an_entry_within_its_block)
 }
 END_TEST
 
+static const struct {
+	const char *sources[3];
+	bool v4, v6;
+} families[] = {
+	{ { NULL }, true, true },
+	{ { "192.0.2.0/24" }, true, false },
+	{ { "2001:db8::/32" }, false, true },
+	{ { "2001:db8::/32", "::/0" }, false, true },
+	{ { "2001:db8::/32", "::ffff:192.0.2.1" }, true, true },
+	{ { "2001:db8::/32", "192.0.2.1" }, true, true },
+};
+
+START_TEST(a_family_is_known_if_anybody_may_send_from_it)
+{
+	struct prefix blocks[3];
+	struct acl_user user = { .sources = blocks };
+	struct acl one = { &user, 1 };
+
+	for (; families[_i].sources[user.source_count]; user.source_count++)
+		blocks[user.source_count] =
+		    block(families[_i].sources[user.source_count]);
+	ck_assert(acl_knows_family(&one, AF_INET) == families[_i].v4);
+	ck_assert(acl_knows_family(&one, AF_INET6) == families[_i].v6);
+}
+END_TEST
+
+START_TEST(without_an_acl_both_families_are_known)
+{
+	struct acl none = { NULL, 0 };
+
+	ck_assert(acl_knows_family(&none, AF_INET));
+	ck_assert(acl_knows_family(&none, AF_INET6));
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -318,6 +353,9 @@ suite(void)
 	tcase_add_loop_test(where, a_user_without_blocks_may_send_from_anywhere,
 	    0, COUNT(sources));
 	tcase_add_test(where, a_block_of_everything_is_of_one_family);
+	tcase_add_loop_test(where,
+	    a_family_is_known_if_anybody_may_send_from_it, 0, COUNT(families));
+	tcase_add_test(where, without_an_acl_both_families_are_known);
 	suite_add_tcase(suite, where);
 
 	tcase_add_checked_fixture(whereto, open_acl, finish_acl);

@@ -76,7 +76,7 @@ START_TEST(the_server_sample_is_read_as_it_stands)
 	ck_assert_str_eq(users[1].name, "acl[1]");
 	check_digest(&users[1].digest, "");
 	ck_assert_uint_eq(users[1].source_count, 0);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -96,7 +96,7 @@ START_TEST(the_client_sample_is_read_as_it_stands)
 	ck_assert_uint_eq(config->egress.mark, 0x1234);
 	ck_assert_int_eq(config->timeout_ms, 300000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -111,8 +111,25 @@ START_TEST(a_server_has_defaults_for_all_but_listen)
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(config->source_port, SOURCE_PORT_PREFER);
+	ck_assert_uint_eq(config->max_connections, 0);
 	ck_assert_uint_eq(config->acl.user_count, 0);
-	config_destroy(config);
+	config_unref(config);
+}
+END_TEST
+
+/* The least and the most there can be, for both halves. */
+START_TEST(a_limit_of_connections_is_read)
+{
+	struct config *config =
+	    load_good(CONFIG_SERVER, "{ listen: ':1', max_connections: 1 }");
+
+	ck_assert_uint_eq(config->max_connections, 1);
+	config_unref(config);
+	config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2' }, "
+	    "max_connections: 0x7fffffff }");
+	ck_assert_uint_eq(config->max_connections, 2147483647);
+	config_unref(config);
 }
 END_TEST
 
@@ -131,7 +148,7 @@ START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 	ck_assert_int_eq(config->timeout_ms, 5 * 60 * 1000);
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -145,7 +162,7 @@ START_TEST(an_acl_entry_has_defaults_for_everything)
 	check_digest(&config->acl.users[1].digest, "");
 	ck_assert_uint_eq(config->acl.users[1].source_count, 0);
 	ck_assert(!config->acl.users[1].is_confined);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -174,7 +191,7 @@ START_TEST(what_is_given_for_a_server_counts)
 	ck_assert_uint_eq(user->destination_count, 2);
 	check_prefix(&user->destinations[0], "127.0.0.1/32");
 	check_prefix(&user->destinations[1], "2001:db8:d::/48");
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -191,7 +208,7 @@ START_TEST(an_empty_list_of_destinations_is_no_absent_one)
 	    "destinations");
 	ck_assert(config->acl.users[0].is_confined);
 	ck_assert_uint_eq(config->acl.users[0].destination_count, 0);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -206,7 +223,7 @@ START_TEST(an_absent_or_empty_acl_is_off)
 	struct config *config = load_good(CONFIG_SERVER, absent_acls[_i]);
 
 	ck_assert_uint_eq(config->acl.user_count, 0);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -224,7 +241,7 @@ START_TEST(there_are_three_policies_for_source_ports)
 	struct config *config = load_good(CONFIG_SERVER, source_ports[_i].text);
 
 	ck_assert_int_eq(config->source_port, source_ports[_i].policy);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -250,7 +267,7 @@ START_TEST(a_mark_has_32_bits)
 	config = load_good(CONFIG_CLIENT, text);
 	ck_assert(config->egress.marked);
 	ck_assert_uint_eq(config->egress.mark, marks[_i].mark);
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -497,7 +514,7 @@ START_TEST(host_bits_are_cleared_with_a_warning)
 	    "taken as 2001:db8::/32");
 	check_prefix(&config->acl.users[0].sources[0], "192.0.2.0/24");
 	check_prefix(&config->acl.users[0].sources[1], "2001:db8::/32");
-	config_destroy(config);
+	config_unref(config);
 }
 END_TEST
 
@@ -542,7 +559,7 @@ END_TEST
 
 START_TEST(nothing_is_destroyed_without_complaint)
 {
-	config_destroy(NULL);
+	config_unref(NULL);
 }
 END_TEST
 
@@ -557,6 +574,7 @@ suite(void)
 	tcase_add_test(good, the_client_sample_is_read_as_it_stands);
 	tcase_add_test(good, a_server_has_defaults_for_all_but_listen);
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
+	tcase_add_test(good, a_limit_of_connections_is_read);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);

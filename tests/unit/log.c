@@ -335,6 +335,36 @@ START_TEST(the_next_to_pass_is_told_how_many_did_not)
 }
 END_TEST
 
+/* Each by its name; what has been told before is not told again. */
+START_TEST(what_was_kept_back_is_told_at_the_end)
+{
+	static struct log_limit limits[] = {
+		{ .name = "storms" },
+		{ .name = "hail" },
+		{ .name = "drizzle" },
+	};
+	int fd = capture_pipe(PIPE_SIZE);
+	const char *text;
+	unsigned skipped;
+
+	log_open(LOG_LEVEL_ERROR);
+	for (int i = 0; i < 10 + 7; i++)
+		log_limit_pass(&limits[0], &skipped);
+	for (int i = 0; i < 10 + 1; i++)
+		log_limit_pass(&limits[1], &skipped);
+	log_limit_pass(&limits[2], &skipped);
+	log_finish();
+	text = capture_read(fd);
+	ck_assert_ptr_nonnull(
+	    strstr(text, "warning not-shown lines=7 of=\"storms\"\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "warning not-shown lines=1 of=\"hail\"\n"));
+	ck_assert_ptr_null(strstr(text, "drizzle"));
+	log_finish();
+	ck_assert_str_eq(capture_read(fd), "");
+}
+END_TEST
+
 static struct log_limit shared_limit;
 
 static void *
@@ -399,6 +429,7 @@ suite(void)
 
 	tcase_add_test(limit, ten_in_ten_seconds_pass_a_limit);
 	tcase_add_test(limit, the_next_to_pass_is_told_how_many_did_not);
+	tcase_add_test(limit, what_was_kept_back_is_told_at_the_end);
 	tcase_add_test(limit, threads_share_a_limit);
 	suite_add_tcase(suite, limit);
 	return suite;

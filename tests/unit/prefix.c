@@ -107,7 +107,7 @@ check_good(const struct good *row)
 {
 	struct prefix prefix;
 	bool masked = !row->masked;
-	char base[ADDRESS_STRLEN];
+	char base[ADDRESS_STRLEN], text[PREFIX_STRLEN], expected[64];
 
 	memset(&prefix, 0xff, sizeof(prefix));
 	ck_assert_pstr_eq(parse_exactly(row->text, &prefix, &masked), NULL);
@@ -115,6 +115,9 @@ check_good(const struct good *row)
 	ck_assert_uint_eq(address_port(&prefix.base), 0);
 	ck_assert_uint_eq(prefix.bit_count, row->bit_count);
 	ck_assert_msg(masked == row->masked, "%s", row->text);
+	snprintf(
+	    expected, sizeof(expected), "%s/%u", row->base, row->bit_count);
+	ck_assert_str_eq(prefix_format(&prefix, text), expected);
 }
 
 START_TEST(a_block_is_read_and_its_host_bits_are_cleared)

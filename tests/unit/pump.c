@@ -188,6 +188,27 @@ START_TEST(without_descriptors_a_buffer_does_it)
 }
 END_TEST
 
+START_TEST(past_the_limit_of_pipes_a_buffer_does_it)
+{
+	pump_limit_pipes(0);
+	pump_bulk();
+	ck_assert_int_eq(bench.pump.pipe[0], -1);
+	ck_assert_ptr_nonnull(bench.pump.large);
+}
+END_TEST
+
+/* However often: what was given back may be had again. */
+START_TEST(pipes_that_were_given_back_do_not_count)
+{
+	pump_limit_pipes(1);
+	for (int i = 0; i < 3; i++) {
+		pump_bulk();
+		ck_assert_int_ge(bench.pump.pipe[0], 0);
+		pump_finish(&bench.pump);
+	}
+}
+END_TEST
+
 /* An unprivileged user's pipes beyond some number have two pages. */
 START_TEST(a_pipe_that_was_shrunk_is_not_used)
 {
@@ -338,6 +359,8 @@ suite(void)
 	    pump, the_pipe_is_given_back_when_only_small_messages_come);
 	tcase_add_test(pump, the_pipe_is_given_back_when_nothing_comes);
 	tcase_add_test(pump, without_descriptors_a_buffer_does_it);
+	tcase_add_test(pump, past_the_limit_of_pipes_a_buffer_does_it);
+	tcase_add_test(pump, pipes_that_were_given_back_do_not_count);
 	tcase_add_test(pump, a_pipe_that_was_shrunk_is_not_used);
 	tcase_add_test(
 	    pump, a_sink_without_room_gets_a_piece_and_the_source_is_read);

@@ -1,8 +1,10 @@
 #include "registry.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "deadline.h"
 #include "suite.h"
@@ -180,6 +182,147 @@ START_TEST(many_threads_are_counted_right_and_share_no_number)
 }
 END_TEST
 
+static atomic_int rooms;
+
+static void *
+run_await_room(void *argument)
+{
+	(void)argument;
+	while (registry_await_room(&registry)) {
+		registry_enter(&registry);
+		atomic_fetch_add(&rooms, 1);
+	}
+	return NULL;
+}
+
+/* Each who leaves, and a limit that is raised, let in as many as fit. */
+START_TEST(there_are_never_more_than_the_limit)
+{
+	pthread_t threads[THREADS];
+
+	registry_set_limit(&registry, 2);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, run_await_room, NULL), 0);
+	for (int i = 2; i < 100; i++) {
+		while (atomic_load(&rooms) < i)
+			sched_yield();
+		ck_assert_uint_eq(registry_live(&registry), 2);
+		registry_leave(&registry);
+	}
+	registry_set_limit(&registry, 5);
+	while (atomic_load(&rooms) < 104 - 1)
+		sched_yield();
+	ck_assert_uint_eq(registry_live(&registry), 5);
+	registry_close(&registry);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
+/* Whoever waits in registry_enter() comes in, with what it has accepted. */
+START_TEST(nobody_waits_for_room_once_it_is_closed)
+{
+	registry_set_limit(&registry, 1);
+	registry_enter(&registry);
+	registry_close(&registry);
+	ck_assert(!registry_await_room(&registry));
+	ck_assert_uint_eq(registry_enter(&registry), 2);
+}
+END_TEST
+
+START_TEST(that_it_is_full_is_noted_once_each_time)
+{
+	registry_set_limit(&registry, 16);
+	for (unsigned times = 1; times <= 3; times++) {
+		while (registry_live(&registry) < 16) {
+			ck_assert_uint_eq(registry_note_full(&registry), 0);
+			registry_enter(&registry);
+		}
+		ck_assert_uint_eq(registry_note_full(&registry), times);
+		ck_assert_uint_eq(registry_note_full(&registry), 0);
+		/* That was not the end of it. */
+		registry_leave(&registry);
+		registry_leave(&registry);
+		registry_enter(&registry);
+		registry_enter(&registry);
+		ck_assert_uint_eq(registry_note_full(&registry), 0);
+		for (int i = 0; i < 3; i++)
+			registry_leave(&registry);
+	}
+}
+END_TEST
+
+/* A connection that sends no request, as a worker serves it. */
+static struct {
+	int fd[2]; /* the worker's, the peer's */
+	struct handshake handshake;
+} silent;
+
+static void
+begin_silent(void)
+{
+	union address peer;
+
+	ck_assert(address_parse("192.0.2.1", &peer));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, silent.fd), 0);
+	registry_enter(&registry);
+	registry_begin_handshake(
+	    &registry, &silent.handshake, silent.fd[0], &peer);
+}
+
+static void *
+run_silent(void *argument)
+{
+	char byte;
+
+	(void)argument;
+	begin_silent();
+	ck_assert_int_eq(recv(silent.fd[0], &byte, 1, 0), 0);
+	ck_assert(registry_end_handshake(&registry, &silent.handshake));
+	registry_leave(&registry);
+	return NULL;
+}
+
+/* Also when it starts to wait after the other has begun to wait for room. */
+START_TEST(whoever_sends_no_request_makes_room_for_others)
+{
+	int64_t began = deadline_now();
+	pthread_t thread;
+
+	registry_set_limit(&registry, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_silent, NULL), 0);
+	while (registry_live(&registry) == 0)
+		sched_yield();
+	ck_assert(registry_await_room(&registry));
+	ck_assert_int_ge(deadline_now(), began + REGISTRY_GRACE_MS);
+	ck_assert_uint_eq(registry_live(&registry), 0);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(whoever_has_sent_the_request_is_left_alone)
+{
+	registry_set_limit(&registry, 1);
+	begin_silent();
+	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
+	registry_leave(&registry);
+	ck_assert(registry_await_room(&registry));
+	ck_assert_int_eq(send(silent.fd[1], "x", 1, MSG_NOSIGNAL), 1);
+}
+END_TEST
+
+/* It leaves room for more than half of the connections. */
+START_TEST(nobody_is_cut_off_while_there_is_room)
+{
+	registry_set_limit(&registry, 2);
+	begin_silent();
+	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
+	ck_assert(registry_await_room(&registry));
+	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
+}
+END_TEST
+
 static void *
 run_leave(void *argument)
 {
@@ -212,6 +355,7 @@ suite(void)
 	Suite *suite = suite_create("registry");
 	TCase *count = tcase_create("count");
 	TCase *wait = tcase_create("wait");
+	TCase *room = tcase_create("room");
 
 	tcase_add_checked_fixture(count, open_registry, finish_registry);
 	tcase_add_test(count, numbers_count_from_one_and_are_never_used_again);
@@ -230,5 +374,14 @@ suite(void)
 	tcase_add_test(wait, all_who_wait_are_woken);
 	tcase_add_test(wait, a_registry_may_go_as_soon_as_the_wait_is_over);
 	suite_add_tcase(suite, wait);
+
+	tcase_add_checked_fixture(room, open_registry, finish_registry);
+	tcase_add_test(room, there_are_never_more_than_the_limit);
+	tcase_add_test(room, nobody_waits_for_room_once_it_is_closed);
+	tcase_add_test(room, that_it_is_full_is_noted_once_each_time);
+	tcase_add_test(room, whoever_sends_no_request_makes_room_for_others);
+	tcase_add_test(room, whoever_has_sent_the_request_is_left_alone);
+	tcase_add_test(room, nobody_is_cut_off_while_there_is_room);
+	suite_add_tcase(suite, room);
 	return suite;
 }

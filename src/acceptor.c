@@ -1,0 +1,137 @@
+#include "acceptor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "deadline.h"
+#include "log.h"
+#include "must.h"
+
+/* How long accepting rests when there are no descriptors or threads left. */
+#define EXHAUSTED_MS 100
+
+/* Nothing to do but wait: a loop that tries again at once would only spin. */
+static void
+rest(struct acceptor *acceptor, const char *tried, int error)
+{
+	static struct log_limit limit = { .name = "exhaustion" };
+	size_t live = registry_live(acceptor->registry);
+	unsigned skipped;
+
+	if (log_limit_pass(&limit, &skipped))
+		log_error("cannot %s with %zu connections: %s; accepting rests "
+			  "until one ends (raise ulimit -n, pids.max or "
+			  "TasksMax) not_shown=%u",
+		    tried, live, strerror(-error), skipped);
+	if (live > 0)
+		registry_wait(
+		    acceptor->registry, live - 1, deadline_after(EXHAUSTED_MS));
+	else
+		poll(NULL, 0, EXHAUSTED_MS);
+}
+
+/*
+ * accept(2) lists errors of the network that may be pending on a new
+ * connection, and says to treat them like EAGAIN.
+ */
+static bool
+is_pending_error(int error)
+{
+	switch (error) {
+	case -EINTR:
+	case -EAGAIN:
+	case -ECONNABORTED:
+	case -ENETDOWN:
+	case -EPROTO:
+	case -ENOPROTOOPT:
+	case -EHOSTDOWN:
+	case -ENONET:
+	case -EHOSTUNREACH:
+	case -EOPNOTSUPP:
+	case -ENETUNREACH:
+	case -EPERM:
+	case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+is_exhaustion(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
+	    error == -ENOMEM;
+}
+
+/* Returns 0 or a negative errno. */
+static int
+accept_one(struct acceptor *acceptor)
+{
+	union address peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(acceptor->listen_fd, &peer.any, &len, SOCK_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = acceptor->take(acceptor->owner, fd, &peer);
+	if (error)
+		rest(acceptor, "start a thread", error);
+	return 0;
+}
+
+/* Who comes meanwhile waits in the backlog. False when it is over. */
+static bool
+await_room(struct acceptor *acceptor)
+{
+	static struct log_limit limit = { .name = "full" };
+	unsigned times = registry_note_full(acceptor->registry);
+	unsigned skipped;
+
+	if (times > 0 && log_limit_pass(&limit, &skipped))
+		log_warning("full connections=%zu times=%u reason=\"there are "
+			    "as many as max_connections; who comes now waits "
+			    "until one ends\"",
+		    registry_live(acceptor->registry), times);
+	return registry_await_room(acceptor->registry);
+}
+
+static void *
+accept_all(void *argument)
+{
+	struct acceptor *acceptor = argument;
+
+	while (await_room(acceptor)) {
+		int error = accept_one(acceptor);
+
+		if (is_exhaustion(error)) {
+			rest(acceptor, "accept", error);
+		} else if (error && !is_pending_error(error) &&
+		    !atomic_load(&acceptor->stopping)) {
+			/* The descriptor itself is wrong: a bug. */
+			log_error("accept: %s", strerror(-error));
+			abort();
+		}
+	}
+	return NULL;
+}
+
+int
+acceptor_start(struct acceptor *acceptor)
+{
+	atomic_init(&acceptor->stopping, false);
+	return -pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
+}
+
+void
+acceptor_stop(struct acceptor *acceptor)
+{
+	atomic_store(&acceptor->stopping, true);
+	/* accept(2) on a listener that is shut down returns EINVAL. */
+	shutdown(acceptor->listen_fd, SHUT_RD);
+	must(pthread_join(acceptor->thread, NULL));
+}

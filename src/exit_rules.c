@@ -1,0 +1,219 @@
+#include "exit_rules.h"
+
+#define MARK "0x5"
+#define PREFERENCE 30000
+
+/* Of the routing table, or a metric: each instance has its own. */
+static unsigned
+routes_number(const struct exit_rules *rules)
+{
+	return 100000U + rules->port;
+}
+
+static unsigned
+ip_version(int family)
+{
+	return family == AF_INET ? 4 : 6;
+}
+
+/*
+ * Which packets belong to a socket that is bound to a user's address: to a
+ * connection of this program then. IPv6 does without IP_TRANSPARENT, and an
+ * exit that has IPv6 users only does not keep what that takes.
+ */
+static const char *
+nft_match(int family)
+{
+	return family == AF_INET ? "socket transparent 1" : "socket wildcard 0";
+}
+
+static const char *
+iptables_match(int family)
+{
+	/* Without --nowildcard that is "wildcard 0". */
+	return family == AF_INET ? "-m socket --transparent" : "-m socket";
+}
+
+static void
+print_table(const struct firewall *firewall)
+{
+	firewall_begin_table(firewall);
+	fputs("\tchain prerouting {\n"
+	      "\t\ttype filter hook prerouting priority mangle;\n",
+	    firewall->out);
+	for (const int *family = firewall_families; *family; family++) {
+		if (!prefix_list_has_family(firewall->prefixes, *family))
+			continue;
+		fputs("\t\t", firewall->out);
+		firewall_print_users(firewall, *family, "daddr");
+		fprintf(firewall->out,
+		    " meta l4proto tcp %s meta mark set " MARK "\n",
+		    nft_match(*family));
+	}
+	fputs("\t}\n", firewall->out);
+	firewall_end_table(firewall);
+}
+
+static void
+print_chain(const struct firewall *firewall, int family)
+{
+	const struct prefix_list *list = firewall->prefixes;
+	char text[PREFIX_STRLEN];
+
+	firewall_begin_chain(firewall, family);
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			fprintf(firewall->out,
+			    "-A %s -d %s -p tcp %s -j MARK --set-mark " MARK
+			    "\n",
+			    firewall->name,
+			    prefix_format(&list->items[i], text),
+			    iptables_match(family));
+	}
+	firewall_end_chain(firewall);
+	firewall_hook_chain(firewall, family, "PREROUTING");
+}
+
+static void
+print_marking(const struct exit_rules *rules)
+{
+	const struct firewall *firewall = &rules->firewall;
+
+	fputs("\n# What comes back for the server half's own connections gets "
+	      "a mark. What is\n"
+	      "# for the users' hosts themselves gets none, and goes its way "
+	      "as before.\n",
+	    firewall->out);
+	if (!rules->iptables) {
+		print_table(firewall);
+		return;
+	}
+	for (const int *family = firewall_families; *family; family++) {
+		if (prefix_list_has_family(firewall->prefixes, *family))
+			print_chain(firewall, *family);
+	}
+}
+
+/* where: "table" or "table local metric", for the number to follow. */
+static void
+print_routes(const struct exit_rules *rules, int family, const char *where)
+{
+	const struct prefix_list *list = rules->firewall.prefixes;
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			fprintf(rules->firewall.out,
+			    "ip -%u route replace local %s dev lo %s %u\n",
+			    ip_version(family),
+			    prefix_format(&list->items[i], text), where,
+			    routes_number(rules));
+	}
+}
+
+/* Adding a rule again is an error to some kernels, and doubles it in others. */
+static void
+print_lookup(const struct exit_rules *rules, int family, const char *selector)
+{
+	unsigned version = ip_version(family);
+	unsigned table = routes_number(rules);
+
+	fprintf(rules->firewall.out,
+	    "[ \"$(ip -%u rule list %s table %u)\" ] ||\n"
+	    "\tip -%u rule add %s table %u pref %d\n",
+	    version, selector, table, version, selector, table, PREFERENCE);
+}
+
+static void
+print_delivery(const struct exit_rules *rules)
+{
+	fputs("\n# What has the mark ends here, though the addresses are not "
+	      "this host's.\n",
+	    rules->firewall.out);
+	for (const int *family = firewall_families; *family; family++) {
+		if (!prefix_list_has_family(rules->firewall.prefixes, *family))
+			continue;
+		print_routes(rules, *family, "table");
+		print_lookup(rules, *family, "fwmark " MARK);
+	}
+}
+
+static void
+print_simple_delivery(const struct exit_rules *rules)
+{
+	FILE *out = rules->firewall.out;
+
+	if (prefix_list_has_family(rules->firewall.prefixes, AF_INET)) {
+		fputs("\n# All that is for the users ends here, UDP and ICMP "
+		      "too: without IP_TRANSPARENT\n"
+		      "# the kernel connects from an IPv4 address only if it "
+		      "is in the table local.\n",
+		    out);
+		print_routes(rules, AF_INET, "table local metric");
+	}
+	if (prefix_list_has_family(rules->firewall.prefixes, AF_INET6)) {
+		fputs("\n# All TCP for the users ends here: nobody can connect "
+		      "to them any more.\n",
+		    out);
+		print_routes(rules, AF_INET6, "table");
+		print_lookup(rules, AF_INET6, "ipproto tcp");
+	}
+}
+
+void
+exit_rules_print(const struct exit_rules *rules)
+{
+	if (rules->simple) {
+		print_simple_delivery(rules);
+		return;
+	}
+	print_marking(rules);
+	print_delivery(rules);
+}
+
+/* Whatever the prefixes were when it was added. */
+static void
+print_lookup_removal(const struct exit_rules *rules, int family)
+{
+	unsigned version = ip_version(family);
+	unsigned table = routes_number(rules);
+
+	/* There is nothing to flush in a table that never had a route. */
+	fprintf(rules->firewall.out,
+	    "while [ \"$(ip -%u rule list table %u 2>/dev/null)\" ]; do\n"
+	    "\tip -%u rule del table %u\n"
+	    "done\n"
+	    "ip -%u route flush table %u 2>/dev/null || :\n",
+	    version, table, version, table, version, table);
+}
+
+static void
+print_marking_removal(const struct exit_rules *rules)
+{
+	const struct firewall *firewall = &rules->firewall;
+
+	fputs("\n# Then nothing is marked any more.\n", firewall->out);
+	if (!rules->iptables) {
+		firewall_remove_table(firewall);
+		return;
+	}
+	for (const int *family = firewall_families; *family; family++) {
+		firewall_unhook_chain(firewall, *family, "PREROUTING");
+		firewall_remove_chain(firewall, *family);
+	}
+}
+
+void
+exit_rules_print_removal(const struct exit_rules *rules)
+{
+	fputs("\n# Nothing that is for the users ends here any more.\n",
+	    rules->firewall.out);
+	for (const int *family = firewall_families; *family; family++)
+		print_lookup_removal(rules, *family);
+	if (rules->simple)
+		fprintf(rules->firewall.out,
+		    "ip -4 route flush table local metric %u\n",
+		    routes_number(rules));
+	else
+		print_marking_removal(rules);
+}

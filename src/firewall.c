@@ -1,0 +1,118 @@
+#include "firewall.h"
+
+const int firewall_families[] = { AF_INET, AF_INET6, 0 };
+
+static const char *
+iptables(int family)
+{
+	return family == AF_INET ? "iptables" : "ip6tables";
+}
+
+const char *
+firewall_protocol(int family)
+{
+	return family == AF_INET ? "ip" : "ip6";
+}
+
+/* A table that does not exist could not be deleted, so it is made first. */
+static void
+begin_anew(const struct firewall *firewall)
+{
+	fprintf(firewall->out,
+	    "nft -f - <<'END'\n"
+	    "table inet %s\n"
+	    "delete table inet %s\n",
+	    firewall->name, firewall->name);
+}
+
+void
+firewall_begin_table(const struct firewall *firewall)
+{
+	begin_anew(firewall);
+	fprintf(firewall->out, "table inet %s {\n", firewall->name);
+}
+
+void
+firewall_end_table(const struct firewall *firewall)
+{
+	fputs("}\nEND\n", firewall->out);
+}
+
+void
+firewall_print_users(
+    const struct firewall *firewall, int family, const char *field)
+{
+	const struct prefix_list *list = firewall->prefixes;
+	const char *separator = "{";
+	char text[PREFIX_STRLEN];
+
+	fprintf(firewall->out, "%s %s ", firewall_protocol(family), field);
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family != family)
+			continue;
+		fprintf(firewall->out, "%s %s", separator,
+		    prefix_format(&list->items[i], text));
+		separator = ",";
+	}
+	fputs(" }", firewall->out);
+}
+
+void
+firewall_remove_table(const struct firewall *firewall)
+{
+	begin_anew(firewall);
+	fputs("END\n", firewall->out);
+}
+
+void
+firewall_begin_chain(const struct firewall *firewall, int family)
+{
+	/* Naming the chain empties it, all in one step with what follows. */
+	fprintf(firewall->out,
+	    "%s-restore -w -n <<'END'\n"
+	    "*%s\n"
+	    ":%s - [0:0]\n",
+	    iptables(family), firewall->table, firewall->name);
+}
+
+void
+firewall_end_chain(const struct firewall *firewall)
+{
+	fputs("COMMIT\nEND\n", firewall->out);
+}
+
+void
+firewall_hook_chain(
+    const struct firewall *firewall, int family, const char *from)
+{
+	fprintf(firewall->out,
+	    "%s -w -t %s -C %s -p tcp -j %s 2>/dev/null ||\n"
+	    "\t%s -w -t %s -A %s -p tcp -j %s\n",
+	    iptables(family), firewall->table, from, firewall->name,
+	    iptables(family), firewall->table, from, firewall->name);
+}
+
+void
+firewall_unhook_chain(
+    const struct firewall *firewall, int family, const char *from)
+{
+	fprintf(firewall->out,
+	    "while %s -w -t %s -C %s -p tcp -j %s 2>/dev/null; do\n"
+	    "\t%s -w -t %s -D %s -p tcp -j %s\n"
+	    "done\n",
+	    iptables(family), firewall->table, from, firewall->name,
+	    iptables(family), firewall->table, from, firewall->name);
+}
+
+void
+firewall_remove_chain(const struct firewall *firewall, int family)
+{
+	fprintf(firewall->out,
+	    "if %s -w -t %s -S %s >/dev/null 2>&1; then\n"
+	    "\t%s -w -t %s -F %s\n"
+	    "\t%s -w -t %s -X %s\n"
+	    "fi\n",
+	    iptables(family), firewall->table, firewall->name, iptables(family),
+	    firewall->table, firewall->name, iptables(family), firewall->table,
+	    firewall->name);
+}

@@ -1,0 +1,28 @@
+#ifndef LISTENERS_H
+#define LISTENERS_H
+
+/* The sockets on which this half waits: one for each address of an endpoint. */
+
+#include "endpoint.h"
+
+struct listener {
+	union address address;
+	int fd;
+};
+
+struct listeners {
+	struct listener list[ENDPOINT_MAX_ADDRESSES];
+	size_t count;
+};
+
+/*
+ * Opens all of them; an address that this host does not have is passed over
+ * when there are others. Returns 0, or -1 after reporting why not, and then
+ * keeps none.
+ */
+int listeners_open(
+    struct listeners *listeners, const struct endpoint *endpoint);
+
+void listeners_close(struct listeners *listeners);
+
+#endif

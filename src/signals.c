@@ -1,0 +1,56 @@
+#include "signals.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "must.h"
+
+void
+signals_block(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	/* These say that something is broken. */
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGABRT);
+	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
+}
+
+static sigset_t
+ending_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return set;
+}
+
+int
+signals_wait(void)
+{
+	sigset_t set = ending_signals();
+	int number;
+
+	sigaddset(&set, SIGHUP);
+	while (sigwait(&set, &number)) {
+	}
+	return number;
+}
+
+bool
+signals_wait_end(int64_t wait_ms)
+{
+	sigset_t set = ending_signals();
+	struct timespec wait = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
+	};
+
+	return sigtimedwait(&set, NULL, &wait) > 0;
+}

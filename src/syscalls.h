@@ -1,0 +1,19 @@
+#ifndef SYSCALLS_H
+#define SYSCALLS_H
+
+/*
+ * The system calls that the running program makes; all others fail with
+ * ENOSYS, for ever. See seccomp(2). Needs libseccomp.
+ *
+ * A module of nsswitch.conf that wants more than is foreseen here so loses one
+ * lookup, not the process with all connections; and a newer C library falls
+ * back from a call that is not known here to one that is.
+ */
+
+/*
+ * Only before the first thread, and with all files open that are to be written
+ * to. Sets no_new_privs. Returns NULL, or why nothing was restricted.
+ */
+const char *syscalls_restrict(void);
+
+#endif

@@ -1,0 +1,140 @@
+"""SIGHUP: what changes for whom, and what does not."""
+
+import os
+import re
+import signal
+
+from cases import RoutedCase, SERVER_PORT
+from families import IPV4, endpoint
+from peers import (background, receive, receive_all, receive_until_reset,
+                   reset, send_and_end)
+
+RELOADS = 30
+AUTH = 'the secret of one user'
+USER = {'name': 'alice', 'auth': AUTH}
+
+
+class ReloadCase(RoutedCase):
+    family = IPV4
+
+    def with_auth(self, auth):
+        config = self.client_config()
+        config['outbound'] = {**config['outbound'], 'auth': auth}
+        return config
+
+    def assert_carries(self, user, destination):
+        user.sendall(b'question')
+        self.assertEqual(receive(destination, 8), b'question')
+        destination.sendall(b'answer')
+        self.assertEqual(receive(user, 6), b'answer')
+
+
+class Taken(ReloadCase):
+
+    def test_acl_is_the_new_one_for_new_connections_only(self):
+        server = self.start_server({'acl': [USER]})
+        self.start(self.net.gate, 'client', self.with_auth(AUTH))
+        before = self.open()
+        server.reload(self.server_config({'acl': [{'auth': 'another'}]}))
+        server.wait_for('reloaded')
+        self.assert_refused()
+        self.assert_carries(*before)
+        server.mark()
+        server.reload(self.server_config({'acl': [USER]}))
+        server.wait_for('reloaded')
+        self.assert_carries(*self.open())
+        self.assert_carries(*before)
+        # The user's name is that of a configuration that is long replaced.
+        reset(before[0])
+        server.wait_for('closed', id='1', user='alice')
+
+    def assert_refused(self):
+        listener = self.listen_at_destination()
+        self.assert_reset(self.net.user, listener.getsockname()[:2])
+
+    def test_outbound_is_the_new_one_for_new_connections_only(self):
+        self.start_server({'acl': [USER]})
+        client = self.start_client()
+        self.assert_refused()
+        client.reload(self.with_auth(AUTH))
+        client.wait_for('reloaded')
+        before = self.open()
+        self.assert_carries(*before)
+        client.mark()
+        config = self.client_config()
+        config['outbound'] = {'server': endpoint(IPV4.exit_link, 9)}
+        client.reload(config)
+        client.wait_for('reloaded')
+        self.assert_refused()
+        self.assert_carries(*before)
+
+    def test_timeout_is_the_new_one_for_new_connections_only(self):
+        server = self.start_server()
+        self.start_client()
+        before = self.open()
+        server.reload(self.server_config({'timeout': '300ms'}))
+        server.wait_for('reloaded')
+        user, destination = self.open()
+        self.assertEqual(receive_until_reset(user), b'')
+        server.wait_for('closed', end='idle', id='2')
+        self.assert_carries(*before)
+
+    def test_log_level_is_the_new_one(self):
+        _, server = self.launch_both({'log_level': 'error'})
+        self.assert_carries(*self.open())
+        self.assertEqual(server.events('established'), [])
+        server.reload(self.server_config())
+        server.wait_for('reloaded')
+        self.open()
+        server.wait_for('established')
+
+    def test_half_that_reloads_all_the_time_serves_all(self):
+        halves = [self.start_server(), self.start_client()]
+        echoes = [self.open() for _ in range(4)]
+        data = os.urandom(1024 * 1024)
+        sending = [background(send_and_end, user, data) for user, _ in echoes]
+        receiving = [background(receive_all, destination)
+                     for _, destination in echoes]
+        for _ in range(RELOADS):
+            for half in halves:
+                half.send_signal(signal.SIGHUP)
+            self.assert_proxies()
+        for sent, received in zip(sending, receiving):
+            sent.result()
+            self.assertEqual(received.result(), data)
+        for half in halves:
+            half.wait_for('reloaded')
+
+
+class Refused(ReloadCase):
+    """The old configuration stays."""
+
+    def test_broken_file_is_told_of_with_each_place(self):
+        server = self.start_server({'timeout': '10m'})
+        self.start_client()
+        before = self.open()
+        server.reload('{\n  listen: 5,\n  acl: [{allowed_src_ips: "x"}],\n}')
+        server.wait_for('reload-failed', path=server.config_path)
+        for place in ('2:11: listen: ', '3:27: acl[0].allowed_src_ips: '):
+            server.wait_for_line('error config ' + re.escape(
+                f'{server.config_path}:{place}'))
+        self.assert_carries(*before)
+        self.assert_carries(*self.open())
+
+    def test_file_that_is_gone(self):
+        client = self.start_client()
+        self.start_server()
+        os.unlink(client.config_path)
+        client.send_signal(signal.SIGHUP)
+        client.wait_for('reload-failed')
+        client.wait_for_line('error config .*: No such file')
+        self.assert_carries(*self.open())
+
+    def test_listener_stays_where_it_is(self):
+        server = self.start_server()
+        self.start_client()
+        server.reload(self.server_config({
+            'listen': endpoint(IPV4.exit_link, SERVER_PORT + 1)}))
+        server.wait_for_line('warning listen has changed.* restart')
+        server.wait_for('reloaded')
+        self.assert_carries(*self.open())

@@ -1,0 +1,225 @@
+"""What `srcproxy rules` prints, applied with sh: the firewall and the routes."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+import rules
+import sandbox
+from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, NetworkCase
+from daemons import write_config
+from families import BOTH, IPV4, IPV6, endpoint
+from peers import receive
+from test_command import srcproxy
+from test_privilege import NOBODY
+
+PREFIXES = [family.users for family in BOTH]
+ACL = [{'name': 'alice', 'allowed_src_ips': PREFIXES}]
+MARK = 0x1234
+TOOLS = ('iptables', 'ip6tables', 'iptables-restore', 'ip6tables-restore',
+         'iptables-save', 'ip6tables-save')
+ROUTING = [['ip', option, *words] for option in ('-4', '-6')
+           for words in (['rule'], ['route', 'show', 'table', 'all'])]
+
+
+def variant_of(tool, variant):
+    """iptables-nft-save for iptables-save."""
+    command, *action = tool.split('-')
+    return '-'.join([command, variant, *action])
+
+
+def path_with(variant):
+    """A PATH on which iptables is that variant."""
+    folder = tempfile.mkdtemp(dir=sandbox.WORK)
+    for tool in TOOLS:
+        os.symlink(shutil.which(variant_of(tool, variant)),
+                   os.path.join(folder, tool))
+    return folder + ':' + os.environ['PATH']
+
+
+def needs(variant):
+    return unittest.skipUnless(
+        all(shutil.which(variant_of(tool, variant)) for tool in TOOLS),
+        f'needs iptables-{variant}')
+
+
+class Half:
+    """The rules of one half, for one host, as one set of options has them."""
+
+    def __init__(self, host, role, config, prefixes=(), options=(),
+                 environment=None):
+        self._host = host
+        self._environment = environment
+        self._arguments = [*options, role, write_config(config), *prefixes]
+
+    def _sh(self, *options):
+        result = srcproxy('rules', *options, *self._arguments)
+        if result.returncode or result.stderr:
+            raise AssertionError(f'rules {self._arguments}: {result.stderr}')
+        ran = self._host.run('sh', input=result.stdout, env=self._environment)
+        if ran.stdout or ran.stderr:
+            raise AssertionError(f'rules {self._arguments}: {ran.stdout}'
+                                 f'{ran.stderr}')
+
+    def apply(self):
+        self._sh()
+
+    def remove(self):
+        self._sh('--remove')
+
+    def state(self):
+        """All of the firewall and the routes."""
+        def lines(*command):
+            return self._host.run(*command, env=self._environment
+                                  ).stdout.splitlines()
+
+        if self._environment:
+            # The built-in chains stay, once somebody has used iptables.
+            firewall = [line for tool in ('iptables-save', 'ip6tables-save')
+                        for line in lines('sh', '-c', tool)
+                        if line.startswith('-A') or ' - [' in line]
+        else:
+            firewall = lines('nft', '-s', 'list', 'ruleset')
+        return firewall + [line for command in ROUTING
+                           for line in lines(*command)]
+
+
+class Applied(NetworkCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        # As some VPNs set it: the mark counts when a source is validated.
+        cls.net.exit.sysctl('ipv4/conf/all/src_valid_mark', 1)
+
+    def assert_talks(self, one, other):
+        one.sendall(b'hello')
+        self.assertEqual(receive(other, 5), b'hello')
+        other.sendall(b'world')
+        self.assertEqual(receive(one, 5), b'world')
+
+    def assert_connects(self, host, to_host, address, source=None):
+        """Directly or not: it arrives, with its own address. Both ends."""
+        listener = self.listen(to_host, address)
+        one = self.connect(host, listener.getsockname()[:2], source)
+        other = self.accept(listener)
+        self.assertEqual(other.getpeername()[:2], one.getsockname()[:2])
+        self.assert_talks(one, other)
+        return one, other
+
+    def assert_proxies(self, host, source):
+        """From that address of the host. Returns both ends."""
+        family = IPV6 if ':' in source else IPV4
+        ends = self.assert_connects(host, self.net.destination,
+                                    family.destination, (source, 0))
+        self.client.wait_for('established',
+                             source=endpoint(*ends[0].getsockname()[:2]))
+        return ends
+
+    def assert_works(self, own=False, reachable=True):
+        """own: the gate's own connections; reachable: the users' hosts."""
+        self.client.mark()
+        ends = []
+        for family in BOTH:
+            ends.append(self.assert_proxies(self.net.user, family.user))
+            if own:
+                self.assert_proxies(self.net.gate, family.gate_users)
+            if reachable:
+                self.assert_connects(self.net.destination, self.net.user,
+                                     family.user)
+            # Such as ssh to the gate, and from it to a user's host.
+            self.assert_connects(self.net.user, self.net.gate,
+                                 family.gate_link)
+            self.assert_connects(self.net.gate, self.net.user, family.user)
+        self.assertEqual(len(self.client.events('refused')), 0)
+        return ends
+
+    def check(self, client, server, client_options=(), server_options=(),
+              environment=None, wrapper=(), **expected):
+        """All that the rules of these two configurations promise."""
+        def halves(client, server):
+            return (Half(self.net.exit, 'server', server, (), server_options,
+                         environment),
+                    Half(self.net.gate, 'client', client, PREFIXES,
+                         client_options, environment))
+
+        ours = halves(client, server)
+        theirs = halves({**client, 'inbound': {'listen': ':9002'}},
+                        {**server, 'listen': ':21830'})
+        before = [half.state() for half in ours]
+        for half in ours:
+            half.remove()
+            half.apply()
+        self.start(self.net.exit, 'server', server, wrapper=wrapper)
+        self.client = self.start(self.net.gate, 'client', client)
+        applied = [half.state() for half in ours]
+        ends = self.assert_works(**expected)
+        for half in ours + theirs:
+            half.apply()
+        for half in theirs:
+            half.remove()
+        self.assertEqual([half.state() for half in ours], applied)
+        for one, other in ends:
+            self.assert_talks(one, other)
+        self.assert_works(**expected)
+        for half in ours * 2:
+            half.remove()
+            self.assertIn(half.state(), before)
+        self.assertEqual([half.state() for half in ours], before)
+
+    def check_iptables(self, variant, client):
+        environment = {**os.environ, 'PATH': path_with(variant)}
+        options = ['--iptables']
+        self.check(client, {**SERVER_CONFIG, 'acl': ACL},
+                   [*options, '--output'], options, environment, own=True)
+
+    def from_a_user(self, **outbound):
+        """The proxy's own connections look like those that it is to take."""
+        return {**CLIENT_CONFIG, 'outbound': {
+            'server': endpoint(IPV4.exit_link, SERVER_PORT),
+            'local_addr': IPV4.gate_users, **outbound}}
+
+    def test_nft(self):
+        self.check(self.from_a_user(fwmark=MARK, server='exit.test:21829'),
+                   {**SERVER_CONFIG, 'acl': ACL}, ['--output'], own=True)
+
+    @needs('nft')
+    def test_iptables_nft(self):
+        self.check_iptables('nft', self.from_a_user())
+
+    @needs('legacy')
+    def test_iptables_legacy(self):
+        self.check_iptables('legacy', self.from_a_user(
+            server='exit.test:21829'))
+
+    def check_without_capabilities(self, options):
+        """What an exit with IPv6 users only keeps: nothing."""
+        server = {**SERVER_CONFIG, 'acl': [{'allowed_src_ips': [IPV6.users]}]}
+        halves = (Half(self.net.exit, 'server', server, (), options),
+                  Half(self.net.gate, 'client', CLIENT_CONFIG, PREFIXES))
+        for half in halves:
+            half.apply()
+            self.addCleanup(half.remove)
+        self.start(self.net.exit, 'server', server, wrapper=NOBODY)
+        self.client = self.start(self.net.gate, 'client', CLIENT_CONFIG)
+        self.assert_proxies(self.net.user, IPV6.user)
+        self.assert_connects(self.net.destination, self.net.user, IPV6.user)
+
+    def test_nft_for_ipv6_users_of_an_exit_without_capabilities(self):
+        self.check_without_capabilities(())
+
+    def test_iptables_for_ipv6_users_of_an_exit_without_capabilities(self):
+        self.check_without_capabilities(['--iptables'])
+
+    def test_exit_without_ip_transparent(self):
+        self.check({**CLIENT_CONFIG, 'inbound': {'listen': 'gate.test:9001'}},
+                   {**SERVER_CONFIG, 'acl': ACL}, (), ['--simple'],
+                   wrapper=NOBODY, reachable=False)
+
+
+def setUpModule():
+    sandbox.write_hosts_file(
+        f'{IPV4.exit_link} exit.test\n'
+        f'{IPV4.gate_link} gate.test\n{IPV6.gate_link} gate.test\n')

@@ -1,0 +1,547 @@
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "landlock.h"
+#include "suite.h"
+
+#if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
+static const bool is_whole = true;
+#else
+static const bool is_whole = false;
+#endif
+
+#define DIRECTORY_TEMPLATE "/tmp/srcproxy-test-XXXXXX"
+
+/* What the tests play with: a configuration, and a file out of its reach. */
+static char config_dir[64], other_dir[64];
+static char config_path[80], new_path[80], other_path[80];
+
+static void
+make_file(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs("secret", file);
+	fclose(file);
+}
+
+static void
+open_files(void)
+{
+	strcpy(config_dir, DIRECTORY_TEMPLATE);
+	strcpy(other_dir, DIRECTORY_TEMPLATE);
+	ck_assert_ptr_nonnull(mkdtemp(config_dir));
+	ck_assert_ptr_nonnull(mkdtemp(other_dir));
+	sprintf(config_path, "%s/config", config_dir);
+	sprintf(new_path, "%s/new", config_dir);
+	sprintf(other_path, "%s/other", other_dir);
+	make_file(config_path);
+	make_file(other_path);
+}
+
+static void
+remove_files(void)
+{
+	unlink(config_path);
+	unlink(new_path);
+	unlink(other_path);
+	rmdir(config_dir);
+	rmdir(other_dir);
+}
+
+static int
+outcome(long result)
+{
+	return result < 0 ? errno : 0;
+}
+
+/* Runs it in a process of its own; returns how that ended, for waitpid(2). */
+static int
+run(int (*attempt)(void), bool sandboxed)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		if (sandboxed)
+			sandbox_enter(config_path);
+		_exit(attempt());
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static int
+try_execve(void)
+{
+	char *const none[] = { NULL };
+	char *const argv[] = { (char *)"true", NULL };
+
+	return outcome(execve("/bin/true", argv, none));
+}
+
+static int
+try_execveat(void)
+{
+	char *const none[] = { NULL };
+	char *const argv[] = { (char *)"true", NULL };
+
+	return outcome(
+	    syscall(SYS_execveat, AT_FDCWD, "/bin/true", argv, none, 0));
+}
+
+static int
+try_fork(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	return outcome(child);
+}
+
+static int
+try_write(void)
+{
+	return outcome(open(config_path, O_WRONLY));
+}
+
+static int
+try_append(void)
+{
+	return outcome(open(other_path, O_RDWR | O_APPEND));
+}
+
+static int
+try_create(void)
+{
+	return outcome(open(new_path, O_RDONLY | O_CREAT, 0600));
+}
+
+static int
+try_truncate(void)
+{
+	return outcome(truncate(config_path, 0));
+}
+
+static int
+try_unlink(void)
+{
+	return outcome(unlink(config_path));
+}
+
+static int
+try_rename(void)
+{
+	return outcome(rename(config_path, new_path));
+}
+
+static int
+try_mkdir(void)
+{
+	if (mkdir(new_path, 0700))
+		return errno;
+	return outcome(rmdir(new_path));
+}
+
+static int
+try_chmod(void)
+{
+	return outcome(chmod(config_path, 0777));
+}
+
+static int
+try_read_elsewhere(void)
+{
+	return outcome(open(other_path, O_RDONLY));
+}
+
+static int
+try_list_elsewhere(void)
+{
+	return outcome(open(other_dir, O_RDONLY | O_DIRECTORY));
+}
+
+static int
+try_ptrace(void)
+{
+	return outcome(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+static int
+try_kill(void)
+{
+	return outcome(kill(getppid(), 0));
+}
+
+static int
+try_tgkill(void)
+{
+	return outcome(syscall(SYS_tgkill, getppid(), getppid(), 0));
+}
+
+static int
+try_memfd(void)
+{
+	return outcome(memfd_create("code", 0));
+}
+
+static int
+try_prlimit(void)
+{
+	struct rlimit limit;
+
+	return outcome(prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit));
+}
+
+static int
+try_keyctl(void)
+{
+	/* KEYCTL_GET_KEYRING_ID of the process's own. */
+	return outcome(syscall(SYS_keyctl, 0, -2, 1));
+}
+
+static int
+try_io_uring(void)
+{
+	char parameters[256] = { 0 };
+
+	return outcome(syscall(SYS_io_uring_setup, 1, parameters));
+}
+
+static int
+try_user_namespace(void)
+{
+	return outcome(unshare(CLONE_NEWUSER));
+}
+
+static int
+try_mount(void)
+{
+	if (mount("none", other_dir, "tmpfs", 0, NULL))
+		return errno;
+	return outcome(umount(other_dir));
+}
+
+static int
+try_chroot(void)
+{
+	return outcome(chroot(other_dir));
+}
+
+static int
+try_setuid(void)
+{
+	return outcome(setuid(getuid()));
+}
+
+static int
+try_raw_socket(void)
+{
+	return outcome(socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
+}
+
+static int
+try_packet_socket(void)
+{
+	return outcome(socket(AF_PACKET, SOCK_RAW, 0));
+}
+
+static int
+try_bpf(void)
+{
+	char attributes[72] = { 0 };
+
+	/* BPF_MAP_CREATE of an array of one. */
+	attributes[0] = 2;
+	attributes[4] = attributes[8] = 4;
+	attributes[12] = 1;
+	return outcome(syscall(SYS_bpf, 0, attributes, sizeof(attributes)));
+}
+
+static const struct {
+	int (*attempt)(void);
+	bool always; /* works outside of the sandbox, for root and others */
+	bool takes_landlock;
+} attempts[] = {
+	{ try_execve, true, false },
+	{ try_execveat, true, false },
+	{ try_fork, true, false },
+	{ try_write, true, false },
+	{ try_append, true, false },
+	{ try_create, true, false },
+	{ try_truncate, true, false },
+	{ try_unlink, true, false },
+	{ try_rename, true, false },
+	{ try_mkdir, true, false },
+	{ try_chmod, true, false },
+	{ try_read_elsewhere, true, true },
+	{ try_list_elsewhere, true, true },
+	{ try_ptrace, true, false },
+	{ try_kill, true, false },
+	{ try_tgkill, true, false },
+	{ try_memfd, true, false },
+	{ try_prlimit, true, false },
+	{ try_setuid, true, false },
+	{ try_keyctl, false, false },
+	{ try_io_uring, false, false },
+	{ try_user_namespace, false, false },
+	{ try_mount, false, false },
+	{ try_chroot, false, false },
+	{ try_raw_socket, false, false },
+	{ try_packet_socket, false, false },
+	{ try_bpf, false, false },
+};
+
+static int
+has_landlock(void)
+{
+	return landlock_restrict(config_path) != NULL;
+}
+
+START_TEST(what_is_not_needed_fails_inside_and_only_there)
+{
+	int outside, inside;
+
+	/* The attempt that works may take away what the other one needs. */
+	outside = run(attempts[_i].attempt, false);
+	if (attempts[_i].always)
+		ck_assert_int_eq(outside, 0);
+	remove_files();
+	open_files();
+	inside = run(attempts[_i].attempt, true);
+	if (attempts[_i].takes_landlock && run(has_landlock, false) != 0)
+		return;
+	ck_assert_msg(WIFEXITED(inside), "it was killed");
+	ck_assert_msg(
+	    WEXITSTATUS(inside) == ENOSYS || WEXITSTATUS(inside) == EACCES,
+	    "errno %d", WEXITSTATUS(inside));
+}
+END_TEST
+
+static void *
+end_thread(void *argument)
+{
+	return argument;
+}
+
+static int
+need_threads(void)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, end_thread, NULL);
+
+	return error ? error : pthread_join(thread, NULL);
+}
+
+static int
+need_names(void)
+{
+	struct addrinfo *list;
+
+	return getaddrinfo("localhost", "80", NULL, &list) ? 1 : 0;
+}
+
+static int
+need_interfaces(void)
+{
+	struct ifaddrs *list;
+
+	return outcome(getifaddrs(&list));
+}
+
+static int
+need_configuration(void)
+{
+	char text[6];
+	int fd = open(config_path, O_RDONLY);
+
+	return read(fd, text, sizeof(text)) == 6 ? 0 : 1;
+}
+
+static int
+need_sockets(void)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET };
+	socklen_t len = sizeof(address);
+	int listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (listen(listen_fd, 1) ||
+	    getsockname(listen_fd, (struct sockaddr *)&address, &len) ||
+	    (connect(fd, (struct sockaddr *)&address, len) &&
+		errno != EINPROGRESS))
+		return errno;
+	return outcome(accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC));
+}
+
+static int
+need_pipes(void)
+{
+	int from[2], to[2];
+
+	if (pipe2(from, O_CLOEXEC) || pipe2(to, O_CLOEXEC) ||
+	    write(from[1], "x", 1) != 1)
+		return errno;
+	return splice(from[0], NULL, to[1], NULL, 1, 0) == 1 ? 0 : errno;
+}
+
+static int
+need_memory(void)
+{
+	char *small = malloc(100), *large = malloc(10 << 20);
+	char *larger = realloc(large, 40 << 20);
+
+	if (!small || !larger)
+		return ENOMEM;
+	memset(larger, 1, 40 << 20);
+	free(larger);
+	free(small);
+	return 0;
+}
+
+static int
+need_local_sockets(void)
+{
+	struct sockaddr_un address = { AF_UNIX, "/nonexistent" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	connect(fd, (struct sockaddr *)&address, sizeof(address));
+	return errno == ENOENT ? 0 : errno;
+}
+
+static int (*const needs[])(void) = {
+	need_threads,
+	need_names,
+	need_interfaces,
+	need_configuration,
+	need_sockets,
+	need_pipes,
+	need_memory,
+	need_local_sockets,
+};
+
+START_TEST(what_is_needed_works_inside)
+{
+	ck_assert_int_eq(run(needs[_i], true), 0);
+}
+END_TEST
+
+/* As editors and package managers do. */
+static int
+need_new_configuration(void)
+{
+	raise(SIGSTOP);
+	return need_configuration();
+}
+
+START_TEST(a_configuration_that_was_replaced_can_be_read)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		sandbox_enter(config_path);
+		_exit(need_new_configuration());
+	}
+	ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
+	ck_assert(WIFSTOPPED(status));
+	make_file(new_path);
+	ck_assert_int_eq(rename(new_path, config_path), 0);
+	ck_assert_int_eq(kill(child, SIGCONT), 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static int
+need_abort(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	abort();
+}
+
+START_TEST(a_bug_can_still_abort)
+{
+	int status = run(need_abort, true);
+
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+}
+END_TEST
+
+START_TEST(the_log_says_what_is_in_force)
+{
+	int fd = capture_pipe(4096);
+	const char *line;
+
+	run(need_threads, true);
+	line = capture_untimed(capture_read(fd));
+	ck_assert_ptr_eq(strstr(line, "info sandbox seccomp="), line);
+#ifdef HAVE_LIBSECCOMP
+	ck_assert_ptr_nonnull(strstr(line, " seccomp=on "));
+#else
+	ck_assert_ptr_nonnull(strstr(line, " seccomp=\"off: built without "));
+#endif
+#ifdef HAVE_LANDLOCK
+	ck_assert_ptr_nonnull(strstr(line,
+	    run(has_landlock, false) == 0 ? " landlock=on\n"
+					  : " landlock=\"off: "));
+#else
+	ck_assert_ptr_nonnull(strstr(line, " landlock=\"off: built without "));
+#endif
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("sandbox");
+	TCase *escape = tcase_create("escape");
+	TCase *use = tcase_create("use");
+
+	tcase_add_checked_fixture(escape, open_files, remove_files);
+	if (is_whole)
+		tcase_add_loop_test(escape,
+		    what_is_not_needed_fails_inside_and_only_there, 0,
+		    COUNT(attempts));
+	tcase_add_test(escape, the_log_says_what_is_in_force);
+	suite_add_tcase(suite, escape);
+
+	tcase_add_checked_fixture(use, open_files, remove_files);
+	tcase_add_loop_test(use, what_is_needed_works_inside, 0, COUNT(needs));
+	tcase_add_test(use, a_configuration_that_was_replaced_can_be_read);
+	tcase_add_test(use, a_bug_can_still_abort);
+	suite_add_tcase(suite, use);
+	return suite;
+}
