@@ -10,7 +10,7 @@
 #include "socket.h"
 
 /* After so many fills of the whole buffer in a row it is bulk. */
-#define BULK_FILLS 4
+#define BULK_FILLS 8
 
 /* After so many fills of less than a buffer in a row it is not any more. */
 #define QUIET_FILLS 32

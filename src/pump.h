@@ -16,8 +16,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One page: the compiler probes each page of a frame, which then costs memory. */
-#define PUMP_BUFFER_LEN 4096
+/*
+ * On the stack of a thread of which two pages are touched anyway; the compiler
+ * probes each page of a frame, so that a larger one costs another page.
+ */
+#define PUMP_BUFFER_LEN 2048
 
 struct pump {
 	uint8_t *buffer;     /* the caller's, PUMP_BUFFER_LEN bytes */
