@@ -92,6 +92,8 @@ event_established(const struct connection *connection)
 {
 	char route[ROUTE_STRLEN];
 
+	if (!log_shows_info())
+		return;
 	log_info("established %s", format_route(connection, route));
 }
 
@@ -102,6 +104,8 @@ event_closed(const struct connection *connection, const struct relay *relay,
 	const struct role *role = connection->role;
 	char route[ROUTE_STRLEN], end[160];
 
+	if (!log_shows_info())
+		return;
 	switch (relay->end) {
 	case RELAY_EOF:
 		strcpy(end, "end=eof");

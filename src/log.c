@@ -123,12 +123,18 @@ log_warning(const char *format, ...)
 	va_end(arguments);
 }
 
+bool
+log_shows_info(void)
+{
+	return atomic_load(&highest) >= LOG_LEVEL_INFO;
+}
+
 void
 log_info(const char *format, ...)
 {
 	va_list arguments;
 
-	if (atomic_load(&highest) < LOG_LEVEL_INFO)
+	if (!log_shows_info())
 		return;
 	va_start(arguments, format);
 	vlog(&info, format, arguments);

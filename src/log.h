@@ -33,6 +33,9 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether log_info() says anything: for who would format much in vain. */
+bool log_shows_info(void);
+
 /*
  * For errors that may repeat without end: true for the first ten in each ten
  * seconds. *skipped becomes the number passed over since the last true.

@@ -18,6 +18,7 @@ static char line[8192];
 static int line_count;
 static bool limit_reached;
 static unsigned limit_skipped;
+static bool info_is_hidden;
 
 static void __attribute__((format(printf, 2, 0)))
 keep(const char *level, const char *format, va_list arguments)
@@ -36,6 +37,12 @@ log_info(const char *format, ...)
 	va_start(arguments, format);
 	keep("info", format, arguments);
 	va_end(arguments);
+}
+
+bool
+log_shows_info(void)
+{
+	return !info_is_hidden;
 }
 
 void
@@ -189,6 +196,17 @@ START_TEST(a_connection_is_established_from_where_to_where)
 }
 END_TEST
 
+START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
+{
+	struct relay relay = { .end = RELAY_EOF };
+
+	info_is_hidden = true;
+	event_established(&connection);
+	event_closed(&connection, &relay, 0);
+	ck_assert_int_eq(line_count, 0);
+}
+END_TEST
+
 static const struct {
 	const struct role *role;
 	struct relay relay;
@@ -308,6 +326,8 @@ suite(void)
 
 	tcase_add_checked_fixture(served, open_dialled, NULL);
 	tcase_add_test(served, a_connection_is_established_from_where_to_where);
+	tcase_add_test(
+	    served, nothing_is_said_of_connections_where_nobody_wants_to_know);
 	tcase_add_loop_test(served,
 	    a_connection_is_closed_with_all_that_is_to_be_said_of_it, 0,
 	    COUNT(ends));

@@ -35,6 +35,7 @@ START_TEST(a_line_is_a_time_a_level_and_the_text)
 	int fd = capture_pipe(PIPE_SIZE);
 
 	log_open(LOG_LEVEL_INFO);
+	ck_assert(log_shows_info());
 	kinds[_i].log("cut address=%s:%d bytes=%u", "192.0.2.1", 80, 7u);
 	ck_assert_str_eq(capture_untimed(capture_read(fd)), kinds[_i].line);
 }
@@ -45,6 +46,7 @@ START_TEST(at_level_error_only_errors_and_warnings_are_logged)
 	int fd = capture_pipe(PIPE_SIZE);
 
 	log_open(LOG_LEVEL_ERROR);
+	ck_assert(!log_shows_info());
 	kinds[_i].log("cut address=%s:%d bytes=%u", "192.0.2.1", 80, 7u);
 	if (kinds[_i].always)
 		ck_assert_str_eq(
