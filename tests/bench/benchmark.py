@@ -75,8 +75,10 @@ class Benchmark:
         return stages[first:] + stages[:first]
 
     def _take(self, measure, stage):
-        milliseconds = (self.plan.growth_milliseconds if measure.size
-                        else self.plan.milliseconds)
+        # Thousands of connections take a while to get going: a millisecond
+        # for each, or the start would be all that is measured.
+        milliseconds = (self.plan.growth_milliseconds + measure.size
+                        if measure.size else self.plan.milliseconds)
         try:
             with Visit(stage, is_bare=measure.is_floor) as visit:
                 values = measure.take(visit, milliseconds)
