@@ -10,7 +10,7 @@
  * threads do.
  *
  * Left out, for they cannot fail while the descriptor is what it should be:
- * close(2), shutdown(2), the mutexes.
+ * close(2), shutdown(2), taking SO_LINGER off, the mutexes.
  */
 
 #include <errno.h>
@@ -149,9 +149,6 @@ WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t len),
 WRAP(int, getsockopt,
     (int fd, int level, int name, void *value, socklen_t *len),
     (fd, level, name, value, len), -1, ENOBUFS, ENOENT)
-WRAP(int, setsockopt,
-    (int fd, int level, int name, const void *value, socklen_t len),
-    (fd, level, name, value, len), -1, ENOBUFS, EPERM)
 WRAP(int, getsockname, (int fd, struct sockaddr *address, socklen_t *len),
     (fd, address, len), -1, ENOBUFS)
 WRAP(ssize_t, send, (int fd, const void *data, size_t len, int flags),
@@ -173,6 +170,26 @@ WRAP(int, getaddrinfo,
     (const char *host, const char *service, const struct addrinfo *hints,
 	struct addrinfo **list),
     (host, service, hints, list), error, EAI_AGAIN, EAI_MEMORY)
+
+int __real_setsockopt(
+    int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(
+    int fd, int level, int name, const void *value, socklen_t len);
+int
+__wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	static const int errors[] = { ENOBUFS, EPERM, 0 };
+	const struct linger *linger = value;
+	int error = 0;
+
+	if (level != SOL_SOCKET || name != SO_LINGER || linger->l_onoff)
+		error =
+		    inject("setsockopt", errors, __builtin_return_address(0));
+	if (!error)
+		return __real_setsockopt(fd, level, name, value, len);
+	errno = error;
+	return -1;
+}
 
 /*
  * Begins in any case, and may come to its end behind the back of who asked:
