@@ -10,6 +10,7 @@
 #include "capacity.h"
 #include "config.h"
 #include "log.h"
+#include "names.h"
 #include "notify.h"
 #include "options.h"
 #include "privilege.h"
@@ -130,6 +131,7 @@ main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 
 	open_standard_descriptors();
+	names_init();
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
 	config = config_load(options.path, options.kind, report_problem);

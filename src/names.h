@@ -1,0 +1,12 @@
+#ifndef NAMES_H
+#define NAMES_H
+
+/*
+ * Where names of hosts, users and groups are looked up. To be called first of
+ * all. A static binary must not load the modules of the host's nsswitch.conf:
+ * they belong to another libc, or to none that is there. It reads the files of
+ * /etc and asks the name servers of /etc/resolv.conf, whatever that says.
+ */
+void names_init(void);
+
+#endif
