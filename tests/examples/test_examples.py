@@ -1,0 +1,175 @@
+"""The pairs of contrib/examples at work, tunnels included."""
+
+import glob
+import os
+import shutil
+import subprocess
+import unittest
+
+import rules
+from cases import NetworkCase
+from families import BOTH
+from hosts import Host
+from peers import end_stream, receive, receive_all
+from sandbox import BINARY, WORK
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+EXAMPLES = os.path.join(ROOT, 'contrib/examples')
+
+# Where the examples have /etc/srcproxy.
+ETC = WORK + '/etc'
+TUNNEL_PORT = 21829
+
+# As Debian calls it, which has another one of that name.
+STUNNEL = shutil.which('stunnel4') or 'stunnel'
+
+
+def read_example(name):
+    with open(os.path.join(EXAMPLES, name)) as file:
+        return file.read().replace('/etc/srcproxy', ETC)
+
+
+def write(name, text):
+    path = os.path.join(ETC, name)
+    with open(path, 'w') as file:
+        file.write(text)
+    return path
+
+
+class Configurations(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host('alone')
+        cls.addClassCleanup(cls.host.destroy)
+
+    def test_all_are_fine(self):
+        paths = glob.glob(EXAMPLES + '/*/*.json')
+        self.assertGreaterEqual(len(paths), 11)
+        for path in paths:
+            is_gate = os.path.basename(path).startswith('gate')
+            result = self.host.run(BINARY, '-t',
+                                   'client' if is_gate else 'server', path)
+            self.assertEqual(result.stderr, '', path)
+
+    def test_keepalived_takes_its_own(self):
+        # The interfaces that it names have to be there.
+        self.host.ip('link add link0 type veth peer name out0')
+        self.host.run('keepalived', '-t', '-f', os.path.join(
+            EXAMPLES, 'keepalived/exit.keepalived.conf'))
+
+
+class Pair:
+    """Nobody but the proxy carries TCP of the users."""
+
+    gate = 'gate.json'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        os.makedirs(ETC)
+        cls.addClassCleanup(shutil.rmtree, ETC)
+        cls.start_half(cls.net.exit, 'server', 'exit.json')
+        cls.start_tunnel()
+        cls.start_half(cls.net.gate, 'client', cls.gate,
+                       *(family.users for family in BOTH))
+
+    @classmethod
+    def start_half(cls, host, role, name, *users):
+        text = read_example(os.path.join(cls.directory, name))
+        path = write(name, text)
+        printed = host.run(BINARY, 'rules', role, path, *users)
+        host.run('sh', '-e', input=printed.stdout)
+        cls.start_for_class(host, role, text)
+
+    @classmethod
+    def start_tunnel(cls):
+        pass
+
+    @classmethod
+    def spawn(cls, host, *command, port):
+        """What ends with the class, and listens there until then."""
+        process = host.spawn(*command, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        cls.addClassCleanup(process.wait)
+        cls.addClassCleanup(process.terminate)
+        host.wait_for_listener(port)
+
+    def open(self, family):
+        listener = self.listen(self.net.destination, family.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        return user, self.accept(listener)
+
+    def test_source_is_kept_and_bytes_arrive(self):
+        for family in BOTH:
+            user, destination = self.open(family)
+            self.assertEqual(destination.getpeername(), user.getsockname())
+            user.sendall(b'question')
+            self.assertEqual(receive(destination, 8), b'question')
+            destination.sendall(b'answer')
+            end_stream(destination)
+            self.assertEqual(receive_all(user), b'answer')
+
+
+class OneUser(Pair, NetworkCase):
+    directory = 'one-user'
+
+
+class SeveralUsers(Pair, NetworkCase):
+    directory = 'several-users'
+    gate = 'gate-alice.json'
+
+
+class Ssh(Pair, NetworkCase):
+    directory = 'ssh'
+
+    @classmethod
+    def start_tunnel(cls):
+        # They are not among the users of the host that tests.
+        with open('/etc/passwd') as file:
+            users = file.read()
+        write('passwd', users +
+              'tunnel:x:4713:65534::/:/usr/sbin/nologin\n'
+              'sshd:x:4714:65534::/run/sshd:/usr/sbin/nologin\n')
+        subprocess.run(['mount', '--bind', ETC + '/passwd', '/etc/passwd'],
+                       check=True)
+        cls.addClassCleanup(subprocess.run, ['umount', '/etc/passwd'],
+                            check=True)
+        os.makedirs('/run/sshd', 0o755, exist_ok=True)
+        for name in ('host', 'tunnel'):
+            subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '',
+                            '-f', f'{ETC}/{name}'], check=True)
+        with open(ETC + '/host.pub') as file:
+            write('known_hosts', '192.0.2.1 ' + file.read())
+        config = write('sshd_config', f'''
+            ListenAddress 192.0.2.1
+            HostKey {ETC}/host
+            PidFile none
+            {read_example('ssh/exit.sshd_config')}''')
+        cls.spawn(cls.net.exit, shutil.which('sshd'), '-D', '-f', config,
+                  port=22)
+        config = write('ssh_config', read_example('ssh/gate.ssh_config'))
+        cls.spawn(cls.net.gate, 'ssh', '-F', config, '-N', 'exit',
+                  port=TUNNEL_PORT)
+
+
+class Stunnel(Pair, NetworkCase):
+    directory = 'stunnel'
+
+    @classmethod
+    def start_tunnel(cls):
+        for name in ('exit', 'gate'):
+            subprocess.run(
+                ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                 'ec_paramgen_curve:P-256', '-nodes', '-days', '3650',
+                 '-subj', f'/CN={name}', '-keyout', f'{ETC}/{name}.key',
+                 '-out', f'{ETC}/{name}.pem'],
+                check=True, stderr=subprocess.DEVNULL)
+        for host, name, port in ((cls.net.exit, 'exit', 21830),
+                                 (cls.net.gate, 'gate', TUNNEL_PORT)):
+            config = write(name + '.conf', 'foreground = yes\n' +
+                           read_example(f'stunnel/{name}.stunnel.conf'))
+            cls.spawn(host, STUNNEL, config, port=port)
