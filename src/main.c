@@ -9,6 +9,7 @@
 
 #include "capacity.h"
 #include "config.h"
+#include "doctor.h"
 #include "log.h"
 #include "notify.h"
 #include "options.h"
@@ -100,6 +101,7 @@ serve(const struct options *options, const struct privilege *privilege,
 		return EXIT_FAILURE;
 	/* As the user that it is now, and before /proc is out of reach. */
 	capacity_read(&capacity, "");
+	doctor_warn(config, options->path);
 	sandbox_enter(options->path);
 	status = proxy_run(&capacity, options->path, &live);
 	log_finish();
@@ -121,6 +123,19 @@ print_rules(const struct config *config, const struct rules_request *request)
 	return EXIT_FAILURE;
 }
 
+static int
+examine(const struct config *config, const struct options *options)
+{
+	int result = doctor_run(config, options->path, options->prefixes);
+
+	if (result < 0)
+		return result == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	if (fflush(stdout) == 0)
+		return result ? EXIT_FAILURE : EXIT_SUCCESS;
+	perror("srcproxy: cannot write the findings");
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -139,6 +154,8 @@ main(int argc, char **argv)
 		return serve(&options, &privilege, config);
 	if (options.command == OPTIONS_RULES)
 		status = print_rules(config, &options.rules);
+	else if (options.command == OPTIONS_DOCTOR)
+		status = examine(config, &options);
 	else
 		printf("%s: the configuration is fine\n", options.path);
 	config_unref(config);

@@ -16,40 +16,45 @@ enum {
 static const char synopsis[] =
     "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
-    "                      client|server CONFIG [PREFIX...]\n";
+    "                      client|server CONFIG [PREFIX...]\n"
+    "       srcproxy doctor client|server CONFIG [PREFIX...]\n";
 
 static _Noreturn void
 leave_with_help(void)
 {
 	fputs(synopsis, stdout);
-	fputs("       srcproxy -h | -V\n"
-	      "\n"
-	      "Carries TCP through a second host and keeps the sender's "
-	      "address.\n"
-	      "\n"
-	      "  client            take connections that the firewall "
-	      "redirects here\n"
-	      "  server            open them again from the users' own "
-	      "addresses\n"
-	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
-	      "  -s, --syslog      log to syslog instead of standard error\n"
-	      "  -t, --test        check CONFIG and exit\n"
-	      "  -u, --user USER[:GROUP]\n"
-	      "                    become that user when the listeners are "
-	      "open, and keep\n"
-	      "                    only the capabilities that CONFIG needs\n"
-	      "  -h, --help        print this text\n"
-	      "  -V, --version     print the version\n"
-	      "\n"
-	      "  rules             print the firewall rules and routes that "
-	      "it needs, for sh\n"
-	      "  PREFIX            the users' addresses, where CONFIG does "
-	      "not say\n"
-	      "  --iptables        for iptables rather than nft\n"
-	      "  --simple          server: for exits without "
-	      "IP_TRANSPARENT\n"
-	      "  --output          client: the gate's own connections too\n"
-	      "  --remove          print what takes them away again\n",
+	fputs(
+	    "       srcproxy -h | -V\n"
+	    "\n"
+	    "Carries TCP through a second host and keeps the sender's "
+	    "address.\n"
+	    "\n"
+	    "  client            take connections that the firewall "
+	    "redirects here\n"
+	    "  server            open them again from the users' own "
+	    "addresses\n"
+	    "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	    "  -s, --syslog      log to syslog instead of standard error\n"
+	    "  -t, --test        check CONFIG and exit\n"
+	    "  -u, --user USER[:GROUP]\n"
+	    "                    become that user when the listeners are "
+	    "open, and keep\n"
+	    "                    only the capabilities that CONFIG needs\n"
+	    "  -h, --help        print this text\n"
+	    "  -V, --version     print the version\n"
+	    "\n"
+	    "  rules             print the firewall rules and routes that "
+	    "it needs, for sh\n"
+	    "  PREFIX            the users' addresses, where CONFIG does "
+	    "not say\n"
+	    "  --iptables        for iptables rather than nft\n"
+	    "  --simple          server: for exits without "
+	    "IP_TRANSPARENT\n"
+	    "  --output          client: the gate's own connections too\n"
+	    "  --remove          print what takes them away again\n"
+	    "\n"
+	    "  doctor            look at this host, and say what keeps CONFIG "
+	    "from working\n",
 	    stdout);
 	exit(EXIT_SUCCESS);
 }
@@ -133,14 +138,19 @@ parse_command(const char *word, struct options *options)
 {
 	const struct rules_request *rules = &options->rules;
 
-	if (word && !strcmp(word, "rules")) {
+	if (word && !strcmp(word, "rules"))
+		options->command = OPTIONS_RULES;
+	else if (word && !strcmp(word, "doctor"))
+		options->command = OPTIONS_DOCTOR;
+	if (options->command != OPTIONS_RUN) {
 		if (options->check || options->syslog || options->user)
 			leave_with_usage(
-			    "-s, -t and -u are no options of rules", "");
-		options->command = OPTIONS_RULES;
+			    "-s, -t and -u are no options of ", word);
 		optind++;
-	} else if (rules->iptables || rules->simple || rules->output ||
-	    rules->remove) {
+	}
+	if (options->command != OPTIONS_RULES &&
+	    (rules->iptables || rules->simple || rules->output ||
+		rules->remove)) {
 		leave_with_usage("--iptables, --simple, --output and "
 				 "--remove are options of: srcproxy rules",
 		    "");
@@ -182,10 +192,11 @@ options_parse(int argc, char **argv, struct options *options)
 	if (!argv[optind])
 		leave_with_usage("name a configuration file", "");
 	options->path = argv[optind++];
-	options->rules.prefixes = argv + optind;
+	options->prefixes = argv + optind;
+	options->rules.prefixes = options->prefixes;
 	if (options->command == OPTIONS_RULES)
 		check_rules(options);
-	else if (argv[optind])
+	else if (options->command == OPTIONS_RUN && argv[optind])
 		leave_with_usage(
 		    "name one configuration file, not also ", argv[optind]);
 }

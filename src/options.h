@@ -16,6 +16,7 @@
 enum options_command {
 	OPTIONS_RUN,
 	OPTIONS_RULES,
+	OPTIONS_DOCTOR,
 };
 
 struct options {
@@ -26,7 +27,8 @@ struct options {
 	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
-	struct rules_request rules; /* OPTIONS_RULES; its prefixes in argv */
+	struct rules_request rules; /* OPTIONS_RULES */
+	char *const *prefixes;      /* but OPTIONS_RUN: in argv, then NULL */
 };
 
 /*

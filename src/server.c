@@ -42,7 +42,8 @@ server_prepare(const struct config *config)
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
-	if (!v4 && acl_knows_family(&config->acl, AF_INET))
+	/* Of prefixes that are known, the routes are looked at: doctor.h. */
+	if (!v4 && acl_permits_any_source(&config->acl))
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
 			    "local (ip route add local PREFIX dev lo)");

@@ -46,8 +46,8 @@ source_is_transparent(int family)
  * SO_REUSEADDR lets one source go to several destinations, and to the same
  * one again while the last is in TIME_WAIT.
  */
-static int
-open_unbound(const union address *source)
+int
+source_open(const union address *source)
 {
 	int fd = socket_open(source->any.sa_family);
 	int on = 1;
@@ -93,7 +93,7 @@ connect_from(struct connection *connection, const union address *source,
 
 	*port = NULL;
 	connection->tried = "open a socket";
-	fd = open_unbound(source);
+	fd = source_open(source);
 	if (fd < 0)
 		return fd;
 	connection->tried = "bind to the source";
