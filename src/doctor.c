@@ -5,6 +5,7 @@
 #include "doctor_exit.h"
 #include "doctor_gate.h"
 #include "doctor_host.h"
+#include "doctor_server.h"
 #include "user_prefixes.h"
 
 #define COMMAND_MAX_LEN 1024
@@ -57,10 +58,12 @@ doctor_run(const struct config *config, const char *path, char *const *texts)
 	begin(&examination, &commands, path, texts);
 	if (!error) {
 		doctor_host_check(&examination);
-		if (config->kind == CONFIG_CLIENT)
+		if (config->kind == CONFIG_CLIENT) {
 			doctor_gate_check(&examination);
-		else
+			doctor_server_check(&examination);
+		} else {
 			doctor_exit_check(&examination);
+		}
 	}
 	prefix_list_finish(&prefixes);
 	return error ? error : findings.any_wrong;
@@ -82,7 +85,7 @@ doctor_warn(const struct config *config, const char *path)
 	begin(&examination, &commands, path, none);
 	if (user_prefixes_collect(config, none, false, &prefixes) == 0) {
 		if (config->kind == CONFIG_CLIENT)
-			doctor_gate_check_routes(&examination);
+			doctor_server_check_loop(&examination);
 		else
 			doctor_exit_check_routes(&examination);
 	}

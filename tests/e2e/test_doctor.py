@@ -347,6 +347,15 @@ class Gate(DoctorCase):
             self.assert_wrong('203.0.113.0/24: there is no route',
                               'ip route add', prefixes=['203.0.113.0/24'])
 
+    def test_listener_that_is_not_for_all_users(self):
+        only_ipv4 = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
+        findings = self.assert_wrong('inbound.listen has no IPv6 address',
+                                     '":PORT"', config=only_ipv4)
+        self.assertFalse(findings.of('wrong', 'IPv4 address'))
+        loopback = {'inbound': {'listen': '127.0.0.1:9001'}}
+        self.assert_note('inbound.listen is a loopback', config=loopback,
+                         prefixes=[IPV4.users])
+
     def test_wrong_auth(self):
         self.assert_wrong(f'{IPV4.users}: the server half refused',
                           "server half's log",
