@@ -102,13 +102,16 @@ event_closed(const struct connection *connection, const struct relay *relay,
     int64_t duration_ms)
 {
 	const struct role *role = connection->role;
+	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
+	    ? role->downstream
+	    : role->upstream;
 	char route[ROUTE_STRLEN], end[160];
 
 	if (!log_shows_info())
 		return;
 	switch (relay->end) {
 	case RELAY_EOF:
-		strcpy(end, "end=eof");
+		snprintf(end, sizeof(end), "end=eof by=%s", culprit);
 		break;
 	case RELAY_IDLE:
 		strcpy(end, "end=idle");
@@ -120,9 +123,7 @@ event_closed(const struct connection *connection, const struct relay *relay,
 		break;
 	case RELAY_RESET:
 		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",
-		    relay->culprit == RELAY_DOWNSTREAM ? role->downstream
-						       : role->upstream,
-		    strerror(relay->error));
+		    culprit, strerror(relay->error));
 		break;
 	}
 	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64

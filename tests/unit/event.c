@@ -214,9 +214,13 @@ static const struct {
 	const char *end;
 } ends[] = {
 	{ &server_role, { .end = RELAY_EOF, .bytes = { 0, 0 } }, 0,
-	    "sent=0 received=0 seconds=0.000 end=eof" },
-	{ &server_role, { .end = RELAY_EOF, .bytes = { 12, 3456 } }, 1005,
-	    "sent=12 received=3456 seconds=1.005 end=eof" },
+	    "sent=0 received=0 seconds=0.000 end=eof by=client" },
+	{ &server_role,
+	    { .end = RELAY_EOF,
+		.culprit = RELAY_UPSTREAM,
+		.bytes = { 12, 3456 } },
+	    1005,
+	    "sent=12 received=3456 seconds=1.005 end=eof by=destination" },
 	{ &client_role,
 	    { .end = RELAY_IDLE, .bytes = { UINT64_MAX, UINT64_MAX - 1 } },
 	    INT64_C(86400000) * 1000 + 999,
