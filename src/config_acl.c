@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const user_keys[] = { "auth", "name", "allowed_src_ips",
-	"allowed_dst_ips", NULL };
+	"allowed_dst_ips", "max_connections", NULL };
 
 static void
 read_prefix(
@@ -149,6 +149,7 @@ read_user(struct reader *reader, const struct json5 *list, size_t index,
 		refuse_same_auth(reader, object, acl, index);
 	read_sources(reader, object, user);
 	read_destinations(reader, object, user);
+	reader_count(reader, object, "max_connections", &user->max_connections);
 }
 
 void

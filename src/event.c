@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "acl.h"
 #include "log.h"
+#include "refusal.h"
 
 /* The names of the fields, a number, a user, four addresses. */
 #define ROUTE_STRLEN (64 + 20 + ACL_NAME_MAX_LEN + 4 * ADDRESS_STRLEN)
@@ -21,7 +23,7 @@ format_route(const struct connection *connection, char *text)
 	snprintf(text, ROUTE_STRLEN,
 	    "id=%" PRIu64 " user=%.64s peer=%s source=%s used=%s "
 	    "destination=%s",
-	    connection->number, connection->user ? connection->user : "-",
+	    connection->number, connection->account->name,
 	    address_format(&connection->peer, peer),
 	    address_format(&connection->source, source),
 	    address_format(&connection->source_used, used),
@@ -53,13 +55,16 @@ limit_of(int error)
 {
 	static struct log_limit malformed = { .name = "malformed requests" };
 	static struct log_limit denied = { .name = "denials by the ACL" };
+	static struct log_limit limited = { .name = "users at their limit" };
 	static struct log_limit other = { .name = "other refusals" };
 
-	switch (error) {
-	case -EPROTO:
+	switch (refusal_of(error)) {
+	case REFUSAL_MALFORMED:
 		return &malformed;
-	case -EACCES:
+	case REFUSAL_DENIED:
 		return &denied;
+	case REFUSAL_LIMITED:
+		return &limited;
 	default:
 		return &other;
 	}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "acceptor.h"
+#include "accounts.h"
 #include "capacity.h"
 #include "connection.h"
 #include "current.h"
@@ -16,6 +17,7 @@
 #include "notify.h"
 #include "pump.h"
 #include "registry.h"
+#include "roster.h"
 #include "signals.h"
 #include "thread.h"
 
@@ -27,6 +29,9 @@ struct proxy {
 	struct capacity capacity;
 	struct current current;
 	struct registry registry;
+	struct accounts accounts;
+	struct roster roster;
+	struct service service; /* of these */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 };
@@ -49,8 +54,8 @@ work(void *argument)
 	struct job job = *(struct job *)argument;
 
 	free(argument);
-	connection_serve(job.proxy->role, job.config, &job.proxy->registry,
-	    job.number, job.fd, &job.peer);
+	connection_serve(
+	    &job.proxy->service, job.config, job.number, job.fd, &job.peer);
 	config_unref(job.config);
 	registry_leave(&job.proxy->registry);
 }
@@ -185,6 +190,10 @@ proxy_open(const struct role *role, struct config *config)
 {
 	running.role = role;
 	registry_init(&running.registry);
+	accounts_init(&running.accounts);
+	roster_init(&running.roster);
+	running.service = (struct service){ role, &running.registry,
+		&running.accounts, &running.roster };
 	current_init(&running.current, config);
 	return listeners_open(&running.listeners, &config->listen);
 }

@@ -339,6 +339,9 @@ static const struct mistake server_mistakes[] = {
 	    "did you mean \"allowed_src_ips\"?" },
 	{ USER("auth: 5"),
 	    "3:7: acl[0].auth: this must be a string, not an integer" },
+	{ USER("max_connections: 0"),
+	    "3:18: acl[0].max_connections: 0: this is a number from 1 to "
+	    "2147483647" },
 	{ USER("name: ''"), "3:7: acl[0].name: \"\": " NO_NAME },
 	{ USER("name: 'a b'"), "3:7: acl[0].name: \"a b\": " NO_NAME },
 	{ USER("name: 'a\"b'"), "3:7: acl[0].name: \"a\"b\": " NO_NAME },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "log.h"
 #include "suite.h"
 
@@ -71,6 +72,7 @@ set_address(union address *address, const char *host, uint16_t port)
 }
 
 static struct connection connection;
+static struct account nobody = { .name = "-" }, fred = { .name = "fred" };
 
 /* Nothing is known yet but who connected. */
 static void
@@ -78,6 +80,7 @@ open_connection(void)
 {
 	memset(&connection, 0, sizeof(connection));
 	connection.role = &server_role;
+	connection.account = &nobody;
 	connection.number = 7;
 	set_address(&connection.peer, "192.0.2.1", 40000);
 	connection.source.any.sa_family = AF_UNSPEC;
@@ -91,7 +94,7 @@ static void
 open_dialled(void)
 {
 	open_connection();
-	connection.user = "fred";
+	connection.account = &fred;
 	set_address(&connection.source, "2001:db8:aaaa::1", 50000);
 	set_address(&connection.source_used, "2001:db8:aaaa::1", 50001);
 	set_address(&connection.destination, "2001:db8:bbbb::1", 443);
@@ -276,10 +279,11 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 		.error = ECONNRESET,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
 	char name[65];
+	struct account named = { .name = name };
 
 	memset(name, 'n', 64);
 	name[64] = '\0';
-	connection.user = name;
+	connection.account = &named;
 	connection.number = UINT64_MAX;
 	set_address(&connection.peer, longest, 65535);
 	connection.peer.v6.sin6_scope_id = UINT32_MAX;
