@@ -102,6 +102,40 @@ event_established(const struct connection *connection)
 	log_info("established %s", format_route(connection, route));
 }
 
+/* Of one direction. */
+static const char *
+state_of(const struct roster_sight *sight, enum relay_side side)
+{
+	if (!sight->is_established)
+		return "-";
+	return sight->finished[side] ? "ended" : "open";
+}
+
+static const char *
+stage_of(const struct roster_sight *sight)
+{
+	if (sight->is_established)
+		return "established";
+	return sight->connection.destination.any.sa_family == AF_UNSPEC
+	    ? "request"
+	    : "connecting";
+}
+
+void
+event_shown(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	log_answer("connection %s state=%s sent=%" PRIu64 " received=%" PRIu64
+		   " seconds=%" PRId64 ".%03" PRId64 " idle=%" PRId64
+		   ".%03" PRId64 " sending=%s receiving=%s",
+	    format_route(&sight->connection, route), stage_of(sight),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000, sight->idle_ms / 1000,
+	    sight->idle_ms % 1000, state_of(sight, RELAY_DOWNSTREAM),
+	    state_of(sight, RELAY_UPSTREAM));
+}
+
 void
 event_closed(const struct connection *connection, const struct relay *relay,
     int64_t duration_ms)
@@ -136,4 +170,18 @@ event_closed(const struct connection *connection, const struct relay *relay,
 	    format_route(connection, route), relay->bytes[RELAY_DOWNSTREAM],
 	    relay->bytes[RELAY_UPSTREAM], duration_ms / 1000,
 	    duration_ms % 1000, end);
+}
+
+void
+event_stopped(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	if (!sight->is_established || !log_shows_info())
+		return;
+	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
+		 " seconds=%" PRId64 ".%03" PRId64 " end=stopped",
+	    format_route(&sight->connection, route),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000);
 }

@@ -141,6 +141,22 @@ log_info(const char *format, ...)
 	va_end(arguments);
 }
 
+void
+log_answer(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vlog(&info, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_await(int64_t deadline)
+{
+	sink_await(deadline);
+}
+
 static void
 list_limit(struct log_limit *limit)
 {

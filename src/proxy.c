@@ -17,6 +17,7 @@
 #include "notify.h"
 #include "pump.h"
 #include "registry.h"
+#include "report.h"
 #include "roster.h"
 #include "signals.h"
 #include "thread.h"
@@ -122,6 +123,18 @@ start_acceptors(struct proxy *proxy)
 	return 0;
 }
 
+static void
+report(struct proxy *proxy)
+{
+	report_all(&proxy->accounts, &proxy->roster);
+}
+
+static bool
+is_ending(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT;
+}
+
 /* Returns when all have ended, time is up, or a second signal comes. */
 static size_t
 drain(struct proxy *proxy)
@@ -129,12 +142,17 @@ drain(struct proxy *proxy)
 	struct config *config = current_ref(&proxy->current);
 	int64_t deadline = deadline_after(config->drain_ms);
 	size_t live = registry_live(&proxy->registry);
+	int signal = 0;
 
 	config_unref(config);
 	log_info("stopping connections=%zu", live);
-	while (live > 0 && deadline_left(deadline) > 0 &&
-	    !signals_wait_end(DRAIN_SLICE_MS))
+	while (live > 0 && deadline_left(deadline) > 0 && !is_ending(signal)) {
+		signal = signals_wait_ending(DRAIN_SLICE_MS);
+		if (signal == SIGUSR1)
+			report(proxy);
 		live = registry_live(&proxy->registry);
+	}
+	report_stopped(&proxy->roster);
 	log_info("stopped reset=%zu", live);
 	return live;
 }
@@ -159,26 +177,45 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
+/* For reports to have all users, those too who have not come yet. */
+static void
+open_accounts(struct proxy *proxy, const struct config *config)
+{
+	for (size_t i = 0; i < config->acl.user_count; i++)
+		accounts_open(&proxy->accounts, config->acl.users[i].name);
+}
+
+/* What is the running program's own, not that of a connection. */
+static void
+use_current(struct proxy *proxy)
+{
+	struct config *config = current_ref(&proxy->current);
+
+	set_limits(proxy, config);
+	open_accounts(proxy, config);
+	config_unref(config);
+}
+
 static void
 reload(struct proxy *proxy, const char *path)
 {
-	struct config *config;
-
-	if (!current_reload(&proxy->current, proxy->role, path))
-		return;
-	config = current_ref(&proxy->current);
-	set_limits(proxy, config);
-	config_unref(config);
+	notify_reloading();
+	if (current_reload(&proxy->current, proxy->role, path))
+		use_current(proxy);
+	notify_ready();
 }
 
 static void
 serve(struct proxy *proxy, const char *path)
 {
+	int signal;
+
 	notify_ready();
-	while (signals_wait() == SIGHUP) {
-		notify_reloading();
-		reload(proxy, path);
-		notify_ready();
+	while (!is_ending(signal = signals_wait())) {
+		if (signal == SIGUSR1)
+			report(proxy);
+		else
+			reload(proxy, path);
 	}
 	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
@@ -204,10 +241,10 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 	struct config *config = current_ref(&running.current);
 	int error = running.role->prepare(config);
 
+	config_unref(config);
 	*live = 0;
 	running.capacity = *capacity;
-	set_limits(&running, config);
-	config_unref(config);
+	use_current(&running);
 	if (!error)
 		error = start_acceptors(&running);
 	if (error) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "must.h"
 
 enum sink_kind {
@@ -158,6 +158,14 @@ write_stream(const char *line, size_t len)
 	    write(sink.fd, line, len) == (ssize_t)len;
 	must(pthread_mutex_unlock(&write_lock));
 	return written;
+}
+
+void
+sink_await(int64_t deadline)
+{
+	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+
+	poll(&ready, 1, deadline_poll(deadline));
 }
 
 bool

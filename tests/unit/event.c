@@ -47,6 +47,16 @@ log_shows_info(void)
 }
 
 void
+log_answer(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep("answer", format, arguments);
+	va_end(arguments);
+}
+
+void
 log_error(const char *format, ...)
 {
 	va_list arguments;
@@ -201,11 +211,13 @@ END_TEST
 
 START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
 {
+	struct roster_sight sight = { .is_established = true };
 	struct relay relay = { .end = RELAY_EOF };
 
 	info_is_hidden = true;
 	event_established(&connection);
 	event_closed(&connection, &relay, 0);
+	event_stopped(&sight);
 	ck_assert_int_eq(line_count, 0);
 }
 END_TEST
@@ -271,12 +283,81 @@ START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
 }
 END_TEST
 
+static const struct {
+	struct roster_sight sight;
+	const char *state;
+} sights[] = {
+	{ { .age_ms = 1005, .idle_ms = 1005 },
+	    "state=connecting sent=0 received=0 seconds=1.005 idle=1.005 "
+	    "sending=- receiving=-" },
+	{ { .is_established = true,
+	      .age_ms = 60000,
+	      .idle_ms = 59,
+	      .bytes = { UINT64_MAX, 7 } },
+	    "state=established sent=18446744073709551615 received=7 "
+	    "seconds=60.000 idle=0.059 sending=open receiving=open" },
+	{ { .is_established = true, .finished = { true, false } },
+	    "state=established sent=0 received=0 seconds=0.000 idle=0.000 "
+	    "sending=ended receiving=open" },
+	{ { .is_established = true, .finished = { false, true } },
+	    "state=established sent=0 received=0 seconds=0.000 idle=0.000 "
+	    "sending=open receiving=ended" },
+};
+
+START_TEST(a_connection_is_shown_with_what_it_has_come_to)
+{
+	struct roster_sight sight = sights[_i].sight;
+	char expected[1024];
+
+	sprintf(expected, "answer connection " ROUTE " %s", sights[_i].state);
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_str_eq(line, expected);
+	ck_assert_int_eq(line_count, 1);
+}
+END_TEST
+
+START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
+{
+	struct roster_sight sight = { .age_ms = 1 };
+
+	open_connection();
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_ptr_nonnull(
+	    strstr(line, "answer connection " UNKNOWN_ROUTE " state=request "));
+}
+END_TEST
+
+START_TEST(who_is_reset_by_the_end_of_the_program_is_closed_too)
+{
+	struct roster_sight sight = {
+		.is_established = true,
+		.age_ms = 1005,
+		.bytes = { 1, 2 },
+	};
+
+	sight.connection = connection;
+	event_stopped(&sight);
+	ck_assert_str_eq(line,
+	    "info closed " ROUTE
+	    " sent=1 received=2 seconds=1.005 end=stopped");
+	sight.is_established = false;
+	event_stopped(&sight);
+	ck_assert_int_eq(line_count, 1);
+}
+END_TEST
+
 /* The log cuts at 1,000 bytes; the time and the newline take 26 of them. */
 START_TEST(the_longest_line_is_not_cut_by_the_log)
 {
 	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
 	struct relay relay = { .end = RELAY_RESET,
 		.error = ECONNRESET,
+		.bytes = { UINT64_MAX, UINT64_MAX } };
+	struct roster_sight sight = { .is_established = true,
+		.age_ms = INT64_MAX,
+		.idle_ms = INT64_MAX,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
 	char name[65];
 	struct account named = { .name = name };
@@ -296,6 +377,10 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	    "destination=[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]"
 	    ":65535 sent=18446744073709551615 "));
 	ck_assert_ptr_nonnull(strstr(line, strerror(ECONNRESET)));
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_uint_lt(strlen(line), 1000 - 26);
+	ck_assert_ptr_nonnull(strstr(line, " receiving="));
 }
 END_TEST
 
@@ -339,6 +424,12 @@ suite(void)
 	tcase_add_loop_test(served,
 	    a_connection_is_closed_with_all_that_is_to_be_said_of_it, 0,
 	    COUNT(ends));
+	tcase_add_loop_test(served,
+	    a_connection_is_shown_with_what_it_has_come_to, 0, COUNT(sights));
+	tcase_add_test(
+	    served, before_the_request_it_is_shown_that_it_is_awaited);
+	tcase_add_test(
+	    served, who_is_reset_by_the_end_of_the_program_is_closed_too);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
 	tcase_add_test(served, what_the_peer_has_sent_is_never_shown);
 	suite_add_tcase(suite, served);
