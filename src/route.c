@@ -72,16 +72,27 @@ ask(const struct query *query, union reply *reply)
 	    reply->header.nlmsg_type == RTM_NEWROUTE;
 }
 
-bool
-route_ends_here(const union address *to)
+/* One of rtnetlink(7), RTN_LOCAL and so on; RTN_UNSPEC: none, or unknown. */
+static unsigned char
+type_of(const union address *to)
 {
 	struct query query;
 	union reply reply;
 	const struct rtmsg *route = NLMSG_DATA(&reply.header);
 
-	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
-	if (address_is_loopback(to))
-		return true;
 	compose(&query, to);
-	return ask(&query, &reply) && route->rtm_type == RTN_LOCAL;
+	return ask(&query, &reply) ? route->rtm_type : RTN_UNSPEC;
+}
+
+bool
+route_ends_here(const union address *to)
+{
+	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
+	return address_is_loopback(to) || type_of(to) == RTN_LOCAL;
+}
+
+bool
+route_is_broadcast(const union address *to)
+{
+	return type_of(to) == RTN_BROADCAST;
 }

@@ -12,4 +12,7 @@
  */
 bool route_ends_here(const union address *to);
 
+/* True if that is a broadcast address of one of this host's links. */
+bool route_is_broadcast(const union address *to);
+
 #endif
