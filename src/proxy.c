@@ -68,8 +68,9 @@ hand_over(void *owner, int fd, const union address *peer)
 		return -ENOMEM;
 	}
 	job->proxy = proxy;
-	job->config = current_ref(&proxy->current);
 	job->number = registry_enter(&proxy->registry);
+	/* Which may have waited: what is true now counts. */
+	job->config = current_ref(&proxy->current);
 	job->fd = fd;
 	job->peer = *peer;
 	error = thread_start(work, job);
@@ -106,8 +107,9 @@ start_acceptors(struct proxy *proxy)
 		acceptor->owner = proxy;
 		error = acceptor_start(acceptor);
 		if (error) {
-			log_error(
-			    "cannot start a thread: %s", strerror(-error));
+			log_error("cannot start a thread: %s (raise ulimit -u, "
+				  "pids.max or TasksMax)",
+			    strerror(-error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}
@@ -195,7 +197,6 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 	struct config *config = current_ref(&running.current);
 	int error = running.role->prepare(config);
 
-	*live = 0;
 	running.capacity = *capacity;
 	set_limits(&running, config);
 	config_unref(config);
@@ -203,6 +204,7 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 		error = start_acceptors(&running);
 	if (error) {
 		listeners_close(&running.listeners);
+		*live = registry_live(&running.registry);
 	} else {
 		serve(&running, path);
 		*live = drain(&running);
