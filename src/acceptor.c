@@ -10,7 +10,7 @@
 #include "log.h"
 #include "must.h"
 
-/* How long accepting rests when there are no descriptors or threads left. */
+/* How long accepting rests, mostly as no descriptors or threads are left. */
 #define EXHAUSTED_MS 100
 
 /* Nothing to do but wait: a loop that tries again at once would only spin. */
@@ -60,11 +60,15 @@ is_pending_error(int error)
 	}
 }
 
+/*
+ * Only these say that the descriptor is none, or no listener. All others, a
+ * security module's too, may be over some time.
+ */
 static bool
-is_exhaustion(int error)
+is_bug(int error)
 {
-	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	    error == -ENOMEM;
+	return error == -EBADF || error == -ENOTSOCK || error == -EINVAL ||
+	    error == -EFAULT;
 }
 
 /* Returns 0 or a negative errno. */
@@ -108,14 +112,12 @@ accept_all(void *argument)
 	while (await_room(acceptor)) {
 		int error = accept_one(acceptor);
 
-		if (is_exhaustion(error)) {
-			rest(acceptor, "accept", error);
-		} else if (error && !is_pending_error(error) &&
-		    !atomic_load(&acceptor->stopping)) {
-			/* The descriptor itself is wrong: a bug. */
+		if (is_bug(error) && !atomic_load(&acceptor->stopping)) {
 			log_error("accept: %s", strerror(-error));
 			abort();
 		}
+		if (error && !is_bug(error) && !is_pending_error(error))
+			rest(acceptor, "accept", error);
 	}
 	return NULL;
 }
