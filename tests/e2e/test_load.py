@@ -16,9 +16,9 @@ AT_ONCE = 50
 ROUNDS = 20
 MEMORY_AT_ONCE = 500
 # Until each of the threads has once gone as deep as it gets.
-MEMORY_ROUNDS = 2
-# Half a kilobyte that each of a thousand connections leaves behind is seen.
-MEMORY_SLACK_KIB = 512
+MEMORY_ROUNDS = 4
+# Half a kilobyte that each of 2,000 connections leaves behind would be seen.
+MEMORY_SLACK_KIB = 1024
 IN_A_ROW = int(os.environ.get('SRCPROXY_TEST_CONNECTIONS', 3000))
 
 

@@ -9,6 +9,7 @@ from families import IPV4
 from peers import Flood, receive, receive_until_reset
 from rules import REDIRECT_PORT
 from sandbox import BINARY
+from waiting import wait_until
 
 ENDINGS = (signal.SIGTERM, signal.SIGKILL)
 NO_DRAIN = {'drain_timeout': '10ms'}
@@ -32,7 +33,8 @@ class Restart(RoutedCase):
             half = start(NO_DRAIN)
             self.assert_proxies()
         self.assertTrue(other.is_running())
-        self.assertEqual(other.descriptors(), before)
+        wait_until(lambda: other.descriptors() == before,
+                   f'{before} descriptors again')
 
     def assert_away(self, host):
         """Nobody hangs meanwhile."""
