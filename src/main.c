@@ -65,7 +65,7 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
     uint64_t capabilities)
 {
 	if (!options->user)
-		return 0;
+		return privilege_trim(capabilities);
 	if (privilege_drop(privilege, capabilities))
 		return -1;
 	if (access(options->path, R_OK))
