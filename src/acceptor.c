@@ -109,7 +109,7 @@ await_room(struct acceptor *acceptor)
 }
 
 /*
- * Returns 0 when somebody may have come, -EAGAIN when it is over. To shut the listener down would wake accept(2), too, but also end it for the
+ * To shut the listener down would wake accept(2), too, but also end it for the
  * service manager whose it may be, and who keeps it for the next one.
  */
 static int
@@ -120,21 +120,20 @@ await_somebody(const struct acceptor *acceptor)
 		{ .fd = acceptor->stop_fd, .events = POLLIN },
 	};
 
-	if (poll(ends, 2, -1) < 0)
-		return -errno;
-	return ends[1].revents ? -EAGAIN : 0;
+	return poll(ends, 2, -1) < 0 ? -errno : 0;
 }
 
+/* acceptor_stop() is called when the registry is closed, so no room is left. */
 static void *
 accept_all(void *argument)
 {
 	struct acceptor *acceptor = argument;
 
 	while (await_room(acceptor)) {
-		int error = await_somebody(acceptor);
+		int error = accept_one(acceptor);
 
-		if (!error)
-			error = accept_one(acceptor);
+		if (error == -EAGAIN)
+			error = await_somebody(acceptor);
 		if (is_exhaustion(error)) {
 			rest(acceptor, "accept", error);
 		} else if (error && !is_pending_error(error)) {
