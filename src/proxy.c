@@ -14,6 +14,7 @@
 #include "listeners.h"
 #include "log.h"
 #include "notify.h"
+#include "pidfile.h"
 #include "pump.h"
 #include "registry.h"
 #include "signals.h"
@@ -102,19 +103,24 @@ start_acceptors(struct proxy *proxy)
 		int error;
 
 		acceptor->listen_fd = listener->fd;
+		acceptor->is_adopted = proxy->listeners.are_adopted;
 		acceptor->registry = &proxy->registry;
 		acceptor->take = hand_over;
 		acceptor->owner = proxy;
 		error = acceptor_start(acceptor);
 		if (error) {
-			log_error("cannot start a thread: %s (raise ulimit -u, "
-				  "pids.max or TasksMax)",
+			log_error("cannot start to accept: %s (raise "
+				  "ulimit -n, ulimit -u, pids.max or TasksMax)",
 			    strerror(-error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}
 		log_info("listening role=%s address=%s", proxy->role->name,
 		    address_format(&listener->address, text));
+	}
+	if (pidfile_write()) {
+		stop_acceptors(proxy, proxy->listeners.count);
+		return -1;
 	}
 	return 0;
 }
@@ -188,6 +194,7 @@ proxy_open(const struct role *role, struct config *config)
 	running.role = role;
 	registry_init(&running.registry);
 	current_init(&running.current, config);
+	/* Nobody else has it yet, so that its listener may still change. */
 	return listeners_open(&running.listeners, &config->listen);
 }
 

@@ -7,7 +7,6 @@ import sys
 from cases import RoutedCase
 from families import IPV4, IPV6
 from peers import receive_all, send_and_end
-from sandbox import BINARY
 from waiting import wait_until
 
 ECHO = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'echo.py')
@@ -82,12 +81,6 @@ class Load:
         return [int(status.split()[0]) for half in self.halves
                 for status in half.thread_status('VmRSS')]
 
-    @staticmethod
-    def is_sanitized():
-        with open(BINARY, 'rb') as file:
-            program = file.read()
-        return b'__asan_init' in program or b'__tsan_init' in program
-
     def test_connections_that_come_to_nothing(self):
         for _ in range(AT_ONCE):
             self.assert_reset(self.net.user, (self.family.unreachable, 80))
@@ -103,10 +96,7 @@ class LoadIPv4(Load, RoutedCase):
         wait_until(lambda: self.threads() == self.threads_before,
                    f'{self.threads_before} threads again')
 
-
     def test_memory_does_not_grow_from_round_to_round(self):
-        if self.is_sanitized():
-            self.skipTest('a sanitizer takes memory of its own')
         for _ in range(MEMORY_ROUNDS):
             self.exchange(MEMORY_AT_ONCE)
         settled = self.memory_kib()
