@@ -14,7 +14,8 @@ enum {
 };
 
 static const char synopsis[] =
-    "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n"
+    "usage: srcproxy [-st] [-p PIDFILE] [-u USER[:GROUP]] client|server "
+    "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n";
 
@@ -32,6 +33,9 @@ leave_with_help(void)
 	      "  server            open them again from the users' own "
 	      "addresses\n"
 	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	      "  -p, --pidfile PIDFILE\n"
+	      "                    write the process id there when the "
+	      "listeners are open\n"
 	      "  -s, --syslog      log to syslog instead of standard error\n"
 	      "  -t, --test        check CONFIG and exit\n"
 	      "  -u, --user USER[:GROUP]\n"
@@ -75,6 +79,9 @@ static void
 take_flag(int flag, struct options *options)
 {
 	switch (flag) {
+	case 'p':
+		options->pidfile = optarg;
+		break;
 	case 's':
 		options->syslog = true;
 		break;
@@ -110,6 +117,7 @@ static void
 parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "pidfile", required_argument, NULL, 'p' },
 		{ "syslog", no_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "user", required_argument, NULL, 'u' },
@@ -123,7 +131,7 @@ parse_flags(int argc, char **argv, struct options *options)
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "stu:hV", names, NULL)) != -1)
+	while ((flag = getopt_long(argc, argv, "p:stu:hV", names, NULL)) != -1)
 		take_flag(flag, options);
 }
 
@@ -134,9 +142,10 @@ parse_command(const char *word, struct options *options)
 	const struct rules_request *rules = &options->rules;
 
 	if (word && !strcmp(word, "rules")) {
-		if (options->check || options->syslog || options->user)
+		if (options->check || options->syslog || options->user ||
+		    options->pidfile)
 			leave_with_usage(
-			    "-s, -t and -u are no options of rules", "");
+			    "-p, -s, -t and -u are no options of rules", "");
 		options->command = OPTIONS_RULES;
 		optind++;
 	} else if (rules->iptables || rules->simple || rules->output ||

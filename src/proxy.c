@@ -15,6 +15,7 @@
 #include "listeners.h"
 #include "log.h"
 #include "notify.h"
+#include "pidfile.h"
 #include "pump.h"
 #include "registry.h"
 #include "report.h"
@@ -74,8 +75,9 @@ hand_over(void *owner, int fd, const union address *peer)
 		return -ENOMEM;
 	}
 	job->proxy = proxy;
-	job->config = current_ref(&proxy->current);
 	job->number = registry_enter(&proxy->registry);
+	/* Which may have waited: what is true now counts. */
+	job->config = current_ref(&proxy->current);
 	job->fd = fd;
 	job->peer = *peer;
 	error = thread_start(work, job);
@@ -107,18 +109,24 @@ start_acceptors(struct proxy *proxy)
 		int error;
 
 		acceptor->listen_fd = listener->fd;
+		acceptor->is_adopted = proxy->listeners.are_adopted;
 		acceptor->registry = &proxy->registry;
 		acceptor->take = hand_over;
 		acceptor->owner = proxy;
 		error = acceptor_start(acceptor);
 		if (error) {
-			log_error(
-			    "cannot start a thread: %s", strerror(-error));
+			log_error("cannot start to accept: %s (raise "
+				  "ulimit -n, ulimit -u, pids.max or TasksMax)",
+			    strerror(-error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}
 		log_info("listening role=%s address=%s", proxy->role->name,
 		    address_format(&listener->address, text));
+	}
+	if (pidfile_write()) {
+		stop_acceptors(proxy, proxy->listeners.count);
+		return -1;
 	}
 	return 0;
 }
@@ -232,6 +240,7 @@ proxy_open(const struct role *role, struct config *config)
 	running.service = (struct service){ role, &running.registry,
 		&running.accounts, &running.roster };
 	current_init(&running.current, config);
+	/* Nobody else has it yet, so that its listener may still change. */
 	return listeners_open(&running.listeners, &config->listen);
 }
 
@@ -242,13 +251,13 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 	int error = running.role->prepare(config);
 
 	config_unref(config);
-	*live = 0;
 	running.capacity = *capacity;
 	use_current(&running);
 	if (!error)
 		error = start_acceptors(&running);
 	if (error) {
 		listeners_close(&running.listeners);
+		*live = registry_live(&running.registry);
 	} else {
 		serve(&running, path);
 		*live = drain(&running);
