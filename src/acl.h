@@ -19,6 +19,7 @@ struct acl_user {
 	struct prefix *destinations;
 	size_t destination_count;
 	bool is_confined; /* to destinations; false: all but special ones */
+	size_t max_connections; /* 0: no limit */
 };
 
 struct acl {

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "notify.h"
 #include "options.h"
+#include "pidfile.h"
 #include "privilege.h"
 #include "proxy.h"
 #include "role.h"
@@ -65,7 +66,7 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
     uint64_t capabilities)
 {
 	if (!options->user)
-		return 0;
+		return privilege_trim(capabilities);
 	if (privilege_drop(privilege, capabilities))
 		return -1;
 	if (access(options->path, R_OK))
@@ -96,7 +97,9 @@ serve(const struct options *options, const struct privilege *privilege,
 	capacity_raise_descriptors();
 	share_one_arena();
 	signals_block();
-	if (proxy_open(role, config) ||
+	/* First, for a second instance is told of the first one by that. */
+	if ((options->pidfile && pidfile_open(options->pidfile)) ||
+	    proxy_open(role, config) ||
 	    give_up_powers(options, privilege, capabilities))
 		return EXIT_FAILURE;
 	/* As the user that it is now, and before /proc is out of reach. */
@@ -104,6 +107,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	doctor_warn(config, options->path);
 	sandbox_enter(options->path);
 	status = proxy_run(&capacity, options->path, &live);
+	pidfile_empty();
 	log_finish();
 	if (live > 0)
 		_exit(status);

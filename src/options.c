@@ -14,7 +14,8 @@ enum {
 };
 
 static const char synopsis[] =
-    "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n"
+    "usage: srcproxy [-st] [-p PIDFILE] [-u USER[:GROUP]] client|server "
+    "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
     "       srcproxy doctor client|server CONFIG [PREFIX...]\n";
@@ -23,38 +24,40 @@ static _Noreturn void
 leave_with_help(void)
 {
 	fputs(synopsis, stdout);
-	fputs(
-	    "       srcproxy -h | -V\n"
-	    "\n"
-	    "Carries TCP through a second host and keeps the sender's "
-	    "address.\n"
-	    "\n"
-	    "  client            take connections that the firewall "
-	    "redirects here\n"
-	    "  server            open them again from the users' own "
-	    "addresses\n"
-	    "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
-	    "  -s, --syslog      log to syslog instead of standard error\n"
-	    "  -t, --test        check CONFIG and exit\n"
-	    "  -u, --user USER[:GROUP]\n"
-	    "                    become that user when the listeners are "
-	    "open, and keep\n"
-	    "                    only the capabilities that CONFIG needs\n"
-	    "  -h, --help        print this text\n"
-	    "  -V, --version     print the version\n"
-	    "\n"
-	    "  rules             print the firewall rules and routes that "
-	    "it needs, for sh\n"
-	    "  PREFIX            the users' addresses, where CONFIG does "
-	    "not say\n"
-	    "  --iptables        for iptables rather than nft\n"
-	    "  --simple          server: for exits without "
-	    "IP_TRANSPARENT\n"
-	    "  --output          client: the gate's own connections too\n"
-	    "  --remove          print what takes them away again\n"
-	    "\n"
-	    "  doctor            look at this host, and say what keeps CONFIG "
-	    "from working\n",
+	fputs("       srcproxy -h | -V\n"
+	      "\n"
+	      "Carries TCP through a second host and keeps the sender's "
+	      "address.\n"
+	      "\n"
+	      "  client            take connections that the firewall "
+	      "redirects here\n"
+	      "  server            open them again from the users' own "
+	      "addresses\n"
+	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	      "  -p, --pidfile PIDFILE\n"
+	      "                    write the process id there when the "
+	      "listeners are open\n"
+	      "  -s, --syslog      log to syslog instead of standard error\n"
+	      "  -t, --test        check CONFIG and exit\n"
+	      "  -u, --user USER[:GROUP]\n"
+	      "                    become that user when the listeners are "
+	      "open, and keep\n"
+	      "                    only the capabilities that CONFIG needs\n"
+	      "  -h, --help        print this text\n"
+	      "  -V, --version     print the version\n"
+	      "\n"
+	      "  rules             print the firewall rules and routes that "
+	      "it needs, for sh\n"
+	      "  PREFIX            the users' addresses, where CONFIG does "
+	      "not say\n"
+	      "  --iptables        for iptables rather than nft\n"
+	      "  --simple          server: for exits without "
+	      "IP_TRANSPARENT\n"
+	      "  --output          client: the gate's own connections too\n"
+	      "  --remove          print what takes them away again\n"
+	      "\n"
+	      "  doctor            look at this host, and say what keeps "
+	      "CONFIG from working\n",
 	    stdout);
 	exit(EXIT_SUCCESS);
 }
@@ -80,6 +83,9 @@ static void
 take_flag(int flag, struct options *options)
 {
 	switch (flag) {
+	case 'p':
+		options->pidfile = optarg;
+		break;
 	case 's':
 		options->syslog = true;
 		break;
@@ -115,6 +121,7 @@ static void
 parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "pidfile", required_argument, NULL, 'p' },
 		{ "syslog", no_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "user", required_argument, NULL, 'u' },
@@ -128,7 +135,7 @@ parse_flags(int argc, char **argv, struct options *options)
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "stu:hV", names, NULL)) != -1)
+	while ((flag = getopt_long(argc, argv, "p:stu:hV", names, NULL)) != -1)
 		take_flag(flag, options);
 }
 
@@ -143,9 +150,10 @@ parse_command(const char *word, struct options *options)
 	else if (word && !strcmp(word, "doctor"))
 		options->command = OPTIONS_DOCTOR;
 	if (options->command != OPTIONS_RUN) {
-		if (options->check || options->syslog || options->user)
+		if (options->check || options->pidfile || options->syslog ||
+		    options->user)
 			leave_with_usage(
-			    "-s, -t and -u are no options of ", word);
+			    "-p, -s, -t and -u are no options of ", word);
 		optind++;
 	}
 	if (options->command != OPTIONS_RULES &&

@@ -21,7 +21,8 @@ enum options_command {
 
 struct options {
 	enum options_command command;
-	bool check;  /* OPTIONS_RUN, -t: only check the configuration */
+	bool check;          /* OPTIONS_RUN, -t: only check the configuration */
+	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
 	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
 	const char
 	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */

@@ -65,6 +65,7 @@ route_find(const union address *to, uint32_t mark, struct route *route)
 	attributes = netlink_attributes(&answer, sizeof(*found));
 	table = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
 	route->is_local = found->rtm_type == RTN_LOCAL;
+	route->is_broadcast = found->rtm_type == RTN_BROADCAST;
 	route->table = found->rtm_table;
 	if (table.data)
 		memcpy(&route->table, table.data, sizeof(route->table));
@@ -81,4 +82,12 @@ route_ends_here(const union address *to)
 	if (address_is_loopback(to))
 		return true;
 	return route_find(to, 0, &route) == 0 && route.is_local;
+}
+
+bool
+route_is_broadcast(const union address *to)
+{
+	struct route route;
+
+	return route_find(to, 0, &route) == 0 && route.is_broadcast;
 }

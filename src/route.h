@@ -6,9 +6,9 @@
 #include "address.h"
 
 struct route {
-	bool is_local;         /* it ends at this host */
-	uint32_t table;        /* of ip-route(8): 255 is "local" */
-	union address gateway; /* AF_UNSPEC: none, it is on the link */
+	bool is_local, is_broadcast; /* it ends at this host */
+	uint32_t table;              /* of ip-route(8): 255 is "local" */
+	union address gateway;       /* AF_UNSPEC: none, it is on the link */
 };
 
 /*
@@ -23,5 +23,8 @@ int route_find(const union address *to, uint32_t mark, struct route *route);
  * for it (ip route add local). The address must be unmapped.
  */
 bool route_ends_here(const union address *to);
+
+/* True if that is a broadcast address of one of this host's links. */
+bool route_is_broadcast(const union address *to);
 
 #endif
