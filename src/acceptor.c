@@ -4,13 +4,16 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "deadline.h"
 #include "log.h"
 #include "must.h"
+#include "socket.h"
 
-/* How long accepting rests when there are no descriptors or threads left. */
+/* How long accepting rests, mostly as no descriptors or threads are left. */
 #define EXHAUSTED_MS 100
 
 /* Nothing to do but wait: a loop that tries again at once would only spin. */
@@ -60,14 +63,21 @@ is_pending_error(int error)
 	}
 }
 
+/*
+ * Only these say that the descriptor is none, or no listener. All others, a
+ * security module's too, may be over some time.
+ */
 static bool
-is_exhaustion(int error)
+is_bug(int error)
 {
-	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	    error == -ENOMEM;
+	return error == -EBADF || error == -ENOTSOCK || error == -EINVAL ||
+	    error == -EFAULT;
 }
 
-/* Returns 0 or a negative errno. */
+/*
+ * Returns 0 or a negative errno. Who came to an adopted listener before that
+ * was adopted has not inherited what sockets are to be like.
+ */
 static int
 accept_one(struct acceptor *acceptor)
 {
@@ -78,6 +88,8 @@ accept_one(struct acceptor *acceptor)
 
 	if (fd < 0)
 		return -errno;
+	if (acceptor->is_adopted)
+		socket_prepare(fd);
 	error = acceptor->take(acceptor->owner, fd, &peer);
 	if (error)
 		rest(acceptor, "start a thread", error);
@@ -100,6 +112,22 @@ await_room(struct acceptor *acceptor)
 	return registry_await_room(acceptor->registry);
 }
 
+/*
+ * To shut the listener down would wake accept(2), too, but also end it for the
+ * service manager whose it may be, and who keeps it for the next one.
+ */
+static int
+await_somebody(const struct acceptor *acceptor)
+{
+	struct pollfd ends[] = {
+		{ .fd = acceptor->listen_fd, .events = POLLIN },
+		{ .fd = acceptor->stop_fd, .events = POLLIN },
+	};
+
+	return poll(ends, 2, -1) < 0 ? -errno : 0;
+}
+
+/* acceptor_stop() is called when the registry is closed, so no room is left. */
 static void *
 accept_all(void *argument)
 {
@@ -108,14 +136,14 @@ accept_all(void *argument)
 	while (await_room(acceptor)) {
 		int error = accept_one(acceptor);
 
-		if (is_exhaustion(error)) {
-			rest(acceptor, "accept", error);
-		} else if (error && !is_pending_error(error) &&
-		    !atomic_load(&acceptor->stopping)) {
-			/* The descriptor itself is wrong: a bug. */
+		if (error == -EAGAIN)
+			error = await_somebody(acceptor);
+		if (is_bug(error)) {
 			log_error("accept: %s", strerror(-error));
 			abort();
 		}
+		if (error && !is_pending_error(error))
+			rest(acceptor, "accept", error);
 	}
 	return NULL;
 }
@@ -123,15 +151,21 @@ accept_all(void *argument)
 int
 acceptor_start(struct acceptor *acceptor)
 {
-	atomic_init(&acceptor->stopping, false);
-	return -pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
+	int error;
+
+	acceptor->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (acceptor->stop_fd < 0)
+		return -errno;
+	error = -pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
+	if (error)
+		close(acceptor->stop_fd);
+	return error;
 }
 
 void
 acceptor_stop(struct acceptor *acceptor)
 {
-	atomic_store(&acceptor->stopping, true);
-	/* accept(2) on a listener that is shut down returns EINVAL. */
-	shutdown(acceptor->listen_fd, SHUT_RD);
+	must(eventfd_write(acceptor->stop_fd, 1));
 	must(pthread_join(acceptor->thread, NULL));
+	close(acceptor->stop_fd);
 }

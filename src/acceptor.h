@@ -7,14 +7,15 @@
  */
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "address.h"
 #include "registry.h"
 
 struct acceptor {
 	/* The caller's, for as long as the thread runs. */
-	int listen_fd;
+	int listen_fd;             /* which does not block */
+	bool is_adopted;           /* listen_fd is one of socket_adopt() */
 	struct registry *registry; /* says whether there is room */
 	/*
 	 * Takes over fd. Returns 0, or a negative errno when there was nothing
@@ -25,15 +26,15 @@ struct acceptor {
 
 	/* Its own. */
 	pthread_t thread;
-	atomic_bool stopping;
+	int stop_fd; /* readable when it is to end */
 };
 
-/* Returns 0, or a negative errno when the thread could not be had. */
+/* Returns 0, or a negative errno when there was no thread or descriptor. */
 int acceptor_start(struct acceptor *acceptor);
 
 /*
- * After registry_close(). Returns when the thread has ended; nobody can connect
- * to listen_fd then.
+ * After registry_close(). Returns when the thread has ended. listen_fd goes on
+ * to listen: who has it too can accept who comes next.
  */
 void acceptor_stop(struct acceptor *acceptor);
 

@@ -93,3 +93,13 @@ acl_knows_family(const struct acl *acl, sa_family_t family)
 	}
 	return acl->user_count == 0;
 }
+
+bool
+acl_permits_any_source(const struct acl *acl)
+{
+	for (size_t i = 0; i < acl->user_count; i++) {
+		if (acl->users[i].source_count == 0)
+			return true;
+	}
+	return acl->user_count == 0;
+}

@@ -19,6 +19,7 @@ struct acl_user {
 	struct prefix *destinations;
 	size_t destination_count;
 	bool is_confined; /* to destinations; false: all but special ones */
+	size_t max_connections; /* 0: no limit */
 };
 
 struct acl {
@@ -38,6 +39,9 @@ const struct acl_user *acl_find(
 
 /* Whether anybody at all may send from addresses of that family. */
 bool acl_knows_family(const struct acl *acl, sa_family_t family);
+
+/* Whether anybody at all may send from any address. */
+bool acl_permits_any_source(const struct acl *acl);
 
 /* The address must be unmapped; its port does not count. */
 bool acl_user_permits(const struct acl_user *user, const union address *source);

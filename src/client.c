@@ -10,6 +10,7 @@
 #include "deadline.h"
 #include "log.h"
 #include "role.h"
+#include "roster.h"
 #include "route.h"
 #include "socket.h"
 
@@ -207,6 +208,9 @@ client_dial(struct connection *connection)
 	error = original_destination(connection);
 	if (!error)
 		error = refuse_loop(connection);
+	/* It knows no users, and has no limit for them. */
+	if (!error)
+		error = roster_admit(connection, connection->account, 0);
 	if (error)
 		return error;
 	fd = connect_server(connection);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const user_keys[] = { "auth", "name", "allowed_src_ips",
-	"allowed_dst_ips", NULL };
+	"allowed_dst_ips", "max_connections", NULL };
 
 static void
 read_prefix(
@@ -90,8 +90,29 @@ read_name(
 		    "\"%.80s\": a name is 1 to %d of letters, digits and "
 		    "._@+-",
 		    name, ACL_NAME_MAX_LEN);
+	if (name && !strcmp(name, "-"))
+		reader_fail(reader, json5_member(object, "name"),
+		    "\"-\": this is what the log calls nobody");
 	snprintf(user->name, sizeof(user->name), "%s",
 	    name ? name : json5_path(object));
+}
+
+/* Those who have none are called by their position, which no name looks like. */
+static void
+refuse_same_name(struct reader *reader, const struct json5 *object,
+    const struct acl *acl, size_t index)
+{
+	const struct json5 *name = json5_member(object, "name");
+
+	for (size_t i = 0; name && i < index; i++) {
+		if (strcmp(acl->users[i].name, acl->users[index].name) != 0)
+			continue;
+		reader_fail(reader, name,
+		    "this is the same name as that of acl[%zu]; the log could "
+		    "not tell the two apart",
+		    i);
+		return;
+	}
 }
 
 static void
@@ -123,10 +144,12 @@ read_user(struct reader *reader, const struct json5 *list, size_t index,
 		return;
 	reader_refuse_unknown(reader, object, user_keys);
 	read_name(reader, object, user);
+	refuse_same_name(reader, object, acl, index);
 	if (reader_digest(reader, object, "auth", &user->digest))
 		refuse_same_auth(reader, object, acl, index);
 	read_sources(reader, object, user);
 	read_destinations(reader, object, user);
+	reader_count(reader, object, "max_connections", &user->max_connections);
 }
 
 void

@@ -1,6 +1,7 @@
 #include "current.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "log.h"
 #include "must.h"
@@ -65,13 +66,28 @@ replace(struct current *current, struct config *config)
 	config_unref(old);
 }
 
+/* A FIFO that nobody writes to would be waited for, deaf to all signals. */
+static bool
+can_be_read_again(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) || S_ISREG(status.st_mode))
+		return true;
+	log_error("config %s: this is no regular file, which alone can be read "
+		  "again",
+	    path);
+	return false;
+}
+
 bool
 current_reload(
     struct current *current, const struct role *role, const char *path)
 {
-	struct config *config =
-	    config_load(path, current->config->kind, log_problem);
+	struct config *config = NULL;
 
+	if (can_be_read_again(path))
+		config = config_load(path, current->config->kind, log_problem);
 	if (!config || role->prepare(config)) {
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",

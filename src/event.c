@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "acl.h"
 #include "log.h"
+#include "refusal.h"
 
 /* The names of the fields, a number, a user, four addresses. */
 #define ROUTE_STRLEN (64 + 20 + ACL_NAME_MAX_LEN + 4 * ADDRESS_STRLEN)
@@ -21,7 +23,7 @@ format_route(const struct connection *connection, char *text)
 	snprintf(text, ROUTE_STRLEN,
 	    "id=%" PRIu64 " user=%.64s peer=%s source=%s used=%s "
 	    "destination=%s",
-	    connection->number, connection->user ? connection->user : "-",
+	    connection->number, connection->account->name,
 	    address_format(&connection->peer, peer),
 	    address_format(&connection->source, source),
 	    address_format(&connection->source_used, used),
@@ -53,13 +55,16 @@ limit_of(int error)
 {
 	static struct log_limit malformed = { .name = "malformed requests" };
 	static struct log_limit denied = { .name = "denials by the ACL" };
+	static struct log_limit limited = { .name = "users at their limit" };
 	static struct log_limit other = { .name = "other refusals" };
 
-	switch (error) {
-	case -EPROTO:
+	switch (refusal_of(error)) {
+	case REFUSAL_MALFORMED:
 		return &malformed;
-	case -EACCES:
+	case REFUSAL_DENIED:
 		return &denied;
+	case REFUSAL_LIMITED:
+		return &limited;
 	default:
 		return &other;
 	}
@@ -97,18 +102,55 @@ event_established(const struct connection *connection)
 	log_info("established %s", format_route(connection, route));
 }
 
+/* Of one direction. */
+static const char *
+state_of(const struct roster_sight *sight, enum relay_side side)
+{
+	if (!sight->is_established)
+		return "-";
+	return sight->finished[side] ? "ended" : "open";
+}
+
+static const char *
+stage_of(const struct roster_sight *sight)
+{
+	if (sight->is_established)
+		return "established";
+	return sight->connection.destination.any.sa_family == AF_UNSPEC
+	    ? "request"
+	    : "connecting";
+}
+
+void
+event_shown(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	log_answer("connection %s state=%s sent=%" PRIu64 " received=%" PRIu64
+		   " seconds=%" PRId64 ".%03" PRId64 " idle=%" PRId64
+		   ".%03" PRId64 " sending=%s receiving=%s",
+	    format_route(&sight->connection, route), stage_of(sight),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000, sight->idle_ms / 1000,
+	    sight->idle_ms % 1000, state_of(sight, RELAY_DOWNSTREAM),
+	    state_of(sight, RELAY_UPSTREAM));
+}
+
 void
 event_closed(const struct connection *connection, const struct relay *relay,
     int64_t duration_ms)
 {
 	const struct role *role = connection->role;
+	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
+	    ? role->downstream
+	    : role->upstream;
 	char route[ROUTE_STRLEN], end[160];
 
 	if (!log_shows_info())
 		return;
 	switch (relay->end) {
 	case RELAY_EOF:
-		strcpy(end, "end=eof");
+		snprintf(end, sizeof(end), "end=eof by=%s", culprit);
 		break;
 	case RELAY_IDLE:
 		strcpy(end, "end=idle");
@@ -120,9 +162,7 @@ event_closed(const struct connection *connection, const struct relay *relay,
 		break;
 	case RELAY_RESET:
 		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",
-		    relay->culprit == RELAY_DOWNSTREAM ? role->downstream
-						       : role->upstream,
-		    strerror(relay->error));
+		    culprit, strerror(relay->error));
 		break;
 	}
 	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
@@ -130,4 +170,18 @@ event_closed(const struct connection *connection, const struct relay *relay,
 	    format_route(connection, route), relay->bytes[RELAY_DOWNSTREAM],
 	    relay->bytes[RELAY_UPSTREAM], duration_ms / 1000,
 	    duration_ms % 1000, end);
+}
+
+void
+event_stopped(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	if (!sight->is_established || !log_shows_info())
+		return;
+	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
+		 " seconds=%" PRId64 ".%03" PRId64 " end=stopped",
+	    format_route(&sight->connection, route),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000);
 }

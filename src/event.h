@@ -3,11 +3,13 @@
 
 /*
  * What the log says of a connection: either refused, or established and later
- * closed. One line each, in one format, here.
+ * closed, and meanwhile, for who asks, what it has come to. One line each, in
+ * one format, here.
  */
 
 #include "relay.h"
 #include "role.h"
+#include "roster.h"
 
 /* error: the negative errno that the role returned. */
 void event_refused(const struct connection *connection, int error);
@@ -17,5 +19,11 @@ void event_established(const struct connection *connection);
 /* After relay_run(). */
 void event_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms);
+
+/* For who has asked what is there. */
+void event_shown(const struct roster_sight *sight);
+
+/* When it is the end of the program that resets it, and its worker too. */
+void event_stopped(const struct roster_sight *sight);
 
 #endif

@@ -1,6 +1,8 @@
 #include "exit_rules.h"
 
-#define MARK "0x5"
+#define QUOTE(text) #text
+#define TEXT_OF(value) QUOTE(value)
+#define MARK TEXT_OF(EXIT_RULES_MARK)
 #define PREFERENCE 30000
 
 /* Of the routing table, or a metric: each instance has its own. */

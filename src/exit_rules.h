@@ -8,6 +8,9 @@
 
 #include "firewall.h"
 
+/* On what belongs to the server half's own connections. */
+#define EXIT_RULES_MARK 0x5
+
 struct exit_rules {
 	struct firewall firewall;
 	bool iptables;

@@ -80,7 +80,7 @@ report_lost(void)
 		return;
 	len = format_head(line, sizeof(line), &warning);
 	len += (size_t)snprintf(line + len, sizeof(line) - len,
-	    "log-lost lines=%u reason=\"the log was not read\"\n", lost);
+	    "log-lost lines=%u reason=\"the log took no more\"\n", lost);
 	if (!sink_write(line, len))
 		atomic_fetch_add(&lines_lost, lost);
 }
@@ -139,6 +139,22 @@ log_info(const char *format, ...)
 	va_start(arguments, format);
 	vlog(&info, format, arguments);
 	va_end(arguments);
+}
+
+void
+log_answer(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vlog(&info, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_await(int64_t deadline)
+{
+	sink_await(deadline);
 }
 
 static void

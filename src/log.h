@@ -8,8 +8,8 @@
  *
  * sink.h has what it looks like elsewhere.
  *
- * Any thread may log. Nobody ever waits for the log: a line that its reader
- * does not take at once is dropped, and the next one that gets through is
+ * Any thread may log. But for log_await() nobody waits for the log: a line that
+ * its reader does not take at once is dropped, and the next one that gets through is
  * preceded by the count of those that were lost.
  */
 
@@ -35,6 +35,15 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether log_info() says anything: for who would format much in vain. */
 bool log_shows_info(void);
+
+/* What somebody has asked for, and gets at each level; as info. */
+void log_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Waits for a slow reader, until the deadline (deadline.h): before each line,
+ * for who has many at once and keeps nobody waiting.
+ */
+void log_await(int64_t deadline);
 
 /*
  * For errors that may repeat without end: true for the first ten in each ten

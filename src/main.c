@@ -9,10 +9,12 @@
 
 #include "capacity.h"
 #include "config.h"
+#include "doctor.h"
 #include "log.h"
 #include "names.h"
 #include "notify.h"
 #include "options.h"
+#include "pidfile.h"
 #include "privilege.h"
 #include "proxy.h"
 #include "role.h"
@@ -65,7 +67,7 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
     uint64_t capabilities)
 {
 	if (!options->user)
-		return 0;
+		return privilege_trim(capabilities);
 	if (privilege_drop(privilege, capabilities))
 		return -1;
 	if (access(options->path, R_OK))
@@ -96,13 +98,17 @@ serve(const struct options *options, const struct privilege *privilege,
 	capacity_raise_descriptors();
 	share_one_arena();
 	signals_block();
-	if (proxy_open(role, config) ||
+	/* First, for a second instance is told of the first one by that. */
+	if ((options->pidfile && pidfile_open(options->pidfile)) ||
+	    proxy_open(role, config) ||
 	    give_up_powers(options, privilege, capabilities))
 		return EXIT_FAILURE;
 	/* As the user that it is now, and before /proc is out of reach. */
 	capacity_read(&capacity, "");
+	doctor_warn(config, options->path);
 	sandbox_enter(options->path);
 	status = proxy_run(&capacity, options->path, &live);
+	pidfile_empty();
 	log_finish();
 	if (live > 0)
 		_exit(status);
@@ -119,6 +125,19 @@ print_rules(const struct config *config, const struct rules_request *request)
 	if (fflush(stdout) == 0)
 		return EXIT_SUCCESS;
 	perror("srcproxy: cannot write the rules");
+	return EXIT_FAILURE;
+}
+
+static int
+examine(const struct config *config, const struct options *options)
+{
+	int result = doctor_run(config, options->path, options->prefixes);
+
+	if (result < 0)
+		return result == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	if (fflush(stdout) == 0)
+		return result ? EXIT_FAILURE : EXIT_SUCCESS;
+	perror("srcproxy: cannot write the findings");
 	return EXIT_FAILURE;
 }
 
@@ -141,6 +160,8 @@ main(int argc, char **argv)
 		return serve(&options, &privilege, config);
 	if (options.command == OPTIONS_RULES)
 		status = print_rules(config, &options.rules);
+	else if (options.command == OPTIONS_DOCTOR)
+		status = examine(config, &options);
 	else
 		printf("%s: the configuration is fine\n", options.path);
 	config_unref(config);

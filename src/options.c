@@ -14,9 +14,11 @@ enum {
 };
 
 static const char synopsis[] =
-    "usage: srcproxy [-st] [-u USER[:GROUP]] client|server CONFIG\n"
+    "usage: srcproxy [-st] [-p PIDFILE] [-u USER[:GROUP]] client|server "
+    "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
-    "                      client|server CONFIG [PREFIX...]\n";
+    "                      client|server CONFIG [PREFIX...]\n"
+    "       srcproxy doctor client|server CONFIG [PREFIX...]\n";
 
 static _Noreturn void
 leave_with_help(void)
@@ -32,6 +34,9 @@ leave_with_help(void)
 	      "  server            open them again from the users' own "
 	      "addresses\n"
 	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
+	      "  -p, --pidfile PIDFILE\n"
+	      "                    write the process id there when the "
+	      "listeners are open\n"
 	      "  -s, --syslog      log to syslog instead of standard error\n"
 	      "  -t, --test        check CONFIG and exit\n"
 	      "  -u, --user USER[:GROUP]\n"
@@ -49,7 +54,10 @@ leave_with_help(void)
 	      "  --simple          server: for exits without "
 	      "IP_TRANSPARENT\n"
 	      "  --output          client: the gate's own connections too\n"
-	      "  --remove          print what takes them away again\n",
+	      "  --remove          print what takes them away again\n"
+	      "\n"
+	      "  doctor            look at this host, and say what keeps "
+	      "CONFIG from working\n",
 	    stdout);
 	exit(EXIT_SUCCESS);
 }
@@ -75,6 +83,9 @@ static void
 take_flag(int flag, struct options *options)
 {
 	switch (flag) {
+	case 'p':
+		options->pidfile = optarg;
+		break;
 	case 's':
 		options->syslog = true;
 		break;
@@ -110,6 +121,7 @@ static void
 parse_flags(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "pidfile", required_argument, NULL, 'p' },
 		{ "syslog", no_argument, NULL, 's' },
 		{ "test", no_argument, NULL, 't' },
 		{ "user", required_argument, NULL, 'u' },
@@ -123,7 +135,7 @@ parse_flags(int argc, char **argv, struct options *options)
 	};
 	int flag;
 
-	while ((flag = getopt_long(argc, argv, "stu:hV", names, NULL)) != -1)
+	while ((flag = getopt_long(argc, argv, "p:stu:hV", names, NULL)) != -1)
 		take_flag(flag, options);
 }
 
@@ -133,14 +145,20 @@ parse_command(const char *word, struct options *options)
 {
 	const struct rules_request *rules = &options->rules;
 
-	if (word && !strcmp(word, "rules")) {
-		if (options->check || options->syslog || options->user)
-			leave_with_usage(
-			    "-s, -t and -u are no options of rules", "");
+	if (word && !strcmp(word, "rules"))
 		options->command = OPTIONS_RULES;
+	else if (word && !strcmp(word, "doctor"))
+		options->command = OPTIONS_DOCTOR;
+	if (options->command != OPTIONS_RUN) {
+		if (options->check || options->pidfile || options->syslog ||
+		    options->user)
+			leave_with_usage(
+			    "-p, -s, -t and -u are no options of ", word);
 		optind++;
-	} else if (rules->iptables || rules->simple || rules->output ||
-	    rules->remove) {
+	}
+	if (options->command != OPTIONS_RULES &&
+	    (rules->iptables || rules->simple || rules->output ||
+		rules->remove)) {
 		leave_with_usage("--iptables, --simple, --output and "
 				 "--remove are options of: srcproxy rules",
 		    "");
@@ -182,10 +200,11 @@ options_parse(int argc, char **argv, struct options *options)
 	if (!argv[optind])
 		leave_with_usage("name a configuration file", "");
 	options->path = argv[optind++];
-	options->rules.prefixes = argv + optind;
+	options->prefixes = argv + optind;
+	options->rules.prefixes = options->prefixes;
 	if (options->command == OPTIONS_RULES)
 		check_rules(options);
-	else if (argv[optind])
+	else if (options->command == OPTIONS_RUN && argv[optind])
 		leave_with_usage(
 		    "name one configuration file, not also ", argv[optind]);
 }

@@ -16,17 +16,20 @@
 enum options_command {
 	OPTIONS_RUN,
 	OPTIONS_RULES,
+	OPTIONS_DOCTOR,
 };
 
 struct options {
 	enum options_command command;
-	bool check;  /* OPTIONS_RUN, -t: only check the configuration */
+	bool check;          /* OPTIONS_RUN, -t: only check the configuration */
+	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
 	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
 	const char
 	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
-	struct rules_request rules; /* OPTIONS_RULES; its prefixes in argv */
+	struct rules_request rules; /* OPTIONS_RULES */
+	char *const *prefixes;      /* but OPTIONS_RUN: in argv, then NULL */
 };
 
 /*

@@ -84,6 +84,29 @@ prefix_contains(const struct prefix *prefix, const union address *address)
 	return !memcmp(raw, base, raw_len);
 }
 
+bool
+prefix_is_within(const struct prefix *inner, const struct prefix *outer)
+{
+	return outer->bit_count <= inner->bit_count &&
+	    prefix_contains(outer, &inner->base);
+}
+
+void
+prefix_sample(const struct prefix *prefix, union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+
+	memcpy(raw, base, raw_len);
+	/* Of two addresses or one, the first. */
+	for (size_t bit = prefix->bit_count;
+	     prefix->bit_count + 1 < raw_len * 8 && bit + 1 < raw_len * 8;
+	     bit++)
+		raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	address_from_raw(address, raw, raw_len, 0);
+}
+
 const char *
 prefix_format(const struct prefix *prefix, char *text)
 {

@@ -24,6 +24,11 @@ const char *prefix_parse(const char *text, struct prefix *prefix, bool *masked);
 /* The address must be unmapped; families never mix. */
 bool prefix_contains(const struct prefix *prefix, const union address *address);
 
+bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
+
+/* An address that a host may well have: the last but one, where there are. */
+void prefix_sample(const struct prefix *prefix, union address *address);
+
 /*
  * Writes "192.0.2.0/24", with the length of single addresses too. Returns text,
  * which holds PREFIX_STRLEN bytes.

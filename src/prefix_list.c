@@ -3,13 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool
-is_within(const struct prefix *inner, const struct prefix *outer)
-{
-	return outer->bit_count <= inner->bit_count &&
-	    prefix_contains(outer, &inner->base);
-}
-
 int
 prefix_list_add(struct prefix_list *list, const struct prefix *prefix)
 {
@@ -17,14 +10,14 @@ prefix_list_add(struct prefix_list *list, const struct prefix *prefix)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (is_within(prefix, &list->items[i]))
+		if (prefix_is_within(prefix, &list->items[i]))
 			return 0;
 	}
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->count; i++) {
-		if (!is_within(&items[i], prefix))
+		if (!prefix_is_within(&items[i], prefix))
 			items[kept++] = items[i];
 	}
 	items[kept++] = *prefix;

@@ -198,7 +198,36 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 	return 0;
 }
 
+int
+privilege_trim(uint64_t capabilities)
+{
+	char text[LIST_MAX_LEN];
+	uint64_t kept;
+
+	capng_get_caps_process();
+	if (geteuid() == 0 ||
+	    capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
+		return 0;
+	kept = available(capabilities);
+	select_only(kept);
+	/* What is not inheritable is not ambient: capabilities(7). */
+	if (capng_apply(CAPNG_SELECT_CAPS)) {
+		log_error("cannot give up capabilities: %s", strerror(errno));
+		return -1;
+	}
+	log_info("privileges uid=%u gid=%u capabilities=%s", geteuid(),
+	    getegid(), format_capabilities(kept, text));
+	return 0;
+}
+
 #else
+
+int
+privilege_trim(uint64_t capabilities)
+{
+	(void)capabilities;
+	return 0;
+}
 
 int
 privilege_drop(const struct privilege *privilege, uint64_t capabilities)

@@ -34,4 +34,10 @@ const char *privilege_parse(const char *text, struct privilege *privilege);
  */
 int privilege_drop(const struct privilege *privilege, uint64_t capabilities);
 
+/*
+ * For a user other than root whom somebody gave capabilities, as a service
+ * manager does: gives up all but these. Otherwise as above.
+ */
+int privilege_trim(uint64_t capabilities);
+
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "acceptor.h"
+#include "accounts.h"
 #include "capacity.h"
 #include "connection.h"
 #include "current.h"
@@ -14,8 +15,11 @@
 #include "listeners.h"
 #include "log.h"
 #include "notify.h"
+#include "pidfile.h"
 #include "pump.h"
 #include "registry.h"
+#include "report.h"
+#include "roster.h"
 #include "signals.h"
 #include "thread.h"
 
@@ -27,6 +31,9 @@ struct proxy {
 	struct capacity capacity;
 	struct current current;
 	struct registry registry;
+	struct accounts accounts;
+	struct roster roster;
+	struct service service; /* of these */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 };
@@ -49,8 +56,8 @@ work(void *argument)
 	struct job job = *(struct job *)argument;
 
 	free(argument);
-	connection_serve(job.proxy->role, job.config, &job.proxy->registry,
-	    job.number, job.fd, &job.peer);
+	connection_serve(
+	    &job.proxy->service, job.config, job.number, job.fd, &job.peer);
 	config_unref(job.config);
 	registry_leave(&job.proxy->registry);
 }
@@ -68,8 +75,9 @@ hand_over(void *owner, int fd, const union address *peer)
 		return -ENOMEM;
 	}
 	job->proxy = proxy;
-	job->config = current_ref(&proxy->current);
 	job->number = registry_enter(&proxy->registry);
+	/* Which may have waited: what is true now counts. */
+	job->config = current_ref(&proxy->current);
 	job->fd = fd;
 	job->peer = *peer;
 	error = thread_start(work, job);
@@ -101,20 +109,38 @@ start_acceptors(struct proxy *proxy)
 		int error;
 
 		acceptor->listen_fd = listener->fd;
+		acceptor->is_adopted = proxy->listeners.are_adopted;
 		acceptor->registry = &proxy->registry;
 		acceptor->take = hand_over;
 		acceptor->owner = proxy;
 		error = acceptor_start(acceptor);
 		if (error) {
-			log_error(
-			    "cannot start a thread: %s", strerror(-error));
+			log_error("cannot start to accept: %s (raise "
+				  "ulimit -n, ulimit -u, pids.max or TasksMax)",
+			    strerror(-error));
 			stop_acceptors(proxy, i);
 			return -1;
 		}
 		log_info("listening role=%s address=%s", proxy->role->name,
 		    address_format(&listener->address, text));
 	}
+	if (pidfile_write()) {
+		stop_acceptors(proxy, proxy->listeners.count);
+		return -1;
+	}
 	return 0;
+}
+
+static void
+report(struct proxy *proxy)
+{
+	report_all(&proxy->accounts, &proxy->roster);
+}
+
+static bool
+is_ending(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT;
 }
 
 /* Returns when all have ended, time is up, or a second signal comes. */
@@ -124,12 +150,17 @@ drain(struct proxy *proxy)
 	struct config *config = current_ref(&proxy->current);
 	int64_t deadline = deadline_after(config->drain_ms);
 	size_t live = registry_live(&proxy->registry);
+	int signal = 0;
 
 	config_unref(config);
 	log_info("stopping connections=%zu", live);
-	while (live > 0 && deadline_left(deadline) > 0 &&
-	    !signals_wait_end(DRAIN_SLICE_MS))
+	while (live > 0 && deadline_left(deadline) > 0 && !is_ending(signal)) {
+		signal = signals_wait_ending(DRAIN_SLICE_MS);
+		if (signal == SIGUSR1)
+			report(proxy);
 		live = registry_live(&proxy->registry);
+	}
+	report_stopped(&proxy->roster);
 	log_info("stopped reset=%zu", live);
 	return live;
 }
@@ -154,26 +185,45 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
+/* For reports to have all users, those too who have not come yet. */
+static void
+open_accounts(struct proxy *proxy, const struct config *config)
+{
+	for (size_t i = 0; i < config->acl.user_count; i++)
+		accounts_open(&proxy->accounts, config->acl.users[i].name);
+}
+
+/* What is the running program's own, not that of a connection. */
+static void
+use_current(struct proxy *proxy)
+{
+	struct config *config = current_ref(&proxy->current);
+
+	set_limits(proxy, config);
+	open_accounts(proxy, config);
+	config_unref(config);
+}
+
 static void
 reload(struct proxy *proxy, const char *path)
 {
-	struct config *config;
-
-	if (!current_reload(&proxy->current, proxy->role, path))
-		return;
-	config = current_ref(&proxy->current);
-	set_limits(proxy, config);
-	config_unref(config);
+	notify_reloading();
+	if (current_reload(&proxy->current, proxy->role, path))
+		use_current(proxy);
+	notify_ready();
 }
 
 static void
 serve(struct proxy *proxy, const char *path)
 {
+	int signal;
+
 	notify_ready();
-	while (signals_wait() == SIGHUP) {
-		notify_reloading();
-		reload(proxy, path);
-		notify_ready();
+	while (!is_ending(signal = signals_wait())) {
+		if (signal == SIGUSR1)
+			report(proxy);
+		else
+			reload(proxy, path);
 	}
 	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
@@ -185,7 +235,12 @@ proxy_open(const struct role *role, struct config *config)
 {
 	running.role = role;
 	registry_init(&running.registry);
+	accounts_init(&running.accounts);
+	roster_init(&running.roster);
+	running.service = (struct service){ role, &running.registry,
+		&running.accounts, &running.roster };
 	current_init(&running.current, config);
+	/* Nobody else has it yet, so that its listener may still change. */
 	return listeners_open(&running.listeners, &config->listen);
 }
 
@@ -195,14 +250,14 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 	struct config *config = current_ref(&running.current);
 	int error = running.role->prepare(config);
 
-	*live = 0;
-	running.capacity = *capacity;
-	set_limits(&running, config);
 	config_unref(config);
+	running.capacity = *capacity;
+	use_current(&running);
 	if (!error)
 		error = start_acceptors(&running);
 	if (error) {
 		listeners_close(&running.listeners);
+		*live = registry_live(&running.registry);
 	} else {
 		serve(&running, path);
 		*live = drain(&running);

@@ -28,13 +28,6 @@ registry_init(struct registry *registry)
 }
 
 void
-registry_finish(struct registry *registry)
-{
-	must(pthread_cond_destroy(&registry->left));
-	must(pthread_mutex_destroy(&registry->lock));
-}
-
-void
 registry_set_limit(struct registry *registry, size_t limit)
 {
 	must(pthread_mutex_lock(&registry->lock));
@@ -168,7 +161,6 @@ registry_leave(struct registry *registry)
 	registry->live--;
 	if (registry->live + registry->limit / 8 < registry->limit)
 		registry->was_full = false;
-	/* Under the lock: whoever waits may end the registry once it is free. */
 	must(pthread_cond_broadcast(&registry->left));
 	must(pthread_mutex_unlock(&registry->lock));
 }

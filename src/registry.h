@@ -29,8 +29,8 @@ struct registry {
 	size_t evicted;               /* which have not noticed it yet */
 };
 
+/* It is for good: a worker may leave it as late as the program ends. */
 void registry_init(struct registry *registry);
-void registry_finish(struct registry *registry);
 
 /* How many there may be: at first any number. Those that are there may stay. */
 void registry_set_limit(struct registry *registry, size_t limit);

@@ -30,10 +30,8 @@
 /* What the two threads share. */
 struct link {
 	struct relay *relay;
-	int64_t slice_ms;         /* 0: no limit */
-	_Atomic int64_t moved_at; /* deadline_now() of the last progress */
+	int64_t slice_ms; /* 0: no limit */
 	_Atomic uint64_t acknowledged[2];
-	atomic_bool finished[2]; /* that side's stream is handed on, FIN too */
 	atomic_bool ended; /* by a reset or idling: nobody reads any more */
 	sem_t down_ended;
 	pthread_mutex_t lock; /* for who comes first to set the result */
@@ -52,7 +50,7 @@ static void
 link_moved(struct link *link)
 {
 	atomic_store_explicit(
-	    &link->moved_at, deadline_now(), memory_order_relaxed);
+	    &link->relay->moved_at, deadline_now(), memory_order_relaxed);
 }
 
 /* The first one to call this decides the result. */
@@ -69,6 +67,19 @@ link_end(
 		relay->error = error;
 		atomic_store(&link->ended, true);
 	}
+	must(pthread_mutex_unlock(&link->lock));
+}
+
+/* That side's stream is handed on. Whose is so first, has ended it all. */
+static void
+link_finish(struct link *link, enum relay_side side)
+{
+	struct relay *relay = link->relay;
+
+	must(pthread_mutex_lock(&link->lock));
+	if (!atomic_load(&relay->finished[!side]) && !atomic_load(&link->ended))
+		relay->culprit = side;
+	atomic_store(&relay->finished[side], true);
 	must(pthread_mutex_unlock(&link->lock));
 }
 
@@ -97,7 +108,7 @@ link_is_idle(struct link *link)
 		if (atomic_exchange(&link->acknowledged[side], now) != now)
 			link_moved(link);
 	}
-	return deadline_now() - atomic_load(&link->moved_at) >=
+	return deadline_now() - atomic_load(&link->relay->moved_at) >=
 	    link->relay->idle_ms;
 }
 
@@ -162,6 +173,17 @@ flow_fin_came(const struct flow *flow)
 	    !socket_is_readable(flow->from_fd);
 }
 
+/* Only this flow's thread writes it, so that it takes no locked addition. */
+static void
+flow_count_sent(struct flow *flow, uint64_t sent)
+{
+	_Atomic uint64_t *bytes = &flow->link->relay->bytes[flow->from];
+	uint64_t before = atomic_load_explicit(bytes, memory_order_relaxed);
+
+	atomic_store_explicit(bytes, before + sent, memory_order_relaxed);
+	link_moved(flow->link);
+}
+
 /*
  * Sends all that waits in the pump. False if the flow is over. It is not when
  * its source has died meanwhile: what that one said before is still to be
@@ -174,8 +196,7 @@ flow_send(struct flow *flow)
 		ssize_t sent = pump_flush(&flow->pump, flow->to_fd);
 
 		if (sent >= 0) {
-			flow->link->relay->bytes[flow->from] += (uint64_t)sent;
-			link_moved(flow->link);
+			flow_count_sent(flow, (uint64_t)sent);
 			if (pump_waiting(&flow->pump) > 0)
 				flow->received +=
 				    pump_top_up(&flow->pump, flow->from_fd);
@@ -261,10 +282,10 @@ flow_watch(struct flow *flow)
 		{ .fd = flow->to_fd } };
 	int wait_ms = link->slice_ms > 0 ? (int)link->slice_ms : -1;
 
-	while (!atomic_load(&link->finished[flow->to])) {
+	while (!atomic_load(&link->relay->finished[flow->to])) {
 		int ready = poll(ends, 2, wait_ms);
 
-		if (atomic_load(&link->finished[flow->to]) ||
+		if (atomic_load(&link->relay->finished[flow->to]) ||
 		    atomic_load(&link->ended))
 			return;
 		if (ends[0].revents) {
@@ -292,7 +313,7 @@ flow_run(struct flow *flow, const void *head, size_t head_len)
 	pump_finish(&flow->pump);
 	if (is_complete) {
 		/* Before shutdown(2), whose POLLHUP makes the other look. */
-		atomic_store(&flow->link->finished[flow->from], true);
+		link_finish(flow->link, flow->from);
 		shutdown(flow->to_fd, SHUT_WR);
 		flow_watch(flow);
 	}
@@ -333,7 +354,6 @@ int
 relay_run(struct relay *relay)
 {
 	struct link link = { .relay = relay,
-		.moved_at = deadline_now(),
 		.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct flow up = flow_from(&link, RELAY_DOWNSTREAM);
 	struct flow down = flow_from(&link, RELAY_UPSTREAM);
@@ -343,6 +363,9 @@ relay_run(struct relay *relay)
 	relay->end = RELAY_EOF;
 	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
 	relay->bytes[RELAY_UPSTREAM] = 0;
+	relay->finished[RELAY_DOWNSTREAM] = false;
+	relay->finished[RELAY_UPSTREAM] = false;
+	link_moved(&link);
 	if (relay->idle_ms > 0)
 		link.slice_ms = relay->idle_ms / IDLE_SLICES > SLICE_MIN_MS
 		    ? relay->idle_ms / IDLE_SLICES

@@ -10,6 +10,7 @@
  * reader that stalls one way never holds up the other. SIGPIPE must be ignored.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ enum relay_side {
 };
 
 enum relay_end {
-	RELAY_EOF,    /* both sides ended their stream, all was handed on */
+	RELAY_EOF, /* both ended their stream, all was handed on: culprit first */
 	RELAY_RESET,  /* culprit was reset, or is gone: error says how */
 	RELAY_FAILED, /* the thread could not be had: error says why */
 	RELAY_IDLE, /* nothing was read, written or acknowledged for idle_ms */
@@ -36,10 +37,14 @@ struct relay {
 
 	/* The result. */
 	enum relay_end end;
-	enum relay_side culprit; /* RELAY_RESET: which side it was */
+	enum relay_side culprit; /* RELAY_EOF, RELAY_RESET: which side it was */
 	int error;               /* RELAY_RESET, RELAY_FAILED: an errno */
-	uint64_t
-	    bytes[2]; /* from that side, taken over by the other's socket */
+
+	/* The result so far: other threads may look at it meanwhile. */
+	_Atomic uint64_t
+	    bytes[2]; /* from that side, that the other's socket has */
+	atomic_bool finished[2];  /* that side's stream is handed on, FIN too */
+	_Atomic int64_t moved_at; /* deadline_now() of the last progress */
 };
 
 /*

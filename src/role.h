@@ -11,15 +11,24 @@
 #include "address.h"
 #include "protocol.h"
 
+struct account;
+struct accounts;
 struct config;
 struct registry;
+struct roster_entry;
 
-/* One connection's data. It lives on its worker's stack, nobody else sees it. */
+/*
+ * One connection's data. It lives on its worker's stack, and nobody else sees
+ * it; entry is what others see.
+ */
 struct connection {
 	const struct role *role;
 	const struct config *config;
 	struct registry *registry; /* which it is in */
-	uint64_t number;           /* from 1: "id" in the log */
+	struct accounts *accounts;
+	struct account *account; /* whose it is; at first nobody's */
+	struct roster_entry *entry;
+	uint64_t number; /* from 1: "id" in the log */
 
 	int downstream_fd;  /* accepted; owned by connection.c */
 	union address peer; /* of downstream_fd, unmapped */
@@ -29,7 +38,6 @@ struct connection {
 	union address source;      /* who speaks */
 	union address source_used; /* what upstream_fd is bound to */
 	union address destination;
-	const char *user; /* of the ACL; NULL: none */
 
 	/* The first bytes of the stream, where they came with the request. */
 	uint8_t head[PROTOCOL_REQUEST_MAX_LEN];

@@ -1,87 +1,93 @@
 #include "route.h"
 
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-/* The question, and room for what is asked with it (rtnetlink(7)). */
-struct query {
-	struct nlmsghdr header;
-	struct rtmsg route;
-	uint8_t attributes[128];
-};
-
-union reply {
-	struct nlmsghdr header;
-	uint8_t bytes[1024];
-};
-
-static void
-add_attribute(struct query *query, uint16_t type, const void *data, size_t len)
-{
-	struct rtattr attribute = {
-		.rta_len = (uint16_t)RTA_LENGTH(len),
-		.rta_type = type,
-	};
-	uint8_t *end = (uint8_t *)query + NLMSG_ALIGN(query->header.nlmsg_len);
-
-	memcpy(end, &attribute, sizeof(attribute));
-	memcpy(end + RTA_LENGTH(0), data, len);
-	query->header.nlmsg_len =
-	    (uint32_t)(end - (uint8_t *)query + RTA_SPACE(len));
-}
+#include "netlink.h"
 
 /* Rules may tell protocols and ports apart: "to PREFIX ipproto tcp". */
 static void
-compose(struct query *query, const union address *to)
+compose(union netlink_message *question, const union address *to, uint32_t mark)
 {
 	size_t raw_len;
 	const uint8_t *raw = address_raw(to, &raw_len);
 	uint8_t protocol = IPPROTO_TCP;
 	uint16_t port = htons(address_port(to));
+	struct rtmsg *asked =
+	    netlink_begin(question, RTM_GETROUTE, sizeof(*asked));
 
-	memset(query, 0, sizeof(*query));
-	query->header.nlmsg_len = NLMSG_LENGTH(sizeof(query->route));
-	query->header.nlmsg_type = RTM_GETROUTE;
-	query->header.nlmsg_flags = NLM_F_REQUEST;
-	query->route.rtm_family = (uint8_t)to->any.sa_family;
-	query->route.rtm_dst_len = (uint8_t)(raw_len * 8);
-	add_attribute(query, RTA_DST, raw, raw_len);
-	add_attribute(query, RTA_IP_PROTO, &protocol, sizeof(protocol));
-	add_attribute(query, RTA_DPORT, &port, sizeof(port));
+	asked->rtm_family = (uint8_t)to->any.sa_family;
+	asked->rtm_dst_len = (uint8_t)(raw_len * 8);
+	asked->rtm_flags = RTM_F_LOOKUP_TABLE;
+	netlink_add(question, RTA_DST, raw, raw_len);
+	netlink_add(question, RTA_IP_PROTO, &protocol, sizeof(protocol));
+	netlink_add(question, RTA_DPORT, &port, sizeof(port));
+	if (mark)
+		netlink_add(question, RTA_MARK, &mark, sizeof(mark));
 	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
-		add_attribute(query, RTA_OIF, &to->v6.sin6_scope_id,
+		netlink_add(question, RTA_OIF, &to->v6.sin6_scope_id,
 		    sizeof(to->v6.sin6_scope_id));
 }
 
-/* The kernel has answered when send(2) returns. */
-static bool
-ask(const struct query *query, union reply *reply)
+/* The port becomes 0; an address of the link is nothing without the link. */
+static void
+read_gateway(
+    struct netlink_part attributes, size_t raw_len, union address *gateway)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	ssize_t len = -1;
+	struct netlink_part raw =
+	    netlink_find(attributes, RTA_GATEWAY, raw_len);
+	struct netlink_part link =
+	    netlink_find(attributes, RTA_OIF, sizeof(uint32_t));
 
-	if (fd < 0)
-		return false;
-	if (send(fd, query, query->header.nlmsg_len, 0) >= 0)
-		len = recv(fd, reply, sizeof(*reply), MSG_DONTWAIT);
-	close(fd);
-	return len >= (ssize_t)NLMSG_LENGTH(sizeof(struct rtmsg)) &&
-	    reply->header.nlmsg_type == RTM_NEWROUTE;
+	gateway->any.sa_family = AF_UNSPEC;
+	if (!raw.data)
+		return;
+	address_from_raw(gateway, raw.data, raw_len, 0);
+	if (link.data && gateway->any.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_LINKLOCAL(&gateway->v6.sin6_addr))
+		memcpy(&gateway->v6.sin6_scope_id, link.data, sizeof(uint32_t));
+}
+
+int
+route_find(const union address *to, uint32_t mark, struct route *route)
+{
+	union netlink_message question, answer;
+	struct netlink_part attributes, table;
+	const struct rtmsg *found = NLMSG_DATA(&answer.header);
+	size_t raw_len;
+	int error;
+
+	address_raw(to, &raw_len);
+	compose(&question, to, mark);
+	error = netlink_ask(NETLINK_ROUTE, &question, RTM_NEWROUTE, &answer);
+	if (error)
+		return error;
+	attributes = netlink_attributes(&answer, sizeof(*found));
+	table = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
+	route->is_local = found->rtm_type == RTN_LOCAL;
+	route->is_broadcast = found->rtm_type == RTN_BROADCAST;
+	route->table = found->rtm_table;
+	if (table.data)
+		memcpy(&route->table, table.data, sizeof(route->table));
+	read_gateway(attributes, raw_len, &route->gateway);
+	return 0;
 }
 
 bool
 route_ends_here(const union address *to)
 {
-	struct query query;
-	union reply reply;
-	const struct rtmsg *route = NLMSG_DATA(&reply.header);
+	struct route route;
 
 	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
 	if (address_is_loopback(to))
 		return true;
-	compose(&query, to);
-	return ask(&query, &reply) && route->rtm_type == RTN_LOCAL;
+	return route_find(to, 0, &route) == 0 && route.is_local;
+}
+
+bool
+route_is_broadcast(const union address *to)
+{
+	struct route route;
+
+	return route_find(to, 0, &route) == 0 && route.is_broadcast;
 }

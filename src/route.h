@@ -5,11 +5,26 @@
 
 #include "address.h"
 
+struct route {
+	bool is_local, is_broadcast; /* it ends at this host */
+	uint32_t table;              /* of ip-route(8): 255 is "local" */
+	union address gateway;       /* AF_UNSPEC: none, it is on the link */
+};
+
+/*
+ * Where a TCP connection to that address and port would go, with that firewall
+ * mark; 0: none. Returns 0 or a negative errno: there is no route.
+ */
+int route_find(const union address *to, uint32_t mark, struct route *route);
+
 /*
  * True if a TCP connection to that address and port would end at this host: a
  * loopback address, one of its interfaces', or one that a rule or route claims
  * for it (ip route add local). The address must be unmapped.
  */
 bool route_ends_here(const union address *to);
+
+/* True if that is a broadcast address of one of this host's links. */
+bool route_is_broadcast(const union address *to);
 
 #endif

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "accounts.h"
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
 #include "registry.h"
 #include "role.h"
+#include "roster.h"
 #include "route.h"
 #include "socket.h"
 #include "source.h"
@@ -42,7 +44,8 @@ server_prepare(const struct config *config)
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
-	if (!v4 && acl_knows_family(&config->acl, AF_INET))
+	/* Of prefixes that are known, the routes are looked at: doctor.h. */
+	if (!v4 && acl_permits_any_source(&config->acl))
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
 			    "local (ip route add local PREFIX dev lo)");
@@ -141,6 +144,7 @@ check_user(struct connection *connection, const struct request *request,
     const struct acl_user **user)
 {
 	const struct acl *acl = &connection->config->acl;
+	struct account *account;
 
 	*user = NULL;
 	connection->tried = "ask the ACL";
@@ -151,7 +155,10 @@ check_user(struct connection *connection, const struct request *request,
 		connection->reason = "no user has this auth";
 		return -EACCES;
 	}
-	connection->user = (*user)->name;
+	account = accounts_open(connection->accounts, (*user)->name);
+	if (!account)
+		return -ENOMEM;
+	connection->account = account;
 	if (!acl_user_permits(*user, &connection->source)) {
 		connection->reason = "this source is not among the user's "
 				     "allowed_src_ips";
@@ -167,6 +174,21 @@ check_destination(struct connection *connection, const struct acl_user *user)
 	connection->reason =
 	    acl_refuse_destination(user, &connection->destination);
 	return connection->reason ? -EACCES : 0;
+}
+
+/* Last of all: who is refused anyway takes nobody's place. */
+static int
+check_limit(struct connection *connection, const struct acl_user *user)
+{
+	int error;
+
+	connection->tried = "count the user's connections";
+	error = roster_admit(
+	    connection, connection->account, user ? user->max_connections : 0);
+	if (error)
+		connection->reason =
+		    "there are as many as the user's max_connections";
+	return error;
 }
 
 static int
@@ -190,6 +212,8 @@ server_dial(struct connection *connection)
 		error = check_addresses(connection);
 	if (!error)
 		error = check_destination(connection, user);
+	if (!error)
+		error = check_limit(connection, user);
 	if (error)
 		return error;
 	fd = source_connect(connection);

@@ -20,6 +20,7 @@ signals_block(void)
 	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
 }
 
+/* Those that count while the program ends, too. */
 static sigset_t
 ending_signals(void)
 {
@@ -28,6 +29,7 @@ ending_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	return set;
 }
 
@@ -43,8 +45,8 @@ signals_wait(void)
 	return number;
 }
 
-bool
-signals_wait_end(int64_t wait_ms)
+int
+signals_wait_ending(int64_t wait_ms)
 {
 	sigset_t set = ending_signals();
 	struct timespec wait = {
@@ -52,5 +54,7 @@ signals_wait_end(int64_t wait_ms)
 		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
 	};
 
-	return sigtimedwait(&set, NULL, &wait) > 0;
+	int number = sigtimedwait(&set, NULL, &wait);
+
+	return number > 0 ? number : 0;
 }

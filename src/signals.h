@@ -6,16 +6,15 @@
  * thread waits for those that ask for something.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Before the first thread: all others take the mask over. */
 void signals_block(void);
 
-/* Waits for SIGTERM, SIGINT or SIGHUP, and returns which one it is. */
+/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; returns which one it is. */
 int signals_wait(void);
 
-/* Waits for SIGTERM or SIGINT; false if none came in that time. */
-bool signals_wait_end(int64_t wait_ms);
+/* Waits for SIGTERM, SIGINT or SIGUSR1; 0 if none came in that time. */
+int signals_wait_ending(int64_t wait_ms);
 
 #endif

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "must.h"
 
 enum sink_kind {
@@ -28,7 +28,8 @@ static struct {
 	enum sink_kind kind;
 	int fd;
 	pid_t pid;
-} sink = { SINK_STREAM, STDERR_FILENO, 0 };
+	bool is_torn; /* its last line has no end; with write_lock */
+} sink = { .kind = SINK_STREAM, .fd = STDERR_FILENO };
 
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -54,13 +55,15 @@ sink_open_stderr(void)
 		return;
 	if (S_ISSOCK(status.st_mode))
 		sink.kind = is_journal(&status) ? SINK_JOURNAL : SINK_SOCKET;
-	if (!S_ISFIFO(status.st_mode) || sink.fd != STDERR_FILENO)
+	if (sink.fd != STDERR_FILENO ||
+	    (!S_ISFIFO(status.st_mode) && !isatty(STDERR_FILENO)))
 		return;
 	/*
 	 * A description of our own, for O_NONBLOCK on the one that we were
 	 * given would change it under everybody else who has it.
 	 */
-	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(
+	    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
 		sink.fd = fd;
 }
@@ -146,6 +149,19 @@ write_syslog(const char *line, size_t len)
 	return connect_syslog() == 0 && send_line(line, len);
 }
 
+/* A full disk, or terminal, may take a part of it. With write_lock. */
+static bool
+write_line(const char *line, size_t len)
+{
+	ssize_t written;
+
+	if (sink.is_torn && write(sink.fd, "\n", 1) != 1)
+		return false;
+	written = write(sink.fd, line, len);
+	sink.is_torn = written > 0 && written < (ssize_t)len;
+	return written == (ssize_t)len;
+}
+
 static bool
 write_stream(const char *line, size_t len)
 {
@@ -154,10 +170,17 @@ write_stream(const char *line, size_t len)
 
 	/* Two at once could both find the last room in a blocking pipe. */
 	must(pthread_mutex_lock(&write_lock));
-	written = poll(&ready, 1, 0) == 1 &&
-	    write(sink.fd, line, len) == (ssize_t)len;
+	written = poll(&ready, 1, 0) == 1 && write_line(line, len);
 	must(pthread_mutex_unlock(&write_lock));
 	return written;
+}
+
+void
+sink_await(int64_t deadline)
+{
+	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+
+	poll(&ready, 1, deadline_poll(deadline));
 }
 
 bool

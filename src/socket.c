@@ -62,14 +62,10 @@ set_timeout(int fd, int name, int64_t wait_ms)
 }
 
 int
-socket_open(int family)
+socket_prepare(int fd)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int error;
+	int error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
-	if (fd < 0)
-		return -errno;
-	error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!error)
 		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	if (!error)
@@ -83,11 +79,34 @@ socket_open(int family)
 		    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 	if (!error)
 		error = set_linger(fd, true);
+	return error;
+}
+
+int
+socket_open(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = socket_prepare(fd);
 	if (error) {
 		close(fd);
 		return error;
 	}
 	return fd;
+}
+
+/* Without waiting for whom somebody else has accepted. */
+static int
+listen_nonblocking(int fd)
+{
+	int on = 1;
+
+	if (ioctl(fd, FIONBIO, &on))
+		return -errno;
+	return listen(fd, BACKLOG) ? -errno : 0;
 }
 
 static int
@@ -102,9 +121,7 @@ bind_and_listen(int fd, const union address *address)
 		return error;
 	if (bind(fd, &address->any, address_len(address)))
 		return -errno;
-	if (listen(fd, BACKLOG))
-		return -errno;
-	return 0;
+	return listen_nonblocking(fd);
 }
 
 int
@@ -130,6 +147,48 @@ socket_listen(const union address *address)
 		return error;
 	}
 	return fd;
+}
+
+/* Negative errno; options of a socket are none below 0. */
+static int
+get_option(int fd, int name)
+{
+	int value;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -errno : value;
+}
+
+static int
+check_listener(int fd)
+{
+	int family = get_option(fd, SO_DOMAIN);
+	int listens = get_option(fd, SO_ACCEPTCONN);
+
+	if (family < 0)
+		return family;
+	if ((family != AF_INET && family != AF_INET6) ||
+	    get_option(fd, SO_PROTOCOL) != IPPROTO_TCP)
+		return -EPROTOTYPE;
+	return listens > 0 ? 0 : -EINVAL;
+}
+
+int
+socket_adopt(int fd, union address *address)
+{
+	socklen_t len = sizeof(*address);
+	int error = check_listener(fd);
+
+	if (!error)
+		error = socket_prepare(fd);
+	if (!error && ioctl(fd, FIOCLEX))
+		error = -errno;
+	/* Also raises its backlog. */
+	if (!error)
+		error = listen_nonblocking(fd);
+	if (!error && getsockname(fd, &address->any, &len))
+		error = -errno;
+	return error;
 }
 
 /* The errno that a connection attempt has ended with, negative; 0: none. */

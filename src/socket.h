@@ -16,10 +16,21 @@
 #define SOCKET_NO_PEER (-1)
 
 /*
- * A listener; accepted sockets inherit all of the above. [::] takes IPv4 too,
- * and becomes 0.0.0.0 on a host without IPv6.
+ * A listener; accepted sockets inherit all of the above. It does not block, and
+ * they do. [::] takes IPv4 too, and becomes 0.0.0.0 on a host without IPv6.
  */
 int socket_listen(const union address *address);
+
+/*
+ * Makes such a listener of one that somebody else opened, and that others may
+ * have too; *address becomes its own. -ENOTSOCK, -EPROTOTYPE and -EINVAL for
+ * what is no socket, no TCP and no listener. What it had accepted by then, it
+ * may hand out as it was: see socket_prepare().
+ */
+int socket_adopt(int fd, union address *address);
+
+/* All of the above for a socket that does not have it yet. */
+int socket_prepare(int fd);
 
 /* An unconnected socket of address family AF_INET or AF_INET6. */
 int socket_open(int family);

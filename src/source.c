@@ -7,6 +7,7 @@
 #include "config.h"
 #include "deadline.h"
 #include "role.h"
+#include "route.h"
 #include "socket.h"
 
 /* IP_TRANSPARENT and IP_FREEBIND of ip(7), and their kin of ipv6(7). */
@@ -55,13 +56,48 @@ open_unbound(const union address *source)
 	if (fd < 0)
 		return fd;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	set_freebind(fd);
-	set_transparent(fd, source->any.sa_family);
 	/* The port is chosen when the destination is known: there are more. */
 	if (address_port(source) == 0)
 		setsockopt(
 		    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	return fd;
+}
+
+int
+source_open(const union address *source)
+{
+	int fd = open_unbound(source);
+
+	if (fd >= 0) {
+		set_freebind(fd);
+		set_transparent(fd, source->any.sa_family);
+	}
+	return fd;
+}
+
+/*
+ * From a broadcast address of a link the kernel would connect by its own one.
+ * Without IP_FREEBIND bind(2) takes no addresses but the host's own and these,
+ * so that this first call spares nearly all others the question.
+ */
+static int
+bind_source(struct connection *connection, int fd, const union address *source)
+{
+	int family = source->any.sa_family;
+	bool is_bound = family == AF_INET &&
+	    bind(fd, &source->any, address_len(source)) == 0;
+
+	connection->tried = "bind to the source";
+	if (is_bound && route_is_broadcast(source)) {
+		connection->reason = "nobody can send from this source, a "
+				     "broadcast address of this host's link";
+		return -EPROTO;
+	}
+	set_freebind(fd);
+	set_transparent(fd, family);
+	if (!is_bound && bind(fd, &source->any, address_len(source)))
+		return -errno;
+	return 0;
 }
 
 /*
@@ -88,19 +124,17 @@ static int
 connect_from(struct connection *connection, const union address *source,
     int64_t deadline, const char **port)
 {
-	bool is_bound = false;
-	int fd, error = 0;
+	bool is_bound;
+	int fd, error;
 
 	*port = NULL;
 	connection->tried = "open a socket";
 	fd = open_unbound(source);
 	if (fd < 0)
 		return fd;
-	connection->tried = "bind to the source";
-	if (bind(fd, &source->any, address_len(source)))
-		error = -errno;
-	if (!error) {
-		is_bound = true;
+	error = bind_source(connection, fd, source);
+	is_bound = !error;
+	if (is_bound) {
 		connection->tried = "connect to the destination";
 		if (connection->head_end > connection->head_start)
 			socket_delay_acknowledgements(fd);

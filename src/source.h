@@ -8,10 +8,18 @@
 
 #include <stdbool.h>
 
+#include "address.h"
+
 struct connection;
 
 /* Whether IP_TRANSPARENT is permitted; needed for IPv4 in most setups. */
 bool source_is_transparent(int family);
+
+/*
+ * A socket that may be bound to that address, where the system lets it be.
+ * Returns a descriptor or a negative errno.
+ */
+int source_open(const union address *source);
 
 /*
  * Connects to connection->destination from connection->source, with its port

@@ -106,6 +106,8 @@ static const char *const allowed[] = {
 	"eventfd2",
 	"fcntl",
 	"fcntl64",
+	"ftruncate",
+	"ftruncate64",
 	"lseek",
 	"pipe2",
 	"poll",

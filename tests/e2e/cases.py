@@ -125,9 +125,12 @@ class RoutedCase(NetworkCase):
                              self.server_config(config), **options)
         client = self.launch(self.net.gate, 'client',
                              self.client_config(config), **options)
+        self.wait_for_listeners()
+        return client, server
+
+    def wait_for_listeners(self):
         self.net.exit.wait_for_listener(SERVER_PORT)
         self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
-        return client, server
 
     def listen_at_destination(self):
         return self.listen(self.net.destination, self.family.destination)

@@ -53,6 +53,10 @@ class Event(dict):
             for field, expected in fields.items())
 
 
+def is_log_line(line):
+    return _LINE.fullmatch(line) is not None
+
+
 def _parse_events(lines):
     matches = (_LINE.fullmatch(line) for line in lines)
     return [Event(match) for match in matches if match]
@@ -199,7 +203,7 @@ class Daemon:
         if status:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
-        strange = [line for line in self._lines if not _LINE.fullmatch(line)
+        strange = [line for line in self._lines if not is_log_line(line)
                    and not _EARLY_WARNING.match(line)]
         if strange:
             raise AssertionError(f'{self.role}: this is no log:\n' +

@@ -6,6 +6,7 @@ import signal
 import time
 
 from cases import ProxyCase, RoutedCase
+from cgroup import make_cgroup
 from families import IPV4
 from peers import (background, digest, receive, receive_all,
                    receive_until_reset, reset, send_and_end)
@@ -13,7 +14,11 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
+COMERS = 20
 DESCRIPTORS = 20
+THREADS = 12
+# Or they would wait for one another, and nothing would run out.
+TOO_MANY = {'max_connections': 1000}
 # As the log has it: so many lines of a kind in ten seconds.
 LINES = 10
 LOOK_S = 0.5
@@ -21,14 +26,30 @@ STORM = 300
 
 
 def cpu_seconds(daemon):
-    """Of the process, all threads together (proc_pid_stat(5))."""
-    with open(f'/proc/{daemon.process.pid}/stat') as file:
-        fields = file.read().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    """Of all threads that there are, to the nanosecond."""
+    total = 0
+    for thread in os.listdir(f'/proc/{daemon.process.pid}/task'):
+        # One that ends meanwhile has no file any more.
+        with contextlib.suppress(OSError):
+            path = f'/proc/{daemon.process.pid}/task/{thread}/schedstat'
+            with open(path) as file:
+                total += int(file.read().split()[0])
+    return total / 1e9
 
 
-class NoDescriptorsLeft(RoutedCase):
+class Starved:
+    """Of two dozen connections it can serve a few."""
+
     family = IPV4
+
+    def test_client_half(self):
+        self.start_server()
+        self.assert_survives(self.start_starved(self.start_client))
+
+    def test_server_half(self):
+        server = self.start_starved(self.start_server)
+        self.start_client()
+        self.assert_survives(server)
 
     def assert_survives(self, half):
         before = half.descriptors()
@@ -36,10 +57,11 @@ class NoDescriptorsLeft(RoutedCase):
         to = listener.getsockname()[:2]
         served = [self.open(listener) for _ in range(3)]
         waiting = []
-        for _ in range(DESCRIPTORS):
+        for _ in range(COMERS):
             # It may be reset so early that connect(2) has not returned.
             with contextlib.suppress(ConnectionResetError):
                 waiting.append(self.connect(self.net.user, to))
+        half.wait_for_line('error cannot (accept|start a thread) with ')
         self.assert_rests(half)
         for user, destination in served:
             user.sendall(b'still there?')
@@ -56,19 +78,28 @@ class NoDescriptorsLeft(RoutedCase):
     def assert_rests(self, half):
         before = cpu_seconds(half)
         time.sleep(LOOK_S)
-        self.assertLess(cpu_seconds(half) - before, LOOK_S / 5)
+        self.assertLess(cpu_seconds(half) - before, LOOK_S / 100)
 
-    def test_client_half(self):
-        self.start_server()
-        client = self.start_client(
-            wrapper=('prlimit', f'--nofile={DESCRIPTORS}'))
-        self.assert_survives(client)
 
-    def test_server_half(self):
-        server = self.start_server(
-            wrapper=('prlimit', f'--nofile={DESCRIPTORS}'))
-        self.start_client()
-        self.assert_survives(server)
+class NoDescriptorsLeft(Starved, RoutedCase):
+
+    def start_starved(self, start):
+        return start(TOO_MANY,
+                     wrapper=('prlimit', f'--nofile={DESCRIPTORS}'))
+
+
+class NoThreadsLeft(Starved, RoutedCase):
+    """A real pids.max."""
+
+    def start_starved(self, start):
+        cgroup = make_cgroup(THREADS)
+        if not cgroup:
+            self.skipTest('no control group can limit threads here')
+        self.addCleanup(cgroup.remove)
+        half = start(TOO_MANY, wrapper=cgroup.wrapper)
+        half.wait_for_line('warning max_connections=1000 is more than this '
+                           f'host allows .*: raise {cgroup.path}')
+        return half
 
 
 class Network(ProxyCase):

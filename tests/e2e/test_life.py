@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from daemons import write_config
@@ -12,8 +13,8 @@ from families import IPV4, IPV6, endpoint
 from peers import (Flood, background, digest, receive, receive_all,
                    receive_until_reset, send_and_end)
 from rules import REDIRECT_PORT
-from sandbox import BINARY
-from waiting import TIMEOUT
+from sandbox import BINARY, WORK
+from waiting import TIMEOUT, wait_until
 
 MEBIBYTE = 1024 * 1024
 LONG = {'drain_timeout': '10m'}
@@ -217,3 +218,57 @@ class PortInUse(LifeCase):
     def test_client(self):
         self.assert_says_so(self.net.gate, 'client', CLIENT_CONFIG,
                             IPV6.any, REDIRECT_PORT)
+
+
+class Pidfile(LifeCase):
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(tempfile.mkdtemp(dir=WORK), 'srcproxy.pid')
+        self.flags = ('-p', self.path)
+
+    def content(self):
+        with open(self.path) as file:
+            return file.read()
+
+    def run_client(self):
+        return self.net.gate.run(BINARY, *self.flags, 'client',
+                                 write_config(CLIENT_CONFIG), check=False)
+
+    def test_it_names_the_process_that_listens_until_its_end(self):
+        # Not only root's: the directory is another user's after the start.
+        client = self.start_client(flags=(*self.flags, '-u', 'nobody'))
+        wait_until(lambda: self.content() == f'{client.process.pid}\n',
+                   'the process id')
+        client.finish()
+        self.assertEqual(self.content(), '')
+
+    def test_who_cannot_listen_is_never_named(self):
+        self.listen(self.net.gate, IPV6.any, REDIRECT_PORT)
+        self.assertEqual(self.run_client().returncode, 1)
+        self.assertEqual(self.content(), '')
+
+    def test_second_instance_is_told_of_the_first(self):
+        client = self.start_client(flags=self.flags)
+        wait_until(self.content, 'the process id')
+        result = self.run_client()
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr,
+                         f'error {self.path}: another srcproxy')
+        self.assertEqual(self.content(), f'{client.process.pid}\n')
+
+    def test_one_that_was_left_behind_is_no_obstacle(self):
+        first = self.start_client(flags=self.flags)
+        wait_until(self.content, 'the process id')
+        first.kill()
+        self.assertEqual(self.content(), f'{first.process.pid}\n')
+        second = self.start_client(flags=self.flags)
+        wait_until(lambda: self.content() == f'{second.process.pid}\n',
+                   'the process id of the second one')
+
+    def test_link_is_not_followed(self):
+        os.symlink(write_config('precious'), self.path)
+        result = self.run_client()
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, f'error cannot make {self.path}: ')
+        self.assertEqual(self.content(), 'precious')

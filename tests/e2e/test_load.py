@@ -13,6 +13,11 @@ ECHO = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'echo.py')
 
 AT_ONCE = 50
 ROUNDS = 20
+MEMORY_AT_ONCE = 500
+# Until each of the threads has once gone as deep as it gets.
+MEMORY_ROUNDS = 4
+# Half a kilobyte that each of 2,000 connections leaves behind would be seen.
+MEMORY_SLACK_KIB = 1024
 IN_A_ROW = int(os.environ.get('SRCPROXY_TEST_CONNECTIONS', 3000))
 
 
@@ -27,6 +32,8 @@ class Load:
 
     def start_echo(self):
         listener = self.listen_at_destination()
+        # Or the kernel sends cookies, by which it may lose early bytes.
+        listener.listen(MEMORY_AT_ONCE)
         process = subprocess.Popen(
             [sys.executable, ECHO, str(listener.fileno())],
             pass_fds=[listener.fileno()])
@@ -70,6 +77,10 @@ class Load:
         self.assert_none_was_lost()
         self.assert_no_descriptor_is_left()
 
+    def memory_kib(self):
+        return [int(status.split()[0]) for half in self.halves
+                for status in half.thread_status('VmRSS')]
+
     def test_connections_that_come_to_nothing(self):
         for _ in range(AT_ONCE):
             self.assert_reset(self.net.user, (self.family.unreachable, 80))
@@ -84,6 +95,16 @@ class LoadIPv4(Load, RoutedCase):
         # They may wait for more for a while, which no family changes.
         wait_until(lambda: self.threads() == self.threads_before,
                    f'{self.threads_before} threads again')
+
+    def test_memory_does_not_grow_from_round_to_round(self):
+        for _ in range(MEMORY_ROUNDS):
+            self.exchange(MEMORY_AT_ONCE)
+        settled = self.memory_kib()
+        for _ in range(MEMORY_ROUNDS):
+            self.exchange(MEMORY_AT_ONCE)
+        self.assert_no_descriptor_is_left()
+        for before, after in zip(settled, self.memory_kib()):
+            self.assertLess(after, before + MEMORY_SLACK_KIB)
 
 
 class LoadIPv6(Load, RoutedCase):

@@ -16,6 +16,9 @@ from sandbox import BINARY
 
 NOBODY = ('setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups',
           '--inh-caps', '-all', '--bounding-set', '-all')
+AMBIENT = ('setpriv', '--reuid', '65534', '--regid', '65534',
+           '--clear-groups', '--inh-caps', '-all,+net_raw,+net_bind_service',
+           '--ambient-caps', '-all,+net_raw,+net_bind_service')
 ONLY_ROOT_READS = ('sh', '-c', 'eval chmod 600 \\${$#}; exec "$@"', 'sh')
 PRIVILEGED_PORT = 700
 
@@ -154,6 +157,28 @@ class DropIPv4(DropCase, RoutedCase):
                          'fwmark': MARK, 'local_addr': '%link0'}})
         self.assert_proxies()
         self.assert_privileges(client, CAP_NET_RAW)
+
+
+@unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv of util-linux')
+class Given(RoutedCase):
+    """Started by another user with capabilities, as a service manager does."""
+
+    family = IPV4
+
+    def capabilities_of(self, daemon):
+        return [daemon.thread_status(key)
+                for key in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb')]
+
+    def test_what_the_configuration_does_not_need_is_given_up(self):
+        server = self.start_server(wrapper=AMBIENT)
+        client = self.start_client(wrapper=AMBIENT)
+        self.assert_proxies()
+        both = f'{CAP_NET_BIND_SERVICE | CAP_NET_RAW:016x}'
+        none = f'{0:016x}'
+        self.assertEqual(self.capabilities_of(server),
+                         [{both}, {both}, {none}, {none}])
+        self.assertEqual(self.capabilities_of(client), [{none}] * 4)
+        client.wait_for('privileges', uid='65534', capabilities='none')
 
 
 class DropIPv6(DropCase, RoutedCase):

@@ -4,10 +4,13 @@ import os
 import re
 import signal
 
-from cases import RoutedCase, SERVER_PORT
-from families import IPV4, endpoint
+from cases import RoutedCase, SERVER, SERVER_PORT, fresh_port
+from families import IPV4, IPV6, endpoint
 from peers import (background, receive, receive_all, receive_until_reset,
                    reset, send_and_end)
+from sandbox import write_hosts_file
+from waiting import wait_until
+from wire import encode_request
 
 RELOADS = 30
 AUTH = 'the secret of one user'
@@ -88,6 +91,24 @@ class Taken(ReloadCase):
         self.open()
         server.wait_for('established')
 
+    def test_whoever_waited_for_room_has_the_new_one(self):
+        write_hosts_file(f'{IPV4.exit_link} both\n{IPV6.exit_link} both\n')
+        server = self.start_server({'listen': f'both:{SERVER_PORT}',
+                                    'max_connections': 1})
+        request = encode_request((IPV4.user, fresh_port()),
+                                 self.listen_at_destination().getsockname())
+        server.wait_for('listening', address=endpoint(*SERVER))
+        first = self.connect(self.net.gate, SERVER)
+        first.sendall(request)
+        server.wait_for('established')
+        second = self.connect(self.net.gate, (IPV6.exit_link, SERVER_PORT))
+        second.sendall(request)
+        server.reload(self.server_config({'acl': [USER]}))
+        server.wait_for('reloaded')
+        reset(first)
+        self.assertEqual(receive_until_reset(second), b'')
+        server.wait_for('refused', reason=re.compile('no user has this auth'))
+
     def test_half_that_reloads_all_the_time_serves_all(self):
         halves = [self.start_server(), self.start_client()]
         echoes = [self.open() for _ in range(4)]
@@ -137,4 +158,14 @@ class Refused(ReloadCase):
             'listen': endpoint(IPV4.exit_link, SERVER_PORT + 1)}))
         server.wait_for_line('warning listen has changed.* restart')
         server.wait_for('reloaded')
+        self.assert_carries(*self.open())
+
+    def test_fifo_in_its_place_is_not_waited_for(self):
+        server = self.start_server()
+        self.start_client()
+        os.unlink(server.config_path)
+        os.mkfifo(server.config_path)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for('reload-failed')
+        server.wait_for_line('error config .*: this is no regular file')
         self.assert_carries(*self.open())

@@ -152,10 +152,22 @@ class SourcePort:
 class SourcePortIPv4(SourcePort, ServerCase):
     family = IPV4
 
-    def test_source_for_which_the_kernel_takes_its_own_is_refused(self):
+    def test_broadcast_source_is_refused_before_the_destination_hears(self):
+        # The kernel would take an address of the exit in its place.
         server = self.start_server()
         self.source = (BROADCAST, fresh_port())
-        self.assert_refused(server, 'keep the source', 'another address')
+        self.assert_refused(server, 'bind', 'a broadcast address')
+        server.mark()
+        self.listen(self.net.exit, self.family.any, self.source[1])
+        self.assert_refused(server, 'bind', 'a broadcast address')
+        probe = self.connect(self.net.exit, self.destination)
+        self.assertEqual(self.accept(self.listener).getpeername(),
+                         probe.getsockname())
+
+    def test_own_address_of_the_exit_is_a_source_like_others(self):
+        self.start_server()
+        self.source = (self.family.exit_out, fresh_port())
+        self.assert_serves()
 
 
 class SourcePortIPv6(SourcePort, ServerCase):

@@ -142,8 +142,9 @@ WRAP(int, sem_wait, (sem_t * semaphore), (semaphore), -1, EINTR)
 WRAP(int, socket, (int domain, int type, int protocol),
     (domain, type, protocol), -1, EMFILE, ENFILE, ENOBUFS)
 WRAP(int, accept4, (int fd, struct sockaddr *peer, socklen_t *len, int flags),
-    (fd, peer, len, flags), -1, EINTR, ECONNABORTED, EPROTO, EPERM, EMFILE,
-    ENFILE, ENOBUFS, ENOMEM)
+    (fd, peer, len, flags), -1, EINTR, EAGAIN, ECONNABORTED, ENETDOWN, EPROTO,
+    ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH,
+    EPERM, ETIMEDOUT, EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, ENOSR)
 WRAP(int, bind, (int fd, const struct sockaddr *address, socklen_t len),
     (fd, address, len), -1, EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOMEM)
 WRAP(int, getsockopt,

@@ -318,6 +318,7 @@ START_TEST(a_family_is_known_if_anybody_may_send_from_it)
 		    block(families[_i].sources[user.source_count]);
 	ck_assert(acl_knows_family(&one, AF_INET) == families[_i].v4);
 	ck_assert(acl_knows_family(&one, AF_INET6) == families[_i].v6);
+	ck_assert(acl_permits_any_source(&one) == !families[_i].sources[0]);
 }
 END_TEST
 
@@ -327,6 +328,7 @@ START_TEST(without_an_acl_both_families_are_known)
 
 	ck_assert(acl_knows_family(&none, AF_INET));
 	ck_assert(acl_knows_family(&none, AF_INET6));
+	ck_assert(acl_permits_any_source(&none));
 }
 END_TEST
 

@@ -281,6 +281,9 @@ struct mistake {
 	"this is no time such as \"5m\", \"1h30m\", \"300ms\", of 596 hours " \
 	"at most"
 #define NO_NAME "a name is 1 to 64 of letters, digits and ._@+-"
+#define SAME_NAME                                                     \
+	"this is the same name as that of acl[0]; the log could not " \
+	"tell the two apart"
 #define SAME_AUTH                                                          \
 	"this is the same auth as that of acl[0]; each user needs one of " \
 	"their own"
@@ -336,6 +339,9 @@ static const struct mistake server_mistakes[] = {
 	    "did you mean \"allowed_src_ips\"?" },
 	{ USER("auth: 5"),
 	    "3:7: acl[0].auth: this must be a string, not an integer" },
+	{ USER("max_connections: 0"),
+	    "3:18: acl[0].max_connections: 0: this is a number from 1 to "
+	    "2147483647" },
 	{ USER("name: ''"), "3:7: acl[0].name: \"\": " NO_NAME },
 	{ USER("name: 'a b'"), "3:7: acl[0].name: \"a b\": " NO_NAME },
 	{ USER("name: 'a\"b'"), "3:7: acl[0].name: \"a\"b\": " NO_NAME },
@@ -379,6 +385,10 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("acl: [{},\n{},\n{}]"),
 	    "3:1: acl[1]: " SAME_AUTH " | 4:1: acl[2]: " SAME_AUTH },
 	/* An auth that cannot be read is not the same as a blank one. */
+	{ SERVER("acl: [{ name: 'x' },\n{ name: 'x', auth: 'y' }]"),
+	    "3:9: acl[1].name: " SAME_NAME },
+	{ USER("name: '-'"),
+	    "3:7: acl[0].name: \"-\": this is what the log calls nobody" },
 	{ SERVER("acl: [{},\n{ auth: 5 }]"),
 	    "3:9: acl[1].auth: this must be a string, not an integer" },
 };

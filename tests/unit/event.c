@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "log.h"
 #include "suite.h"
 
@@ -46,6 +47,16 @@ log_shows_info(void)
 }
 
 void
+log_answer(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep("answer", format, arguments);
+	va_end(arguments);
+}
+
+void
 log_error(const char *format, ...)
 {
 	va_list arguments;
@@ -71,6 +82,7 @@ set_address(union address *address, const char *host, uint16_t port)
 }
 
 static struct connection connection;
+static struct account nobody = { .name = "-" }, fred = { .name = "fred" };
 
 /* Nothing is known yet but who connected. */
 static void
@@ -78,6 +90,7 @@ open_connection(void)
 {
 	memset(&connection, 0, sizeof(connection));
 	connection.role = &server_role;
+	connection.account = &nobody;
 	connection.number = 7;
 	set_address(&connection.peer, "192.0.2.1", 40000);
 	connection.source.any.sa_family = AF_UNSPEC;
@@ -91,7 +104,7 @@ static void
 open_dialled(void)
 {
 	open_connection();
-	connection.user = "fred";
+	connection.account = &fred;
 	set_address(&connection.source, "2001:db8:aaaa::1", 50000);
 	set_address(&connection.source_used, "2001:db8:aaaa::1", 50001);
 	set_address(&connection.destination, "2001:db8:bbbb::1", 443);
@@ -198,11 +211,13 @@ END_TEST
 
 START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
 {
+	struct roster_sight sight = { .is_established = true };
 	struct relay relay = { .end = RELAY_EOF };
 
 	info_is_hidden = true;
 	event_established(&connection);
 	event_closed(&connection, &relay, 0);
+	event_stopped(&sight);
 	ck_assert_int_eq(line_count, 0);
 }
 END_TEST
@@ -214,9 +229,13 @@ static const struct {
 	const char *end;
 } ends[] = {
 	{ &server_role, { .end = RELAY_EOF, .bytes = { 0, 0 } }, 0,
-	    "sent=0 received=0 seconds=0.000 end=eof" },
-	{ &server_role, { .end = RELAY_EOF, .bytes = { 12, 3456 } }, 1005,
-	    "sent=12 received=3456 seconds=1.005 end=eof" },
+	    "sent=0 received=0 seconds=0.000 end=eof by=client" },
+	{ &server_role,
+	    { .end = RELAY_EOF,
+		.culprit = RELAY_UPSTREAM,
+		.bytes = { 12, 3456 } },
+	    1005,
+	    "sent=12 received=3456 seconds=1.005 end=eof by=destination" },
 	{ &client_role,
 	    { .end = RELAY_IDLE, .bytes = { UINT64_MAX, UINT64_MAX - 1 } },
 	    INT64_C(86400000) * 1000 + 999,
@@ -264,6 +283,71 @@ START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
 }
 END_TEST
 
+static const struct {
+	struct roster_sight sight;
+	const char *state;
+} sights[] = {
+	{ { .age_ms = 1005, .idle_ms = 1005 },
+	    "state=connecting sent=0 received=0 seconds=1.005 idle=1.005 "
+	    "sending=- receiving=-" },
+	{ { .is_established = true,
+	      .age_ms = 60000,
+	      .idle_ms = 59,
+	      .bytes = { UINT64_MAX, 7 } },
+	    "state=established sent=18446744073709551615 received=7 "
+	    "seconds=60.000 idle=0.059 sending=open receiving=open" },
+	{ { .is_established = true, .finished = { true, false } },
+	    "state=established sent=0 received=0 seconds=0.000 idle=0.000 "
+	    "sending=ended receiving=open" },
+	{ { .is_established = true, .finished = { false, true } },
+	    "state=established sent=0 received=0 seconds=0.000 idle=0.000 "
+	    "sending=open receiving=ended" },
+};
+
+START_TEST(a_connection_is_shown_with_what_it_has_come_to)
+{
+	struct roster_sight sight = sights[_i].sight;
+	char expected[1024];
+
+	sprintf(expected, "answer connection " ROUTE " %s", sights[_i].state);
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_str_eq(line, expected);
+	ck_assert_int_eq(line_count, 1);
+}
+END_TEST
+
+START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
+{
+	struct roster_sight sight = { .age_ms = 1 };
+
+	open_connection();
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_ptr_nonnull(
+	    strstr(line, "answer connection " UNKNOWN_ROUTE " state=request "));
+}
+END_TEST
+
+START_TEST(who_is_reset_by_the_end_of_the_program_is_closed_too)
+{
+	struct roster_sight sight = {
+		.is_established = true,
+		.age_ms = 1005,
+		.bytes = { 1, 2 },
+	};
+
+	sight.connection = connection;
+	event_stopped(&sight);
+	ck_assert_str_eq(line,
+	    "info closed " ROUTE
+	    " sent=1 received=2 seconds=1.005 end=stopped");
+	sight.is_established = false;
+	event_stopped(&sight);
+	ck_assert_int_eq(line_count, 1);
+}
+END_TEST
+
 /* The log cuts at 1,000 bytes; the time and the newline take 26 of them. */
 START_TEST(the_longest_line_is_not_cut_by_the_log)
 {
@@ -271,11 +355,16 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	struct relay relay = { .end = RELAY_RESET,
 		.error = ECONNRESET,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
+	struct roster_sight sight = { .is_established = true,
+		.age_ms = INT64_MAX,
+		.idle_ms = INT64_MAX,
+		.bytes = { UINT64_MAX, UINT64_MAX } };
 	char name[65];
+	struct account named = { .name = name };
 
 	memset(name, 'n', 64);
 	name[64] = '\0';
-	connection.user = name;
+	connection.account = &named;
 	connection.number = UINT64_MAX;
 	set_address(&connection.peer, longest, 65535);
 	connection.peer.v6.sin6_scope_id = UINT32_MAX;
@@ -288,6 +377,10 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	    "destination=[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]"
 	    ":65535 sent=18446744073709551615 "));
 	ck_assert_ptr_nonnull(strstr(line, strerror(ECONNRESET)));
+	sight.connection = connection;
+	event_shown(&sight);
+	ck_assert_uint_lt(strlen(line), 1000 - 26);
+	ck_assert_ptr_nonnull(strstr(line, " receiving="));
 }
 END_TEST
 
@@ -331,6 +424,12 @@ suite(void)
 	tcase_add_loop_test(served,
 	    a_connection_is_closed_with_all_that_is_to_be_said_of_it, 0,
 	    COUNT(ends));
+	tcase_add_loop_test(served,
+	    a_connection_is_shown_with_what_it_has_come_to, 0, COUNT(sights));
+	tcase_add_test(
+	    served, before_the_request_it_is_shown_that_it_is_awaited);
+	tcase_add_test(
+	    served, who_is_reset_by_the_end_of_the_program_is_closed_too);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
 	tcase_add_test(served, what_the_peer_has_sent_is_never_shown);
 	suite_add_tcase(suite, served);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "deadline.h"
 #include "suite.h"
 
 #define PIPE_SIZE (16 * 1024)
@@ -28,6 +30,7 @@ static const struct {
 	{ log_error, "error cut address=192.0.2.1:80 bytes=7\n", true },
 	{ log_warning, "warning cut address=192.0.2.1:80 bytes=7\n", true },
 	{ log_info, "info cut address=192.0.2.1:80 bytes=7\n", false },
+	{ log_answer, "info cut address=192.0.2.1:80 bytes=7\n", true },
 };
 
 START_TEST(a_line_is_a_time_a_level_and_the_text)
@@ -163,6 +166,63 @@ START_TEST(lines_that_do_not_fit_into_a_pipe_are_dropped_and_counted)
 	log_info("and no more");
 	ck_assert_str_eq(
 	    capture_untimed(capture_read(fd)), "info and no more\n");
+}
+END_TEST
+
+static void *
+read_slowly(void *argument)
+{
+	int fd = *(int *)argument;
+	char piece[100];
+	size_t total = 0;
+	ssize_t len;
+
+	while ((len = read(fd, piece, sizeof(piece))) != 0) {
+		if (len > 0)
+			total += (size_t)len;
+		else
+			sched_yield();
+		if (memchr(piece, '!', len > 0 ? (size_t)len : 0))
+			break;
+	}
+	*(int *)argument = (int)total;
+	return NULL;
+}
+
+START_TEST(who_awaits_a_slow_reader_loses_nothing)
+{
+	int fd = capture_pipe(PIPE_SIZE), read_len = fd;
+	pthread_t thread;
+
+	log_open(LOG_LEVEL_INFO);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, read_slowly, &read_len), 0);
+	for (int i = 0; i < 3000; i++) {
+		log_await(DEADLINE_NEVER);
+		log_info("more and more");
+	}
+	log_await(DEADLINE_NEVER);
+	log_info("enough!");
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(read_len,
+	    (int)strlen("2026-01-31T12:00:00.000Z info more and more\n") *
+		    3000 +
+		(int)strlen("2026-01-31T12:00:00.000Z info enough!\n"));
+}
+END_TEST
+
+START_TEST(who_awaits_a_reader_that_is_stuck_goes_on_at_the_deadline)
+{
+	int64_t deadline;
+
+	capture_pipe(PIPE_SIZE);
+	log_open(LOG_LEVEL_INFO);
+	for (int i = 0; i < 1000; i++)
+		log_info("more and more");
+	deadline = deadline_after(100);
+	log_await(deadline);
+	ck_assert_int_ge(deadline_now(), deadline);
+	log_await(deadline);
 }
 END_TEST
 
@@ -420,6 +480,9 @@ suite(void)
 
 	tcase_add_test(
 	    sink, lines_that_do_not_fit_into_a_pipe_are_dropped_and_counted);
+	tcase_add_test(sink, who_awaits_a_slow_reader_loses_nothing);
+	tcase_add_test(
+	    sink, who_awaits_a_reader_that_is_stuck_goes_on_at_the_deadline);
 	tcase_add_test(
 	    sink, lines_that_do_not_fit_into_a_socket_are_dropped_and_counted);
 	tcase_add_test(sink, the_description_of_others_is_left_blocking);

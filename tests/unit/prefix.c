@@ -224,6 +224,32 @@ START_TEST(a_port_does_not_count)
 }
 END_TEST
 
+static const struct {
+	const char *prefix, *sample;
+} samples[] = {
+	{ "192.0.2.0/24", "192.0.2.254" },
+	{ "10.0.0.0/8", "10.255.255.254" },
+	{ "192.0.2.128/30", "192.0.2.130" },
+	{ "192.0.2.128/31", "192.0.2.128" },
+	{ "192.0.2.7", "192.0.2.7" },
+	{ "2001:db8:1:2::/64", "2001:db8:1:2:ffff:ffff:ffff:fffe" },
+	{ "2001:db8::7", "2001:db8::7" },
+};
+
+START_TEST(a_sample_is_no_address_that_means_something_else)
+{
+	struct prefix prefix;
+	union address address;
+	char text[ADDRESS_STRLEN];
+	bool masked;
+
+	ck_assert_ptr_null(prefix_parse(samples[_i].prefix, &prefix, &masked));
+	prefix_sample(&prefix, &address);
+	ck_assert_str_eq(
+	    address_format_host(&address, text), samples[_i].sample);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -246,6 +272,9 @@ suite(void)
 	    match, each_bit_of_an_ipv6_prefix_counts_and_none_behind_it);
 	tcase_add_test(match, families_never_mix);
 	tcase_add_test(match, a_port_does_not_count);
+	tcase_add_loop_test(match,
+	    a_sample_is_no_address_that_means_something_else, 0,
+	    COUNT(samples));
 	suite_add_tcase(suite, match);
 	return suite;
 }

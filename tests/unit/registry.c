@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "deadline.h"
@@ -18,12 +17,6 @@ static void
 open_registry(void)
 {
 	registry_init(&registry);
-}
-
-static void
-finish_registry(void)
-{
-	registry_finish(&registry);
 }
 
 START_TEST(numbers_count_from_one_and_are_never_used_again)
@@ -323,32 +316,6 @@ START_TEST(nobody_is_cut_off_while_there_is_room)
 }
 END_TEST
 
-static void *
-run_leave(void *argument)
-{
-	registry_leave(argument);
-	return NULL;
-}
-
-/* As the program ends: the last worker may still be inside registry_leave. */
-START_TEST(a_registry_may_go_as_soon_as_the_wait_is_over)
-{
-	for (int i = 0; i < 200; i++) {
-		struct registry *brief = malloc(sizeof(*brief));
-		pthread_t thread;
-
-		registry_init(brief);
-		registry_enter(brief);
-		ck_assert_int_eq(
-		    pthread_create(&thread, NULL, run_leave, brief), 0);
-		ck_assert_uint_eq(registry_wait(brief, 0, DEADLINE_NEVER), 0);
-		registry_finish(brief);
-		free(brief);
-		pthread_join(thread, NULL);
-	}
-}
-END_TEST
-
 Suite *
 suite(void)
 {
@@ -357,14 +324,14 @@ suite(void)
 	TCase *wait = tcase_create("wait");
 	TCase *room = tcase_create("room");
 
-	tcase_add_checked_fixture(count, open_registry, finish_registry);
+	tcase_add_checked_fixture(count, open_registry, NULL);
 	tcase_add_test(count, numbers_count_from_one_and_are_never_used_again);
 	tcase_add_test(count, the_live_ones_are_counted);
 	tcase_add_test(
 	    count, many_threads_are_counted_right_and_share_no_number);
 	suite_add_tcase(suite, count);
 
-	tcase_add_checked_fixture(wait, open_registry, finish_registry);
+	tcase_add_checked_fixture(wait, open_registry, NULL);
 	tcase_add_test(wait, nobody_waits_for_an_empty_registry);
 	tcase_add_test(wait, nobody_waits_for_as_many_as_may_be_left);
 	tcase_add_test(wait, a_wait_ends_at_its_deadline_and_not_before);
@@ -372,10 +339,9 @@ suite(void)
 	tcase_add_loop_test(
 	    wait, whoever_waits_is_woken_by_the_last_to_leave, 0, 2);
 	tcase_add_test(wait, all_who_wait_are_woken);
-	tcase_add_test(wait, a_registry_may_go_as_soon_as_the_wait_is_over);
 	suite_add_tcase(suite, wait);
 
-	tcase_add_checked_fixture(room, open_registry, finish_registry);
+	tcase_add_checked_fixture(room, open_registry, NULL);
 	tcase_add_test(room, there_are_never_more_than_the_limit);
 	tcase_add_test(room, nobody_waits_for_room_once_it_is_closed);
 	tcase_add_test(room, that_it_is_full_is_noted_once_each_time);

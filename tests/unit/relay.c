@@ -63,11 +63,17 @@ START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
 	rig_send(&first, rig.end[SIDE], SEED(0), MUCH, true);
 	check_stream(rig.end[!SIDE], SEED(0), MUCH, 0);
 	rig_sent(&first);
+	/* Whoever looks at it meanwhile is told so. */
+	ck_assert_uint_eq(rig.relay.bytes[SIDE], MUCH);
+	ck_assert_uint_eq(rig.relay.bytes[!SIDE], 0);
+	ck_assert(rig.relay.finished[SIDE]);
+	ck_assert(!rig.relay.finished[!SIDE]);
 	/* Only now, with the first direction over, does the second begin. */
 	rig_send(&second, rig.end[!SIDE], SEED(1), MUCH, true);
 	check_stream(rig.end[SIDE], SEED(1), MUCH, 0);
 	rig_sent(&second);
 	rig_finish(&rig, RELAY_EOF);
+	ck_assert_int_eq(rig.relay.culprit, SIDE);
 	ck_assert_uint_eq(rig.relay.bytes[SIDE], MUCH);
 	ck_assert_uint_eq(rig.relay.bytes[!SIDE], MUCH);
 }

@@ -48,6 +48,20 @@ START_TEST(each_address_of_an_interface_is_this_hosts)
 }
 END_TEST
 
+/* Each host has those of the loopback network, and all know of these. */
+START_TEST(a_broadcast_address_is_told_from_others)
+{
+	union address address;
+
+	ck_assert(address_parse("127.255.255.255", &address));
+	ck_assert(route_is_broadcast(&address));
+	ck_assert(address_parse("127.255.255.254", &address));
+	ck_assert(!route_is_broadcast(&address));
+	ck_assert(address_parse("198.51.100.255", &address));
+	ck_assert(!route_is_broadcast(&address));
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -57,6 +71,7 @@ suite(void)
 	tcase_add_test(here, each_address_of_an_interface_is_this_hosts);
 	tcase_add_loop_test(
 	    here, an_address_of_this_host_is_known_as_such, 0, COUNT(hosts));
+	tcase_add_test(here, a_broadcast_address_is_told_from_others);
 	suite_add_tcase(suite, here);
 	return suite;
 }

@@ -65,6 +65,55 @@ START_TEST(an_accepted_socket_inherits_the_options)
 }
 END_TEST
 
+/* As a service manager opens it. */
+static int
+open_plain(int type, const union address *address)
+{
+	int fd = socket(address->any.sa_family, type, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, &address->any, address_len(address)), 0);
+	return fd;
+}
+
+START_TEST(a_listener_of_somebody_else_becomes_one_of_ours)
+{
+	union address address = tcp_loopback(tcp_family(_i)), found;
+	int listen_fd = open_plain(SOCK_STREAM, &address);
+	int theirs, fd;
+
+	ck_assert_int_eq(listen(listen_fd, 1), 0);
+	address = tcp_bound(listen_fd);
+	ck_assert_int_eq(socket_adopt(listen_fd, &found), 0);
+	ck_assert(address_equal(&found, &address));
+	ck_assert(fcntl(listen_fd, F_GETFD) & FD_CLOEXEC);
+	theirs = tcp_connect(&address);
+	fd = tcp_accept(listen_fd);
+	check_options(fd);
+	close(fd);
+	close(theirs);
+	close(listen_fd);
+}
+END_TEST
+
+START_TEST(what_is_no_tcp_listener_is_not_adopted)
+{
+	union address address = tcp_loopback(tcp_family(_i)), found;
+	int quiet_fd = open_plain(SOCK_STREAM, &address);
+	int udp_fd = open_plain(SOCK_DGRAM, &address);
+	int pair[2];
+
+	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(socket_adopt(quiet_fd, &found), -EINVAL);
+	ck_assert_int_eq(socket_adopt(udp_fd, &found), -EPROTOTYPE);
+	ck_assert_int_eq(socket_adopt(pair[0], &found), -ENOTSOCK);
+	close(pair[0]);
+	ck_assert_int_eq(socket_adopt(pair[0], &found), -EBADF);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(socket_adopt(pair[0], &found), -EPROTOTYPE);
+}
+END_TEST
+
 START_TEST(no_socket_survives_an_exec)
 {
 	union address address = tcp_loopback(AF_INET);
@@ -211,6 +260,10 @@ suite(void)
 	    made, a_socket_has_the_promised_options, 0, families);
 	tcase_add_loop_test(
 	    made, an_accepted_socket_inherits_the_options, 0, families);
+	tcase_add_loop_test(
+	    made, a_listener_of_somebody_else_becomes_one_of_ours, 0, families);
+	tcase_add_loop_test(
+	    made, what_is_no_tcp_listener_is_not_adopted, 0, families);
 	tcase_add_test(made, no_socket_survives_an_exec);
 	tcase_add_test(made, a_family_that_is_none_is_an_error);
 	if (families == 2) {

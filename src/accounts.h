@@ -1,0 +1,55 @@
+#ifndef ACCOUNTS_H
+#define ACCOUNTS_H
+
+/*
+ * What each user has, and has had since the start. An account is known by the
+ * user's name and outlives all configurations: who is taken out of one and
+ * comes back finds their own again. There are so many as names have ever been
+ * configured. Any thread may call these functions and read the counts.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "refusal.h"
+
+/* Whose connections nobody accounts for: not known yet, or there is no ACL. */
+#define ACCOUNT_NOBODY "-"
+
+struct account {
+	const char *name;                /* never changes */
+	atomic_size_t live;              /* places taken, of its limit */
+	_Atomic uint64_t established;    /* since the start */
+	_Atomic uint64_t sent, received; /* by the user, in bytes */
+	_Atomic uint64_t refused[REFUSAL_COUNT];
+	struct account *next;
+};
+
+struct accounts {
+	pthread_mutex_t lock; /* for the list */
+	struct account *first, **end;
+	struct account nobody; /* in front of the list */
+};
+
+void accounts_init(struct accounts *accounts);
+
+/* The one of that name, a new one if need be; NULL if there is no memory. */
+struct account *accounts_open(struct accounts *accounts, const char *name);
+
+/* In the order in which they were opened; the first follows NULL. */
+struct account *accounts_next(
+    struct accounts *accounts, const struct account *account);
+
+/*
+ * Takes a place, or returns false if there are that many taken or more. A limit
+ * of 0 is none. Those who are there when it is lowered may stay.
+ */
+bool account_enter(struct account *account, size_t limit);
+void account_leave(struct account *account);
+
+void account_refuse(struct account *account, enum refusal refusal);
+
+#endif

@@ -1,0 +1,17 @@
+#ifndef CONNTRACK_H
+#define CONNTRACK_H
+
+/* What the firewall's connection tracking knows: it does all rewriting. */
+
+#include "address.h"
+
+/*
+ * The source that the destination sees of a TCP connection from this host, of
+ * which a packet was sent. Returns 0, -ENOENT if the connection is not tracked
+ * and so not rewritten, or another negative errno: -EPERM without
+ * CAP_NET_ADMIN.
+ */
+int conntrack_find_source(
+    const union address *from, const union address *to, union address *seen);
+
+#endif

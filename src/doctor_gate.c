@@ -1,0 +1,127 @@
+#include "doctor_gate.h"
+
+#include <stdlib.h>
+
+#include "route.h"
+#include "ruleset.h"
+
+#define PORT 443
+
+static void
+check_user_route(
+    const struct examination *examination, const struct prefix *prefix)
+{
+	union address user;
+	struct route route;
+	char text[PREFIX_STRLEN];
+
+	prefix_sample(prefix, &user);
+	address_set_port(&user, PORT);
+	prefix_format(prefix, text);
+	if (route_find(&user, 0, &route))
+		finding_wrong(examination->findings,
+		    "ip route add PREFIX dev INTERFACE, towards the users",
+		    "%s: there is no route to these users, so nothing can be "
+		    "answered",
+		    text);
+	else
+		finding_ok(examination->findings,
+		    "%s: there is a route to these users", text);
+}
+
+static void
+check_redirection(const struct examination *examination,
+    const struct prefix *prefix, const char *rules)
+{
+	struct findings *findings = examination->findings;
+	uint16_t port = examination->config->listen.port;
+	char text[PREFIX_STRLEN];
+
+	prefix_format(prefix, text);
+	switch (ruleset_redirects(rules, port, prefix)) {
+	case RULESET_NONE:
+		finding_wrong(findings, examination->rules,
+		    "%s: no rule of the firewall redirects to port %u", text,
+		    port);
+		break;
+	case RULESET_OTHERS:
+		finding_wrong(findings, examination->rules,
+		    "%s: rules of the firewall redirect to port %u, but not "
+		    "these users",
+		    text, port);
+		break;
+	case RULESET_ALL:
+		finding_ok(findings, "%s: the firewall redirects to port %u",
+		    text, port);
+		break;
+	}
+}
+
+static void
+check_firewall(const struct examination *examination, int family)
+{
+	const struct prefix_list *list = examination->prefixes;
+	char *rules;
+
+	if (!prefix_list_has_family(list, family))
+		return;
+	rules = ruleset_read(family);
+	if (!rules)
+		finding_note(examination->findings,
+		    "the firewall could not be looked at: that takes root, "
+		    "and nft or iptables");
+	for (size_t i = 0; i < list->count && rules; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			check_redirection(examination, &list->items[i], rules);
+	}
+	free(rules);
+}
+
+/* [::] listens for both. */
+static void
+check_listener(const struct examination *examination, int family)
+{
+	const struct endpoint *listen = &examination->config->listen;
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	bool has_any = false, has_outside = false;
+	size_t count;
+
+	if (!prefix_list_has_family(examination->prefixes, family) ||
+	    endpoint_resolve(listen, addresses, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		bool is_one = addresses[i].any.sa_family == family ||
+		    (addresses[i].any.sa_family == AF_INET6 &&
+			address_is_unspecified(&addresses[i]));
+
+		has_any |= is_one;
+		has_outside |= is_one && !address_is_loopback(&addresses[i]);
+	}
+	if (!has_any)
+		finding_wrong(examination->findings,
+		    "write \":PORT\" there, which listens for both",
+		    "inbound.listen has no %s address, as some users have",
+		    family == AF_INET ? "IPv4" : "IPv6");
+	else if (!has_outside)
+		finding_note(examination->findings,
+		    "inbound.listen is a loopback address (%s): only this "
+		    "host's own connections can be redirected there",
+		    family == AF_INET ? "IPv4" : "IPv6");
+}
+
+void
+doctor_gate_check(const struct examination *examination)
+{
+	const struct prefix_list *list = examination->prefixes;
+
+	for (size_t i = 0; i < list->count; i++)
+		check_user_route(examination, &list->items[i]);
+	check_listener(examination, AF_INET);
+	check_listener(examination, AF_INET6);
+	check_firewall(examination, AF_INET);
+	check_firewall(examination, AF_INET6);
+	if (list->count == 0)
+		finding_note(examination->findings,
+		    "name the users' prefixes, and the firewall and a request "
+		    "to the server half are examined, too");
+}

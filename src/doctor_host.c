@@ -1,0 +1,103 @@
+#include "doctor_host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "capacity.h"
+#include "sysctl.h"
+
+/* With any port, as the half itself may be running. */
+static int
+try_address(const union address *address)
+{
+	union address any_port = *address;
+	int fd, error = 0;
+
+	/* For want of IPv6 it becomes 0.0.0.0. */
+	if (address_is_unspecified(address))
+		return 0;
+	fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	address_set_port(&any_port, 0);
+	if (bind(fd, &any_port.any, address_len(&any_port)))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* Of a name's addresses one is enough. */
+static void
+check_listen(const struct examination *examination)
+{
+	const struct endpoint *listen = &examination->config->listen;
+	struct findings *findings = examination->findings;
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	const char *wrong;
+	size_t count;
+	int error = -EADDRNOTAVAIL;
+
+	wrong = endpoint_resolve(listen, addresses, &count);
+	for (size_t i = 0; i < count && error; i++)
+		error = try_address(&addresses[i]);
+	if (!wrong && error)
+		wrong = strerror(-error);
+	if (wrong)
+		finding_wrong(findings,
+		    "ip address add ADDRESS dev INTERFACE, or correct listen",
+		    "cannot listen on %s: %s", listen->host, wrong);
+	else
+		finding_ok(findings,
+		    "this host has the address to listen on, "
+		    "%s",
+		    *listen->host ? listen->host : "any");
+}
+
+static void
+check_limits(const struct examination *examination)
+{
+	struct findings *findings = examination->findings;
+	size_t wanted = examination->config->max_connections;
+	struct capacity capacity;
+
+	capacity_raise_descriptors();
+	capacity_read(&capacity, "");
+	if (wanted > capacity.most)
+		finding_wrong(findings,
+		    "raise that limit, or take a smaller max_connections",
+		    "max_connections is %zu, but %s allows no more than %zu",
+		    wanted, capacity.bounded_by, capacity.most);
+	else
+		finding_ok(findings, "there is room for %zu connections (%s)",
+		    wanted ? wanted : capacity.connections,
+		    wanted ? "max_connections" : capacity.bounded_by);
+}
+
+static void
+check_forwarding(
+    const struct examination *examination, int family, const char *name)
+{
+	long on;
+
+	if (!prefix_list_has_family(examination->prefixes, family) ||
+	    !sysctl_read(name, &on))
+		return;
+	if (on)
+		finding_ok(examination->findings, "net/%s is on", name);
+	else
+		finding_note(examination->findings,
+		    "net/%s is off: users' TCP is carried, but nothing else "
+		    "passes this host (DNS, ping, connections to users)",
+		    name);
+}
+
+void
+doctor_host_check(const struct examination *examination)
+{
+	check_listen(examination);
+	check_limits(examination);
+	check_forwarding(examination, AF_INET, "ipv4/ip_forward");
+	check_forwarding(examination, AF_INET6, "ipv6/conf/all/forwarding");
+}

@@ -1,0 +1,10 @@
+#ifndef DOCTOR_HOST_H
+#define DOCTOR_HOST_H
+
+/* What either half wants of this host: an address, room, forwarding. */
+
+#include "examination.h"
+
+void doctor_host_check(const struct examination *examination);
+
+#endif

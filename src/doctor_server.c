@@ -1,0 +1,198 @@
+#include "doctor_server.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "route.h"
+#include "socket.h"
+#include "trial.h"
+
+/* True if it would come back to this half for ever. */
+static bool
+check_loop(const struct examination *examination, const union address *server)
+{
+	char text[ADDRESS_STRLEN];
+
+	if (address_port(server) != examination->config->listen.port ||
+	    !route_ends_here(server))
+		return false;
+	finding_wrong(examination->findings,
+	    "let outbound.server be the address of the exit",
+	    "outbound.server %s is this half's own listener: a loop",
+	    address_format(server, text));
+	return true;
+}
+
+/* Returns how many addresses. */
+static size_t
+resolve(const struct examination *examination, union address *servers)
+{
+	const struct endpoint *server = &examination->config->server;
+	const char *wrong;
+	size_t count;
+
+	wrong = endpoint_resolve(server, servers, &count);
+	if (wrong)
+		finding_wrong(examination->findings,
+		    "correct outbound.server, or /etc/resolv.conf",
+		    "outbound.server %s: %s", server->host, wrong);
+	return wrong ? 0 : count;
+}
+
+void
+doctor_server_check_loop(const struct examination *examination)
+{
+	const union address *server = &examination->config->server.address;
+
+	if (server->any.sa_family != AF_UNSPEC)
+		check_loop(examination, server);
+}
+
+static void
+check_egress(const struct examination *examination)
+{
+	const struct egress *egress = &examination->config->egress;
+	int family = egress->address.any.sa_family;
+	const char *tried;
+	int fd, error;
+
+	if (family == AF_UNSPEC)
+		family = AF_INET;
+	if (!egress->marked && !*egress->interface &&
+	    egress->address.any.sa_family == AF_UNSPEC)
+		return;
+	fd = socket_open(family);
+	if (fd < 0)
+		return;
+	error = egress_apply(egress, fd, family, &tried);
+	close(fd);
+	if (error == -EPERM)
+		finding_wrong(examination->findings,
+		    "give it CAP_NET_RAW, or start it as root with -u",
+		    "cannot %s as this user (uid %u): %s", tried, getuid(),
+		    strerror(-error));
+	else if (error)
+		finding_wrong(examination->findings,
+		    "correct the configuration, or give this host that "
+		    "interface and address",
+		    "cannot %s: %s", tried, strerror(-error));
+	else
+		finding_ok(examination->findings,
+		    "outbound.local_addr and fwmark can be had");
+}
+
+static void
+report_trial(const struct examination *examination, int result,
+    const char *prefix, const char *destination)
+{
+	struct findings *findings = examination->findings;
+
+	if (result == TRIAL_ARRIVED)
+		finding_ok(findings,
+		    "%s: the server half accepts outbound.auth, and connected "
+		    "to %s from there",
+		    prefix, destination);
+	else if (result == TRIAL_TAKEN)
+		finding_ok(findings,
+		    "%s: the server half accepts outbound.auth; its connection "
+		    "to %s was not seen here",
+		    prefix, destination);
+	else if (result == TRIAL_REFUSED)
+		finding_wrong(findings,
+		    "see the server half's log, which has the reason; or "
+		    "srcproxy doctor server there",
+		    "%s: the server half refused a connection to %s: it does "
+		    "not know outbound.auth, or does not allow the source or "
+		    "the destination, or cannot connect from there",
+		    prefix, destination);
+	else if (result == TRIAL_STRANGE)
+		finding_wrong(findings,
+		    "let outbound.server be the address and port of a server "
+		    "half",
+		    "%s: what answers at outbound.server does not speak the "
+		    "protocol",
+		    prefix);
+	else
+		finding_note(findings, "%s: no request was tried: %s", prefix,
+		    strerror(-result));
+}
+
+/* Returns a descriptor. */
+static int
+connect_server(
+    const struct examination *examination, const union address *server)
+{
+	char text[ADDRESS_STRLEN];
+	const char *tried;
+	int fd = trial_connect(examination->config, server, &tried);
+
+	address_format(server, text);
+	if (fd < 0)
+		finding_wrong(examination->findings,
+		    "start the server half there, and let firewalls pass it",
+		    "the server half at %s: cannot %s: %s", text, tried,
+		    strerror(-fd));
+	return fd;
+}
+
+static void
+try_prefix(
+    const struct examination *examination, int fd, const struct prefix *prefix)
+{
+	union address user, destination = { .any.sa_family = AF_UNSPEC };
+	char text[PREFIX_STRLEN], destination_text[ADDRESS_STRLEN];
+	int result;
+
+	prefix_sample(prefix, &user);
+	result = trial_run(examination->config, fd, &user, &destination);
+	report_trial(examination, result, prefix_format(prefix, text),
+	    address_format(&destination, destination_text));
+}
+
+/* A connection for each prefix, as each takes one request. */
+static void
+check_server(const struct examination *examination, const union address *server)
+{
+	const struct prefix_list *list = examination->prefixes;
+	char text[ADDRESS_STRLEN];
+	size_t i = 0;
+
+	do {
+		int fd = connect_server(examination, server);
+
+		if (fd < 0)
+			return;
+		if (i == 0)
+			finding_ok(examination->findings,
+			    "the server half is reached at %s",
+			    address_format(server, text));
+		if (i < list->count)
+			try_prefix(examination, fd, &list->items[i]);
+		close(fd);
+	} while (++i < list->count);
+}
+
+/* A name may have addresses that local_addr has no use for. */
+static bool
+is_used(const struct examination *examination, const union address *server)
+{
+	int family = examination->config->egress.address.any.sa_family;
+
+	return family == AF_UNSPEC || family == server->any.sa_family;
+}
+
+void
+doctor_server_check(const struct examination *examination)
+{
+	union address servers[ENDPOINT_MAX_ADDRESSES];
+	size_t count;
+
+	check_egress(examination);
+	count = resolve(examination, servers);
+	for (size_t i = 0; i < count; i++) {
+		if (is_used(examination, &servers[i]) &&
+		    !check_loop(examination, &servers[i]))
+			check_server(examination, &servers[i]);
+	}
+}

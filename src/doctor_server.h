@@ -1,0 +1,14 @@
+#ifndef DOCTOR_SERVER_H
+#define DOCTOR_SERVER_H
+
+/* Whether the client half comes to the server half, and is served there. */
+
+#include "examination.h"
+
+/* Cheap: without a packet, and without resolving a name. */
+void doctor_server_check_loop(const struct examination *examination);
+
+/* All; takes some seconds where nobody answers. */
+void doctor_server_check(const struct examination *examination);
+
+#endif

@@ -1,0 +1,125 @@
+#include "netlink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static uint8_t *
+end_of(union netlink_message *message)
+{
+	return message->bytes + NLMSG_ALIGN(message->header.nlmsg_len);
+}
+
+void *
+netlink_begin(union netlink_message *message, uint16_t type, size_t family_len)
+{
+	memset(message, 0, sizeof(*message));
+	message->header.nlmsg_len = (uint32_t)NLMSG_LENGTH(family_len);
+	message->header.nlmsg_type = type;
+	message->header.nlmsg_flags = NLM_F_REQUEST;
+	return message->bytes + NLMSG_HDRLEN;
+}
+
+void
+netlink_add(
+    union netlink_message *message, uint16_t type, const void *data, size_t len)
+{
+	struct nlattr attribute = {
+		.nla_len = (uint16_t)(NLA_HDRLEN + len),
+		.nla_type = type,
+	};
+	uint8_t *end = end_of(message);
+
+	memcpy(end, &attribute, sizeof(attribute));
+	memcpy(end + NLA_HDRLEN, data, len);
+	message->header.nlmsg_len =
+	    (uint32_t)(end - message->bytes + NLA_ALIGN(NLA_HDRLEN + len));
+}
+
+struct nlattr *
+netlink_nest(union netlink_message *message, uint16_t type)
+{
+	struct nlattr *nest = (void *)end_of(message);
+
+	netlink_add(message, type | NLA_F_NESTED, "", 0);
+	return nest;
+}
+
+void
+netlink_end_nest(union netlink_message *message, struct nlattr *nest)
+{
+	nest->nla_len = (uint16_t)(end_of(message) - (uint8_t *)nest);
+}
+
+static int
+check_answer(const union netlink_message *answer, ssize_t len, uint16_t wanted)
+{
+	const struct nlmsghdr *header = &answer->header;
+	const struct nlmsgerr *refusal = NLMSG_DATA(header);
+
+	if (len < (ssize_t)NLMSG_HDRLEN || header->nlmsg_len > (size_t)len)
+		return -EPROTO;
+	if (header->nlmsg_type == NLMSG_ERROR &&
+	    len >= (ssize_t)NLMSG_LENGTH(sizeof(*refusal)) && refusal->error)
+		return refusal->error;
+	return header->nlmsg_type == wanted ? 0 : -EPROTO;
+}
+
+/* The kernel has answered when send(2) returns. */
+int
+netlink_ask(int protocol, const union netlink_message *question,
+    uint16_t wanted, union netlink_message *answer)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	ssize_t len = -1;
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (send(fd, question, question->header.nlmsg_len, 0) >= 0)
+		len = recv(fd, answer, sizeof(*answer), MSG_DONTWAIT);
+	if (len < 0)
+		error = -errno;
+	close(fd);
+	return error ? error : check_answer(answer, len, wanted);
+}
+
+struct netlink_part
+netlink_attributes(const union netlink_message *answer, size_t family_len)
+{
+	size_t start = NLMSG_ALIGN(NLMSG_LENGTH(family_len));
+	size_t len = answer->header.nlmsg_len;
+
+	return (struct netlink_part){
+		.data = answer->bytes + start,
+		.len = len > start ? len - start : 0,
+	};
+}
+
+struct netlink_part
+netlink_find(struct netlink_part attributes, uint16_t type, size_t least)
+{
+	struct nlattr attribute;
+
+	while (attributes.len >= NLA_HDRLEN) {
+		size_t padded;
+
+		memcpy(&attribute, attributes.data, sizeof(attribute));
+		if (attribute.nla_len < NLA_HDRLEN ||
+		    attribute.nla_len > attributes.len)
+			break;
+		if ((attribute.nla_type & NLA_TYPE_MASK) == type &&
+		    attribute.nla_len >= NLA_HDRLEN + least)
+			return (struct netlink_part){
+				.data = attributes.data + NLA_HDRLEN,
+				.len = attribute.nla_len - (size_t)NLA_HDRLEN,
+			};
+		padded = NLA_ALIGN(attribute.nla_len);
+		if (padded > attributes.len)
+			break;
+		attributes.data += padded;
+		attributes.len -= padded;
+	}
+	return (struct netlink_part){ .data = NULL };
+}

@@ -1,0 +1,51 @@
+#ifndef NETLINK_H
+#define NETLINK_H
+
+/* One question to the kernel, and its one answer: netlink(7). */
+
+#include <linux/netlink.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NETLINK_MAX_LEN 2048
+
+/* The header, what the kind of question has behind it, then attributes. */
+union netlink_message {
+	struct nlmsghdr header;
+	uint8_t bytes[NETLINK_MAX_LEN];
+};
+
+/* family_len: of the struct behind the header. Returns it, all zeros. */
+void *netlink_begin(
+    union netlink_message *message, uint16_t type, size_t family_len);
+
+/* Attributes of the caller's are few and short: there is room for them. */
+void netlink_add(union netlink_message *message, uint16_t type,
+    const void *data, size_t len);
+
+/* What is added between the two goes into it. */
+struct nlattr *netlink_nest(union netlink_message *message, uint16_t type);
+void netlink_end_nest(union netlink_message *message, struct nlattr *nest);
+
+/*
+ * protocol: NETLINK_ROUTE and the like. Returns 0 and the answer is there, of
+ * the type that was wanted, or a negative errno.
+ */
+int netlink_ask(int protocol, const union netlink_message *question,
+    uint16_t wanted, union netlink_message *answer);
+
+/*
+ * A part of a message, made of attributes. An attribute that is not there, or
+ * is shorter than least, has a NULL for data.
+ */
+struct netlink_part {
+	const uint8_t *data;
+	size_t len;
+};
+
+struct netlink_part netlink_attributes(
+    const union netlink_message *answer, size_t family_len);
+struct netlink_part netlink_find(
+    struct netlink_part attributes, uint16_t type, size_t least);
+
+#endif

@@ -1,0 +1,84 @@
+#include "pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define NUMBER_MAX_LEN 16
+
+static int pidfile_fd = -1;
+
+/* Returns a descriptor. */
+static int
+open_locked(const char *path)
+{
+	/* Root's files are not reached by a link in somebody's directory. */
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	/* What is no plain file has no length. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+/* An init system may have removed it just before it was locked. */
+static bool
+is_removed(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_nlink == 0;
+}
+
+int
+pidfile_open(const char *path)
+{
+	int fd = open_locked(path);
+
+	while (fd >= 0 && is_removed(fd)) {
+		close(fd);
+		fd = open_locked(path);
+	}
+	if (fd == -EWOULDBLOCK)
+		log_error("%s: another srcproxy holds it and is running; stop "
+			  "that one first, or name another file with -p",
+		    path);
+	else if (fd < 0)
+		log_error("cannot make %s: %s", path, strerror(-fd));
+	if (fd < 0)
+		return -1;
+	pidfile_fd = fd;
+	return 0;
+}
+
+int
+pidfile_write(void)
+{
+	char number[NUMBER_MAX_LEN];
+	int len = snprintf(number, sizeof(number), "%ld\n", (long)getpid());
+
+	if (pidfile_fd < 0 || write(pidfile_fd, number, (size_t)len) == len)
+		return 0;
+	log_error("cannot write the process id to the file of -p: %s",
+	    strerror(errno));
+	return -1;
+}
+
+void
+pidfile_empty(void)
+{
+	if (pidfile_fd >= 0 && ftruncate(pidfile_fd, 0))
+		log_warning("cannot empty the file of -p: %s", strerror(errno));
+}

@@ -1,0 +1,157 @@
+#include "ruleset.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK 65536
+#define WORD_MAX_LEN 64
+
+/* A tool that could look. */
+#define READ_LINE "# that was all"
+
+static const char command[] =
+    "PATH=$PATH:/usr/sbin:/sbin\n"
+    "for tool in 'nft list ruleset' %s-save %s-legacy-save; do\n"
+    "\t$tool 2>/dev/null && echo '" READ_LINE "'\n"
+    "done\n";
+
+/* NULL when there is no memory. */
+static char *
+read_all(FILE *file)
+{
+	size_t len = 0, taken = 1;
+	char *text = NULL;
+
+	while (taken > 0) {
+		char *larger = realloc(text, len + CHUNK + 1);
+
+		if (!larger) {
+			free(text);
+			return NULL;
+		}
+		text = larger;
+		taken = fread(text + len, 1, CHUNK, file);
+		len += taken;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+char *
+ruleset_read(int family)
+{
+	const char *name = family == AF_INET ? "iptables" : "ip6tables";
+	char script[sizeof(command) + 32];
+	char *text;
+	FILE *file;
+
+	snprintf(script, sizeof(script), command, name, name);
+	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
+	file = popen(script, "re");
+	if (!file)
+		return NULL;
+	text = read_all(file);
+	pclose(file);
+	if (text && !strstr(text, READ_LINE)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* As a whole: "0x5" is not in "0x50", nor 9001 in 90010. */
+static bool
+has_word(const char *text, size_t len, const char *word)
+{
+	size_t word_len = strlen(word);
+
+	for (const char *next = text;
+	     (next = memmem(next, len - (size_t)(next - text), word, word_len));
+	     next++) {
+		const char *end = next + word_len;
+
+		if (end == text + len || !isalnum((unsigned char)*end))
+			return true;
+	}
+	return false;
+}
+
+bool
+ruleset_marks(const char *rules, uint32_t mark)
+{
+	char words[4][WORD_MAX_LEN];
+
+	snprintf(words[0], WORD_MAX_LEN, "mark set 0x%08" PRIx32, mark);
+	snprintf(words[1], WORD_MAX_LEN, "mark set 0x%" PRIx32, mark);
+	snprintf(words[2], WORD_MAX_LEN, "--set-xmark 0x%" PRIx32, mark);
+	snprintf(words[3], WORD_MAX_LEN, "--set-mark 0x%" PRIx32, mark);
+	for (size_t i = 0; i < 4; i++) {
+		if (has_word(rules, strlen(rules), words[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_redirection(const char *line, size_t len, uint16_t port)
+{
+	char ports[WORD_MAX_LEN], target[WORD_MAX_LEN];
+
+	snprintf(ports, sizeof(ports), "--to-ports %u", port);
+	snprintf(target, sizeof(target), ":%u", port);
+	if (has_word(line, len, ports))
+		return true;
+	return (has_word(line, len, "redirect to") ||
+		   has_word(line, len, "dnat") ||
+		   has_word(line, len, "--to-destination")) &&
+	    has_word(line, len, target);
+}
+
+/* A rule that names sets elsewhere, or no source, is taken to mean all. */
+static bool
+covers(const char *line, size_t len, const struct prefix *users)
+{
+	const char *end = line + len;
+
+	if (memchr(line, '@', len) || has_word(line, len, "--match-set") ||
+	    (!has_word(line, len, "saddr") && !has_word(line, len, "-s")))
+		return true;
+	while (line < end) {
+		size_t word_len = strcspn(line, " \t\n,{}");
+		char word[WORD_MAX_LEN];
+		struct prefix prefix;
+		bool masked;
+
+		if (word_len > 0 && word_len < sizeof(word)) {
+			memcpy(word, line, word_len);
+			word[word_len] = '\0';
+			if (!prefix_parse(word, &prefix, &masked) &&
+			    prefix_is_within(users, &prefix))
+				return true;
+		}
+		line += word_len + 1;
+	}
+	return false;
+}
+
+enum ruleset_redirection
+ruleset_redirects(const char *rules, uint16_t port, const struct prefix *users)
+{
+	enum ruleset_redirection found = RULESET_NONE;
+
+	while (*rules) {
+		size_t len = strcspn(rules, "\n");
+
+		if (is_redirection(rules, len, port)) {
+			found = RULESET_OTHERS;
+			if (covers(rules, len, users))
+				return RULESET_ALL;
+		}
+		rules += len;
+		rules += *rules == '\n';
+	}
+	return found;
+}

@@ -1,0 +1,41 @@
+#ifndef TRIAL_H
+#define TRIAL_H
+
+/*
+ * A request of the client half to the server half, as for a user: it asks for
+ * a connection to this host itself, and looks whether that comes.
+ */
+
+#include "config.h"
+
+enum trial_result {
+	TRIAL_ARRIVED, /* a packet from the user's address came here */
+	TRIAL_TAKEN,   /* the server half is at it; no packet was seen */
+	TRIAL_REFUSED, /* reset by the server half */
+	TRIAL_STRANGE, /* that is no server half: it spoke, or ended */
+};
+
+/*
+ * Connects to one address of the server as the client half does. Returns a
+ * descriptor, or a negative errno and what was tried.
+ */
+int trial_connect(const struct config *config, const union address *server,
+    const char **tried);
+
+/*
+ * Sends the request on fd, for that user's address and any port. *destination
+ * becomes the address of this host that it asks for. Returns a trial_result or
+ * a negative errno: -EADDRNOTAVAIL where this host has no address of that
+ * family.
+ */
+int trial_run(const struct config *config, int fd, const union address *user,
+    union address *destination);
+
+/*
+ * Whether that is an IP packet with a TCP segment from the user's address to
+ * this port.
+ */
+bool trial_is_packet(const uint8_t *packet, size_t len,
+    const union address *user, uint16_t port);
+
+#endif

@@ -1,0 +1,18 @@
+#ifndef WAY_BACK_H
+#define WAY_BACK_H
+
+/*
+ * Tries, from an address of users, the way that all connections of the server
+ * half take: out by the default route, unchanged, and back to its socket.
+ */
+
+#include "examination.h"
+
+/*
+ * Asks the next router; a refusal from there proves the way back. A listener
+ * of this host would not: its replies pass no firewall on their way in.
+ */
+void way_back_check(
+    const struct examination *examination, const struct prefix *prefix);
+
+#endif

@@ -1,0 +1,148 @@
+"""Hosts with an init system of their own.
+
+A machine has the programs of this one, and a root file system, processes and
+cgroups of its own: what would need a virtual machine or a container.
+"""
+
+import glob
+import os
+import shutil
+import signal
+import stat
+import subprocess
+
+from sandbox import BINARY, WORK
+from waiting import TIMEOUT, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+CONTRIB = ROOT + '/contrib'
+UNPACKED = ROOT + '/build-packages'     # see contrib/packages
+
+# Process 1 that does nothing but to take care of orphans.
+REAPER = "exec bash -c 'sleep infinity & while :; do wait; done'"
+SYSTEMD = ('exec env -i container=other PATH=/usr/sbin:/usr/bin '
+           '/lib/systemd/systemd --log-target=console')
+
+# Of its own cgroup before it has that as the root of what it sees.
+_ENTER = '''
+set -e
+echo $$ >"$1/cgroup.procs"
+exec unshare --mount --pid --ipc --uts --cgroup --fork --kill-child \\
+    sh -ec "$3" sh "$2"
+'''
+_BOOT = '''
+cd "$1"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+pivot_root . mnt
+umount -l /mnt
+'''
+
+USER = 'srcproxy'
+USER_ID = 990
+
+
+class Machine:
+    """On a Host, whose network it has. To be prepared, then booted."""
+
+    def __init__(self, host, init=REAPER):
+        self.host = host
+        self._init = init
+        self._process = None
+        self.root = f'{WORK}/machine-{host.name}'
+        self._cgroups = f'{WORK}/cgroups-{host.name}'
+        self._cgroup = f'{self._cgroups}/srcproxy-test-{host.name}'
+        for name in ('usr', 'etc', 'var', 'run', 'tmp', 'root', 'mnt', 'dev',
+                     'proc', 'sys', 'layer/usr/sbin', self._cgroups):
+            os.makedirs(os.path.join(self.root, name))
+        for name in ('bin', 'sbin', 'lib', 'lib64'):
+            os.symlink('usr/' + name, f'{self.root}/{name}')
+        shutil.copy(BINARY, self.root + '/layer/usr/sbin/srcproxy')
+        for name in ('null', 'zero', 'full', 'random', 'urandom', 'tty'):
+            status = os.stat('/dev/' + name)
+            os.mknod(f'{self.root}/dev/{name}', status.st_mode,
+                     status.st_rdev)
+            os.chmod(f'{self.root}/dev/{name}', stat.S_IMODE(status.st_mode))
+        self._copy_accounts()
+
+    def _copy_accounts(self):
+        for pattern in ('passwd', 'group', 'nsswitch.conf', 'ld.so.*'):
+            for path in glob.glob('/etc/' + pattern):
+                subprocess.run(['cp', '-a', path, self.root + '/etc'],
+                               check=True)
+        self.write('/etc/passwd', f'{USER}:x:{USER_ID}:{USER_ID}::/:'
+                   '/usr/sbin/nologin\n', mode='a')
+        self.write('/etc/group', f'{USER}:x:{USER_ID}:\n', mode='a')
+
+    def write(self, path, text, mode='w'):
+        path = self.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, mode) as file:
+            file.write(text)
+
+    def install(self, source, path, mode=0o644):
+        """A file of contrib."""
+        path = self.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shutil.copy(f'{CONTRIB}/{source}', path)
+        os.chmod(path, mode)
+
+    def add_programs(self, directory):
+        """Besides those of this machine: an unpacked package."""
+        for name in ('usr/.', 'bin', 'sbin', 'lib'):
+            if os.path.exists(f'{directory}/{name}'):
+                subprocess.run(['cp', '-a', f'{directory}/{name}',
+                                self.root + '/layer/usr'], check=True)
+
+    def boot(self):
+        self._mount('-t', 'cgroup2', 'cgroup2', self._cgroups)
+        os.mkdir(self._cgroup)
+        self._mount('--bind', self.root, self.root)
+        self._mount('-t', 'overlay', '-o',
+                    f'lowerdir={self.root}/layer/usr:/usr', 'overlay',
+                    self.root + '/usr')
+        self._process = self.host.spawn(
+            'sh', '-c', _ENTER, 'sh', self._cgroup, self.root,
+            _BOOT + self._init, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: self._process_1() and self.runs('test -d /layer'),
+                   'a machine that has booted')
+
+    @staticmethod
+    def _mount(*arguments):
+        subprocess.run(['mount', *arguments], check=True)
+
+    def _process_1(self):
+        number = self._process.pid
+        with open(f'/proc/{number}/task/{number}/children') as file:
+            return file.read().strip()
+
+    def run(self, *command, **options):
+        """As Host.run(), in there."""
+        return self.host.run('nsenter', '-t', self._process_1(), '-m', '-p',
+                             '-i', '-u', '--', *command, **options)
+
+    def runs(self, command):
+        """Whether it is successful."""
+        return self.run('sh', '-c', command, check=False).returncode == 0
+
+    def shut_down(self):
+        """As power failures do."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(TIMEOUT)
+        for directory, _, _ in os.walk(self._cgroup, topdown=False):
+            wait_until(lambda: _remove_cgroup(directory), 'an empty cgroup')
+        for path in (self.root + '/usr', self.root, self._cgroups):
+            subprocess.run(['umount', path], check=True)
+        shutil.rmtree(self.root)
+        os.rmdir(self._cgroups)
+
+
+def _remove_cgroup(path):
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True

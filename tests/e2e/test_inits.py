@@ -1,0 +1,363 @@
+"""The scripts and units of contrib, run by the init systems they are for."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import rules
+from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
+from families import BOTH, IPV4
+from machines import SYSTEMD, UNPACKED, USER_ID, Machine
+from peers import background
+from test_documents import read
+from test_privilege import CAP_NET_BIND_SERVICE, CAP_NET_RAW
+from waiting import wait_until
+
+# As machines.py wants it.
+has_merged_usr = os.path.islink('/lib')
+
+EXIT_CONFIG = {**SERVER_CONFIG, 'acl': [{
+    'name': 'alice', 'allowed_src_ips': [family.users for family in BOTH]}]}
+# Nobody has this auth.
+CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
+                                           'auth': 'another one'}]}
+BROKEN = '{ listen: }'
+SETTINGS = ('SRCPROXY_RULES=yes\n'
+            f'SRCPROXY_PREFIXES="{" ".join(f.users for f in BOTH)}"\n')
+
+
+class InitCase(RoutedCase):
+    """Two machines, the instance gate on one and exit on the other."""
+
+    family = IPV4
+    # The services do both.
+    redirect = staticmethod(lambda gate: None)
+    deliver = staticmethod(lambda exit_host: None)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.machines = {}
+        for name, host in (('gate', cls.net.gate), ('exit', cls.net.exit)):
+            machine = cls.make_machine(host)
+            cls.addClassCleanup(machine.shut_down)
+            machine.boot()
+            cls.machines[name] = machine
+            cls.prepare(machine, name)
+
+    def setUp(self):
+        super().setUp()
+        self.configure('gate', CLIENT_CONFIG)
+        self.configure('exit', EXIT_CONFIG)
+        for name in self.machines:
+            self.succeed(name, 'start')
+            self.addCleanup(self.service, name, 'stop')
+
+    def configure(self, name, config):
+        path = f'/etc/srcproxy/{name}.json'
+        machine = self.machines[name]
+        text = config if isinstance(config, str) else json.dumps(config)
+        machine.write(path, text)
+        os.chown(machine.root + path, 0, USER_ID)
+        os.chmod(machine.root + path, 0o640)
+
+    def succeed(self, name, verb):
+        result = self.service(name, verb)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def fail_with(self, name, verb, pattern):
+        result = self.service(name, verb)
+        self.assertNotEqual(result.returncode, 0, verb)
+        self.assertRegex(result.stdout + result.stderr, pattern)
+
+    def pid(self, name):
+        """Of srcproxy on that machine, or None."""
+        found = self.machines[name].run('pgrep', '-x', '-o', 'srcproxy',
+                                        check=False).stdout.split()
+        return found[0] if found else None
+
+    def has_rules(self, name):
+        return 'srcproxy' in self.machines[name].run(
+            'nft', 'list', 'tables').stdout
+
+    def thread_status(self, name, key):
+        text = self.machines[name].run(
+            'sh', '-c', f'cat /proc/{self.pid(name)}/task/*/status').stdout
+        return set(re.findall(rf'^{key}:\s*(.*?)\s*$', text, re.M))
+
+    def assert_privileges(self, name, capabilities):
+        self.assertEqual(self.thread_status(name, 'Uid'),
+                         {'\t'.join([str(USER_ID)] * 4)})
+        for key, expected in (('CapEff', capabilities),
+                              ('CapPrm', capabilities),
+                              ('CapInh', 0), ('CapAmb', 0)):
+            self.assertEqual(self.thread_status(name, key),
+                             {f'{expected:016x}'}, f'{name} {key}')
+        self.assertEqual(self.thread_status(name, 'NoNewPrivs'), {'1'})
+
+
+class Lives:
+    """The tests; a subclass says how its init is asked."""
+
+    # What is said of a broken configuration: the place, where it can be.
+    refusal = r'srcproxy/exit\.json:1:11: '
+    refused = ('restart', 'reload')
+
+    def test_pair_runs_without_powers_and_leaves_nothing_behind(self):
+        self.assert_proxies()
+        for name, capabilities in (
+                ('gate', 0), ('exit', CAP_NET_BIND_SERVICE | CAP_NET_RAW)):
+            self.succeed(name, 'start')
+            self.succeed(name, 'status')
+            self.assert_privileges(name, capabilities)
+            self.assertTrue(self.has_rules(name))
+        for name in self.machines:
+            # Broken by now, which is no reason to go on.
+            self.configure(name, BROKEN)
+            self.succeed(name, 'stop')
+            self.assertEqual(self.service(name, 'status').returncode, 3)
+            self.assertIsNone(self.pid(name))
+            self.assertFalse(self.has_rules(name))
+
+    def test_restart_and_reload_take_the_new_configuration(self):
+        for verb in ('reload', 'restart'):
+            before = self.pid('exit')
+            self.configure('exit', CLOSED_CONFIG)
+            self.succeed('exit', verb)
+            self.assertEqual(self.pid('exit') == before, verb == 'reload')
+            listener = self.listen_at_destination()
+            wait_until(lambda: self.is_reset(listener), f'{verb}: a refusal')
+            self.configure('exit', EXIT_CONFIG)
+            self.succeed('exit', 'restart')
+            self.assertTrue(self.has_rules('exit'))
+            self.assert_proxies()
+
+    def is_reset(self, listener):
+        """A connection may still have come by the old configuration."""
+        try:
+            user = self.net.user.connect(listener.getsockname()[:2])
+            with user:
+                user.settimeout(0.2)
+                user.recv(1)
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+        return False
+
+    def test_broken_configuration_starts_nothing_and_ends_nothing(self):
+        before = self.pid('exit')
+        self.configure('exit', BROKEN)
+        for verb in self.refused:
+            self.fail_with('exit', verb, self.refusal)
+            self.assertEqual(self.pid('exit'), before)
+        self.assert_proxies()
+        self.succeed('exit', 'stop')
+        self.fail_with('exit', 'start', self.refusal)
+        self.assertIsNone(self.pid('exit'))
+        self.assertFalse(self.has_rules('exit'))
+
+    def test_commands_of_the_readme_start_it(self):
+        self.succeed('gate', 'stop')
+        # OpenRC's instance, which they make.
+        self.machines['gate'].run('rm', '-f', '/etc/init.d/srcproxy.gate')
+        section = read('README.md').split(f'\n### {self.readme}\n')[1]
+        self.machines['gate'].run(
+            'sh', '-exc', re.search(r'```sh\n(.*?)```', section, re.S)[1])
+        self.assert_proxies()
+
+    def crash(self, name):
+        """Returns whom it killed."""
+        pid = self.pid(name)
+        self.machines[name].run('kill', '-9', pid)
+        return pid
+
+
+class Respawns:
+    """For an init that looks after what it started."""
+
+    def test_half_that_crashed_is_started_again(self):
+        killed = self.crash('gate')
+        wait_until(lambda: self.pid('gate') not in (None, killed),
+                   'another process')
+        self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
+        self.assert_proxies()
+        self.succeed('gate', 'status')
+
+
+@unittest.skipUnless(has_merged_usr and (
+    shutil.which('openrc-run') or os.path.exists(UNPACKED + '/sbin')),
+                     'needs OpenRC')
+class OpenRC(Lives, Respawns, InitCase):
+    readme = 'OpenRC'
+
+    @classmethod
+    def make_machine(cls, host):
+        machine = Machine(host)
+        if shutil.which('openrc-run') is None:
+            machine.add_programs(UNPACKED)
+            subprocess.run(['cp', '-a', UNPACKED + '/etc/.',
+                            machine.root + '/etc'], check=True)
+        return machine
+
+    @classmethod
+    def prepare(cls, machine, name):
+        machine.install('openrc/srcproxy.initd', '/etc/init.d/srcproxy',
+                        0o755)
+        machine.install('openrc/srcproxy.confd', '/etc/conf.d/srcproxy')
+        machine.run('ln', '-s', 'srcproxy', f'/etc/init.d/srcproxy.{name}')
+        machine.write(f'/etc/conf.d/srcproxy.{name}', SETTINGS)
+        # As if it had booted, and somebody else had brought the network up.
+        machine.write('/etc/rc.conf', 'rc_provide="net"\n')
+        machine.write('/run/openrc/softlevel', '')
+        machine.run('rc-update', '-u')
+
+    def service(self, name, verb):
+        return self.machines[name].run('rc-service', f'srcproxy.{name}',
+                                       verb, check=False)
+
+    def test_check_of_a_broken_configuration_fails(self):
+        self.succeed('exit', 'checkconfig')
+        self.configure('exit', BROKEN)
+        self.fail_with('exit', 'checkconfig', self.refusal)
+
+    def test_script_itself_is_no_instance(self):
+        result = self.machines['gate'].run('rc-service', 'srcproxy', 'start',
+                                           check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout + result.stderr,
+                         'ln -s srcproxy /etc/init.d/srcproxy.gate')
+
+
+@unittest.skipUnless(has_merged_usr and
+                     os.path.exists('/lib/lsb/init-functions'),
+                     'needs sysvinit-utils')
+class Sysvinit(Lives, InitCase):
+    readme = 'sysvinit'
+
+    @classmethod
+    def make_machine(cls, host):
+        return Machine(host)
+
+    @classmethod
+    def prepare(cls, machine, name):
+        machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
+                        0o755)
+        machine.install('sysvinit/srcproxy.default', '/etc/default/srcproxy')
+        machine.write(f'/etc/default/srcproxy.{name}', SETTINGS)
+
+    def service(self, name, verb):
+        return self.machines[name].run('/etc/init.d/srcproxy', verb, name,
+                                       check=False)
+
+    def test_crash_is_seen_and_mended_by_a_start(self):
+        self.crash('gate')
+        self.assertEqual(self.service('gate', 'status').returncode, 1)
+        self.succeed('gate', 'start')
+        self.assert_proxies()
+
+    def test_instances_are_the_configurations_that_are_there(self):
+        script = '/etc/init.d/srcproxy'
+        machine = self.machines['gate']
+        other = {**CLIENT_CONFIG, 'inbound': {'listen': '127.0.0.1:9002'}}
+        machine.write('/etc/srcproxy/other.json', json.dumps(other))
+        machine.write('/etc/default/srcproxy.other', 'SRCPROXY_HALF=client\n')
+        self.addCleanup(os.unlink, machine.root + '/etc/srcproxy/other.json')
+        self.assertEqual(
+            machine.run(script, 'status', check=False).returncode, 3)
+        machine.run(script, 'start')
+        machine.run(script, 'status')
+        machine.run(script, 'stop')
+        self.assertIsNone(self.pid('gate'))
+
+    def test_start_that_cannot_listen_fails(self):
+        self.succeed('gate', 'stop')
+        self.listen(self.net.gate, '0.0.0.0', rules.REDIRECT_PORT)
+        self.fail_with('gate', 'start', 'does not listen')
+        self.assertIsNone(self.pid('gate'))
+
+
+@unittest.skipUnless(has_merged_usr and
+                     os.path.exists('/lib/systemd/systemd'), 'needs systemd')
+class Systemd(Lives, Respawns, InitCase):
+    readme = 'systemd'
+
+    # The place is in the journal, and no unit can refuse a restart.
+    refusal = r'srcproxy@exit\.service failed'
+    refused = ('reload',)
+
+    @classmethod
+    def make_machine(cls, host):
+        machine = Machine(host, SYSTEMD)
+        units = '/etc/systemd/system/'
+        for path in ('srcproxy.service', 'srcproxy@.service',
+                     'srcproxy@.socket', 'srcproxy-rules@.service',
+                     'srcproxy@gate.service.d/half.conf',
+                     'srcproxy@exit.service.d/half.conf'):
+            machine.install('systemd/' + path, units + path)
+        machine.write(units + 'default.target', '[Unit]\nDescription=all\n')
+        machine.write('/etc/machine-id', '')
+        # As a package has it, for all inits.
+        machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
+                        0o755)
+        return machine
+
+    @classmethod
+    def prepare(cls, machine, name):
+        machine.write(f'/etc/default/srcproxy.{name}', SETTINGS)
+        wait_until(lambda: machine.runs('systemctl is-system-running'),
+                   'systemd')
+
+    def service(self, name, verb):
+        units = [f'srcproxy@{name}.service']
+        if verb in ('start', 'stop'):
+            units.append(f'srcproxy-rules@{name}.service')
+        return self.machines[name].run('systemctl', verb, *units, check=False)
+
+    def test_all_instances_obey_the_service_without_a_name(self):
+        machine = self.machines['exit']
+        path = machine.run('systemctl', 'show', '-P', 'FragmentPath',
+                           'srcproxy.service').stdout
+        self.assertEqual(path, '/etc/systemd/system/srcproxy.service\n')
+        machine.run('systemctl', 'start', 'srcproxy')
+        before = self.pid('exit')
+        self.configure('exit', CLOSED_CONFIG)
+        machine.run('systemctl', 'reload', 'srcproxy')
+        listener = self.listen_at_destination()
+        wait_until(lambda: self.is_reset(listener), 'a refusal')
+        self.assertEqual(self.pid('exit'), before)
+        self.configure('exit', EXIT_CONFIG)
+        # Their jobs are no part of the one that is waited for.
+        machine.run('systemctl', 'restart', 'srcproxy')
+        wait_until(lambda: self.pid('exit') not in (None, before),
+                   'another process')
+        self.net.exit.wait_for_listener(SERVER_PORT)
+        self.assert_proxies()
+
+    def test_units_are_right_and_hardened(self):
+        units = [f'/etc/systemd/system/srcproxy{unit}' for unit in
+                 ('.service', '@.service', '@.socket', '-rules@.service')]
+        result = self.machines['gate'].run('systemd-analyze', 'verify',
+                                           '--man=no', *units)
+        self.assertEqual(result.stdout + result.stderr, '')
+        self.machines['gate'].run('systemd-analyze', 'security',
+                                  '--offline=true', '--threshold=20',
+                                  units[1])
+
+    def test_restart_refuses_nobody_where_systemd_has_the_listener(self):
+        gate = self.machines['gate']
+        gate.run('systemctl', 'stop', 'srcproxy@gate.service')
+        gate.run('systemctl', 'start', 'srcproxy@gate.socket')
+        self.addCleanup(gate.run, 'systemctl', 'stop', 'srcproxy@gate.socket')
+        # Who comes first starts it.
+        self.assertIsNone(self.pid('gate'))
+        self.assert_proxies()
+        for _ in range(5):
+            before = self.pid('gate')
+            restart = background(self.succeed, 'gate', 'restart')
+            while self.pid('gate') in (None, before):
+                self.assert_proxies()
+            restart.result()

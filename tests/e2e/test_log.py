@@ -1,0 +1,90 @@
+"""Logs that take no more: no connection waits for them."""
+
+import os
+import pty
+import select
+import subprocess
+
+from cases import RoutedCase
+from daemons import is_log_line
+from families import IPV4
+from sandbox import WORK
+
+PAGE = 4096
+
+# Their lines are more than a terminal holds (12 KiB), and than a page.
+MANY = 120
+
+
+class LogCase(RoutedCase):
+    family = IPV4
+
+    def start_with_log(self, log):
+        """The server half logs there."""
+        self.launch(self.net.gate, 'client', self.client_config())
+        server = self.launch(self.net.exit, 'server',
+                             self.server_config({'drain_timeout': '100ms'}),
+                             stderr=log)
+        self.wait_for_listeners()
+        return server
+
+    def serve_many(self):
+        listener = self.listen_at_destination()
+        for _ in range(MANY):
+            self.open(listener)
+
+
+class Terminal(LogCase):
+
+    def test_terminal_that_nobody_reads_stops_no_connection(self):
+        reader, writer = pty.openpty()
+        self.addCleanup(os.close, reader)
+        server = self.start_with_log(writer)
+        os.close(writer)
+        self.serve_many()
+        self.read_all(reader)
+        # What was lost is told of by the next line that there is.
+        self.assert_proxies()
+        self.assertIn(b'log-lost', self.read_all(reader))
+        self.assertEqual(server.stop(), 0)
+
+    @staticmethod
+    def read_all(reader):
+        data = b''
+        while select.select([reader], [], [], 0)[0]:
+            data += os.read(reader, PAGE)
+        return data
+
+
+class Disk(LogCase):
+
+    def test_device_that_is_full_stops_no_connection(self):
+        with open('/dev/full', 'w') as log:
+            server = self.start_with_log(log)
+        self.serve_many()
+        self.assertEqual(server.stop(), 0)
+
+    def test_disk_that_was_full_has_whole_lines_again(self):
+        directory = self.mount_small_disk(2 * PAGE)
+        with open(directory + '/ballast', 'wb') as ballast:
+            ballast.write(bytes(PAGE))
+        with open(directory + '/log', 'a+') as log:
+            server = self.start_with_log(log)
+            self.serve_many()
+            self.assertEqual(os.path.getsize(log.fileno()), PAGE)
+            os.unlink(ballast.name)
+            self.assertEqual(server.stop(), 0)
+            log.seek(0)
+            lines = log.read().splitlines()
+        # The disk has cut one line off.
+        self.assertEqual(sum(not is_log_line(line) for line in lines), 1)
+        self.assertRegex('\n'.join(lines), ' log-lost lines=[1-9]')
+        self.assertTrue(lines[-1].endswith(f'stopped reset={MANY}'))
+
+    def mount_small_disk(self, size):
+        directory = WORK + '/small'
+        os.mkdir(directory)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs',
+                        directory], check=True)
+        self.addCleanup(subprocess.run, ['umount', directory], check=True)
+        return directory

@@ -1,0 +1,218 @@
+"""SIGUSR1: who is there at the moment, and what each user has had."""
+
+import os
+import signal
+
+from cases import RoutedCase, ServerCase, fresh_port
+from families import IPV4, IPV6, endpoint
+from peers import (background, digest, end_stream, receive, receive_all,
+                   receive_until_reset, reset, send_and_end)
+from waiting import wait_until
+from wire import auth_digest, encode_request
+
+ALICE = {'name': 'alice', 'auth': 'of alice'}
+BOB = {'name': 'bob', 'auth': 'of bob', 'max_connections': 1}
+NOBODY = '203.0.113.200'    # has this address, on a link of the exit
+REPORTS = 30
+MEBIBYTE = 1024 * 1024
+
+
+class Report:
+
+    def report(self, half):
+        """The events of connections, and those of users by their names."""
+        half.mark()
+        half.send_signal(signal.SIGUSR1)
+        end = half.wait_for('reported')
+        connections = half.events('connection')
+        users = {event['user']: event for event in half.events('user')}
+        self.assertEqual(end['connections'], str(len(connections)))
+        self.assertEqual(end['accounts'], str(len(users)))
+        return connections, users
+
+    def only_connection(self, half, moved=('0', '0')):
+        (connection,), _ = self.report_of(half, moved)
+        return connection
+
+    def report_of(self, half, *moved):
+        """With these bytes each way, which peers have before it counts them.
+
+        moved: of each connection, the newest first.
+        """
+        def report():
+            connections, users = self.report(half)
+            return [(connection['sent'], connection['received'])
+                    for connection in connections] == list(moved) and (
+                        connections, users)
+        return wait_until(report, f'connections have moved {moved}')
+
+    def assert_fields(self, event, **fields):
+        self.assertEqual({name: event.get(name) for name in fields}, fields)
+
+
+class Connections(Report):
+
+    def test_connection_is_told_from_where_to_where_it_goes(self):
+        client, server = self.start_client(), self.start_server()
+        listener = self.listen_at_destination()
+        to = endpoint(*listener.getsockname()[:2])
+        source = (self.family.user, fresh_port())
+        user, destination = self.open(listener, source)
+        user.sendall(b'12345')
+        receive(destination, 5)
+        destination.sendall(b'123')
+        receive(user, 3)
+        peer = server.wait_for('established')['peer']
+        told = self.only_connection(server, ('5', '3'))
+        self.assert_fields(
+            told, id='1', user='-', peer=peer, source=endpoint(*source),
+            used=endpoint(*destination.getpeername()[:2]), destination=to,
+            state='established', sent='5', received='3', sending='open',
+            receiving='open')
+        self.assertLessEqual(float(told['idle']), float(told['seconds']))
+        self.assert_fields(
+            self.only_connection(client, ('5', '3')), peer=endpoint(*source),
+            source=endpoint(*source), used=peer, destination=to, sent='5',
+            received='3')
+
+    def test_each_direction_has_its_own_end(self):
+        halves = self.start_client(), self.start_server()
+        user, destination = self.open()
+        end_stream(user)
+        receive_all(destination)
+        for half in halves:
+            self.assert_fields(self.only_connection(half),
+                               state='established', sending='ended',
+                               receiving='open')
+        end_stream(destination)
+        receive_all(user)
+        for half, first in zip(halves, ('user', 'client')):
+            self.assert_fields(half.wait_for('closed'), end='eof', by=first)
+            self.assertEqual(self.report(half)[0], [])
+
+
+class ConnectionsIPv4(Connections, RoutedCase):
+    family = IPV4
+
+    def test_reports_disturb_nobody(self):
+        halves = self.start_client(), self.start_server()
+        user, destination = self.open()
+        data = os.urandom(8 * MEBIBYTE)
+        sending = background(send_and_end, user, data)
+        receiving = background(receive_all, destination)
+        for _ in range(REPORTS):
+            for half in halves:
+                half.send_signal(signal.SIGUSR1)
+            self.assert_proxies()
+        sending.result()
+        self.assertEqual(digest(receiving.result()), digest(data))
+        reset(destination)
+        for half in halves:
+            half.wait_for('closed', sent=str(len(data)))
+            _, users = self.report(half)
+            self.assert_fields(users['-'], connections='0',
+                               established=str(REPORTS + 1), refused='0')
+
+    def test_client_half_knows_no_users(self):
+        client = self.start_client()
+        self.assert_reset(self.net.user, (self.family.destination, 80))
+        client.wait_for('refused')
+        _, users = self.report(client)
+        self.assertEqual(list(users), ['-'])
+        self.assert_fields(users['-'], refused='1', unreachable='1')
+
+    def test_report_is_made_at_each_level_and_while_it_ends(self):
+        client, server = self.launch_both({'log_level': 'error'})
+        client.reload(self.client_config({'drain_timeout': '10m'}))
+        client.wait_for('reloaded')
+        self.open()
+        self.only_connection(server)
+        client.send_signal(signal.SIGTERM)
+        client.wait_for('stopping')
+        self.only_connection(client)
+
+    def test_those_whom_the_end_resets_are_closed_in_the_log(self):
+        self.start_client()
+        server = self.start_server({'drain_timeout': '1ms'})
+        user, destination = self.open()
+        user.sendall(b'12345')
+        receive(destination, 5)
+        self.only_connection(server, ('5', '0'))
+        self.assertEqual(server.stop(), 0)
+        self.assert_fields(server.wait_for('closed'), id='1', end='stopped',
+                           source=endpoint(*user.getsockname()[:2]),
+                           sent='5', received='0')
+        server.wait_for('stopped', reset='1')
+
+
+class ConnectionsIPv6(Connections, RoutedCase):
+    family = IPV6
+
+
+class Users(Report, ServerCase):
+    family = IPV4
+
+    def ask(self, user, destination=None):
+        """The end of the user's gate."""
+        return self.send(encode_request(
+            (self.family.user, fresh_port()), destination or self.destination,
+            auth_digest(user['auth'])))
+
+    def open_as(self, user, up, down):
+        """With that many bytes each way."""
+        gate = self.ask(user)
+        destination = self.accept(self.listener)
+        gate.sendall(bytes(up))
+        receive(destination, up)
+        destination.sendall(bytes(down))
+        receive(gate, down)
+        return gate, destination
+
+    def test_users_are_told_with_all_that_they_have_had(self):
+        server = self.start_server({'acl': [ALICE, BOB]})
+        for number in ('1', '2'):
+            gate, _ = self.open_as(ALICE, 10, 20)
+            reset(gate)
+            server.wait_for('closed', id=number)
+        self.open_as(ALICE, 1, 2)
+        self.open_as(BOB, 3, 4)
+        for gate in (self.ask(BOB), self.ask(ALICE, ('127.0.0.1', 80)),
+                     self.ask(ALICE, (self.family.destination, 9)),
+                     self.ask({'auth': 'of a stranger'}),
+                     self.send(b'garbage')):
+            self.assertEqual(receive_until_reset(gate), b'')
+        connections, users = self.report_of(server, ('3', '4'), ('1', '2'))
+        self.assertEqual([connection['user'] for connection in connections],
+                         ['bob', 'alice'])
+        self.assert_fields(users['alice'], connections='1', established='3',
+                           sent='21', received='42', refused='2', denied='1',
+                           unreachable='1')
+        self.assert_fields(users['bob'], connections='1', established='1',
+                           sent='3', received='4', refused='1', limited='1')
+        self.assert_fields(users['-'], connections='0', established='0',
+                           refused='2', denied='1', malformed='1')
+
+    def test_users_are_there_before_they_come_and_after_they_are_gone(self):
+        server = self.start_server({'acl': [ALICE]})
+        self.assertEqual(list(self.report(server)[1]), ['-', 'alice'])
+        server.reload(self.server_config({'acl': [BOB]}))
+        server.wait_for('reloaded')
+        self.assertEqual(list(self.report(server)[1]), ['-', 'alice', 'bob'])
+
+    def test_connection_that_is_not_established_is_told_how_far_it_is(self):
+        server = self.start_server({'acl': [BOB]})
+        gate = self.send()
+        wait_until(lambda: self.report(server)[0], 'it is accepted')
+        self.assert_fields(
+            self.only_connection(server), state='request', user='-',
+            peer=endpoint(*gate.getsockname()), source='-', destination='-',
+            sending='-', receiving='-')
+        reset(gate)
+        server.wait_for('refused')
+        self.ask(BOB, (NOBODY, 80))
+        wait_until(lambda: self.net.exit.is_dialling((NOBODY, 80)),
+                   'the exit is dialling')
+        connections, users = self.report(server)
+        self.assert_fields(connections[0], state='connecting', user='bob',
+                           destination=endpoint(NOBODY, 80), used='-')
+        self.assert_fields(users['bob'], connections='1', established='0')
