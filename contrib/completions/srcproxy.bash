@@ -2,12 +2,12 @@
 
 _srcproxy()
 {
-	local options='-s --syslog -t --test -u --user -h --help -V --version'
+	local options='-p --pidfile -s --syslog -t --test -u --user -h --help -V --version'
 	local commands='client server rules' words=() i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-u | --user) i=$((i + 1)) ;;
+		-p | --pidfile | -u | --user) i=$((i + 1)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -20,6 +20,9 @@ _srcproxy()
 	# No reply leaves it to the names of files, see below.
 	COMPREPLY=()
 	case $3 in
+	-p | --pidfile)
+		return
+		;;
 	-u | --user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$2")
 		return
