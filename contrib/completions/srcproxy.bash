@@ -3,7 +3,7 @@
 _srcproxy()
 {
 	local options='-p --pidfile -s --syslog -t --test -u --user -h --help -V --version'
-	local commands='client server rules' words=() i
+	local commands='client server rules doctor' words=() i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -14,6 +14,10 @@ _srcproxy()
 	done
 	if [[ ${words[0]-} == rules ]]; then
 		options='--iptables --simple --output --remove'
+		commands='client server'
+		words=("${words[@]:1}")
+	elif [[ ${words[0]-} == doctor ]]; then
+		options=''
 		commands='client server'
 		words=("${words[@]:1}")
 	fi
