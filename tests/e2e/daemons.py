@@ -158,6 +158,12 @@ class Daemon:
                                          file.read(), re.M))
         return values
 
+    def heap_kib(self):
+        """How much of what malloc(3) has was ever touched."""
+        with open(f'/proc/{self.process.pid}/smaps') as maps:
+            heap = maps.read().partition('[heap]\n')[2]
+        return int(re.search(r'^Rss: +(\d+) kB$', heap, re.M)[1])
+
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
