@@ -157,6 +157,11 @@ pump_fill(struct pump *pump, int fd)
 		begin_bulk(pump);
 	len =
 	    pump->pipe[0] >= 0 ? fill_pipe(pump, fd, 0) : fill_buffer(pump, fd);
+	/* At urgent data splice(2) says 0 as well, recv(2) goes on. */
+	if (len == 0 && pump->pipe[0] >= 0) {
+		end_bulk(pump);
+		len = fill_buffer(pump, fd);
+	}
 	if (len == -EAGAIN)
 		end_bulk(pump);
 	else if (len > 0)

@@ -66,6 +66,9 @@ socket_prepare(int fd)
 {
 	int error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
+	/* Urgent data is a byte like all others, or it would be left out. */
+	if (!error)
+		error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (!error)
 		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	if (!error)

@@ -93,6 +93,52 @@ START_TEST(a_connection_of_no_bytes_ends_as_one)
 }
 END_TEST
 
+static void
+send_urgent(int fd, uint64_t at)
+{
+	uint8_t byte;
+
+	tcp_make_stream(&byte, SEED(0), at, 1);
+	ck_assert_int_eq(send(fd, &byte, 1, MSG_OOB), 1);
+}
+
+/* Through the small buffer, and through a pipe. */
+static const uint64_t before_urgent[] = { 3, 600000 };
+
+START_TEST(urgent_data_is_a_byte_like_all_others)
+{
+	uint64_t before = before_urgent[_i];
+	struct rig_sender sender;
+	char byte;
+
+	rig_open(&rig, AF_INET, 0, 0);
+	rig_start(&rig);
+	rig_send(&sender, rig.end[0], SEED(0), before, false);
+	tcp_expect(rig.end[1], SEED(0), 0, before);
+	rig_sent(&sender);
+	send_urgent(rig.end[0], before);
+	tcp_send(rig.end[0], SEED(0), before + 1, before + 1000);
+	shutdown(rig.end[0], SHUT_WR);
+	tcp_expect(rig.end[1], SEED(0), before, before + 1000);
+	ck_assert_int_eq(recv(rig.end[1], &byte, 1, 0), 0);
+	shutdown(rig.end[1], SHUT_WR);
+	rig_finish(&rig, RELAY_EOF);
+	ck_assert_uint_eq(rig.relay.bytes[0], before + 1000);
+}
+END_TEST
+
+START_TEST(urgent_data_does_not_end_the_stream_of_who_idles)
+{
+	rig_open(&rig, AF_INET, 0, 0);
+	rig.relay.idle_ms = 200;
+	rig_start(&rig);
+	tcp_send(rig.end[0], SEED(0), 0, 3);
+	send_urgent(rig.end[0], 3);
+	check_stream(rig.end[1], SEED(0), 4, ECONNRESET);
+	rig_finish(&rig, RELAY_IDLE);
+}
+END_TEST
+
 START_TEST(both_sides_may_end_at_the_same_time)
 {
 	for (int i = 0; i < 100; i++) {
@@ -433,6 +479,10 @@ suite(void)
 	    ROUNDS);
 	tcase_add_loop_test(
 	    stream, a_connection_of_no_bytes_ends_as_one, 0, ROUNDS);
+	tcase_add_loop_test(
+	    stream, urgent_data_is_a_byte_like_all_others, 0, 2);
+	tcase_add_test(
+	    stream, urgent_data_does_not_end_the_stream_of_who_idles);
 	tcase_add_test(stream, both_sides_may_end_at_the_same_time);
 	tcase_add_loop_test(
 	    stream, a_close_without_waiting_delivers_everything, 0, ROUNDS);
