@@ -133,9 +133,15 @@ accept_all(void *argument)
 {
 	struct acceptor *acceptor = argument;
 
-	while (await_room(acceptor)) {
-		int error = accept_one(acceptor);
+	for (;;) {
+		int error;
 
+		/* Nobody gives up a place for somebody who is not there. */
+		if (!registry_has_room(acceptor->registry))
+			await_somebody(acceptor);
+		if (!await_room(acceptor))
+			break;
+		error = accept_one(acceptor);
 		if (error == -EAGAIN)
 			error = await_somebody(acceptor);
 		if (is_bug(error)) {

@@ -130,6 +130,17 @@ wait_for_room(struct registry *registry)
 }
 
 bool
+registry_has_room(struct registry *registry)
+{
+	bool is_there;
+
+	must(pthread_mutex_lock(&registry->lock));
+	is_there = has_room(registry);
+	must(pthread_mutex_unlock(&registry->lock));
+	return is_there;
+}
+
+bool
 registry_await_room(struct registry *registry)
 {
 	bool closed;

@@ -44,6 +44,9 @@ void registry_close(struct registry *registry);
  */
 unsigned registry_note_full(struct registry *registry);
 
+/* Whether registry_await_room() would return at once. */
+bool registry_has_room(struct registry *registry);
+
 /*
  * Waits for room: until there are fewer than the limit, and fewer than half of
  * it have not sent their request. To make room, the oldest one of the source

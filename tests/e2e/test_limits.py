@@ -1,14 +1,18 @@
 """How many connections there may be, and what becomes of the others."""
 
 import socket
+import time
 
-from cases import RoutedCase
+from cases import RoutedCase, ServerCase
 from families import IPV4
 from peers import receive, receive_until_reset, reset
 from waiting import wait_until
 
 FEW_DESCRIPTORS = ('prlimit', '--nofile=40:40')
 DESCRIPTORS_ALLOW = 9
+
+# REGISTRY_GRACE_MS of src/registry.h
+GRACE_SECONDS = 0.25
 
 
 class Bound(RoutedCase):
@@ -39,6 +43,18 @@ class Bound(RoutedCase):
         server.reload(self.server_config({'max_connections': 2}))
         waiting.sendall(b'at last')
         self.assertEqual(receive(self.accept(listener), 7), b'at last')
+
+
+class LastPlace(ServerCase):
+    family = IPV4
+
+    def test_who_has_it_may_take_their_time(self):
+        self.start_server({'max_connections': 1})
+        client = self.send()
+        # From now on somebody who came would have it instead.
+        time.sleep(2 * GRACE_SECONDS)
+        client.sendall(self.request() + b'good')
+        self.assertEqual(receive(self.accept(self.listener), 4), b'good')
 
 
 class Full:
@@ -74,13 +90,19 @@ class Full:
     def test_it_is_told_once_each_time(self):
         half = self.start_limited({'max_connections': 2})
         for times in ('1', '2'):
-            pairs = [self.open(), self.open()]
+            listener = self.listen_at_destination()
+            pairs = [self.open(listener), self.open(listener)]
+            self.assertEqual(len(half.events('full')), int(times) - 1)
+            # Only who has to wait makes it full.
+            user = self.connect(self.net.user, listener.getsockname()[:2])
             half.wait_for('full', times=times)
-            for user, destination in pairs:
+            reset(pairs[0][0])
+            pairs.append((user, self.accept(listener)))
+            for user, destination in pairs[1:]:
                 reset(user)
                 receive_until_reset(destination)
             # Then all of its connections have ended.
-            self.wait_until_served(half, 2 * int(times))
+            self.wait_until_served(half, 3 * int(times))
         self.assertEqual(len(half.events('full')), 2)
 
     def wait_until_served(self, half, count):
