@@ -126,6 +126,9 @@ check_addresses(struct connection *connection)
 				     "same family";
 	else if (!address_is_unicast(source))
 		connection->reason = "nobody can send from this source";
+	else if (address_is_loopback(source))
+		connection->reason = "only this host itself can send from a "
+				     "loopback source";
 	else if (!address_is_unicast(destination))
 		connection->reason = "nobody can connect to this destination";
 	else if (address_port(destination) == 0)

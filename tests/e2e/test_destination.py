@@ -2,7 +2,7 @@
 
 import re
 
-from cases import SERVER_PORT, ServerCase
+from cases import SERVER_PORT, ServerCase, fresh_port
 from families import BOTH, IPV4, IPV6
 from peers import receive_until_reset
 from wire import BLANK_AUTH, auth_digest, mapped
@@ -83,6 +83,12 @@ class Destination:
         self.listener = self.listen(self.net.exit, self.loopback)
         self.destination = self.listener.getsockname()[:2]
         self.assert_serves()
+
+    def test_loopback_is_nobodys_source(self):
+        # Services of the exit would take the user for a local one.
+        server = self.start_server()
+        self.source = (self.loopback, fresh_port())
+        self.assert_refused(server, self.destination, 'loopback source', '-')
 
     def test_own_listener_by_each_address(self):
         # Not even who may go there is let in again; nor by an address that
