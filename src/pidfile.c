@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,12 +20,14 @@ open_locked(const char *path)
 {
 	/* Root's files are not reached by a link in somebody's directory. */
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	/* Of those who may only read it nobody gets this one. */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int error;
 
 	if (fd < 0)
 		return -errno;
 	/* What is no plain file has no length. */
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0)
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 && ftruncate(fd, 0) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
@@ -51,7 +52,7 @@ pidfile_open(const char *path)
 		close(fd);
 		fd = open_locked(path);
 	}
-	if (fd == -EWOULDBLOCK)
+	if (fd == -EAGAIN)
 		log_error("%s: another srcproxy holds it and is running; stop "
 			  "that one first, or name another file with -p",
 		    path);

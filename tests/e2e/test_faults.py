@@ -21,7 +21,7 @@ THREADS = 12
 TOO_MANY = {'max_connections': 1000}
 # As the log has it: so many lines of a kind in ten seconds.
 LINES = 10
-LOOK_S = 0.5
+LOOK_S = 1
 STORM = 300
 
 

@@ -240,17 +240,17 @@ __wrap_log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	return true;
 }
 
-/* glibc's name for it where files are large; nobody here asks for more. */
-int FCNTL_REAL(int fd, int command);
-int FCNTL_WRAP(int fd, int command);
+/* glibc's name for it where files are large. */
+int FCNTL_REAL(int fd, int command, ...);
+int FCNTL_WRAP(int fd, int command, unsigned long argument);
 int
-FCNTL_WRAP(int fd, int command)
+FCNTL_WRAP(int fd, int command, unsigned long argument)
 {
 	static const int errors[] = { EBUSY, 0 };
 	int error = inject("fcntl", errors, __builtin_return_address(0));
 
 	if (!error)
-		return FCNTL_REAL(fd, command);
+		return FCNTL_REAL(fd, command, argument);
 	errno = error;
 	return -1;
 }
