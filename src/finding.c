@@ -7,7 +7,7 @@
 
 #define TEXT_MAX_LEN 512
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 print(const char *kind, const char *format, va_list arguments)
 {
 	printf("%s: ", kind);
