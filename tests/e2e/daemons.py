@@ -20,6 +20,8 @@ UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
+# What valgrind(1) says of system calls that it does not know: of the sandbox.
+_TOOL_NOTE = re.compile(r'--\d+-- ')
 _EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
 
@@ -210,7 +212,8 @@ class Daemon:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
         strange = [line for line in self._lines if not is_log_line(line)
-                   and not _EARLY_WARNING.match(line)]
+                   and not _EARLY_WARNING.match(line)
+                   and not (UNDER and _TOOL_NOTE.match(line))]
         if strange:
             raise AssertionError(f'{self.role}: this is no log:\n' +
                                  '\n'.join(strange))
