@@ -1,15 +1,13 @@
 #include "json5.h"
 
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json5_char.h"
 #include "json5_scan.h"
+#include "json5_trail.h"
 
 #define MAX_DEPTH 64
-#define MAX_KEY_SHOWN 40 /* characters */
 
 /*
  * json-c has no places, and its null is no object that could carry one. So a
@@ -24,107 +22,6 @@ struct json5 {
 	char text[];     /* the path */
 };
 
-/* Grows piece by piece until one does not fit; then ends in "..." for good. */
-struct path {
-	char text[sizeof(((struct json5_error *)0)->path)];
-	size_t len;
-	bool is_cut;
-};
-
-static const char path_cut[] = "...";
-static const size_t path_cut_len = sizeof(path_cut) - 1;
-
-static void
-path_append(struct path *path, const char *piece, size_t len)
-{
-	if (path->is_cut)
-		return;
-	if (path->len + len + path_cut_len >= sizeof(path->text)) {
-		path->is_cut = true;
-		piece = path_cut;
-		len = path_cut_len;
-	}
-	memcpy(path->text + path->len, piece, len);
-	path->len += len;
-	path->text[path->len] = '\0';
-}
-
-static void
-path_append_text(struct path *path, const char *piece)
-{
-	path_append(path, piece, strlen(piece));
-}
-
-/* A piece never ends in dots by itself, so above tells whether it was cut. */
-static void
-path_init(struct path *path, const char *above)
-{
-	path->len = strlen(above);
-	memcpy(path->text, above, path->len + 1);
-	path->is_cut = path->len >= path_cut_len &&
-	    !strcmp(above + (path->len - path_cut_len), path_cut);
-}
-
-static bool
-key_is_plain(const char *key)
-{
-	size_t len = strspn(key,
-	    "$_0123456789abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-	return len > 0 && len <= MAX_KEY_SHOWN && !key[len] &&
-	    !(*key >= '0' && *key <= '9');
-}
-
-static void
-path_append_odd_key(struct path *path, const char *key)
-{
-	const char *end = key + strlen(key);
-
-	path_append_text(path, "[\"");
-	for (unsigned shown = 0; key < end; shown++) {
-		char escape[sizeof("\\u0000")];
-		uint32_t c = 0;
-		size_t len = json5_char_decode(key, (size_t)(end - key), &c);
-
-		if (shown == MAX_KEY_SHOWN) {
-			path_append_text(path, "...");
-			break;
-		}
-		/* None that is invisible has more than four digits. */
-		snprintf(escape, sizeof(escape), "\\u%04x", c & 0xffff);
-		if (c == '"' || c == '\\')
-			path_append_text(path, "\\");
-		if (json5_char_is_visible(c))
-			path_append(path, key, len);
-		else
-			path_append_text(path, escape);
-		key += len;
-	}
-	path_append_text(path, "\"]");
-}
-
-static void
-path_append_key(struct path *path, const char *key)
-{
-	if (!key_is_plain(key)) {
-		path_append_odd_key(path, key);
-		return;
-	}
-	if (path->len > 0)
-		path_append_text(path, ".");
-	path_append_text(path, key);
-}
-
-static void
-path_append_index(struct path *path, size_t index)
-{
-	char piece[32];
-
-	snprintf(piece, sizeof(piece), "[%zu]", index);
-	path_append_text(path, piece);
-}
-
 static bool
 fail_memory(struct json5_scan *scan)
 {
@@ -133,10 +30,10 @@ fail_memory(struct json5_scan *scan)
 
 /* Errors are now about this value, which json5_destroy frees. */
 static struct json5 *
-value_create(struct json5_scan *scan, const struct path *path, const char *key,
-    struct json5_place key_place)
+value_create(struct json5_scan *scan, const struct json5_trail *trail,
+    const char *key, struct json5_place key_place)
 {
-	size_t path_size = path->len + 1;
+	size_t path_size = trail->len + 1;
 	size_t key_size = key ? strlen(key) + 1 : 0;
 	struct json5 *value = malloc(sizeof(*value) + path_size + key_size);
 
@@ -148,7 +45,7 @@ value_create(struct json5_scan *scan, const struct path *path, const char *key,
 	value->place = value->key_place = key_place;
 	value->object = NULL;
 	value->key = NULL;
-	memcpy(value->text, path->text, path_size);
+	memcpy(value->text, trail->text, path_size);
 	if (key)
 		value->key = memcpy(value->text + path_size, key, key_size);
 	scan->path = value->text;
@@ -183,12 +80,12 @@ static bool
 item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
 {
 	struct json5 *item;
-	struct path path;
+	struct json5_trail trail;
 	bool parsed;
 
-	path_init(&path, array->text);
-	path_append_index(&path, json5_count(array));
-	item = value_create(scan, &path, NULL, scan->place);
+	json5_trail_init(&trail, array->text);
+	json5_trail_add_index(&trail, json5_count(array));
+	item = value_create(scan, &trail, NULL, scan->place);
 	if (!item)
 		return false;
 	parsed = value_parse(scan, item, depth);
@@ -235,14 +132,14 @@ member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
 {
 	struct json5_place key_place = scan->place;
 	struct json5 *member;
-	struct path path;
+	struct json5_trail trail;
 	bool parsed;
 
 	if (!json5_scan_key(scan) || !key_check(scan, object, key_place))
 		return false;
-	path_init(&path, object->text);
-	path_append_key(&path, scan->word);
-	member = value_create(scan, &path, scan->word, key_place);
+	json5_trail_init(&trail, object->text);
+	json5_trail_add_key(&trail, scan->word);
+	member = value_create(scan, &trail, scan->word, key_place);
 	if (!member)
 		return false;
 	parsed = json5_scan_space(scan) &&
@@ -352,14 +249,14 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 {
 	struct json5_scan scan;
 	struct json5 *root = NULL;
-	struct path path;
+	struct json5_trail trail;
 	bool parsed;
 
 	if (!json5_scan_init(&scan, text, len, error))
 		return NULL;
-	path_init(&path, "");
+	json5_trail_init(&trail, "");
 	if (json5_scan_space(&scan))
-		root = value_create(&scan, &path, NULL, scan.place);
+		root = value_create(&scan, &trail, NULL, scan.place);
 	parsed = root && value_parse(&scan, root, 0) &&
 	    json5_scan_space(&scan) &&
 	    (scan.c == 0 || json5_scan_expected(&scan, "the end of the text"));
