@@ -9,6 +9,7 @@
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
+#include "protocol.h"
 #include "role.h"
 #include "roster.h"
 #include "route.h"
@@ -194,8 +195,9 @@ send_request(struct connection *connection, int fd)
 
 	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
 	len = protocol_encode(&request, data);
-	connection->forwarded = receive_early(connection, data + len);
-	return socket_send_all(fd, data, len + connection->forwarded);
+	connection->early = receive_early(connection, data + len);
+	connection->received = connection->early;
+	return socket_send_all(fd, data, len + connection->early);
 }
 
 static int

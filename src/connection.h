@@ -18,11 +18,13 @@ struct service {
 };
 
 /*
- * Serves the connection that was accepted on fd, which it owns from now on,
- * and returns when both ends are closed. Uses the log; reports all failures.
+ * Serves the connection that was accepted on fd, in a thread of its own, and
+ * reports all failures to the log. Owns fd, the reference to config, and a
+ * place in the registry under that number from now on; gives up the last one
+ * when nothing of it is left. Returns 0, or a negative errno when there was no
+ * thread or memory for it, and it was reset.
  */
-void connection_serve(const struct service *service,
-    const struct config *config, uint64_t number, int fd,
-    const union address *peer);
+int connection_start(const struct service *service, struct config *config,
+    uint64_t number, int fd, const union address *peer);
 
 #endif

@@ -21,7 +21,6 @@
 #include "report.h"
 #include "roster.h"
 #include "signals.h"
-#include "thread.h"
 
 /* How often the end looks whether all connections have ended. */
 #define DRAIN_SLICE_MS 50
@@ -41,53 +40,16 @@ struct proxy {
 /* Workers that outlive proxy_run() go on to use it. */
 static struct proxy running;
 
-/* What a worker starts with; the worker frees it. */
-struct job {
-	struct proxy *proxy;
-	struct config *config; /* a reference */
-	uint64_t number;
-	int fd;
-	union address peer;
-};
-
-static void
-work(void *argument)
-{
-	struct job job = *(struct job *)argument;
-
-	free(argument);
-	connection_serve(
-	    &job.proxy->service, job.config, job.number, job.fd, &job.peer);
-	config_unref(job.config);
-	registry_leave(&job.proxy->registry);
-}
-
 /* An acceptor's take(). */
 static int
 hand_over(void *owner, int fd, const union address *peer)
 {
 	struct proxy *proxy = owner;
-	struct job *job = malloc(sizeof(*job));
-	int error;
+	uint64_t number = registry_enter(&proxy->registry);
 
-	if (!job) {
-		close(fd);
-		return -ENOMEM;
-	}
-	job->proxy = proxy;
-	job->number = registry_enter(&proxy->registry);
 	/* Which may have waited: what is true now counts. */
-	job->config = current_ref(&proxy->current);
-	job->fd = fd;
-	job->peer = *peer;
-	error = thread_start(work, job);
-	if (error) {
-		config_unref(job->config);
-		registry_leave(&proxy->registry);
-		free(job);
-		close(fd);
-	}
-	return error;
+	return connection_start(
+	    &proxy->service, current_ref(&proxy->current), number, fd, peer);
 }
 
 static void

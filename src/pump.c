@@ -66,13 +66,6 @@ end_bulk(struct pump *pump)
 }
 
 void
-pump_put(struct pump *pump, const void *data, size_t len)
-{
-	pump->next = data;
-	pump->len = len;
-}
-
-void
 pump_finish(struct pump *pump)
 {
 	end_bulk(pump);

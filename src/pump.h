@@ -25,7 +25,7 @@
 struct pump {
 	uint8_t *buffer;     /* the caller's, PUMP_BUFFER_LEN bytes */
 	uint8_t *large;      /* for bulk without a pipe; NULL: none */
-	const uint8_t *next; /* what waits, in either or where it was put */
+	const uint8_t *next; /* what waits, in either */
 	size_t len;
 	int pipe[2];          /* -1: none */
 	size_t piped;         /* what waits in it */
@@ -40,12 +40,6 @@ void pump_limit_pipes(size_t limit);
 
 void pump_init(struct pump *pump, uint8_t *buffer);
 void pump_finish(struct pump *pump);
-
-/*
- * At the start: bytes of the stream that came another way. They are lent until
- * they are sent.
- */
-void pump_put(struct pump *pump, const void *data, size_t len);
 
 /* Bytes that were received and not sent yet. */
 size_t pump_waiting(const struct pump *pump);

@@ -2,10 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -22,24 +18,15 @@
  */
 #define IDLE_SLICES 8
 #define SLICE_MIN_MS 10
+#define SLICE_MAX_MS 30000
 
-/* How long link_drain() sleeps between two looks at what is unacknowledged. */
+/* How long relay_drain() sleeps between two looks at what is unacknowledged. */
 #define DRAIN_MIN_MS 1
 #define DRAIN_MAX_MS 100
 
-/* What the two threads share. */
-struct link {
-	struct relay *relay;
-	int64_t slice_ms; /* 0: no limit */
-	_Atomic uint64_t acknowledged[2];
-	atomic_bool ended; /* by a reset or idling: nobody reads any more */
-	sem_t down_ended;
-	pthread_mutex_t lock; /* for who comes first to set the result */
-};
-
 /* One direction, from that side to the other. */
 struct flow {
-	struct link *link;
+	struct relay *relay;
 	enum relay_side from, to;
 	int from_fd, to_fd;
 	uint64_t received; /* from its socket, before the relay too */
@@ -47,40 +34,37 @@ struct flow {
 };
 
 static void
-link_moved(struct link *link)
+relay_moved(struct relay *relay)
 {
 	atomic_store_explicit(
-	    &link->relay->moved_at, deadline_now(), memory_order_relaxed);
+	    &relay->moved_at, deadline_now(), memory_order_relaxed);
 }
 
 /* The first one to call this decides the result. */
 static void
-link_end(
-    struct link *link, enum relay_end end, enum relay_side culprit, int error)
+relay_set_end(
+    struct relay *relay, enum relay_end end, enum relay_side culprit, int error)
 {
-	struct relay *relay = link->relay;
-
-	must(pthread_mutex_lock(&link->lock));
-	if (!atomic_load(&link->ended)) {
+	must(pthread_mutex_lock(&relay->lock));
+	if (!atomic_load(&relay->ended)) {
 		relay->end = end;
 		relay->culprit = culprit;
 		relay->error = error;
-		atomic_store(&link->ended, true);
+		atomic_store(&relay->ended, true);
 	}
-	must(pthread_mutex_unlock(&link->lock));
+	must(pthread_mutex_unlock(&relay->lock));
 }
 
 /* That side's stream is handed on. Whose is so first, has ended it all. */
 static void
-link_finish(struct link *link, enum relay_side side)
+relay_finish(struct relay *relay, enum relay_side side)
 {
-	struct relay *relay = link->relay;
-
-	must(pthread_mutex_lock(&link->lock));
-	if (!atomic_load(&relay->finished[!side]) && !atomic_load(&link->ended))
+	must(pthread_mutex_lock(&relay->lock));
+	if (!atomic_load(&relay->finished[!side]) &&
+	    !atomic_load(&relay->ended))
 		relay->culprit = side;
 	atomic_store(&relay->finished[side], true);
-	must(pthread_mutex_unlock(&link->lock));
+	must(pthread_mutex_unlock(&relay->lock));
 }
 
 /*
@@ -94,22 +78,53 @@ wake_reader(int fd)
 	shutdown(fd, SHUT_RD);
 }
 
-/*
- * For who has waited a slice in vain. Bytes that a peer acknowledges are
- * progress as well: a slow reader behind a queue of megabytes is not idle,
- * though no call returns for a long time.
- */
-static bool
-link_is_idle(struct link *link)
+static void
+set_slices(const struct relay *relay)
 {
 	for (int side = 0; side < 2; side++) {
-		uint64_t now = socket_acknowledged(link->relay->fd[side]);
-
-		if (atomic_exchange(&link->acknowledged[side], now) != now)
-			link_moved(link);
+		socket_set_recv_timeout(relay->fd[side], relay->slice_ms);
+		socket_set_send_timeout(relay->fd[side], relay->slice_ms);
 	}
-	return deadline_now() - atomic_load(&link->relay->moved_at) >=
-	    link->relay->idle_ms;
+}
+
+/*
+ * What only a connection needs that has been quiet for some time, as very many
+ * never are: to be looked at less often, and to be kept alive.
+ */
+static void
+relay_settle(struct relay *relay)
+{
+	if (atomic_exchange(&relay->has_settled, true))
+		return;
+	set_slices(relay);
+	for (int side = 0; side < 2; side++)
+		socket_keep_alive(relay->fd[side]);
+}
+
+/*
+ * Bytes that a peer acknowledges are progress as well: a slow reader behind a
+ * queue of megabytes is not idle, though no call returns for a long time.
+ */
+static bool
+relay_is_idle(struct relay *relay)
+{
+	if (relay->idle_ms == 0)
+		return false;
+	for (int side = 0; side < 2; side++) {
+		uint64_t now = socket_acknowledged(relay->fd[side]);
+
+		if (atomic_exchange(&relay->acknowledged[side], now) != now)
+			relay_moved(relay);
+	}
+	return deadline_now() - atomic_load(&relay->moved_at) >= relay->idle_ms;
+}
+
+/* For who has waited a slice in vain: true if that is the end. */
+static bool
+relay_has_waited(struct relay *relay)
+{
+	relay_settle(relay);
+	return relay_is_idle(relay);
 }
 
 /*
@@ -117,13 +132,12 @@ link_is_idle(struct link *link)
  * waits until the peer has acknowledged everything. There is no event for that.
  */
 static void
-link_drain(struct link *link, int fd)
+relay_drain(struct relay *relay, int fd)
 {
 	int wait_ms = DRAIN_MIN_MS;
 
-	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd)) {
-		if (link->slice_ms > 0 && link_is_idle(link))
-			return;
+	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd) &&
+	    !relay_is_idle(relay)) {
 		poll(NULL, 0, wait_ms);
 		wait_ms *= 2;
 		if (wait_ms > DRAIN_MAX_MS)
@@ -134,7 +148,7 @@ link_drain(struct link *link, int fd)
 static void
 flow_end_idle(struct flow *flow)
 {
-	link_end(flow->link, RELAY_IDLE, flow->from, 0);
+	relay_set_end(flow->relay, RELAY_IDLE, flow->from, 0);
 	wake_reader(flow->from_fd);
 	wake_reader(flow->to_fd);
 }
@@ -143,7 +157,7 @@ flow_end_idle(struct flow *flow)
 static void
 flow_end_sink(struct flow *flow, int error)
 {
-	link_end(flow->link, RELAY_RESET, flow->to, error);
+	relay_set_end(flow->relay, RELAY_RESET, flow->to, error);
 	wake_reader(flow->to_fd);
 }
 
@@ -155,33 +169,20 @@ flow_end_sink(struct flow *flow, int error)
 static void
 flow_end_source(struct flow *flow, int error)
 {
-	link_end(flow->link, RELAY_RESET, flow->from, error);
-	link_drain(flow->link, flow->to_fd);
+	relay_set_end(flow->relay, RELAY_RESET, flow->from, error);
+	relay_drain(flow->relay, flow->to_fd);
 	wake_reader(flow->to_fd);
-}
-
-/*
- * recv(2) gave 0: is it a FIN? An error is reported once, and if the other
- * thread's send(2) was told of the reset, then recv(2) only says 0; so it does
- * after wake_reader(). But a FIN counts as a byte that came (tcp(7), TCP_INFO).
- * So does a real one that came only after recv(2), but that one can be read.
- */
-static bool
-flow_fin_came(const struct flow *flow)
-{
-	return socket_received(flow->from_fd) == flow->received + 1 &&
-	    !socket_is_readable(flow->from_fd);
 }
 
 /* Only this flow's thread writes it, so that it takes no locked addition. */
 static void
 flow_count_sent(struct flow *flow, uint64_t sent)
 {
-	_Atomic uint64_t *bytes = &flow->link->relay->bytes[flow->from];
+	_Atomic uint64_t *bytes = &flow->relay->bytes[flow->from];
 	uint64_t before = atomic_load_explicit(bytes, memory_order_relaxed);
 
 	atomic_store_explicit(bytes, before + sent, memory_order_relaxed);
-	link_moved(flow->link);
+	relay_moved(flow->relay);
 }
 
 /*
@@ -201,7 +202,7 @@ flow_send(struct flow *flow)
 				flow->received +=
 				    pump_top_up(&flow->pump, flow->from_fd);
 		} else if (sent == -EAGAIN) {
-			if (link_is_idle(flow->link)) {
+			if (relay_has_waited(flow->relay)) {
 				flow_end_idle(flow);
 				return false;
 			}
@@ -211,6 +212,20 @@ flow_send(struct flow *flow)
 		}
 	}
 	return true;
+}
+
+/*
+ * recv(2) gave 0: is it the end of the stream? An error is reported once, and
+ * if the other thread's send(2) was told of the reset, then recv(2) only says
+ * 0; so it does after wake_reader().
+ */
+static bool
+flow_has_ended(const struct flow *flow)
+{
+	enum socket_end end = socket_find_end(flow->from_fd, flow->received);
+
+	flow->relay->is_over[flow->from] = end == SOCKET_END_OVER;
+	return end != SOCKET_END_NONE;
 }
 
 /*
@@ -225,20 +240,20 @@ flow_receive(struct flow *flow)
 
 		if (received > 0) {
 			flow->received += (uint64_t)received;
-			link_moved(flow->link);
+			relay_moved(flow->relay);
 			return received;
 		}
-		if (received == 0 && flow_fin_came(flow))
+		if (received == 0 && flow_has_ended(flow))
 			return 0;
 		if (received == -EAGAIN) {
-			if (link_is_idle(flow->link))
+			if (relay_has_waited(flow->relay))
 				flow_end_idle(flow);
 		} else if (received < 0 && received != -EINTR) {
 			flow_end_source(flow, (int)-received);
-		} else if (received == 0 && !atomic_load(&flow->link->ended)) {
+		} else if (received == 0 && !atomic_load(&flow->relay->ended)) {
 			flow_end_source(flow, ECONNRESET);
 		}
-		if (atomic_load(&flow->link->ended))
+		if (atomic_load(&flow->relay->ended))
 			return -1;
 	}
 }
@@ -277,16 +292,15 @@ flow_source_error(const struct flow *flow)
 static void
 flow_watch(struct flow *flow)
 {
-	struct link *link = flow->link;
+	struct relay *relay = flow->relay;
 	struct pollfd ends[] = { { .fd = flow->from_fd },
 		{ .fd = flow->to_fd } };
-	int wait_ms = link->slice_ms > 0 ? (int)link->slice_ms : -1;
 
-	while (!atomic_load(&link->relay->finished[flow->to])) {
-		int ready = poll(ends, 2, wait_ms);
+	while (!atomic_load(&relay->finished[flow->to])) {
+		int ready = poll(ends, 2, (int)relay->slice_ms);
 
-		if (atomic_load(&link->relay->finished[flow->to]) ||
-		    atomic_load(&link->ended))
+		if (atomic_load(&relay->finished[flow->to]) ||
+		    atomic_load(&relay->ended))
 			return;
 		if (ends[0].revents) {
 			flow_end_source(flow, flow_source_error(flow));
@@ -294,7 +308,7 @@ flow_watch(struct flow *flow)
 		}
 		if (ends[1].revents)
 			return;
-		if (ready == 0 && link_is_idle(link)) {
+		if (ready == 0 && relay_has_waited(relay)) {
 			flow_end_idle(flow);
 			return;
 		}
@@ -302,86 +316,102 @@ flow_watch(struct flow *flow)
 }
 
 static void
-flow_run(struct flow *flow, const void *head, size_t head_len)
+flow_run(struct flow *flow)
 {
 	uint8_t buffer[PUMP_BUFFER_LEN];
 	bool is_complete;
 
 	pump_init(&flow->pump, buffer);
-	pump_put(&flow->pump, head, head_len);
 	is_complete = flow_copy(flow);
 	pump_finish(&flow->pump);
 	if (is_complete) {
 		/* Before shutdown(2), whose POLLHUP makes the other look. */
-		link_finish(flow->link, flow->from);
+		relay_finish(flow->relay, flow->from);
 		shutdown(flow->to_fd, SHUT_WR);
 		flow_watch(flow);
 	}
 }
 
+/* The last thing that a thread does with it: then it may be gone. */
+static void
+relay_leave(struct relay *relay)
+{
+	if (atomic_fetch_sub(&relay->running, 1) > 1)
+		return;
+	if (relay->end == RELAY_RESET)
+		relay_drain(relay, relay->fd[!relay->culprit]);
+	must(pthread_mutex_destroy(&relay->lock));
+	relay->done(relay);
+}
+
+static void
+run_from(struct relay *relay, enum relay_side side)
+{
+	struct flow flow = {
+		.relay = relay,
+		.from = side,
+		.to = !side,
+		.from_fd = relay->fd[side],
+		.to_fd = relay->fd[!side],
+	};
+
+	if (side == RELAY_DOWNSTREAM)
+		flow.received = relay->received_before;
+	flow_run(&flow);
+	relay_leave(relay);
+}
+
 static void
 run_down(void *argument)
 {
-	struct flow *flow = argument;
-
-	flow_run(flow, NULL, 0);
-	/* The last thing: then the link may be gone. */
-	must(sem_post(&flow->link->down_ended));
+	run_from(argument, RELAY_UPSTREAM);
 }
 
-static struct flow
-flow_from(struct link *link, enum relay_side side)
+static int64_t
+slice_of(int64_t idle_ms)
 {
-	return (struct flow){
-		.link = link,
-		.from = side,
-		.to = !side,
-		.from_fd = link->relay->fd[side],
-		.to_fd = link->relay->fd[!side],
-	};
+	int64_t slice_ms = idle_ms / IDLE_SLICES;
+
+	if (idle_ms == 0 || slice_ms > SLICE_MAX_MS)
+		return SLICE_MAX_MS;
+	return slice_ms > SLICE_MIN_MS ? slice_ms : SLICE_MIN_MS;
 }
 
 static void
-set_slices(const struct link *link)
+relay_begin(struct relay *relay)
 {
-	for (int side = 0; side < 2; side++) {
-		socket_set_recv_timeout(link->relay->fd[side], link->slice_ms);
-		socket_set_send_timeout(link->relay->fd[side], link->slice_ms);
-	}
-}
-
-int
-relay_run(struct relay *relay)
-{
-	struct link link = { .relay = relay,
-		.lock = PTHREAD_MUTEX_INITIALIZER };
-	struct flow up = flow_from(&link, RELAY_DOWNSTREAM);
-	struct flow down = flow_from(&link, RELAY_UPSTREAM);
-	int error;
-
-	up.received = relay->received_before;
 	relay->end = RELAY_EOF;
+	for (int side = 0; side < 2; side++) {
+		relay->is_over[side] = false;
+		relay->finished[side] = false;
+		relay->acknowledged[side] = 0;
+	}
 	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
 	relay->bytes[RELAY_UPSTREAM] = 0;
-	relay->finished[RELAY_DOWNSTREAM] = false;
-	relay->finished[RELAY_UPSTREAM] = false;
-	link_moved(&link);
-	if (relay->idle_ms > 0)
-		link.slice_ms = relay->idle_ms / IDLE_SLICES > SLICE_MIN_MS
-		    ? relay->idle_ms / IDLE_SLICES
-		    : SLICE_MIN_MS;
-	set_slices(&link);
-	must(sem_init(&link.down_ended, 0, 0));
-	error = thread_start(run_down, &down);
+	relay_moved(relay);
+	relay->slice_ms = slice_of(relay->idle_ms);
+	relay->has_settled = false;
+	relay->ended = false;
+	relay->running = 2;
+	must(pthread_mutex_init(&relay->lock, NULL));
+	/* Until it has settled, the waits are those of all sockets. */
+	if (relay->slice_ms < SOCKET_WAIT_MS)
+		set_slices(relay);
+}
+
+void
+relay_run(struct relay *relay)
+{
+	int error;
+
+	relay_begin(relay);
+	error = thread_start(run_down, relay);
 	if (error) {
 		relay->end = RELAY_FAILED;
 		relay->error = -error;
-		return error;
+		relay->running = 1;
+		relay_leave(relay);
+		return;
 	}
-	flow_run(&up, relay->head, relay->head_len);
-	while (sem_wait(&link.down_ended)) {
-	}
-	if (relay->end == RELAY_RESET)
-		link_drain(&link, relay->fd[!relay->culprit]);
-	return 0;
+	run_from(relay, RELAY_DOWNSTREAM);
 }

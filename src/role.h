@@ -6,10 +6,10 @@
  * which they differ: to find out who wants to go where, and to get there.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "address.h"
-#include "protocol.h"
 
 struct account;
 struct accounts;
@@ -39,10 +39,9 @@ struct connection {
 	union address source_used; /* what upstream_fd is bound to */
 	union address destination;
 
-	/* The first bytes of the stream, where they came with the request. */
-	uint8_t head[PROTOCOL_REQUEST_MAX_LEN];
-	size_t head_start, head_end;
-	size_t forwarded; /* or that many were sent upstream already */
+	/* What the role itself has read from downstream, and handed on. */
+	size_t received; /* with the request, if that came from there */
+	size_t early;    /* of these: the stream's first bytes, for upstream */
 
 	/* Why the role failed: what it tried, and in words why, or NULL. */
 	const char *tried, *reason;

@@ -4,11 +4,13 @@
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "accounts.h"
 #include "config.h"
 #include "deadline.h"
 #include "log.h"
+#include "protocol.h"
 #include "registry.h"
 #include "role.h"
 #include "roster.h"
@@ -55,12 +57,17 @@ server_prepare(const struct config *config)
 	return 0;
 }
 
+/* What was read to have the request, with what the user says behind it. */
+struct inbox {
+	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
+	struct request request;
+};
+
 /* The whole of it has to arrive before the deadline, in whatever pieces. */
 static int
-receive_request(struct connection *connection, struct request *request)
+receive_request(struct connection *connection, struct inbox *inbox)
 {
 	int64_t deadline = deadline_after(connection->config->handshake_ms);
-	uint8_t *data = connection->head;
 	ssize_t taken = 0;
 
 	connection->tried = "read the request";
@@ -70,12 +77,12 @@ receive_request(struct connection *connection, struct request *request)
 
 		if (left == 0)
 			return -ETIMEDOUT;
-		if (left != DEADLINE_NEVER)
+		if (left < SOCKET_WAIT_MS)
 			socket_set_recv_timeout(
 			    connection->downstream_fd, left);
-		received =
-		    recv(connection->downstream_fd, data + connection->head_end,
-			sizeof(connection->head) - connection->head_end, 0);
+		received = recv(connection->downstream_fd,
+		    inbox->data + connection->received,
+		    sizeof(inbox->data) - connection->received, 0);
 		if (received < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (received < 0)
@@ -85,26 +92,26 @@ receive_request(struct connection *connection, struct request *request)
 					     "request did";
 			return -ECONNRESET;
 		}
-		connection->head_end += (size_t)received;
-		taken = protocol_decode(
-		    data, connection->head_end, request, &connection->reason);
+		connection->received += (size_t)received;
+		taken = protocol_decode(inbox->data, connection->received,
+		    &inbox->request, &connection->reason);
 	}
 	if (taken < 0)
 		return (int)taken;
-	connection->head_start = (size_t)taken;
+	connection->early = connection->received - (size_t)taken;
 	return 0;
 }
 
 /* Meanwhile it is one of those that may be cut off to make room. */
 static int
-await_request(struct connection *connection, struct request *request)
+await_request(struct connection *connection, struct inbox *inbox)
 {
 	struct handshake handshake;
 	int error;
 
 	registry_begin_handshake(connection->registry, &handshake,
 	    connection->downstream_fd, &connection->peer);
-	error = receive_request(connection, request);
+	error = receive_request(connection, inbox);
 	if (registry_end_handshake(connection->registry, &handshake)) {
 		connection->reason = "others needed its place, as too many "
 				     "send no request";
@@ -194,36 +201,66 @@ check_limit(struct connection *connection, const struct acl_user *user)
 	return error;
 }
 
+/*
+ * In one piece, as the socket is new and has room. That the destination is gone
+ * already is for the relay to find out, which delivers what it has said.
+ */
 static int
-server_dial(struct connection *connection)
+send_early(const struct connection *connection, const struct inbox *inbox)
+{
+	int fd = connection->upstream_fd;
+	int error = socket_send_all(fd,
+	    inbox->data + connection->received - connection->early,
+	    connection->early);
+
+	return error && !socket_is_closed(fd) ? error : 0;
+}
+
+/* Whether they may have what they ask for. */
+static int
+check_request(struct connection *connection, const struct request *request)
 {
 	const struct acl_user *user;
-	struct request request;
-	int fd, error;
+	int error;
 
-	socket_delay_acknowledgements(connection->downstream_fd);
-	error = await_request(connection, &request);
-	if (error)
-		return error;
-	connection->source = request.source;
-	connection->destination = request.destination;
+	connection->source = request->source;
+	connection->destination = request->destination;
 	/* Before anything looks at them: a mapped address is IPv4. */
 	address_unmap(&connection->source);
 	address_unmap(&connection->destination);
-	error = check_user(connection, &request, &user);
+	error = check_user(connection, request, &user);
 	if (!error)
 		error = check_addresses(connection);
 	if (!error)
 		error = check_destination(connection, user);
 	if (!error)
 		error = check_limit(connection, user);
+	return error;
+}
+
+static int
+server_dial(struct connection *connection)
+{
+	struct inbox inbox;
+	int fd, error;
+
+	socket_delay_acknowledgements(connection->downstream_fd);
+	error = await_request(connection, &inbox);
+	if (!error)
+		error = check_request(connection, &inbox.request);
 	if (error)
 		return error;
 	fd = source_connect(connection);
 	if (fd < 0)
 		return fd;
 	connection->upstream_fd = fd;
-	return 0;
+	connection->tried = "send what the user has said";
+	error = send_early(connection, &inbox);
+	if (error) {
+		connection->upstream_fd = -1;
+		close(fd);
+	}
+	return error;
 }
 
 const struct role server_role = {

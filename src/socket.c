@@ -21,14 +21,16 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_COUNT 4
 
-/* TCP_CLOSE, which only netinet/tcp.h has. */
-#define STATE_CLOSE 7
+/* Of tcpi_state; their names are in netinet/tcp.h only. */
+enum {
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11,
+};
 
 /* The kernel makes net.core.somaxconn of it; musl's SOMAXCONN is 128. */
 #define BACKLOG 65535
-
-/* Connecting takes less in nearly all cases, and costs no poll(2) then. */
-#define CONNECT_BLIND_MS 1000
 
 static int
 set_option(int fd, int level, int name, int value)
@@ -70,19 +72,22 @@ socket_prepare(int fd)
 	if (!error)
 		error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (!error)
-		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+		error = set_timeout(fd, SO_RCVTIMEO, SOCKET_WAIT_MS);
 	if (!error)
-		error =
-		    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	if (!error)
-		error = set_option(
-		    fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-	if (!error)
-		error =
-		    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+		error = set_timeout(fd, SO_SNDTIMEO, SOCKET_WAIT_MS);
 	if (!error)
 		error = set_linger(fd, true);
 	return error;
+}
+
+/* The last option counts what has gone by in silence: tcp(7). */
+void
+socket_keep_alive(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 }
 
 int
@@ -228,17 +233,17 @@ await_connected(int fd, int64_t deadline, int peer_fd)
 	}
 }
 
+/* Connecting takes less than the usual wait, which costs no poll(2) then. */
 int
 socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
 {
-	int64_t blind_ms = deadline_left(deadline);
-	int error;
+	int64_t left = deadline_left(deadline);
+	int error = 0;
 
-	if (blind_ms == 0)
+	if (left == 0)
 		return -ETIMEDOUT;
-	if (blind_ms > CONNECT_BLIND_MS)
-		blind_ms = CONNECT_BLIND_MS;
-	error = socket_set_send_timeout(fd, blind_ms);
+	if (left < SOCKET_WAIT_MS)
+		error = socket_set_send_timeout(fd, left);
 	if (error)
 		return error;
 	if (connect(fd, &to->any, address_len(to)) == 0)
@@ -324,14 +329,31 @@ socket_acknowledged(int fd)
 	return info.tcpi_bytes_acked;
 }
 
-uint64_t
-socket_received(int fd)
+/*
+ * tcpi_bytes_received counts a FIN as a byte that came, as bytes in order all
+ * do. So does a real one that came only after recv(2), but that one leaves the
+ * state as it was, or, when the connection is gone, can still be read.
+ */
+enum socket_end
+socket_find_end(int fd, uint64_t received)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	return info.tcpi_bytes_received;
+	if (info.tcpi_bytes_received != received + 1)
+		return SOCKET_END_NONE;
+	switch (info.tcpi_state) {
+	case STATE_CLOSE_WAIT:
+	case STATE_LAST_ACK:
+	case STATE_CLOSING:
+		return SOCKET_END_FIN;
+	case STATE_CLOSE:
+		return socket_is_readable(fd) ? SOCKET_END_NONE
+					      : SOCKET_END_OVER;
+	default:
+		return SOCKET_END_NONE;
+	}
 }
 
 bool

@@ -3,14 +3,18 @@
 
 /*
  * TCP sockets as this program wants them (tcp(7), socket(7)): nothing held
- * back (TCP_NODELAY), dead peers noticed (keepalive), and, whatever ends them
- * but socket_close_gracefully(), a reset (SO_LINGER 0). A connection that is
- * cut off by an error, an exit or a kill can so never look like a complete one.
+ * back (TCP_NODELAY), no call that waits for long (SOCKET_WAIT_MS), and,
+ * whatever ends them but socket_close_gracefully(), a reset (SO_LINGER 0). A
+ * connection that is cut off by an error, an exit or a kill can so never look
+ * like a complete one.
  *
  * Functions that can fail return 0, or a descriptor, or a negative errno.
  */
 
 #include "address.h"
+
+/* How long recv(2), send(2) and connect(2) wait, if nothing else was set. */
+#define SOCKET_WAIT_MS 1000
 
 /* How socket_connect waits before it looks at the other side. */
 #define SOCKET_NO_PEER (-1)
@@ -31,6 +35,12 @@ int socket_adopt(int fd, union address *address);
 
 /* All of the above for a socket that does not have it yet. */
 int socket_prepare(int fd);
+
+/*
+ * For a connection that has been quiet for a while: from now on the peer is
+ * asked now and then whether it is there, and NAT keeps its entry (keepalive).
+ */
+void socket_keep_alive(int fd);
 
 /* An unconnected socket of address family AF_INET or AF_INET6. */
 int socket_open(int family);
@@ -69,8 +79,14 @@ int socket_unacknowledged(int fd);
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);
 
-/* How many bytes came from the peer in order; a FIN counts as one, too. */
-uint64_t socket_received(int fd);
+enum socket_end {
+	SOCKET_END_NONE, /* it was cut off, or this end was shut down */
+	SOCKET_END_FIN,
+	SOCKET_END_OVER, /* and ours is acknowledged: nothing is left to do */
+};
+
+/* How it ended when recv(2) gave 0 after that many bytes. */
+enum socket_end socket_find_end(int fd, uint64_t received);
 
 /* True once a reset, a timeout or both FINs have ended the connection. */
 bool socket_is_closed(int fd);

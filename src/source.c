@@ -136,7 +136,7 @@ connect_from(struct connection *connection, const union address *source,
 	is_bound = !error;
 	if (is_bound) {
 		connection->tried = "connect to the destination";
-		if (connection->head_end > connection->head_start)
+		if (connection->early > 0)
 			socket_delay_acknowledgements(fd);
 		error = socket_connect(fd, &connection->destination, deadline,
 		    connection->downstream_fd);

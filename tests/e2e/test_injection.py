@@ -163,9 +163,9 @@ class Injected:
         self.assertTrue(self.fail_all(self.be_refused))
 
 
-COMMON = {'accept4', 'connect', 'fcntl', 'getsockname', 'getsockopt', 'malloc',
-          'pipe2', 'poll', 'recv', 'sem_timedwait', 'sem_wait', 'send',
-          'setsockopt', 'socket', 'splice', 'write'}
+COMMON = {'accept4', 'calloc', 'connect', 'fcntl', 'getsockname', 'getsockopt',
+          'pipe2', 'poll', 'recv', 'sem_timedwait', 'send', 'setsockopt',
+          'socket', 'splice', 'write'}
 
 
 class ClientHalf(Injected, RoutedCase):

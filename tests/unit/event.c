@@ -384,23 +384,6 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 }
 END_TEST
 
-/* Once as a request without an ACL, and once as bytes of a stream. */
-START_TEST(what_the_peer_has_sent_is_never_shown)
-{
-	struct relay relay = { .end = RELAY_EOF, .head = connection.head };
-
-	strcpy((char *)connection.head, "hush");
-	connection.head_end = 4;
-	relay.head_len = 4;
-	event_refused(&connection, -EACCES);
-	ck_assert_ptr_null(strstr(line, "hush"));
-	event_established(&connection);
-	ck_assert_ptr_null(strstr(line, "hush"));
-	event_closed(&connection, &relay, 0);
-	ck_assert_ptr_null(strstr(line, "hush"));
-}
-END_TEST
-
 Suite *
 suite(void)
 {
@@ -431,7 +414,6 @@ suite(void)
 	tcase_add_test(
 	    served, who_is_reset_by_the_end_of_the_program_is_closed_too);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
-	tcase_add_test(served, what_the_peer_has_sent_is_never_shown);
 	suite_add_tcase(suite, served);
 	return suite;
 }

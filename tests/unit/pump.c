@@ -107,21 +107,6 @@ pump_bulk(void)
 	}
 }
 
-START_TEST(what_was_put_comes_first)
-{
-	uint8_t head[100];
-
-	tcp_make_stream(head, SEED, 0, sizeof(head));
-	pump_put(&bench.pump, head, sizeof(head));
-	ck_assert_uint_eq(pump_waiting(&bench.pump), sizeof(head));
-	ck_assert_int_eq(pump_flush(&bench.pump, bench.to), sizeof(head));
-	bench.sent = bench.read = sizeof(head);
-	tcp_expect(bench.sink, SEED, 0, sizeof(head));
-	source_sends(1000);
-	pump_all();
-}
-END_TEST
-
 START_TEST(small_messages_never_pay_for_a_pipe)
 {
 	int before = descriptors();
@@ -352,7 +337,6 @@ suite(void)
 	TCase *pump = tcase_create("pump");
 
 	tcase_add_checked_fixture(pump, open_bench, close_bench);
-	tcase_add_test(pump, what_was_put_comes_first);
 	tcase_add_test(pump, small_messages_never_pay_for_a_pipe);
 	tcase_add_test(pump, bulk_goes_through_a_pipe_unchanged);
 	tcase_add_test(

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,6 +71,25 @@ open_upstream(struct rig *rig, int family, int buffer_len)
 	close(listen_fd);
 }
 
+/* In any thread. */
+static void
+close_relay(struct relay *relay)
+{
+	struct rig *rig =
+	    (struct rig *)((char *)relay - offsetof(struct rig, relay));
+
+	pthread_mutex_lock(&rig->lock);
+	rig->closed = true;
+	for (int side = 0; side < 2; side++) {
+		if (relay->end == RELAY_EOF && !relay->is_over[side])
+			socket_close_gracefully(relay->fd[side]);
+		else
+			close(relay->fd[side]);
+	}
+	pthread_mutex_unlock(&rig->lock);
+	sem_post(&rig->done);
+}
+
 void
 rig_open(struct rig *rig, int family, int downstream_buffer_len,
     int upstream_buffer_len)
@@ -78,6 +98,8 @@ rig_open(struct rig *rig, int family, int downstream_buffer_len,
 	signal(SIGPIPE, SIG_IGN);
 	memset(rig, 0, sizeof(*rig));
 	pthread_mutex_init(&rig->lock, NULL);
+	sem_init(&rig->done, 0, 0);
+	rig->relay.done = close_relay;
 	open_downstream(rig, family, downstream_buffer_len);
 	open_upstream(rig, family, upstream_buffer_len);
 }
@@ -87,16 +109,7 @@ run_relay(void *argument)
 {
 	struct rig *rig = argument;
 
-	rig->result = relay_run(&rig->relay);
-	pthread_mutex_lock(&rig->lock);
-	rig->closed = true;
-	for (int side = 0; side < 2; side++) {
-		if (rig->result == 0 && rig->relay.end == RELAY_EOF)
-			socket_close_gracefully(rig->relay.fd[side]);
-		else
-			close(rig->relay.fd[side]);
-	}
-	pthread_mutex_unlock(&rig->lock);
+	relay_run(&rig->relay);
 	return NULL;
 }
 
@@ -148,7 +161,9 @@ void
 rig_join(struct rig *rig)
 {
 	pthread_join(rig->thread, NULL);
-	ck_assert_int_eq(rig->result, 0);
+	while (sem_wait(&rig->done)) {
+	}
+	ck_assert_int_ne(rig->relay.end, RELAY_FAILED);
 }
 
 static void

@@ -8,6 +8,7 @@
  */
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "relay.h"
 #include "tcp.h"
@@ -15,8 +16,8 @@
 struct rig {
 	int end[2]; /* by relay_side, who speaks there */
 	struct relay relay;
-	int result; /* of relay_run() */
 	pthread_t thread;
+	sem_t done;
 	pthread_mutex_t lock; /* for what looks at the relay's sockets */
 	bool closed;
 };

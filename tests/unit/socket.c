@@ -22,6 +22,16 @@ option(int fd, int level, int name)
 	return value;
 }
 
+static int64_t
+wait_ms(int fd, int name)
+{
+	struct timeval wait = { 9, 9 };
+	socklen_t len = sizeof(wait);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, name, &wait, &len), 0);
+	return (int64_t)wait.tv_sec * 1000 + wait.tv_usec / 1000;
+}
+
 static void
 check_options(int fd)
 {
@@ -29,10 +39,9 @@ check_options(int fd)
 	socklen_t len = sizeof(linger);
 
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
-	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 15);
-	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 4);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(wait_ms(fd, SO_RCVTIMEO), SOCKET_WAIT_MS);
+	ck_assert_int_eq(wait_ms(fd, SO_SNDTIMEO), SOCKET_WAIT_MS);
 	ck_assert_int_eq(
 	    getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
 	ck_assert_int_eq(linger.l_onoff, 1);
@@ -207,8 +216,6 @@ START_TEST(a_receive_timeout_is_set_and_taken_away)
 	int ours, theirs;
 	int64_t deadline;
 	char byte;
-	struct timeval wait = { 9, 9 };
-	socklen_t len = sizeof(wait);
 
 	tcp_open_pair(AF_INET, &ours, &theirs);
 	deadline = deadline_after(100);
@@ -217,9 +224,7 @@ START_TEST(a_receive_timeout_is_set_and_taken_away)
 	ck_assert_int_eq(errno, EAGAIN);
 	ck_assert_int_ge(deadline_now(), deadline);
 	ck_assert_int_eq(socket_set_recv_timeout(ours, 0), 0);
-	getsockopt(ours, SOL_SOCKET, SO_RCVTIMEO, &wait, &len);
-	ck_assert_int_eq(wait.tv_sec, 0);
-	ck_assert_int_eq(wait.tv_usec, 0);
+	ck_assert_int_eq(wait_ms(ours, SO_RCVTIMEO), 0);
 	close(ours);
 	close(theirs);
 }
@@ -227,14 +232,24 @@ END_TEST
 
 START_TEST(a_timeout_of_seconds_keeps_its_milliseconds)
 {
-	struct timeval wait = { 0, 0 };
-	socklen_t len = sizeof(wait);
 	int fd = socket_open(AF_INET);
 
 	ck_assert_int_eq(socket_set_send_timeout(fd, 2500), 0);
-	getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, &len);
-	ck_assert_int_eq(wait.tv_sec, 2);
-	ck_assert_int_eq(wait.tv_usec, 500000);
+	ck_assert_int_eq(wait_ms(fd, SO_SNDTIMEO), 2500);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_peer_is_asked_whether_it_is_there)
+{
+	int fd = socket_open(tcp_family(_i));
+
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	socket_keep_alive(fd);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 4);
 	close(fd);
 }
 END_TEST
@@ -258,6 +273,8 @@ suite(void)
 
 	tcase_add_loop_test(
 	    made, a_socket_has_the_promised_options, 0, families);
+	tcase_add_loop_test(
+	    made, a_peer_is_asked_whether_it_is_there, 0, families);
 	tcase_add_loop_test(
 	    made, an_accepted_socket_inherits_the_options, 0, families);
 	tcase_add_loop_test(

@@ -186,27 +186,62 @@ START_TEST(what_the_peer_has_acknowledged_is_counted_since_the_start)
 }
 END_TEST
 
-START_TEST(what_came_from_the_peer_is_counted_and_its_fin)
+START_TEST(a_fin_ends_a_stream_of_which_all_was_received)
 {
 	int ours, theirs;
-	uint64_t before;
 	char byte;
 
 	tcp_open_pair(tcp_family(_i), &ours, &theirs);
-	before = socket_received(ours);
 	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 50000), 50000);
-	tcp_await_acknowledged(theirs);
-	/* Whether it has been read or not. */
-	ck_assert_uint_eq(socket_received(ours) - before, 50000);
-	tcp_expect(ours, SEED, 0, 50000);
-	ck_assert_uint_eq(socket_received(ours) - before, 50000);
 	shutdown(theirs, SHUT_WR);
+	tcp_expect(ours, SEED, 0, 50000);
 	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
-	ck_assert_uint_eq(socket_received(ours) - before, 50001);
+	ck_assert_int_eq(socket_find_end(ours, 50000), SOCKET_END_FIN);
+	ck_assert_int_eq(socket_find_end(ours, 49999), SOCKET_END_NONE);
+	ck_assert_int_eq(socket_find_end(ours, 50001), SOCKET_END_NONE);
 	tcp_reset(theirs);
 	tcp_await_closed(ours);
-	ck_assert_uint_eq(socket_received(ours) - before, 50001);
-	ck_assert_uint_eq(socket_received(-1), 0);
+	/* Behind its end, and there is nobody to tell of ours. */
+	ck_assert_int_eq(socket_find_end(ours, 50000), SOCKET_END_OVER);
+	ck_assert_int_eq(socket_find_end(-1, 50000), SOCKET_END_NONE);
+	close(ours);
+}
+END_TEST
+
+START_TEST(a_stream_is_over_when_both_ends_are_acknowledged)
+{
+	int ours, theirs;
+	char byte;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
+	shutdown(ours, SHUT_WR);
+	tcp_await_acknowledged(ours);
+	shutdown(theirs, SHUT_WR);
+	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
+	ck_assert_int_eq(socket_find_end(ours, 0), SOCKET_END_OVER);
+	ck_assert_int_eq(recv(theirs, &byte, 1, 0), 0);
+	tcp_await_acknowledged(theirs);
+	ck_assert_int_eq(socket_find_end(theirs, 0), SOCKET_END_OVER);
+	close(ours);
+	close(theirs);
+}
+END_TEST
+
+/* Whoever took away the error, another thread's send(2) or this. */
+START_TEST(a_reset_ends_no_stream)
+{
+	int ours, theirs, error;
+	socklen_t len = sizeof(error);
+	char byte;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
+	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 100), 100);
+	tcp_expect(ours, SEED, 0, 100);
+	tcp_reset(theirs);
+	tcp_await_closed(ours);
+	getsockopt(ours, SOL_SOCKET, SO_ERROR, &error, &len);
+	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
+	ck_assert_int_eq(socket_find_end(ours, 100), SOCKET_END_NONE);
 	close(ours);
 }
 END_TEST
@@ -249,29 +284,43 @@ START_TEST(what_a_connection_has_room_for_is_taken_without_waiting)
 END_TEST
 
 /* Both are counted as a byte, though recv(2) has said that there is none. */
-START_TEST(a_late_byte_can_be_read_and_a_late_fin_cannot)
+START_TEST(a_late_byte_is_no_end_and_a_late_fin_is_one)
 {
 	int ours, theirs;
-	uint64_t before;
 	char byte;
 
 	tcp_open_pair(tcp_family(_i), &ours, &theirs);
-	before = socket_received(ours);
+	shutdown(ours, SHUT_RD);
+	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
+	ck_assert_int_eq(socket_find_end(ours, 0), SOCKET_END_NONE);
+	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 1), 1);
+	tcp_await_acknowledged(theirs);
+	ck_assert_int_eq(socket_find_end(ours, 0), SOCKET_END_NONE);
+	tcp_expect(ours, SEED, 0, 1);
+	shutdown(theirs, SHUT_WR);
+	tcp_await_acknowledged(theirs);
+	ck_assert_int_eq(socket_find_end(ours, 1), SOCKET_END_FIN);
+	tcp_reset(theirs);
+	tcp_await_closed(ours);
+	ck_assert_int_eq(socket_find_end(ours, 1), SOCKET_END_OVER);
+	close(ours);
+}
+END_TEST
+
+/* The state says the same as after both FINs; the byte does not. */
+START_TEST(a_late_byte_before_a_reset_is_no_end)
+{
+	int ours, theirs;
+	char byte;
+
+	tcp_open_pair(tcp_family(_i), &ours, &theirs);
 	shutdown(ours, SHUT_RD);
 	ck_assert_int_eq(recv(ours, &byte, 1, 0), 0);
 	ck_assert_uint_eq(tcp_send(theirs, SEED, 0, 1), 1);
 	tcp_await_acknowledged(theirs);
-	ck_assert_uint_eq(socket_received(ours) - before, 1);
-	ck_assert(socket_is_readable(ours));
-	tcp_expect(ours, SEED, 0, 1);
-	shutdown(theirs, SHUT_WR);
-	tcp_await_acknowledged(theirs);
-	ck_assert_uint_eq(socket_received(ours) - before, 2);
-	ck_assert(!socket_is_readable(ours));
 	tcp_reset(theirs);
 	tcp_await_closed(ours);
-	ck_assert_uint_eq(socket_received(ours) - before, 2);
-	ck_assert(!socket_is_readable(ours));
+	ck_assert_int_eq(socket_find_end(ours, 0), SOCKET_END_NONE);
 	close(ours);
 }
 END_TEST
@@ -367,14 +416,19 @@ suite(void)
 	    what_the_peer_has_acknowledged_is_counted_since_the_start, 0,
 	    families);
 	tcase_add_loop_test(
-	    known, what_came_from_the_peer_is_counted_and_its_fin, 0, families);
+	    known, a_fin_ends_a_stream_of_which_all_was_received, 0, families);
+	tcase_add_loop_test(known,
+	    a_stream_is_over_when_both_ends_are_acknowledged, 0, families);
+	tcase_add_loop_test(known, a_reset_ends_no_stream, 0, families);
 	tcase_add_loop_test(
 	    known, only_bytes_make_a_connection_readable, 0, families);
 	tcase_add_loop_test(known,
 	    what_a_connection_has_room_for_is_taken_without_waiting, 0,
 	    families);
 	tcase_add_loop_test(
-	    known, a_late_byte_can_be_read_and_a_late_fin_cannot, 0, families);
+	    known, a_late_byte_is_no_end_and_a_late_fin_is_one, 0, families);
+	tcase_add_loop_test(
+	    known, a_late_byte_before_a_reset_is_no_end, 0, families);
 	tcase_add_loop_test(known,
 	    a_connection_is_closed_by_both_fins_and_not_by_one, 0, families);
 	tcase_add_loop_test(
