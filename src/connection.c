@@ -59,7 +59,7 @@ life_end(struct life *life, bool was_established)
 
 /* In whichever of the relay's threads was the last one. */
 static void
-relay_is_done(struct relay *relay)
+end_relay(struct relay *relay)
 {
 	struct life *life =
 	    (struct life *)((char *)relay - offsetof(struct life, relay));
@@ -70,7 +70,7 @@ relay_is_done(struct relay *relay)
 }
 
 static void
-relay_begin(struct life *life)
+prepare_relay(struct life *life)
 {
 	const struct connection *connection = &life->connection;
 	struct relay *relay = &life->relay;
@@ -80,7 +80,7 @@ relay_begin(struct life *life)
 	relay->idle_ms = life->config->timeout_ms;
 	relay->received_before = connection->received;
 	relay->forwarded = connection->early;
-	relay->done = relay_is_done;
+	relay->done = end_relay;
 }
 
 static void
@@ -100,7 +100,7 @@ life_run(void *argument)
 		life_end(life, false);
 		return;
 	}
-	relay_begin(life);
+	prepare_relay(life);
 	roster_establish(connection, &life->relay);
 	event_established(connection);
 	relay_run(&life->relay);

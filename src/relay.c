@@ -5,24 +5,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "must.h"
 #include "pump.h"
 #include "socket.h"
 #include "thread.h"
-
-/*
- * A blocked call looks up this many times per idle_ms. A send(2) that was
- * blocked tells only afterwards, and only how much it sent, not when: so this
- * is also how exact the idle limit is.
- */
-#define IDLE_SLICES 8
-#define SLICE_MIN_MS 10
-#define SLICE_MAX_MS 30000
-
-/* How long relay_drain() sleeps between two looks at what is unacknowledged. */
-#define DRAIN_MIN_MS 1
-#define DRAIN_MAX_MS 100
 
 /* One direction, from that side to the other. */
 struct flow {
@@ -33,40 +18,6 @@ struct flow {
 	struct pump pump;
 };
 
-static void
-relay_moved(struct relay *relay)
-{
-	atomic_store_explicit(
-	    &relay->moved_at, deadline_now(), memory_order_relaxed);
-}
-
-/* The first one to call this decides the result. */
-static void
-relay_set_end(
-    struct relay *relay, enum relay_end end, enum relay_side culprit, int error)
-{
-	must(pthread_mutex_lock(&relay->lock));
-	if (!atomic_load(&relay->ended)) {
-		relay->end = end;
-		relay->culprit = culprit;
-		relay->error = error;
-		atomic_store(&relay->ended, true);
-	}
-	must(pthread_mutex_unlock(&relay->lock));
-}
-
-/* That side's stream is handed on. Whose is so first, has ended it all. */
-static void
-relay_finish(struct relay *relay, enum relay_side side)
-{
-	must(pthread_mutex_lock(&relay->lock));
-	if (!atomic_load(&relay->finished[!side]) &&
-	    !atomic_load(&relay->ended))
-		relay->culprit = side;
-	atomic_store(&relay->finished[side], true);
-	must(pthread_mutex_unlock(&relay->lock));
-}
-
 /*
  * Wakes the reader of fd, and sends nothing. Never SHUT_WR: its FIN would make
  * what was cut off look complete. A blocked writer is not woken; the death of
@@ -76,73 +27,6 @@ static void
 wake_reader(int fd)
 {
 	shutdown(fd, SHUT_RD);
-}
-
-static void
-set_slices(const struct relay *relay)
-{
-	for (int side = 0; side < 2; side++) {
-		socket_set_recv_timeout(relay->fd[side], relay->slice_ms);
-		socket_set_send_timeout(relay->fd[side], relay->slice_ms);
-	}
-}
-
-/*
- * What only a connection needs that has been quiet for some time, as very many
- * never are: to be looked at less often, and to be kept alive.
- */
-static void
-relay_settle(struct relay *relay)
-{
-	if (atomic_exchange(&relay->has_settled, true))
-		return;
-	set_slices(relay);
-	for (int side = 0; side < 2; side++)
-		socket_keep_alive(relay->fd[side]);
-}
-
-/*
- * Bytes that a peer acknowledges are progress as well: a slow reader behind a
- * queue of megabytes is not idle, though no call returns for a long time.
- */
-static bool
-relay_is_idle(struct relay *relay)
-{
-	if (relay->idle_ms == 0)
-		return false;
-	for (int side = 0; side < 2; side++) {
-		uint64_t now = socket_acknowledged(relay->fd[side]);
-
-		if (atomic_exchange(&relay->acknowledged[side], now) != now)
-			relay_moved(relay);
-	}
-	return deadline_now() - atomic_load(&relay->moved_at) >= relay->idle_ms;
-}
-
-/* For who has waited a slice in vain: true if that is the end. */
-static bool
-relay_has_waited(struct relay *relay)
-{
-	relay_settle(relay);
-	return relay_is_idle(relay);
-}
-
-/*
- * A reset overtakes what is still queued, or was lost and is to be sent again:
- * waits until the peer has acknowledged everything. There is no event for that.
- */
-static void
-relay_drain(struct relay *relay, int fd)
-{
-	int wait_ms = DRAIN_MIN_MS;
-
-	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd) &&
-	    !relay_is_idle(relay)) {
-		poll(NULL, 0, wait_ms);
-		wait_ms *= 2;
-		if (wait_ms > DRAIN_MAX_MS)
-			wait_ms = DRAIN_MAX_MS;
-	}
 }
 
 static void
@@ -214,6 +98,54 @@ flow_send(struct flow *flow)
 	return true;
 }
 
+/* Why a side is gone that had ended its stream; EPIPE means a reset, too. */
+static int
+take_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return error == 0 || error == EPIPE ? ECONNRESET : error;
+}
+
+/*
+ * The sink's own stream has been handed on. Nobody reads from it any more, nor
+ * would see it reset while this direction is quiet. Before the relay settles
+ * no call waits for so long that it would matter.
+ */
+static bool
+flow_is_alone(const struct flow *flow)
+{
+	return atomic_load(&flow->relay->has_settled) &&
+	    atomic_load(&flow->relay->finished[flow->to]);
+}
+
+/* Waits for the source, with an eye on the sink. False if the flow is over. */
+static bool
+flow_await(struct flow *flow)
+{
+	struct pollfd ends[] = {
+		{ .fd = flow->from_fd, .events = POLLIN },
+		{ .fd = flow->to_fd },
+	};
+
+	for (;;) {
+		int ready = poll(ends, 2, (int)flow->relay->slice_ms);
+
+		if (ready > 0 && ends[1].revents) {
+			flow_end_sink(flow, take_error(flow->to_fd));
+			return false;
+		}
+		if (ready > 0)
+			return true;
+		if (ready == 0 && relay_has_waited(flow->relay)) {
+			flow_end_idle(flow);
+			return false;
+		}
+	}
+}
+
 /*
  * recv(2) gave 0: is it the end of the stream? An error is reported once, and
  * if the other thread's send(2) was told of the reset, then recv(2) only says
@@ -236,8 +168,11 @@ static ssize_t
 flow_receive(struct flow *flow)
 {
 	for (;;) {
-		ssize_t received = pump_fill(&flow->pump, flow->from_fd);
+		ssize_t received;
 
+		if (flow_is_alone(flow) && !flow_await(flow))
+			return -1;
+		received = pump_fill(&flow->pump, flow->from_fd);
 		if (received > 0) {
 			flow->received += (uint64_t)received;
 			relay_moved(flow->relay);
@@ -272,22 +207,11 @@ flow_copy(struct flow *flow)
 	return received == 0;
 }
 
-/* Why a source died that had ended its stream; EPIPE means a reset, too. */
-static int
-flow_source_error(const struct flow *flow)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	getsockopt(flow->from_fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	return error == 0 || error == EPIPE ? ECONNRESET : error;
-}
-
 /*
  * The flow's stream has been handed on, but its source may still be reset, and
- * nobody would see it while the other direction is quiet. POLLHUP tells, as it
- * does when the other flow has handed on its FIN too. When the sink has ended
- * its stream, then the other flow blocks no more and comes to its end alone.
+ * the other flow is blocked, maybe for long. POLLHUP tells, as it does when the
+ * other flow has handed on its FIN too. When the sink has ended its stream,
+ * then the other flow blocks no more and comes to its end alone.
  */
 static void
 flow_watch(struct flow *flow)
@@ -303,7 +227,7 @@ flow_watch(struct flow *flow)
 		    atomic_load(&relay->ended))
 			return;
 		if (ends[0].revents) {
-			flow_end_source(flow, flow_source_error(flow));
+			flow_end_source(flow, take_error(flow->from_fd));
 			return;
 		}
 		if (ends[1].revents)
@@ -328,20 +252,9 @@ flow_run(struct flow *flow)
 		/* Before shutdown(2), whose POLLHUP makes the other look. */
 		relay_finish(flow->relay, flow->from);
 		shutdown(flow->to_fd, SHUT_WR);
-		flow_watch(flow);
+		if (atomic_load(&flow->relay->has_settled))
+			flow_watch(flow);
 	}
-}
-
-/* The last thing that a thread does with it: then it may be gone. */
-static void
-relay_leave(struct relay *relay)
-{
-	if (atomic_fetch_sub(&relay->running, 1) > 1)
-		return;
-	if (relay->end == RELAY_RESET)
-		relay_drain(relay, relay->fd[!relay->culprit]);
-	must(pthread_mutex_destroy(&relay->lock));
-	relay->done(relay);
 }
 
 static void
@@ -365,38 +278,6 @@ static void
 run_down(void *argument)
 {
 	run_from(argument, RELAY_UPSTREAM);
-}
-
-static int64_t
-slice_of(int64_t idle_ms)
-{
-	int64_t slice_ms = idle_ms / IDLE_SLICES;
-
-	if (idle_ms == 0 || slice_ms > SLICE_MAX_MS)
-		return SLICE_MAX_MS;
-	return slice_ms > SLICE_MIN_MS ? slice_ms : SLICE_MIN_MS;
-}
-
-static void
-relay_begin(struct relay *relay)
-{
-	relay->end = RELAY_EOF;
-	for (int side = 0; side < 2; side++) {
-		relay->is_over[side] = false;
-		relay->finished[side] = false;
-		relay->acknowledged[side] = 0;
-	}
-	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
-	relay->bytes[RELAY_UPSTREAM] = 0;
-	relay_moved(relay);
-	relay->slice_ms = slice_of(relay->idle_ms);
-	relay->has_settled = false;
-	relay->ended = false;
-	relay->running = 2;
-	must(pthread_mutex_init(&relay->lock, NULL));
-	/* Until it has settled, the waits are those of all sockets. */
-	if (relay->slice_ms < SOCKET_WAIT_MS)
-		set_slices(relay);
 }
 
 void

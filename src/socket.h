@@ -14,7 +14,7 @@
 #include "address.h"
 
 /* How long recv(2), send(2) and connect(2) wait, if nothing else was set. */
-#define SOCKET_WAIT_MS 1000
+#define SOCKET_WAIT_MS 250
 
 /* How socket_connect waits before it looks at the other side. */
 #define SOCKET_NO_PEER (-1)

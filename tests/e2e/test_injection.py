@@ -52,7 +52,8 @@ class Answerer(threading.Thread):
 
     def _serve(self, connection):
         with connection:
-            with contextlib.suppress(ConnectionError):
+            # shutdown(2) on what was reset meanwhile is no ConnectionError.
+            with contextlib.suppress(OSError):
                 connection.sendall(GREETING)
                 if receive_all(connection) != QUESTION:
                     self.cut_off += 1

@@ -1,0 +1,161 @@
+#include "relay_state.h"
+
+#include <poll.h>
+
+#include "deadline.h"
+#include "must.h"
+#include "socket.h"
+
+/*
+ * A blocked call looks up this many times per idle_ms. A send(2) that was
+ * blocked tells only afterwards, and only how much it sent, not when: so this
+ * is also how exact the idle limit is.
+ */
+#define IDLE_SLICES 8
+#define SLICE_MIN_MS 10
+#define SLICE_MAX_MS 30000
+
+/* How long relay_drain() sleeps between two looks at what is unacknowledged. */
+#define DRAIN_MIN_MS 1
+#define DRAIN_MAX_MS 100
+
+void
+relay_moved(struct relay *relay)
+{
+	atomic_store_explicit(
+	    &relay->moved_at, deadline_now(), memory_order_relaxed);
+}
+
+static void
+set_slices(const struct relay *relay)
+{
+	for (int side = 0; side < 2; side++) {
+		socket_set_recv_timeout(relay->fd[side], relay->slice_ms);
+		socket_set_send_timeout(relay->fd[side], relay->slice_ms);
+	}
+}
+
+static int64_t
+slice_of(int64_t idle_ms)
+{
+	int64_t slice_ms = idle_ms / IDLE_SLICES;
+
+	if (idle_ms == 0 || slice_ms > SLICE_MAX_MS)
+		return SLICE_MAX_MS;
+	return slice_ms > SLICE_MIN_MS ? slice_ms : SLICE_MIN_MS;
+}
+
+void
+relay_begin(struct relay *relay)
+{
+	relay->end = RELAY_EOF;
+	for (int side = 0; side < 2; side++) {
+		relay->is_over[side] = false;
+		relay->finished[side] = false;
+		relay->acknowledged[side] = 0;
+	}
+	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
+	relay->bytes[RELAY_UPSTREAM] = 0;
+	relay_moved(relay);
+	relay->slice_ms = slice_of(relay->idle_ms);
+	relay->has_settled = false;
+	relay->ended = false;
+	relay->running = 2;
+	must(pthread_mutex_init(&relay->lock, NULL));
+	/* Until it has settled, the waits are those of all sockets. */
+	if (relay->slice_ms < SOCKET_WAIT_MS)
+		set_slices(relay);
+}
+
+void
+relay_set_end(
+    struct relay *relay, enum relay_end end, enum relay_side culprit, int error)
+{
+	must(pthread_mutex_lock(&relay->lock));
+	if (!atomic_load(&relay->ended)) {
+		relay->end = end;
+		relay->culprit = culprit;
+		relay->error = error;
+		atomic_store(&relay->ended, true);
+	}
+	must(pthread_mutex_unlock(&relay->lock));
+}
+
+void
+relay_finish(struct relay *relay, enum relay_side side)
+{
+	must(pthread_mutex_lock(&relay->lock));
+	if (!atomic_load(&relay->finished[!side]) &&
+	    !atomic_load(&relay->ended))
+		relay->culprit = side;
+	atomic_store(&relay->finished[side], true);
+	must(pthread_mutex_unlock(&relay->lock));
+}
+
+/*
+ * What only a connection needs that has been quiet for some time, as very many
+ * never are: to be looked at less often, and to be kept alive.
+ */
+static void
+relay_settle(struct relay *relay)
+{
+	if (atomic_exchange(&relay->has_settled, true))
+		return;
+	set_slices(relay);
+	for (int side = 0; side < 2; side++)
+		socket_keep_alive(relay->fd[side]);
+}
+
+/*
+ * Bytes that a peer acknowledges are progress as well: a slow reader behind a
+ * queue of megabytes is not idle, though no call returns for a long time.
+ */
+static bool
+relay_is_idle(struct relay *relay)
+{
+	if (relay->idle_ms == 0)
+		return false;
+	for (int side = 0; side < 2; side++) {
+		uint64_t now = socket_acknowledged(relay->fd[side]);
+
+		if (atomic_exchange(&relay->acknowledged[side], now) != now)
+			relay_moved(relay);
+	}
+	return deadline_now() - atomic_load(&relay->moved_at) >= relay->idle_ms;
+}
+
+bool
+relay_has_waited(struct relay *relay)
+{
+	relay_settle(relay);
+	return relay_is_idle(relay);
+}
+
+/*
+ * A reset overtakes what is still queued, or was lost and is to be sent again:
+ * waits until the peer has acknowledged everything. There is no event for that.
+ */
+void
+relay_drain(struct relay *relay, int fd)
+{
+	int wait_ms = DRAIN_MIN_MS;
+
+	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd) &&
+	    !relay_is_idle(relay)) {
+		poll(NULL, 0, wait_ms);
+		wait_ms *= 2;
+		if (wait_ms > DRAIN_MAX_MS)
+			wait_ms = DRAIN_MAX_MS;
+	}
+}
+
+void
+relay_leave(struct relay *relay)
+{
+	if (atomic_fetch_sub(&relay->running, 1) > 1)
+		return;
+	if (relay->end == RELAY_RESET)
+		relay_drain(relay, relay->fd[!relay->culprit]);
+	must(pthread_mutex_destroy(&relay->lock));
+	relay->done(relay);
+}
