@@ -87,6 +87,7 @@ refuse_loop(struct connection *connection)
 	const union address *destination = &connection->destination;
 	union address own;
 	socklen_t len = sizeof(own);
+	int ends_here;
 
 	connection->tried = "check the destination";
 	if (address_port(destination) != connection->config->listen.port)
@@ -100,11 +101,12 @@ refuse_loop(struct connection *connection)
 		return -ELOOP;
 	}
 	/* On another address of this host it would come back here for ever. */
-	if (route_ends_here(destination)) {
+	ends_here = route_ends_here(destination);
+	if (ends_here > 0) {
 		connection->reason = "the destination is this listener";
 		return -ELOOP;
 	}
-	return 0;
+	return ends_here;
 }
 
 static int

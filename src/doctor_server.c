@@ -15,7 +15,7 @@ check_loop(const struct examination *examination, const union address *server)
 	char text[ADDRESS_STRLEN];
 
 	if (address_port(server) != examination->config->listen.port ||
-	    !route_ends_here(server))
+	    route_ends_here(server) <= 0)
 		return false;
 	finding_wrong(examination->findings,
 	    "let outbound.server be the address of the exit",

@@ -1,5 +1,6 @@
 #include "route.h"
 
+#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -73,21 +74,36 @@ route_find(const union address *to, uint32_t mark, struct route *route)
 	return 0;
 }
 
-bool
+/* Of routes that are unreachable, prohibit and blackhole, too. */
+static bool
+is_no_route(int error)
+{
+	return error == -ENETUNREACH || error == -EHOSTUNREACH ||
+	    error == -EACCES || error == -EINVAL;
+}
+
+int
 route_ends_here(const union address *to)
 {
 	struct route route;
+	int error;
 
 	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
 	if (address_is_loopback(to))
-		return true;
-	return route_find(to, 0, &route) == 0 && route.is_local;
+		return 1;
+	error = route_find(to, 0, &route);
+	if (error)
+		return is_no_route(error) ? 0 : error;
+	return route.is_local;
 }
 
-bool
+int
 route_is_broadcast(const union address *to)
 {
 	struct route route;
+	int error = route_find(to, 0, &route);
 
-	return route_find(to, 0, &route) == 0 && route.is_broadcast;
+	if (error)
+		return is_no_route(error) ? 0 : error;
+	return route.is_broadcast;
 }

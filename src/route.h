@@ -18,13 +18,14 @@ struct route {
 int route_find(const union address *to, uint32_t mark, struct route *route);
 
 /*
- * True if a TCP connection to that address and port would end at this host: a
+ * 1 if a TCP connection to that address and port would end at this host: a
  * loopback address, one of its interfaces', or one that a rule or route claims
- * for it (ip route add local). The address must be unmapped.
+ * for it (ip route add local); 0 if not, or if there is no route; or a negative
+ * errno: the kernel could not be asked. The address must be unmapped.
  */
-bool route_ends_here(const union address *to);
+int route_ends_here(const union address *to);
 
-/* True if that is a broadcast address of one of this host's links. */
-bool route_is_broadcast(const union address *to);
+/* The same for a broadcast address of one of this host's links. */
+int route_is_broadcast(const union address *to);
 
 #endif

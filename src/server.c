@@ -120,6 +120,22 @@ await_request(struct connection *connection, struct inbox *inbox)
 	return error;
 }
 
+/* Where that cannot be told, it is not risked. */
+static int
+check_loop(struct connection *connection)
+{
+	const union address *destination = &connection->destination;
+	int ends_here = 0;
+
+	connection->tried = "see whether the destination is this listener";
+	if (address_port(destination) == connection->config->listen.port)
+		ends_here = route_ends_here(destination);
+	if (ends_here <= 0)
+		return ends_here;
+	connection->reason = "the destination is this listener";
+	return -EPROTO;
+}
+
 /* What the kernel would silently take for something else. */
 static int
 check_addresses(struct connection *connection)
@@ -140,11 +156,8 @@ check_addresses(struct connection *connection)
 		connection->reason = "nobody can connect to this destination";
 	else if (address_port(destination) == 0)
 		connection->reason = "nobody can connect to port 0";
-	else if (address_port(destination) == connection->config->listen.port &&
-	    route_ends_here(destination))
-		connection->reason = "the destination is this listener";
 	else
-		return 0;
+		return check_loop(connection);
 	return -EPROTO;
 }
 

@@ -86,9 +86,12 @@ bind_source(struct connection *connection, int fd, const union address *source)
 	int family = source->any.sa_family;
 	bool is_bound = family == AF_INET &&
 	    bind(fd, &source->any, address_len(source)) == 0;
+	int is_broadcast = is_bound ? route_is_broadcast(source) : 0;
 
 	connection->tried = "bind to the source";
-	if (is_bound && route_is_broadcast(source)) {
+	if (is_broadcast < 0)
+		return is_broadcast;
+	if (is_broadcast) {
 		connection->reason = "nobody can send from this source, a "
 				     "broadcast address of this host's link";
 		return -EPROTO;

@@ -179,3 +179,11 @@ class ServerHalf(Injected, RoutedCase):
     family = IPV6
     half = 1
     calls = COMMON | {'bind'}
+
+    def test_calls_that_tell_whether_the_destination_is_the_listener(self):
+        """Whichever fails, it is not dialled."""
+        own = (self.family.exit_out, SERVER_PORT)
+        failures = self.fail_all(lambda: self.assert_reset(self.net.user, own))
+        self.assertIn('socket', {failure.call for failure in failures})
+        self.assertNotIn('tried="connect to the destination"',
+                         self.injected.log)

@@ -1,7 +1,9 @@
 #include "route.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "suite.h"
 
@@ -54,11 +56,30 @@ START_TEST(a_broadcast_address_is_told_from_others)
 	union address address;
 
 	ck_assert(address_parse("127.255.255.255", &address));
-	ck_assert(route_is_broadcast(&address));
+	ck_assert_int_eq(route_is_broadcast(&address), 1);
 	ck_assert(address_parse("127.255.255.254", &address));
-	ck_assert(!route_is_broadcast(&address));
+	ck_assert_int_eq(route_is_broadcast(&address), 0);
 	ck_assert(address_parse("198.51.100.255", &address));
-	ck_assert(!route_is_broadcast(&address));
+	ck_assert_int_eq(route_is_broadcast(&address), 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_asked_is_no_answer)
+{
+	struct rlimit limit, none;
+	union address address;
+	int ends_here, is_broadcast;
+
+	ck_assert(address_parse("198.51.100.77", &address));
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &none);
+	ends_here = route_ends_here(&address);
+	is_broadcast = route_is_broadcast(&address);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	ck_assert_int_eq(ends_here, -EMFILE);
+	ck_assert_int_eq(is_broadcast, -EMFILE);
+	ck_assert_int_eq(route_ends_here(&address), 0);
 }
 END_TEST
 
@@ -72,6 +93,7 @@ suite(void)
 	tcase_add_loop_test(
 	    here, an_address_of_this_host_is_known_as_such, 0, COUNT(hosts));
 	tcase_add_test(here, a_broadcast_address_is_told_from_others);
+	tcase_add_test(here, what_cannot_be_asked_is_no_answer);
 	suite_add_tcase(suite, here);
 	return suite;
 }
