@@ -1,51 +1,85 @@
 #include "accounts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "must.h"
+
+/* No position. */
+#define GONE SIZE_MAX
 
 void
 accounts_init(struct accounts *accounts)
 {
 	memset(accounts, 0, sizeof(*accounts));
 	must(pthread_mutex_init(&accounts->lock, NULL));
-	accounts->nobody.name = ACCOUNT_NOBODY;
+	strcpy(accounts->nobody.name, ACCOUNT_NOBODY);
 	accounts->first = &accounts->nobody;
 	accounts->end = &accounts->nobody.next;
 }
 
+static bool
+is_of(const struct account *account, const struct acl_user *user)
+{
+	if (user->is_named || *account->name)
+		return user->is_named && !strcmp(account->name, user->name);
+	return digest_equal(&account->digest, &user->digest);
+}
+
 /* With the lock. */
 static struct account *
-add(struct accounts *accounts, const char *name)
+add(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user)
 {
 	struct account *account = calloc(1, sizeof(*account));
-	char *copy = strdup(name);
 
-	if (!account || !copy) {
-		free(account);
-		free(copy);
+	if (!account)
 		return NULL;
-	}
-	account->name = copy;
+	if (user->is_named)
+		strcpy(account->name, user->name);
+	account->digest = user->digest;
+	account->position = (size_t)(user - acl->users);
 	*accounts->end = account;
 	accounts->end = &account->next;
 	return account;
 }
 
 struct account *
-accounts_open(struct accounts *accounts, const char *name)
+accounts_open(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user)
 {
 	struct account *account;
 
 	must(pthread_mutex_lock(&accounts->lock));
 	account = accounts->first;
-	while (account && strcmp(account->name, name) != 0)
+	while (account && !is_of(account, user))
 		account = account->next;
 	if (!account)
-		account = add(accounts, name);
+		account = add(accounts, acl, user);
 	must(pthread_mutex_unlock(&accounts->lock));
 	return account;
+}
+
+static size_t
+find_position(const struct acl *acl, const struct account *account)
+{
+	for (size_t i = 0; i < acl->user_count; i++) {
+		if (is_of(account, &acl->users[i]))
+			return i;
+	}
+	return GONE;
+}
+
+void
+accounts_use(struct accounts *accounts, const struct acl *acl)
+{
+	struct account *account = NULL;
+
+	for (size_t i = 0; i < acl->user_count; i++)
+		accounts_open(accounts, acl, &acl->users[i]);
+	while ((account = accounts_next(accounts, account)))
+		atomic_store(&account->position, find_position(acl, account));
 }
 
 struct account *
@@ -57,6 +91,20 @@ accounts_next(struct accounts *accounts, const struct account *account)
 	next = account ? account->next : accounts->first;
 	must(pthread_mutex_unlock(&accounts->lock));
 	return next;
+}
+
+const char *
+account_format(const struct account *account, char text[ACCOUNT_STRLEN])
+{
+	size_t position = atomic_load(&account->position);
+
+	if (*account->name)
+		strcpy(text, account->name);
+	else if (position == GONE)
+		strcpy(text, "acl[-]");
+	else
+		snprintf(text, ACCOUNT_STRLEN, "acl[%zu]", position);
+	return text;
 }
 
 bool

@@ -3,9 +3,10 @@
 
 /*
  * What each user has, and has had since the start. An account is known by the
- * user's name and outlives all configurations: who is taken out of one and
- * comes back finds their own again. There are so many as names have ever been
- * configured. Any thread may call these functions and read the counts.
+ * user's name, or by the auth of one who has none, and outlives all
+ * configurations: who is taken out of one and comes back finds their own again.
+ * There are so many as users have ever been configured. Any thread may call
+ * these functions and read the counts.
  */
 
 #include <pthread.h>
@@ -14,15 +15,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acl.h"
 #include "refusal.h"
 
 /* Whose connections nobody accounts for: not known yet, or there is no ACL. */
 #define ACCOUNT_NOBODY "-"
 
 struct account {
-	const char *name;                /* never changes */
-	atomic_size_t live;              /* places taken, of its limit */
-	_Atomic uint64_t established;    /* since the start */
+	/* These two never change. */
+	char name[ACL_NAME_MAX_LEN + 1]; /* "": none */
+	struct digest digest;            /* of who has no name */
+	atomic_size_t position;       /* in the ACL, of who has no name, too */
+	atomic_size_t live;           /* places taken, of its limit */
+	_Atomic uint64_t established; /* since the start */
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
 	_Atomic uint64_t refused[REFUSAL_COUNT];
 	struct account *next;
@@ -36,12 +41,24 @@ struct accounts {
 
 void accounts_init(struct accounts *accounts);
 
-/* The one of that name, a new one if need be; NULL if there is no memory. */
-struct account *accounts_open(struct accounts *accounts, const char *name);
+/* That user's, a new one if need be; NULL if there is no memory. */
+struct account *accounts_open(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user);
+
+/* By this ACL from now on: all of its users have one then. */
+void accounts_use(struct accounts *accounts, const struct acl *acl);
 
 /* In the order in which they were opened; the first follows NULL. */
 struct account *accounts_next(
     struct accounts *accounts, const struct account *account);
+
+/*
+ * As logs call the user: by name, by the position in the ACL, such as "acl[0]",
+ * or "acl[-]" if a user without a name is not there any more. Returns text.
+ */
+#define ACCOUNT_STRLEN (ACL_NAME_MAX_LEN + 1)
+const char *account_format(
+    const struct account *account, char text[ACCOUNT_STRLEN]);
 
 /*
  * Takes a place, or returns false if there are that many taken or more. A limit

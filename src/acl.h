@@ -13,6 +13,7 @@
 
 struct acl_user {
 	char name[ACL_NAME_MAX_LEN + 1]; /* for the log */
+	bool is_named;                   /* false: that is only a position */
 	struct digest digest;            /* of the auth string */
 	struct prefix *sources;
 	size_t source_count; /* 0: any source */

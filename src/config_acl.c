@@ -93,6 +93,7 @@ read_name(
 	if (name && !strcmp(name, "-"))
 		reader_fail(reader, json5_member(object, "name"),
 		    "\"-\": this is what the log calls nobody");
+	user->is_named = name != NULL;
 	snprintf(user->name, sizeof(user->name), "%s",
 	    name ? name : json5_path(object));
 }

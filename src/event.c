@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "accounts.h"
-#include "acl.h"
 #include "log.h"
 #include "refusal.h"
 
 /* The names of the fields, a number, a user, four addresses. */
-#define ROUTE_STRLEN (64 + 20 + ACL_NAME_MAX_LEN + 4 * ADDRESS_STRLEN)
+#define ROUTE_STRLEN (64 + 20 + ACCOUNT_STRLEN + 4 * ADDRESS_STRLEN)
 
 /* The fields that all lines have in common. */
 static const char *
@@ -19,11 +18,12 @@ format_route(const struct connection *connection, char *text)
 {
 	char peer[ADDRESS_STRLEN], source[ADDRESS_STRLEN];
 	char used[ADDRESS_STRLEN], destination[ADDRESS_STRLEN];
+	char user[ACCOUNT_STRLEN];
 
 	snprintf(text, ROUTE_STRLEN,
-	    "id=%" PRIu64 " user=%.64s peer=%s source=%s used=%s "
+	    "id=%" PRIu64 " user=%s peer=%s source=%s used=%s "
 	    "destination=%s",
-	    connection->number, connection->account->name,
+	    connection->number, account_format(connection->account, user),
 	    address_format(&connection->peer, peer),
 	    address_format(&connection->source, source),
 	    address_format(&connection->source_used, used),

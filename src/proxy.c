@@ -147,14 +147,6 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
-/* For reports to have all users, those too who have not come yet. */
-static void
-open_accounts(struct proxy *proxy, const struct config *config)
-{
-	for (size_t i = 0; i < config->acl.user_count; i++)
-		accounts_open(&proxy->accounts, config->acl.users[i].name);
-}
-
 /* What is the running program's own, not that of a connection. */
 static void
 use_current(struct proxy *proxy)
@@ -162,7 +154,8 @@ use_current(struct proxy *proxy)
 	struct config *config = current_ref(&proxy->current);
 
 	set_limits(proxy, config);
-	open_accounts(proxy, config);
+	/* For reports to have all users, those too who have not come yet. */
+	accounts_use(&proxy->accounts, &config->acl);
 	config_unref(config);
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "acl.h"
 #include "deadline.h"
 #include "event.h"
 #include "log.h"
@@ -51,13 +50,13 @@ format_refused(const struct account *account, char *text)
 static void
 report_user(const struct account *account)
 {
-	char refused[REFUSED_STRLEN];
+	char refused[REFUSED_STRLEN], name[ACCOUNT_STRLEN];
 	uint64_t total = format_refused(account, refused);
 
-	log_answer("user user=%.*s connections=%zu established=%" PRIu64
+	log_answer("user user=%s connections=%zu established=%" PRIu64
 		   " sent=%" PRIu64 " received=%" PRIu64 " refused=%" PRIu64
 		   "%s",
-	    ACL_NAME_MAX_LEN, account->name, atomic_load(&account->live),
+	    account_format(account, name), atomic_load(&account->live),
 	    atomic_load(&account->established), atomic_load(&account->sent),
 	    atomic_load(&account->received), total, refused);
 }

@@ -178,7 +178,7 @@ check_user(struct connection *connection, const struct request *request,
 		connection->reason = "no user has this auth";
 		return -EACCES;
 	}
-	account = accounts_open(connection->accounts, (*user)->name);
+	account = accounts_open(connection->accounts, acl, *user);
 	if (!account)
 		return -ENOMEM;
 	connection->account = account;

@@ -199,6 +199,24 @@ class Users(Report, ServerCase):
         server.wait_for('reloaded')
         self.assertEqual(list(self.report(server)[1]), ['-', 'alice', 'bob'])
 
+    def test_users_without_a_name_keep_what_is_theirs(self):
+        first, second = ({'auth': f'of number {i}'} for i in (1, 2))
+        server = self.start_server({'acl': [first]})
+        self.open_as(first, 10, 20)
+        server.reload(self.server_config({'acl': [second, first]}))
+        server.wait_for('reloaded')
+        self.open_as(second, 1, 2)
+        connections, users = self.report_of(server, ('1', '2'), ('10', '20'))
+        self.assertEqual([connection['user'] for connection in connections],
+                         ['acl[0]', 'acl[1]'])
+        self.assert_fields(users['acl[0]'], sent='1', received='2')
+        self.assert_fields(users['acl[1]'], sent='10', received='20')
+        server.mark()
+        server.reload(self.server_config({'acl': [second]}))
+        server.wait_for('reloaded')
+        _, users = self.report(server)
+        self.assert_fields(users['acl[-]'], connections='1', sent='10')
+
     def test_connection_that_is_not_established_is_told_how_far_it_is(self):
         server = self.start_server({'acl': [BOB]})
         gate = self.send()

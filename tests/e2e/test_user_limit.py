@@ -138,6 +138,17 @@ class UserLimit(ServerCase):
         for pair in pairs:
             self.assert_carries(*pair)
 
+    def test_user_without_a_name_has_the_same_limit_after_a_reload(self):
+        nameless = {'auth': 'of nobody else', 'max_connections': 1}
+        server = self.start_server({'acl': [nameless]})
+        self.open_as(nameless)
+        # Who takes the first position takes no place of the other one.
+        first = {'auth': 'of the first', 'max_connections': 1}
+        self.reload(server, [first, nameless])
+        self.open_as(first)
+        for user, name in ((first, 'acl[0]'), (nameless, 'acl[1]')):
+            self.assert_at_limit(server, {**user, 'name': name})
+
     def test_limit_below_what_is_there_cuts_nobody_off(self):
         server = self.start_server({'acl': [BOB]})
         pairs = [self.open_as(BOB) for _ in range(3)]

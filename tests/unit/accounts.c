@@ -11,34 +11,85 @@
 static struct accounts accounts;
 static struct account *fred;
 
+static struct acl_user users[] = {
+	{ .name = "acl[0]", .digest = { { 1 } } },
+	{ .name = "fred", .is_named = true, .digest = { { 2 } } },
+	{ .name = "anna", .is_named = true, .digest = { { 3 } } },
+	{ .name = "acl[3]", .digest = { { 4 } } },
+};
+static const struct acl acl = { users, COUNT(users) };
+
+static struct account *
+open_account(size_t index)
+{
+	return accounts_open(&accounts, &acl, &users[index]);
+}
+
 static void
 open_accounts(void)
 {
 	accounts_init(&accounts);
-	fred = accounts_open(&accounts, "fred");
+	fred = open_account(1);
 	ck_assert_ptr_nonnull(fred);
+}
+
+static void
+assert_called(const struct account *account, const char *expected)
+{
+	char text[ACCOUNT_STRLEN];
+
+	ck_assert_str_eq(account_format(account, text), expected);
 }
 
 START_TEST(an_account_is_found_again_by_its_name)
 {
-	char name[] = "anna";
-	struct account *anna = accounts_open(&accounts, name);
+	struct acl_user other = users[1];
+	struct acl changed = { &other, 1 };
 
-	ck_assert_ptr_ne(anna, fred);
-	name[0] = 'x'; /* It may belong to a configuration that is freed. */
-	ck_assert_ptr_eq(accounts_open(&accounts, "anna"), anna);
-	ck_assert_ptr_eq(accounts_open(&accounts, "fred"), fred);
-	ck_assert_str_eq(anna->name, "anna");
+	ck_assert_ptr_ne(open_account(2), fred);
+	other.digest.bytes[0] = 9;
+	ck_assert_ptr_eq(accounts_open(&accounts, &changed, &other), fred);
+	assert_called(fred, "fred");
+}
+END_TEST
+
+START_TEST(who_has_no_name_is_found_again_by_the_auth)
+{
+	struct account *first = open_account(0), *last = open_account(3);
+	struct acl_user others[] = { users[1], users[3], users[0] };
+	struct acl changed = { others, COUNT(others) };
+
+	ck_assert_ptr_ne(first, last);
+	assert_called(first, "acl[0]");
+	assert_called(last, "acl[3]");
+	accounts_use(&accounts, &changed);
+	ck_assert_ptr_eq(accounts_open(&accounts, &changed, &others[2]), first);
+	assert_called(first, "acl[2]");
+	assert_called(last, "acl[1]");
+	assert_called(fred, "fred");
+}
+END_TEST
+
+START_TEST(who_has_no_name_and_is_not_there_any_more_has_no_position)
+{
+	struct account *first = open_account(0);
+	struct acl_user other = { .name = "acl[0]", .digest = { { 5 } } };
+	struct acl changed = { &other, 1 };
+
+	accounts_use(&accounts, &changed);
+	assert_called(first, "acl[-]");
+	assert_called(accounts_open(&accounts, &changed, &other), "acl[0]");
+	accounts_use(&accounts, &acl);
+	assert_called(first, "acl[0]");
 }
 END_TEST
 
 START_TEST(nobody_comes_first_and_then_all_others_as_they_came)
 {
-	struct account *anna = accounts_open(&accounts, "anna");
+	struct account *anna = open_account(2);
 	struct account *nobody = accounts_next(&accounts, NULL);
 
-	ck_assert_str_eq(nobody->name, "-");
-	ck_assert_ptr_eq(nobody, accounts_open(&accounts, "-"));
+	assert_called(nobody, "-");
 	ck_assert_ptr_eq(accounts_next(&accounts, nobody), fred);
 	ck_assert_ptr_eq(accounts_next(&accounts, fred), anna);
 	ck_assert_ptr_null(accounts_next(&accounts, anna));
@@ -68,7 +119,7 @@ START_TEST(the_limit_of_one_is_not_that_of_another)
 {
 	ck_assert(account_enter(fred, 1));
 	ck_assert(!account_enter(fred, 1));
-	ck_assert(account_enter(accounts_open(&accounts, "anna"), 1));
+	ck_assert(account_enter(open_account(2), 1));
 }
 END_TEST
 
@@ -104,7 +155,7 @@ run_user(void *argument)
 	bool *too_many = argument;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct account *account = accounts_open(&accounts, "anna");
+		struct account *account = open_account(2);
 
 		while (!account_enter(account, THREADS / 2))
 			sched_yield();
@@ -128,9 +179,8 @@ START_TEST(many_threads_share_one_account_and_keep_its_limit)
 		pthread_join(threads[i], NULL);
 		ck_assert(!too_many[i]);
 	}
-	ck_assert_uint_eq(accounts_open(&accounts, "anna")->live, 0);
-	ck_assert_ptr_null(
-	    accounts_next(&accounts, accounts_open(&accounts, "anna")));
+	ck_assert_uint_eq(open_account(2)->live, 0);
+	ck_assert_ptr_null(accounts_next(&accounts, open_account(2)));
 }
 END_TEST
 
@@ -143,6 +193,9 @@ suite(void)
 
 	tcase_add_checked_fixture(names, open_accounts, NULL);
 	tcase_add_test(names, an_account_is_found_again_by_its_name);
+	tcase_add_test(names, who_has_no_name_is_found_again_by_the_auth);
+	tcase_add_test(
+	    names, who_has_no_name_and_is_not_there_any_more_has_no_position);
 	tcase_add_test(
 	    names, nobody_comes_first_and_then_all_others_as_they_came);
 	suite_add_tcase(suite, names);

@@ -69,6 +69,7 @@ START_TEST(the_server_sample_is_read_as_it_stands)
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
 	ck_assert_uint_eq(config->acl.user_count, 2);
 	ck_assert_str_eq(users[0].name, "acl[0]");
+	ck_assert(!users[0].is_named);
 	check_digest(&users[0].digest, SAMPLE_AUTH);
 	ck_assert_uint_eq(users[0].source_count, 2);
 	check_prefix(&users[0].sources[0], "192.0.2.128/25");

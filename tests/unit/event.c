@@ -359,11 +359,9 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 		.age_ms = INT64_MAX,
 		.idle_ms = INT64_MAX,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
-	char name[65];
-	struct account named = { .name = name };
+	struct account named = { .name = "" };
 
-	memset(name, 'n', 64);
-	name[64] = '\0';
+	memset(named.name, 'n', sizeof(named.name) - 1);
 	connection.account = &named;
 	connection.number = UINT64_MAX;
 	set_address(&connection.peer, longest, 65535);
@@ -372,7 +370,7 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	    connection.peer;
 	event_closed(&connection, &relay, INT64_MAX);
 	ck_assert_uint_lt(strlen(line), 1000 - 26);
-	ck_assert_ptr_nonnull(strstr(line, name));
+	ck_assert_ptr_nonnull(strstr(line, named.name));
 	ck_assert_ptr_nonnull(strstr(line,
 	    "destination=[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]"
 	    ":65535 sent=18446744073709551615 "));

@@ -63,6 +63,8 @@ log_await(int64_t deadline)
 	awaited++;
 }
 
+static struct acl_user user = { .name = "fred", .is_named = true };
+static const struct acl acl = { &user, 1 };
 static struct accounts accounts;
 static struct roster roster;
 static struct roster_entry entry;
@@ -78,7 +80,8 @@ open_one(void)
 	ck_assert(address_parse("192.0.2.1", &connection.peer));
 	roster_enter(&roster, &entry, &connection);
 	ck_assert_int_eq(
-	    roster_admit(&connection, accounts_open(&accounts, "fred"), 0), 0);
+	    roster_admit(&connection, accounts_open(&accounts, &acl, &user), 0),
+	    0);
 	roster_establish(&connection, &relay);
 	relay.bytes[RELAY_DOWNSTREAM] = 10;
 	relay.bytes[RELAY_UPSTREAM] = 20;

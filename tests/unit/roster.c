@@ -6,6 +6,8 @@
 #include "accounts.h"
 #include "suite.h"
 
+static struct acl_user user = { .name = "fred", .is_named = true };
+static const struct acl acl = { &user, 1 };
 static struct accounts accounts;
 static struct roster roster;
 static struct account *fred;
@@ -23,7 +25,7 @@ open_roster(void)
 	memset(visits, 0, sizeof(visits));
 	accounts_init(&accounts);
 	roster_init(&roster);
-	fred = accounts_open(&accounts, "fred");
+	fred = accounts_open(&accounts, &acl, &user);
 	for (int i = 0; i < COUNT(visits); i++) {
 		visits[i].connection.accounts = &accounts;
 		visits[i].connection.number = (uint64_t)i + 1;
