@@ -121,9 +121,10 @@ print_lookup(const struct exit_rules *rules, int family, const char *selector)
 	unsigned table = routes_number(rules);
 
 	fprintf(rules->firewall.out,
-	    "[ \"$(ip -%u rule list %s table %u)\" ] ||\n"
+	    "[ \"$(ip -%u rule list %s table %u pref %d)\" ] ||\n"
 	    "\tip -%u rule add %s table %u pref %d\n",
-	    version, selector, table, version, selector, table, PREFERENCE);
+	    version, selector, table, PREFERENCE, version, selector, table,
+	    PREFERENCE);
 }
 
 static void

@@ -37,11 +37,11 @@ static const struct good {
 	    "END\n"
 	    "ip -4 route replace local 198.51.100.0/24 dev lo table 121829\n"
 	    "ip -4 route replace local 203.0.113.9/32 dev lo table 121829\n"
-	    "[ \"$(ip -4 rule list fwmark 0x5 table 121829)\" ] ||\n"
+	    "[ \"$(ip -4 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
 	    "\tip -4 rule add fwmark 0x5 table 121829 pref 30000\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
-	    "[ \"$(ip -6 rule list fwmark 0x5 table 121829)\" ] ||\n"
+	    "[ \"$(ip -6 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
 	    "\tip -6 rule add fwmark 0x5 table 121829 pref 30000\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":254", NULL, 0, { .iptables = true }, { 0 },
@@ -61,7 +61,7 @@ static const struct good {
 	    "srcproxy-server-254\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "100254\n"
-	    "[ \"$(ip -6 rule list fwmark 0x5 table 100254)\" ] ||\n"
+	    "[ \"$(ip -6 rule list fwmark 0x5 table 100254 pref 30000)\" ] ||\n"
 	    "\tip -6 rule add fwmark 0x5 table 100254 pref 30000\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":21829", NULL, 0, { .simple = true },
@@ -72,7 +72,8 @@ static const struct good {
 	    "metric 121829\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
-	    "[ \"$(ip -6 rule list ipproto tcp table 121829)\" ] ||\n"
+	    "[ \"$(ip -6 rule list ipproto tcp table 121829 pref 30000)\" ] "
+	    "||\n"
 	    "\tip -6 rule add ipproto tcp table 121829 pref 30000\n"
 	    ")\n" },
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:21829", 0x1234, { .output = true },
