@@ -1,11 +1,21 @@
 #include "doctor.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "abilities.h"
+#include "capacity.h"
 #include "doctor_exit.h"
 #include "doctor_gate.h"
 #include "doctor_host.h"
+#include "doctor_return.h"
 #include "doctor_server.h"
+#include "log.h"
+#include "packets.h"
+#include "privilege.h"
+#include "role.h"
 #include "user_prefixes.h"
 
 #define COMMAND_MAX_LEN 1024
@@ -42,8 +52,65 @@ begin(struct examination *examination, struct commands *commands,
 	examination->simple_rules = commands->simple;
 }
 
+/* The firewall, mostly; and what is used later, and opened now. */
+static void
+look_as_root(struct examination *examination)
+{
+	capacity_raise_descriptors();
+	examination->packet_fd = packets_open();
+	if (examination->config->kind == CONFIG_CLIENT)
+		doctor_gate_look(examination);
+	else
+		doctor_exit_look(examination);
+}
+
+/* As the half does it. */
+static int
+become(const struct config *config, const struct privilege *privilege)
+{
+	const struct role *role =
+	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
+	uint64_t capabilities = role->capabilities(config);
+
+	return privilege ? privilege_drop(privilege, capabilities)
+			 : privilege_trim(capabilities);
+}
+
+/* For a reload; root has read it before. */
+static void
+check_file(const struct examination *examination, const char *path)
+{
+	char remedy[COMMAND_MAX_LEN];
+
+	snprintf(remedy, sizeof(remedy), "chgrp %u %s && chmod 640 %s",
+	    getegid(), path, path);
+	if (access(path, R_OK))
+		finding_wrong(examination->findings, remedy,
+		    "uid %u, gid %u cannot read the configuration again, for "
+		    "a reload: %s: %s",
+		    getuid(), getegid(), path, strerror(errno));
+	else
+		finding_ok(examination->findings,
+		    "uid %u, gid %u can read the configuration", getuid(),
+		    getegid());
+}
+
+static void
+examine(const struct examination *examination)
+{
+	doctor_host_check(examination);
+	abilities_check(examination);
+	if (examination->config->kind == CONFIG_CLIENT) {
+		doctor_gate_check(examination);
+		doctor_server_check(examination);
+	} else {
+		doctor_exit_check(examination);
+	}
+}
+
 int
-doctor_run(const struct config *config, const char *path, char *const *texts)
+doctor_run(const struct config *config, const char *path, char *const *texts,
+    const struct privilege *privilege)
 {
 	struct findings findings = { .logged = false };
 	struct prefix_list prefixes = { 0 };
@@ -52,19 +119,22 @@ doctor_run(const struct config *config, const char *path, char *const *texts)
 		.config = config,
 		.prefixes = &prefixes,
 		.findings = &findings,
+		.packet_fd = -1,
 	};
 	int error = user_prefixes_collect(config, texts, false, &prefixes);
 
 	begin(&examination, &commands, path, texts);
+	log_set_level(LOG_LEVEL_ERROR);
 	if (!error) {
-		doctor_host_check(&examination);
-		if (config->kind == CONFIG_CLIENT) {
-			doctor_gate_check(&examination);
-			doctor_server_check(&examination);
-		} else {
-			doctor_exit_check(&examination);
-		}
+		look_as_root(&examination);
+		error = become(config, privilege);
 	}
+	if (!error && privilege)
+		check_file(&examination, path);
+	if (!error)
+		examine(&examination);
+	if (examination.packet_fd >= 0)
+		close(examination.packet_fd);
 	prefix_list_finish(&prefixes);
 	return error ? error : findings.any_wrong;
 }
@@ -87,7 +157,7 @@ doctor_warn(const struct config *config, const char *path)
 		if (config->kind == CONFIG_CLIENT)
 			doctor_server_check_loop(&examination);
 		else
-			doctor_exit_check_routes(&examination);
+			doctor_return_check_routes(&examination);
 	}
 	prefix_list_finish(&prefixes);
 }

@@ -110,6 +110,13 @@ check_listener(const struct examination *examination, int family)
 }
 
 void
+doctor_gate_look(const struct examination *examination)
+{
+	check_firewall(examination, AF_INET);
+	check_firewall(examination, AF_INET6);
+}
+
+void
 doctor_gate_check(const struct examination *examination)
 {
 	const struct prefix_list *list = examination->prefixes;
@@ -118,8 +125,6 @@ doctor_gate_check(const struct examination *examination)
 		check_user_route(examination, &list->items[i]);
 	check_listener(examination, AF_INET);
 	check_listener(examination, AF_INET6);
-	check_firewall(examination, AF_INET);
-	check_firewall(examination, AF_INET6);
 	if (list->count == 0)
 		finding_note(examination->findings,
 		    "name the users' prefixes, and the firewall and a request "

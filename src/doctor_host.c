@@ -1,12 +1,18 @@
 #include "doctor_host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "capacity.h"
+#include "route.h"
 #include "sysctl.h"
+
+/* A few browsers need more. */
+#define FEW 100
+#define REMEDY_MAX_LEN 512
 
 /* With any port, as the half itself may be running. */
 static int
@@ -25,7 +31,18 @@ try_address(const union address *address)
 	if (bind(fd, &any_port.any, address_len(&any_port)))
 		error = -errno;
 	close(fd);
+	/* With net.ipv4.ip_nonlocal_bind it takes any. */
+	if (!error && route_ends_here(address) == 0)
+		error = -EADDRNOTAVAIL;
 	return error;
+}
+
+static const char *
+format_remedy(const char *host, char remedy[REMEDY_MAX_LEN])
+{
+	snprintf(remedy, REMEDY_MAX_LEN,
+	    "ip address add %s dev INTERFACE, or correct listen", host);
+	return remedy;
 }
 
 /* Of a name's addresses one is enough. */
@@ -35,6 +52,7 @@ check_listen(const struct examination *examination)
 	const struct endpoint *listen = &examination->config->listen;
 	struct findings *findings = examination->findings;
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	char remedy[REMEDY_MAX_LEN];
 	const char *wrong;
 	size_t count;
 	int error = -EADDRNOTAVAIL;
@@ -42,12 +60,14 @@ check_listen(const struct examination *examination)
 	wrong = endpoint_resolve(listen, addresses, &count);
 	for (size_t i = 0; i < count && error; i++)
 		error = try_address(&addresses[i]);
-	if (!wrong && error)
-		wrong = strerror(-error);
 	if (wrong)
 		finding_wrong(findings,
-		    "ip address add ADDRESS dev INTERFACE, or correct listen",
+		    "correct listen, or what resolves names: /etc/hosts, "
+		    "/etc/resolv.conf",
 		    "cannot listen on %s: %s", listen->host, wrong);
+	else if (error)
+		finding_wrong(findings, format_remedy(listen->host, remedy),
+		    "cannot listen on %s: %s", listen->host, strerror(-error));
 	else
 		finding_ok(findings,
 		    "this host has the address to listen on, "
@@ -62,13 +82,17 @@ check_limits(const struct examination *examination)
 	size_t wanted = examination->config->max_connections;
 	struct capacity capacity;
 
-	capacity_raise_descriptors();
 	capacity_read(&capacity, "");
 	if (wanted > capacity.most)
 		finding_wrong(findings,
 		    "raise that limit, or take a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
 		    wanted, capacity.bounded_by, capacity.most);
+	else if (!wanted && capacity.connections < FEW)
+		finding_note(findings,
+		    "there is room for %zu connections at once, no more, "
+		    "until this limit is raised: %s",
+		    capacity.connections, capacity.bounded_by);
 	else
 		finding_ok(findings, "there is room for %zu connections (%s)",
 		    wanted ? wanted : capacity.connections,

@@ -67,6 +67,10 @@ check_egress(const struct examination *examination)
 		return;
 	error = egress_apply(egress, fd, family, &tried);
 	close(fd);
+	/* With net.ipv4.ip_nonlocal_bind any address can be had. */
+	if (!error && egress->address.any.sa_family != AF_UNSPEC &&
+	    route_ends_here(&egress->address) == 0)
+		error = -EADDRNOTAVAIL;
 	if (error == -EPERM)
 		finding_wrong(examination->findings,
 		    "give it CAP_NET_RAW, or start it as root with -u",
@@ -94,10 +98,13 @@ report_trial(const struct examination *examination, int result,
 		    "to %s from there",
 		    prefix, destination);
 	else if (result == TRIAL_TAKEN)
-		finding_ok(findings,
-		    "%s: the server half accepts outbound.auth; its connection "
-		    "to %s was not seen here",
-		    prefix, destination);
+		finding_note(findings,
+		    "%s: the server half did not refuse a request, but its "
+		    "connection to %s was not seen here%s: it is lost on its "
+		    "way, or that is no server half",
+		    prefix, destination,
+		    examination->packet_fd < 0 ? ", where only root sees all"
+					       : "");
 	else if (result == TRIAL_REFUSED)
 		finding_wrong(findings,
 		    "see the server half's log, which has the reason; or "
@@ -145,7 +152,8 @@ try_prefix(
 	int result;
 
 	prefix_sample(prefix, &user);
-	result = trial_run(examination->config, fd, &user, &destination);
+	result = trial_run(examination->config, examination->packet_fd, fd,
+	    &user, &destination);
 	report_trial(examination, result, prefix_format(prefix, text),
 	    address_format(&destination, destination_text));
 }

@@ -129,9 +129,11 @@ print_rules(const struct config *config, const struct rules_request *request)
 }
 
 static int
-examine(const struct config *config, const struct options *options)
+examine(const struct config *config, const struct options *options,
+    const struct privilege *privilege)
 {
-	int result = doctor_run(config, options->path, options->prefixes);
+	int result = doctor_run(config, options->path, options->prefixes,
+	    options->user ? privilege : NULL);
 
 	if (result < 0)
 		return result == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
@@ -161,7 +163,7 @@ main(int argc, char **argv)
 	if (options.command == OPTIONS_RULES)
 		status = print_rules(config, &options.rules);
 	else if (options.command == OPTIONS_DOCTOR)
-		status = examine(config, &options);
+		status = examine(config, &options, &privilege);
 	else
 		printf("%s: the configuration is fine\n", options.path);
 	config_unref(config);

@@ -1,9 +1,13 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* The kernel puts no more into one part of an answer. */
+#define DUMP_MAX_LEN 32768
 
 static uint8_t *
 end_of(union netlink_message *message)
@@ -83,6 +87,59 @@ netlink_ask(int protocol, const union netlink_message *question,
 		error = -errno;
 	close(fd);
 	return error ? error : check_answer(answer, len, wanted);
+}
+
+/* Returns true behind the last of them. */
+static bool
+visit_each(const uint8_t *data, size_t len, uint16_t wanted,
+    netlink_visit *visit, void *context)
+{
+	union netlink_message answer;
+
+	while (len >= NLMSG_HDRLEN) {
+		size_t padded;
+
+		memcpy(&answer.header, data, sizeof(answer.header));
+		padded = NLMSG_ALIGN((size_t)answer.header.nlmsg_len);
+		if (answer.header.nlmsg_type == NLMSG_DONE ||
+		    answer.header.nlmsg_type == NLMSG_ERROR ||
+		    answer.header.nlmsg_len < NLMSG_HDRLEN || padded > len)
+			return true;
+		if (answer.header.nlmsg_type == wanted &&
+		    answer.header.nlmsg_len <= sizeof(answer)) {
+			memcpy(&answer, data, answer.header.nlmsg_len);
+			visit(&answer, context);
+		}
+		data += padded;
+		len -= padded;
+	}
+	return false;
+}
+
+/* The kernel goes on answering as it is read from. */
+int
+netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
+    netlink_visit *visit, void *context)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	uint8_t data[DUMP_MAX_LEN];
+	ssize_t len = 0;
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	question->header.nlmsg_flags |= NLM_F_DUMP;
+	if (send(fd, question, question->header.nlmsg_len, 0) < 0)
+		error = -errno;
+	while (!error) {
+		len = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+		if (len < 0)
+			error = -errno;
+		else if (visit_each(data, (size_t)len, wanted, visit, context))
+			break;
+	}
+	close(fd);
+	return error;
 }
 
 struct netlink_part

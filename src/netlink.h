@@ -1,7 +1,7 @@
 #ifndef NETLINK_H
 #define NETLINK_H
 
-/* One question to the kernel, and its one answer: netlink(7). */
+/* A question to the kernel, and what it answers: netlink(7). */
 
 #include <linux/netlink.h>
 #include <stddef.h>
@@ -33,6 +33,16 @@ void netlink_end_nest(union netlink_message *message, struct nlattr *nest);
  */
 int netlink_ask(int protocol, const union netlink_message *question,
     uint16_t wanted, union netlink_message *answer);
+
+/* Is told of one of several answers. */
+typedef void netlink_visit(const union netlink_message *answer, void *context);
+
+/*
+ * Asks for all that there is of a kind, and has each answer of the type that
+ * was wanted visited. Returns 0 or a negative errno.
+ */
+int netlink_ask_all(int protocol, union netlink_message *question,
+    uint16_t wanted, netlink_visit *visit, void *context);
 
 /*
  * A part of a message, made of attributes. An attribute that is not there, or

@@ -18,7 +18,8 @@ static const char synopsis[] =
     "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
-    "       srcproxy doctor client|server CONFIG [PREFIX...]\n";
+    "       srcproxy doctor [-u USER[:GROUP]] client|server CONFIG "
+    "[PREFIX...]\n";
 
 static _Noreturn void
 leave_with_help(void)
@@ -57,7 +58,10 @@ leave_with_help(void)
 	      "  --remove          print what takes them away again\n"
 	      "\n"
 	      "  doctor            look at this host, and say what keeps "
-	      "CONFIG from working\n",
+	      "CONFIG from working\n"
+	      "  -u, --user USER[:GROUP]\n"
+	      "                    as the user that the half becomes; as root "
+	      "only\n",
 	    stdout);
 	exit(EXIT_SUCCESS);
 }
@@ -150,10 +154,11 @@ parse_command(const char *word, struct options *options)
 	else if (word && !strcmp(word, "doctor"))
 		options->command = OPTIONS_DOCTOR;
 	if (options->command != OPTIONS_RUN) {
-		if (options->check || options->pidfile || options->syslog ||
-		    options->user)
+		if (options->check || options->pidfile || options->syslog)
 			leave_with_usage(
-			    "-p, -s, -t and -u are no options of ", word);
+			    "-p, -s and -t are no options of ", word);
+		if (options->user && options->command == OPTIONS_RULES)
+			leave_with_usage("-u is no option of ", word);
 		optind++;
 	}
 	if (options->command != OPTIONS_RULES &&

@@ -24,8 +24,7 @@ struct options {
 	bool check;          /* OPTIONS_RUN, -t: only check the configuration */
 	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
 	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
-	const char
-	    *user; /* OPTIONS_RUN, -u: whom to become; NULL: nobody else */
+	const char *user; /* -u: whom to become; NULL: nobody else */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
 	struct rules_request rules; /* OPTIONS_RULES */

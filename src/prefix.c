@@ -107,6 +107,19 @@ prefix_sample(const struct prefix *prefix, union address *address)
 	address_from_raw(address, raw, raw_len, 0);
 }
 
+void
+prefix_sample_first(const struct prefix *prefix, union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+
+	memcpy(raw, base, raw_len);
+	if (prefix->bit_count + 1 < raw_len * 8)
+		raw[raw_len - 1] |= 1;
+	address_from_raw(address, raw, raw_len, 0);
+}
+
 const char *
 prefix_format(const struct prefix *prefix, char *text)
 {

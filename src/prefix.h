@@ -29,6 +29,9 @@ bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 /* An address that a host may well have: the last but one, where there are. */
 void prefix_sample(const struct prefix *prefix, union address *address);
 
+/* Another one: the first but one. */
+void prefix_sample_first(const struct prefix *prefix, union address *address);
+
 /*
  * Writes "192.0.2.0/24", with the length of single addresses too. Returns text,
  * which holds PREFIX_STRLEN bytes.

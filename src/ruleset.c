@@ -14,7 +14,8 @@
 
 static const char command[] =
     "PATH=$PATH:/usr/sbin:/sbin\n"
-    "for tool in 'nft list ruleset' %s-save %s-legacy-save; do\n"
+    "for tool in 'nft list ruleset' %s-save %s-nft-save %s-legacy-save; do\n"
+    "\techo \"" RULESET_TOOL "$tool\"\n"
     "\t$tool 2>/dev/null && echo '" READ_LINE "'\n"
     "done\n";
 
@@ -44,11 +45,11 @@ char *
 ruleset_read(int family)
 {
 	const char *name = family == AF_INET ? "iptables" : "ip6tables";
-	char script[sizeof(command) + 32];
+	char script[sizeof(command) + 3 * 16];
 	char *text;
 	FILE *file;
 
-	snprintf(script, sizeof(script), command, name, name);
+	snprintf(script, sizeof(script), command, name, name, name);
 	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
 	file = popen(script, "re");
 	if (!file)
@@ -79,18 +80,63 @@ has_word(const char *text, size_t len, const char *word)
 	return false;
 }
 
-bool
-ruleset_marks(const char *rules, uint32_t mark)
+/*
+ * Among the numbers from there to the end of the line; of a number and its
+ * mask (0x5/0xff) the number counts. Others' marks, that are put back, may be
+ * any.
+ */
+static bool
+has_mark(const char *text, size_t len, uint32_t mark, uint32_t mask)
 {
-	char words[4][WORD_MAX_LEN];
+	if (has_word(text, len, "ct mark"))
+		return true;
+	for (size_t i = 0; i < len; i++) {
+		char *end;
+		unsigned long value;
 
-	snprintf(words[0], WORD_MAX_LEN, "mark set 0x%08" PRIx32, mark);
-	snprintf(words[1], WORD_MAX_LEN, "mark set 0x%" PRIx32, mark);
-	snprintf(words[2], WORD_MAX_LEN, "--set-xmark 0x%" PRIx32, mark);
-	snprintf(words[3], WORD_MAX_LEN, "--set-mark 0x%" PRIx32, mark);
-	for (size_t i = 0; i < 4; i++) {
-		if (has_word(rules, strlen(rules), words[i]))
+		if (!isdigit((unsigned char)text[i]) ||
+		    (i > 0 &&
+			(isalnum((unsigned char)text[i - 1]) ||
+			    text[i - 1] == '/')))
+			continue;
+		value = strtoul(text + i, &end, 0);
+		if (!isalnum((unsigned char)*end) &&
+		    ((uint32_t)value & mask) == mark)
 			return true;
+	}
+	return false;
+}
+
+/* Marks of connections are others: "ct mark set", CONNMARK. */
+static bool
+line_marks(const char *line, size_t len, uint32_t mark, uint32_t mask)
+{
+	static const char *const phrases[] = { "meta mark set ",
+		"MARK --set-xmark ", "MARK --set-mark ", "--tproxy-mark ",
+		NULL };
+
+	if (has_word(line, len, "--restore-mark"))
+		return true;
+	for (const char *const *phrase = phrases; *phrase; phrase++) {
+		const char *found = memmem(line, len, *phrase, strlen(*phrase));
+
+		if (found && (found == line || found[-1] != 'N') &&
+		    has_mark(found, len - (size_t)(found - line), mark, mask))
+			return true;
+	}
+	return false;
+}
+
+bool
+ruleset_marks(const char *rules, uint32_t mark, uint32_t mask)
+{
+	while (*rules) {
+		size_t len = strcspn(rules, "\n");
+
+		if (line_marks(rules, len, mark, mask))
+			return true;
+		rules += len;
+		rules += *rules == '\n';
 	}
 	return false;
 }

@@ -15,8 +15,14 @@
  */
 char *ruleset_read(int family);
 
-/* Whether any rule gives packets that mark. */
-bool ruleset_marks(const char *rules, uint32_t mark);
+/* A line that begins with this says whose output follows. */
+#define RULESET_TOOL "# by "
+
+/*
+ * Whether any rule gives packets a mark that is that one under the mask, or
+ * puts back one that was kept, which may be any.
+ */
+bool ruleset_marks(const char *rules, uint32_t mark, uint32_t mask);
 
 enum ruleset_redirection {
 	RULESET_NONE,   /* no rule redirects to that port */

@@ -10,24 +10,28 @@
 #include "route.h"
 #include "socket.h"
 
-/* IP_TRANSPARENT and IP_FREEBIND of ip(7), and their kin of ipv6(7). */
-static int
-set_transparent(int fd, int family)
+int
+source_set_transparent(int fd, int family)
 {
 	int on = 1;
 
-	return family == AF_INET
-	    ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))
-	    : setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+	if (family == AF_INET
+		? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))
+		: setsockopt(
+		      fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)))
+		return -errno;
+	return 0;
 }
 
-static int
-set_freebind(int fd)
+int
+source_set_freebind(int fd)
 {
 	int on = 1;
 
 	/* For both families: this level knows AF_INET6 sockets too. */
-	return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)))
+		return -errno;
+	return 0;
 }
 
 bool
@@ -38,7 +42,7 @@ source_is_transparent(int family)
 
 	if (fd < 0)
 		return false;
-	permitted = set_transparent(fd, family) == 0;
+	permitted = source_set_transparent(fd, family) == 0;
 	close(fd);
 	return permitted;
 }
@@ -69,8 +73,8 @@ source_open(const union address *source)
 	int fd = open_unbound(source);
 
 	if (fd >= 0) {
-		set_freebind(fd);
-		set_transparent(fd, source->any.sa_family);
+		source_set_freebind(fd);
+		source_set_transparent(fd, source->any.sa_family);
 	}
 	return fd;
 }
@@ -96,8 +100,8 @@ bind_source(struct connection *connection, int fd, const union address *source)
 				     "broadcast address of this host's link";
 		return -EPROTO;
 	}
-	set_freebind(fd);
-	set_transparent(fd, family);
+	source_set_freebind(fd);
+	source_set_transparent(fd, family);
 	if (!is_bound && bind(fd, &source->any, address_len(source)))
 		return -errno;
 	return 0;

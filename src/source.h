@@ -15,6 +15,10 @@ struct connection;
 /* Whether IP_TRANSPARENT is permitted; needed for IPv4 in most setups. */
 bool source_is_transparent(int family);
 
+/* IP_FREEBIND and IP_TRANSPARENT, or their kin: 0 or a negative errno. */
+int source_set_freebind(int fd);
+int source_set_transparent(int fd, int family);
+
 /*
  * A socket that may be bound to that address, where the system lets it be.
  * Returns a descriptor or a negative errno.

@@ -23,19 +23,12 @@ int trial_connect(const struct config *config, const union address *server,
     const char **tried);
 
 /*
- * Sends the request on fd, for that user's address and any port. *destination
+ * packet_fd: of packets_open(), or -1. Sends the request on fd, for that user's address and any port. *destination
  * becomes the address of this host that it asks for. Returns a trial_result or
  * a negative errno: -EADDRNOTAVAIL where this host has no address of that
  * family.
  */
-int trial_run(const struct config *config, int fd, const union address *user,
-    union address *destination);
-
-/*
- * Whether that is an IP packet with a TCP segment from the user's address to
- * this port.
- */
-bool trial_is_packet(const uint8_t *packet, size_t len,
-    const union address *user, uint16_t port);
+int trial_run(const struct config *config, int packet_fd, int fd,
+    const union address *user, union address *destination);
 
 #endif

@@ -3,23 +3,38 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "conntrack.h"
+#include "exemption.h"
 #include "outside.h"
+#include "packets.h"
 #include "probe.h"
 #include "route.h"
+#include "ruleset.h"
 #include "source.h"
 
 #define ANSWER_MS 1500
+#define NOT_SENT 1
 #define ANSWERED_MS 1 /* meanwhile it has been, or not */
 #define REMEDY_MAX_LEN 256
 
+/* Why nothing came back. */
+enum silence {
+	SILENCE_ALL,     /* the router answers nobody */
+	SILENCE_NETWORK, /* it, or who is between, does not answer users */
+	SILENCE_OUTPUT,  /* nothing has left this host */
+	SILENCE_INPUT,   /* this host does not take answers */
+	SILENCE_HERE,    /* or none to users */
+};
+
 /*
  * A packet that gets no further than the next router, as the answer to one that
- * did may end what is known of it at once. Returns as conntrack_find_source.
+ * did may end what is known of it at once. Returns as conntrack_find_source, or
+ * NOT_SENT.
  */
 static int
 find_source(const union address *user, union address *seen)
@@ -41,7 +56,7 @@ find_source(const union address *user, union address *seen)
 		error = -errno;
 	if (!error && connect(fd, &outside.any, address_len(&outside)) &&
 	    errno != EINPROGRESS)
-		error = -errno;
+		error = NOT_SENT;
 	if (!error && getsockname(fd, &from.any, &len))
 		error = -errno;
 	if (!error)
@@ -51,59 +66,139 @@ find_source(const union address *user, union address *seen)
 }
 
 static void
+find_exemption(const struct prefix *prefix, char remedy[REMEDY_MAX_LEN])
+{
+	char *rules = ruleset_read(prefix->base.any.sa_family);
+
+	strcpy(remedy, "let no MASQUERADE or SNAT rule match it");
+	if (rules)
+		exemption_find(rules, prefix, remedy, REMEDY_MAX_LEN);
+	free(rules);
+}
+
+static void
 check_rewriting(const struct examination *examination,
-    const union address *user, const char *prefix)
+    const union address *user, const struct prefix *prefix)
 {
 	struct findings *findings = examination->findings;
 	char user_text[ADDRESS_STRLEN], seen_text[ADDRESS_STRLEN];
-	char remedy[REMEDY_MAX_LEN];
+	char remedy[REMEDY_MAX_LEN], text[PREFIX_STRLEN];
 	union address seen;
 	int error = find_source(user, &seen);
 
+	prefix_format(prefix, text);
 	if (error == -ENOENT) {
 		finding_ok(findings,
-		    "%s: not tracked by the firewall, so not rewritten",
-		    prefix);
+		    "%s: not tracked by the firewall, so not rewritten", text);
+	} else if (error == NOT_SENT) {
+		/* That this cannot be is said where the way is tried. */
+		return;
 	} else if (error) {
 		finding_note(findings,
 		    "%s: whether the firewall rewrites it could not be looked "
 		    "at: %s",
-		    prefix, strerror(-error));
+		    text, strerror(-error));
 	} else if (address_same_host(&seen, user)) {
 		finding_ok(
-		    findings, "%s: the firewall does not rewrite it", prefix);
+		    findings, "%s: the firewall does not rewrite it", text);
 	} else {
-		snprintf(remedy, sizeof(remedy),
-		    "let no MASQUERADE or SNAT rule match it, such as by: "
-		    "%s -t nat -I POSTROUTING -s %s -j ACCEPT",
-		    user->any.sa_family == AF_INET ? "iptables" : "ip6tables",
-		    prefix);
+		find_exemption(prefix, remedy);
 		finding_wrong(findings, remedy,
 		    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
 		    "destinations see %s",
-		    prefix, address_format_host(user, user_text),
+		    text, address_format_host(user, user_text),
 		    address_format_host(&seen, seen_text));
 	}
 }
 
+static const char *
+tool_of(const union address *user)
+{
+	return user->any.sa_family == AF_INET ? "iptables" : "ip6tables";
+}
+
+static void
+report_output(const struct examination *examination, const union address *user,
+    const char *prefix, const char *router)
+{
+	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+
+	snprintf(remedy, sizeof(remedy),
+	    "%s -I OUTPUT -s %s -j ACCEPT, if that is the firewall in use",
+	    tool_of(user), prefix);
+	finding_wrong(examination->findings, remedy,
+	    "%s: what is sent from %s to %s does not leave this host with that "
+	    "address: the firewall drops it (OUTPUT) or rewrites it",
+	    prefix, address_format_host(user, text), router);
+}
+
+static void
+report_input(const struct examination *examination, const union address *user,
+    const char *prefix, const char *router)
+{
+	char remedy[REMEDY_MAX_LEN];
+
+	snprintf(remedy, sizeof(remedy),
+	    "%s -I INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j "
+	    "ACCEPT, if that is the firewall in use",
+	    tool_of(user));
+	finding_wrong(examination->findings, remedy,
+	    "%s: what %s answers comes to this host, which takes none of it, "
+	    "for its own addresses neither: the firewall drops it (INPUT)",
+	    prefix, router);
+}
+
 static void
 report_silence(const struct examination *examination, const union address *user,
-    const char *prefix, const char *router, bool answers_this_host)
+    const char *prefix, const char *router, enum silence silence)
 {
+	struct findings *findings = examination->findings;
 	char text[ADDRESS_STRLEN];
 
-	if (answers_this_host)
-		finding_wrong(examination->findings,
+	address_format_host(user, text);
+	switch (silence) {
+	case SILENCE_OUTPUT:
+		report_output(examination, user, prefix, router);
+		break;
+	case SILENCE_INPUT:
+		report_input(examination, user, prefix, router);
+		break;
+	case SILENCE_HERE:
+		finding_wrong(findings, examination->rules,
+		    "%s: what %s answers to %s comes to this host, but not to "
+		    "the socket: no rule of the firewall marks it, or one "
+		    "drops it (INPUT), or rp_filter does",
+		    prefix, router, text);
+		break;
+	case SILENCE_NETWORK:
+		finding_wrong(findings,
 		    "see what else is wrong here; if nothing is, let the "
 		    "network route the prefix to this host, and permit it to "
 		    "send from there",
 		    "%s: %s answers this host, but what it answers to %s does "
 		    "not come back",
-		    prefix, router, address_format_host(user, text));
-	else
-		finding_note(examination->findings,
+		    prefix, router, text);
+		break;
+	case SILENCE_ALL:
+		finding_note(findings,
 		    "%s: the way back was not tried, as %s answers nobody",
 		    prefix, router);
+		break;
+	}
+}
+
+/* answers: to what has this host's own address. */
+static enum silence
+explain_silence(const struct examination *examination,
+    const union address *user, const union address *router, bool answers)
+{
+	int fd = examination->packet_fd;
+
+	if (fd >= 0 && !packets_have(fd, user, router))
+		return SILENCE_OUTPUT;
+	if (packets_have(fd, router, user))
+		return answers ? SILENCE_HERE : SILENCE_INPUT;
+	return answers ? SILENCE_NETWORK : SILENCE_ALL;
 }
 
 /* A packet to the next router, and back by the way of all replies. */
@@ -113,14 +208,20 @@ check_path(const struct examination *examination, const union address *user,
 {
 	struct findings *findings = examination->findings;
 	char router_text[ADDRESS_STRLEN], text[ADDRESS_STRLEN];
+	char remedy[REMEDY_MAX_LEN];
 	struct probe probe, own;
 	bool has_own;
 	int error;
 
 	address_format_host(router, router_text);
+	packets_begin(examination->packet_fd);
 	error = probe_open(&probe, user, router);
 	if (error) {
-		finding_wrong(findings, examination->rules,
+		snprintf(remedy, sizeof(remedy),
+		    "see which rule or route forbids it: ip rule; ip route "
+		    "get %s from %s iif lo",
+		    router_text, address_format_host(user, text));
+		finding_wrong(findings, remedy,
 		    "%s: cannot connect from %s to %s: %s", prefix,
 		    address_format_host(user, text), router_text,
 		    strerror(-error));
@@ -132,32 +233,53 @@ check_path(const struct examination *examination, const union address *user,
 		    prefix, router_text);
 	else
 		report_silence(examination, user, prefix, router_text,
-		    has_own && probe_wait(&own, ANSWERED_MS));
+		    explain_silence(examination, user, router,
+			has_own && probe_wait(&own, ANSWERED_MS)));
 	if (has_own)
 		probe_close(&own);
 	probe_close(&probe);
 }
 
+/* Returns 0, or -ENETUNREACH if there is no way out to try. */
+static int
+find_way_out(int family, struct route *route)
+{
+	union address outside;
+
+	outside_sample(family, &outside);
+	if (route_find(&outside, 0, route) || route->is_local)
+		return -ENETUNREACH;
+	return 0;
+}
+
 void
-way_back_check(
+way_back_check_rewriting(
     const struct examination *examination, const struct prefix *prefix)
 {
-	union address user, outside;
+	union address user;
+	struct route route;
+
+	prefix_sample(prefix, &user);
+	if (find_way_out(user.any.sa_family, &route) == 0)
+		check_rewriting(examination, &user, prefix);
+}
+
+void
+way_back_check_path(
+    const struct examination *examination, const struct prefix *prefix)
+{
+	union address user;
 	struct route route;
 	char text[PREFIX_STRLEN];
 
 	prefix_format(prefix, text);
 	prefix_sample(prefix, &user);
-	outside_sample(prefix->base.any.sa_family, &outside);
-	if (route_find(&outside, 0, &route) || route.is_local) {
+	if (find_way_out(user.any.sa_family, &route))
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as there is no default "
 		    "route",
 		    text);
-		return;
-	}
-	check_rewriting(examination, &user, text);
-	if (route.gateway.any.sa_family == AF_UNSPEC)
+	else if (route.gateway.any.sa_family == AF_UNSPEC)
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as the default route "
 		    "names no router to ask",

@@ -9,10 +9,17 @@
 #include "examination.h"
 
 /*
+ * Whether the firewall leaves the address what it is, which only root may ask
+ * it. Says nothing where there is no way out.
+ */
+void way_back_check_rewriting(
+    const struct examination *examination, const struct prefix *prefix);
+
+/*
  * Asks the next router; a refusal from there proves the way back. A listener
  * of this host would not: its replies pass no firewall on their way in.
  */
-void way_back_check(
+void way_back_check_path(
     const struct examination *examination, const struct prefix *prefix);
 
 #endif

@@ -17,7 +17,7 @@ _srcproxy()
 		commands='client server'
 		words=("${words[@]:1}")
 	elif [[ ${words[0]-} == doctor ]]; then
-		options=''
+		options='-u --user'
 		commands='client server'
 		words=("${words[@]:1}")
 	fi

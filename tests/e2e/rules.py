@@ -64,6 +64,34 @@ def deliver_marked(exit_host):
             family=family)
 
 
+def deliver_with_iptables(exit_host, mark, table, kind=''):
+    """As guides for other proxies have it, for all addresses.
+
+    kind: '-nft' or '-legacy', of iptables.
+    """
+    for family in BOTH:
+        exit_host.run(family.iptables + kind, '-t', 'mangle', '-A',
+                      'PREROUTING', '-p', 'tcp', '-m', 'socket',
+                      '--transparent', '-j', 'MARK', '--set-mark', mark)
+        exit_host.ip(f'route add local default dev lo table {table}',
+                     f'rule add fwmark {mark} lookup {table}', family=family)
+
+
+def withdraw(exit_host):
+    """What these three have made."""
+    exit_host.run('sh', '-c', f'''
+        nft delete table inet srcproxy
+        for version in 4 6; do
+            for table in {TABLE} 100 200; do
+                ip -$version rule del table $table
+                ip -$version route flush table $table
+            done
+        done
+        for tool in iptables ip6tables iptables-legacy ip6tables-legacy; do
+            $tool -t mangle -F PREROUTING
+        done 2>/dev/null''', check=False)
+
+
 def deliver_bound(exit_host):
     """The same for sockets that are not transparent, which IPv6 has too."""
     family = BOTH[1]

@@ -1,8 +1,10 @@
 """What `srcproxy doctor` finds on a host that is fine, and on broken ones."""
 
 import contextlib
+import os
 import re
 import shutil
+import subprocess
 import unittest
 
 import rules
@@ -22,6 +24,7 @@ CLIENT_WITH_AUTH = {**CLIENT_CONFIG, 'outbound': {
     'server': endpoint(*SERVER), 'auth': 'secret'}}
 ONLY_IPV4 = {'acl': [{'allowed_src_ips': [IPV4.users]}]}
 MARK = 0x7
+USER = '65534:65534'
 
 LINE = re.compile(r'(ok|note|wrong): (.*)(?:\n  mend: (.*))?')
 
@@ -47,10 +50,17 @@ class DoctorCase(NetworkCase):
     host = role = config = None
     prefixes = ()
 
-    def doctor(self, config=None, wrapper=(), prefixes=None):
+    def doctor(self, config=None, wrapper=(), prefixes=None, user=None,
+               mode=0o644):
         self.path = write_config({**self.config, **(config or {})})
+        os.chmod(self.path, mode)
+        return self.examine(wrapper, prefixes, user)
+
+    def examine(self, wrapper=(), prefixes=None, user=None):
+        """By the configuration that is there."""
         return Findings(self.host.run(
-            *wrapper, BINARY, 'doctor', self.role, self.path,
+            *wrapper, BINARY, 'doctor', *(['-u', user] if user else []),
+            self.role, self.path,
             *(self.prefixes if prefixes is None else prefixes), check=False))
 
     def assert_fine(self, *expected, **options):
@@ -136,10 +146,13 @@ class Exit(DoctorCase):
     def test_host_as_it_should_be(self):
         findings = self.assert_fine(
             'the address to listen on', 'room for',
-            'IP_TRANSPARENT is permitted for IPv4',
+            'IP_TRANSPARENT for IPv4 works',
+            'IP_FREEBIND for IPv6 works', 'SO_MARK works',
+            'SO_BINDTODEVICE. works', 'source ports below 1024 works',
             *(f'{prefix}: what has the mark 0x5 is delivered here'
               for prefix in PREFIXES),
-            r'gives the mark 0x5 \(IPv4\)', r'gives the mark 0x5 \(IPv6\)',
+            *(f'{prefix}: the firewall gives the mark 0x5$'
+              for prefix in PREFIXES),
             *(f'{family.users}: what {family.destination} answers comes back'
               for family in BOTH),
             *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
@@ -154,7 +167,7 @@ class Exit(DoctorCase):
 
     def test_host_with_rules_for_iptables(self):
         with self.other_rules('--iptables'):
-            self.assert_fine(r'gives the mark 0x5 \(IPv6\)',
+            self.assert_fine(f'{IPV6.users}: the firewall gives the mark 0x5',
                              f'{IPV4.users}: what {IPV4.destination} answers')
 
     def test_host_with_simple_rules(self):
@@ -182,7 +195,7 @@ class Exit(DoctorCase):
             findings = self.assert_wrong('gives the mark 0x5',
                                          'srcproxy rules server',
                                          config=ONLY_IPV4)
-            self.assertTrue(findings.of('wrong', 'does not come back'))
+            self.assertTrue(findings.of('wrong', 'but not to the socket'))
 
     def test_masquerade_that_rewrites_users(self):
         for family in BOTH:
@@ -194,6 +207,85 @@ class Exit(DoctorCase):
                     f'.* see {family.exit_out}$',
                     f'{family.iptables} -t nat -I POSTROUTING -s '
                     f'{family.users} -j ACCEPT')
+
+    def assert_mends(self, pattern, command, mend, **options):
+        """What that breaks is found, and its remedy mends it."""
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern, **options)
+            remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
+            self.host.run('sh', '-ec', re.sub('^srcproxy ', BINARY + ' ',
+                                              remedy))
+            self.assertEqual(self.examine().of('wrong'), [])
+
+    def test_masquerade_of_other_tools(self):
+        table = 'inet others'
+        self.assert_mends(
+            f'{IPV6.users}: a MASQUERADE or SNAT rule rewrites it', f"""
+                nft -f - <<END
+                table {table} {{
+                    chain out {{
+                        type nat hook postrouting priority srcnat
+                        meta nfproto ipv6 oifname out0 masquerade
+                    }}
+                }}
+                """ + '\nEND\n', f'nft delete table {table}')
+
+    @unittest.skipUnless(shutil.which('iptables-legacy'),
+                         'needs iptables-legacy')
+    def test_masquerade_of_iptables_legacy(self):
+        nat = 'iptables-legacy -t nat'
+        self.assert_mends(
+            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites it',
+            f'{nat} -A POSTROUTING -o out0 -j MASQUERADE',
+            f'{nat} -F POSTROUTING')
+
+    def test_rule_that_comes_too_late(self):
+        table = 100000 + SERVER_PORT
+        rule = f'ip rule add fwmark 5 table {table} pref'
+        self.assert_mends(
+            f'{IPV4.users}: no route .* has the priority 40000, behind 32766',
+            f'ip rule del table {table}; {rule} 40000', 'ip rule del pref '
+            f'40000; ip rule del table {table} || :; {rule} 30000')
+
+    def test_route_for_some_of_the_users(self):
+        table = f'dev lo table {100000 + SERVER_PORT}'
+        for part, missing in (('198.51.100.0/25', '198.51.100.254'),
+                              ('198.51.100.254/32', '198.51.100.1')):
+            self.assert_mends(
+                f'{IPV4.users}: no route .* such as {missing}$', f"""
+                    ip route del local {IPV4.users} {table}
+                    ip route add local {part} {table}""",
+                f'ip route del local {part} {table}')
+
+    def test_firewall_that_drops_what_users_send(self):
+        self.assert_mends(
+            f'{IPV4.users}: .* does not leave this host',
+            f'iptables -A OUTPUT -s {IPV4.users} -j DROP',
+            'iptables -F OUTPUT')
+
+    def test_firewall_that_drops_replies(self):
+        for family in BOTH:
+            self.assert_mends(
+                f'{family.users}: .* takes none of it, .*INPUT',
+                f'{family.iptables} -A INPUT -i out0 -p tcp -j DROP',
+                f'{family.iptables} -F INPUT')
+
+    def test_firewall_that_marks_others(self):
+        chain = f'inet srcproxy-server-{SERVER_PORT} prerouting'
+        self.assert_mends(
+            f'{IPV4.users}: .* comes to this host, but not to the socket',
+            f"""
+                nft flush chain {chain}
+                nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 5""",
+            '')
+
+    def test_routing_that_forbids_users(self):
+        rule = f'from {IPV4.users} prohibit pref 100'
+        with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
+            findings = self.assert_wrong(
+                f'{IPV4.users}: cannot connect from .*: Permission denied',
+                '^see which rule or route forbids it: ip rule')
+            self.assertFalse(findings.of('note', 'could not be looked at'))
 
     def test_network_that_does_not_route_the_prefix_here(self):
         route = f'blackhole {IPV4.users}'
@@ -227,10 +319,89 @@ class Exit(DoctorCase):
         findings = self.assert_wrong(
             f'{IPV4.users}: without IP_TRANSPARENT',
             'srcproxy rules --simple server', wrapper=NOBODY)
-        for pattern in ('IP_TRANSPARENT is not permitted', 'CAP_NET_BIND',
+        for pattern in ('IP_TRANSPARENT for IPv4 does not work for this user '
+                        r'\(uid 65534\)', 'CAP_NET_BIND', 'SO_MARK does not',
                         'firewall could not be looked at'):
             self.assertTrue(findings.of('note', pattern), pattern)
         self.assertFalse(findings.of('wrong', IPV6.users))
+
+    def test_user_that_the_half_becomes(self):
+        findings = self.assert_fine(
+            'uid 65534, gid 65534 can read the configuration',
+            'IP_TRANSPARENT for IPv4 works', 'source ports below 1024 works',
+            *(f'{family.users}: the firewall gives the mark 0x5'
+              for family in BOTH),
+            *(f'{family.users}: what {family.destination} answers comes back'
+              for family in BOTH),
+            *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
+              'tracked' for prefix in PREFIXES), user=USER)
+        self.assertEqual(len(findings.of('note')), 1)
+
+    def test_user_keeps_what_the_half_keeps(self):
+        only_ipv6 = {'acl': [{'allowed_src_ips': [IPV6.users]}]}
+        findings = self.assert_fine(
+            'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
+            config=only_ipv6, user=USER)
+        self.assertTrue(findings.of('note', 'IP_TRANSPARENT for IPv6 does'))
+        # Root has it, and so would not see that these rules want it.
+        with self.no_rules(), self.by_hand(rules.deliver_marked):
+            self.assert_fine(f'{IPV6.users}: the firewall gives the mark',
+                             config=only_ipv6)
+            self.assert_wrong(f'{IPV6.users}: .* but not to the socket',
+                              config=only_ipv6, user=USER)
+
+    def test_configuration_that_the_user_cannot_read_again(self):
+        findings = self.assert_wrong(
+            'uid 65534, gid 65534 cannot read the configuration again',
+            '^chgrp 65534 .* && chmod 640 ', user=USER, mode=0o600)
+        self.host.run('sh', '-ec', findings.of('wrong')[0][1])
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o640)
+        self.assertEqual(self.examine(user=USER).of('wrong'), [])
+
+    @contextlib.contextmanager
+    def by_hand(self, deliver):
+        """Rules that the program did not print."""
+        deliver(self.host)
+        try:
+            yield
+        finally:
+            rules.withdraw(self.host)
+
+    def test_mark_and_table_that_were_chosen_by_hand(self):
+        for mark, table in (('0x1', 100), ('0x10/0xf0', 200)):
+            with self.subTest(mark=mark), self.no_rules(), self.by_hand(
+                    lambda host: rules.deliver_with_iptables(
+                        host, mark, table)):
+                self.assert_fine(
+                    *(f'{family.users}: what has the mark {mark} is delivered'
+                      for family in BOTH),
+                    *(f'{family.users}: the firewall gives the mark {mark}$'
+                      for family in BOTH),
+                    *(f'{family.users}: what {family.destination} answers '
+                      'comes back' for family in BOTH))
+
+    def test_mark_that_only_one_of_two_ways_gives(self):
+        """The rules by hand and the printed ones, of which one is broken."""
+        table = f'inet srcproxy-server-{SERVER_PORT}'
+        with self.by_hand(lambda host: rules.deliver_with_iptables(
+                host, '0x1', 100)), self.other_rules():
+            marks = '0x1, 0x5|0x5, 0x1'
+            self.assert_fine(f'{IPV4.users}: the firewall gives .*({marks})$')
+            with self.broken(f'nft delete table {table}', ''):
+                self.assert_fine(f'{IPV6.users}: the firewall gives')
+
+    @unittest.skipUnless(shutil.which('iptables-legacy'),
+                         'needs iptables-legacy')
+    def test_mark_of_iptables_legacy_next_to_a_firewall_of_nft(self):
+        with self.no_rules(), self.by_hand(
+                lambda host: rules.deliver_with_iptables(
+                    host, '0x1', 100, '-legacy')):
+            self.host.run('nft', 'add', 'table', 'inet', 'filter')
+            try:
+                self.assert_fine(*(f'{family.users}: the firewall gives the '
+                                   'mark 0x1$' for family in BOTH))
+            finally:
+                self.host.run('nft', 'delete', 'table', 'inet', 'filter')
 
     def test_listener_on_all_addresses(self):
         listener = self.listen(self.host, '0.0.0.0')
@@ -244,6 +415,21 @@ class Exit(DoctorCase):
     def test_address_to_listen_on_that_is_not_there(self):
         self.assert_wrong('cannot listen on 192.0.2.99', 'ip address add',
                           config={'listen': '192.0.2.99:21829'})
+
+    def test_address_that_is_not_there_where_any_can_be_bound_to(self):
+        with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
+            self.assert_wrong('cannot listen on 192.0.2.99',
+                              '^ip address add 192.0.2.99 dev INTERFACE',
+                              config={'listen': '192.0.2.99:21829'})
+
+    def test_name_to_listen_on_that_nobody_knows(self):
+        self.assert_wrong('cannot listen on exit.invalid', '/etc/hosts',
+                          config={'listen': 'exit.invalid:21829'})
+
+    def test_limit_that_leaves_little_room(self):
+        self.assert_note('there is room for [0-9]+ connections at once, no '
+                         'more, .*: ulimit -n$',
+                         wrapper=('prlimit', '--nofile=60:60'))
 
     def test_limit_that_is_too_low(self):
         self.assert_wrong(
@@ -317,9 +503,20 @@ class Gate(DoctorCase):
             self.assert_fine(f'{IPV6.users}: the firewall redirects')
 
     def test_user_without_capabilities(self):
-        findings = self.assert_fine('accepts outbound.auth', wrapper=NOBODY,
+        findings = self.assert_fine('is reached', wrapper=NOBODY,
                                     prefixes=[IPV4.users])
-        self.assertTrue(findings.of('note', 'could not be looked at'))
+        for pattern in ('firewall could not be looked at',
+                        'did not refuse a request, but its connection'):
+            self.assertTrue(findings.of('note', pattern), pattern)
+
+    def test_user_that_the_half_becomes(self):
+        findings = self.assert_fine(
+            *(f'{prefix}: the firewall redirects to port 9001'
+              for prefix in PREFIXES), 'accepts outbound.auth',
+            'IP_FREEBIND for IPv4 works', user=USER)
+        self.assertTrue(findings.of('note', 'SO_MARK does not work'))
+        self.assert_fine('SO_MARK works', 'fwmark can be had', user=USER,
+                         config=self.outbound(fwmark=MARK))
 
     def test_client_half_may_be_running(self):
         client = self.start(self.host, 'client', self.config)
@@ -405,6 +602,22 @@ class Gate(DoctorCase):
                           'CAP_NET_RAW', config=self.outbound(fwmark=MARK),
                           wrapper=NOBODY)
 
+    def test_name_of_the_server_that_nobody_knows(self):
+        self.assert_wrong('outbound.server exit.invalid: ', '/etc/resolv.conf',
+                          config=self.outbound(server='exit.invalid:21829'))
+
+    def test_service_that_says_nothing_is_not_taken_for_the_server_half(self):
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        self.assert_note('did not refuse a request, but',
+                         config=self.outbound(
+                             server=endpoint(*listener.getsockname())))
+
+    def test_address_that_is_not_there_where_any_can_be_bound_to(self):
+        with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
+            self.assert_wrong(
+                'cannot bind to outbound.local_addr',
+                config=self.outbound(local_addr='192.0.2.99'))
+
     def test_interface_and_address_that_are_not_there(self):
         for local in ('%nowhere0', '192.0.2.99'):
             self.assert_wrong('cannot bind to .*outbound.local_addr',
@@ -418,8 +631,17 @@ class Usage(unittest.TestCase):
         for arguments in (['doctor'], ['doctor', 'client'],
                           ['doctor', '-t', 'client', path],
                           ['doctor', '--simple', 'client', path],
+                          ['rules', '-u', '0', 'client', path],
                           ['doctor', 'client', path, '198.51.100.0/33']):
             result = srcproxy(*arguments)
             self.assertEqual((result.returncode, result.stdout), (2, ''),
                              arguments)
             self.assertIn('srcproxy: ', result.stderr)
+
+    @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
+    def test_only_root_can_become_another_user(self):
+        result = subprocess.run(
+            [*NOBODY, BINARY, 'doctor', '-u', '65534:65534', 'server',
+             write_config(SERVER_WITH_ACL)], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('-u works for root only', result.stderr)

@@ -1,4 +1,4 @@
-#include "trial.h"
+#include "packets.h"
 
 #include <string.h>
 
@@ -25,10 +25,13 @@ static const struct {
 static bool
 is_packet(const uint8_t *packet, size_t len, const char *user, uint16_t port)
 {
-	union address address;
+	union address from, to;
+	bool is_v6 = strchr(user, ':');
 
-	ck_assert(address_parse(user, &address));
-	return trial_is_packet(packet, len, &address, port);
+	ck_assert(address_parse(user, &from));
+	ck_assert(address_parse(is_v6 ? "2001:db8::2" : "192.0.2.2", &to));
+	address_set_port(&to, port);
+	return packets_is_segment(packet, len, &from, &to);
 }
 
 START_TEST(a_packet_of_the_user_is_told_from_others)
@@ -42,7 +45,11 @@ START_TEST(a_packet_of_the_user_is_told_from_others)
 	ck_assert(!is_packet(packet, len, cases[_i].other, PORT));
 	ck_assert(!is_packet(packet, len, cases[!_i].user, PORT));
 	ck_assert(!is_packet(packet, len, user, PORT + 1));
+	ck_assert(is_packet(packet, len, user, 0));
 	ck_assert(!is_packet(packet, len, user, PORT ^ 0x100));
+	packet[len - 5] ^= 1;
+	ck_assert(!is_packet(packet, len, user, PORT));
+	packet[len - 5] ^= 1;
 	packet[cases[_i].protocol_at] = IPPROTO_UDP;
 	ck_assert(!is_packet(packet, len, user, PORT));
 }
@@ -74,7 +81,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("trial");
+	Suite *suite = suite_create("packets");
 	TCase *tcase = tcase_create("packet");
 
 	tcase_add_loop_test(

@@ -225,15 +225,16 @@ START_TEST(a_port_does_not_count)
 END_TEST
 
 static const struct {
-	const char *prefix, *sample;
+	const char *prefix, *sample, *first;
 } samples[] = {
-	{ "192.0.2.0/24", "192.0.2.254" },
-	{ "10.0.0.0/8", "10.255.255.254" },
-	{ "192.0.2.128/30", "192.0.2.130" },
-	{ "192.0.2.128/31", "192.0.2.128" },
-	{ "192.0.2.7", "192.0.2.7" },
-	{ "2001:db8:1:2::/64", "2001:db8:1:2:ffff:ffff:ffff:fffe" },
-	{ "2001:db8::7", "2001:db8::7" },
+	{ "192.0.2.0/24", "192.0.2.254", "192.0.2.1" },
+	{ "10.0.0.0/8", "10.255.255.254", "10.0.0.1" },
+	{ "192.0.2.128/30", "192.0.2.130", "192.0.2.129" },
+	{ "192.0.2.128/31", "192.0.2.128", "192.0.2.128" },
+	{ "192.0.2.7", "192.0.2.7", "192.0.2.7" },
+	{ "2001:db8:1:2::/64", "2001:db8:1:2:ffff:ffff:ffff:fffe",
+	    "2001:db8:1:2::1" },
+	{ "2001:db8::7", "2001:db8::7", "2001:db8::7" },
 };
 
 START_TEST(a_sample_is_no_address_that_means_something_else)
@@ -247,6 +248,9 @@ START_TEST(a_sample_is_no_address_that_means_something_else)
 	prefix_sample(&prefix, &address);
 	ck_assert_str_eq(
 	    address_format_host(&address, text), samples[_i].sample);
+	prefix_sample_first(&prefix, &address);
+	ck_assert_str_eq(
+	    address_format_host(&address, text), samples[_i].first);
 }
 END_TEST
 

@@ -1,0 +1,88 @@
+#include "delivery.h"
+
+#include <inttypes.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+
+#include "route.h"
+
+/* The rules of the tables main and default: ip-rule(8). */
+#define MAIN_PRIORITY 32766
+
+static bool
+is_late(const struct policy_rule *rule, const struct route *route)
+{
+	return rule->priority > MAIN_PRIORITY && route->table != rule->table;
+}
+
+static void
+find_marked(const union address *user, struct delivery *delivery)
+{
+	size_t count = policy_list_marked(user->any.sa_family, delivery->rules);
+	struct route route;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_rule rule = delivery->rules[i];
+
+		if (route_find(user, rule.mark, &route))
+			continue;
+		if (is_late(&rule, &route))
+			delivery->late = rule;
+		if (!route.is_local || route.table != rule.table)
+			continue;
+		delivery->way = DELIVERY_MARKED;
+		delivery->rules[delivery->rule_count++] = rule;
+	}
+}
+
+static void
+find_one(const union address *user, struct delivery *delivery)
+{
+	struct route route;
+
+	*delivery = (struct delivery){ .way = DELIVERY_NONE, .missing = *user };
+	if (route_find(user, 0, &route) || !route.is_local)
+		find_marked(user, delivery);
+	else if (route.table == RT_TABLE_LOCAL)
+		delivery->way = DELIVERY_LOCAL;
+	else
+		delivery->way = DELIVERY_ALL;
+}
+
+/*
+ * A route may be for a part of the prefix only, and one of its addresses may be
+ * this host's own: the lesser of two ways counts.
+ */
+void
+delivery_find(const struct prefix *prefix, struct delivery *delivery)
+{
+	union address user;
+	struct delivery first;
+
+	prefix_sample(prefix, &user);
+	find_one(&user, delivery);
+	prefix_sample_first(prefix, &user);
+	find_one(&user, &first);
+	if (first.way < delivery->way)
+		*delivery = first;
+}
+
+const char *
+delivery_format_marks(
+    const struct delivery *delivery, char text[DELIVERY_MARKS_STRLEN])
+{
+	size_t len = 0;
+
+	*text = '\0';
+	for (size_t i = 0;
+	     i < delivery->rule_count && len < DELIVERY_MARKS_STRLEN; i++) {
+		const struct policy_rule *rule = &delivery->rules[i];
+		char mask[16] = "";
+
+		if (rule->mask != UINT32_MAX)
+			snprintf(mask, sizeof(mask), "/0x%" PRIx32, rule->mask);
+		len += (size_t)snprintf(text + len, DELIVERY_MARKS_STRLEN - len,
+		    "%s0x%" PRIx32 "%s", len > 0 ? ", " : "", rule->mark, mask);
+	}
+	return text;
+}
