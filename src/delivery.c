@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
+#include "outside.h"
 #include "route.h"
 
 /* The rules of the tables main and default: ip-rule(8). */
@@ -15,6 +16,20 @@ is_late(const struct policy_rule *rule, const struct route *route)
 	return rule->priority > MAIN_PRIORITY && route->table != rule->table;
 }
 
+/* Validation of sources may say no to the one, as to all that comes there. */
+static int
+find_by_rule(const union address *user, const struct policy_rule *rule,
+    struct route *route)
+{
+	union address outside;
+
+	if (!rule->interface)
+		return route_find(user, rule->mark, route);
+	outside_sample(user->any.sa_family, &outside);
+	return route_find_arriving(
+	    &outside, rule->interface, user, rule->mark, route);
+}
+
 static void
 find_marked(const union address *user, struct delivery *delivery)
 {
@@ -24,7 +39,7 @@ find_marked(const union address *user, struct delivery *delivery)
 	for (size_t i = 0; i < count; i++) {
 		const struct policy_rule rule = delivery->rules[i];
 
-		if (route_find(user, rule.mark, &route))
+		if (find_by_rule(user, &rule, &route))
 			continue;
 		if (is_late(&rule, &route))
 			delivery->late = rule;

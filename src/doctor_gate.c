@@ -1,11 +1,69 @@
 #include "doctor_gate.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "route.h"
 #include "ruleset.h"
 
 #define PORT 443
+#define REMEDY_MAX_LEN 64
+
+/* Of the link's own only others on it can be a source or destination. */
+static bool
+has_address(const char *interface, int family)
+{
+	struct ifaddrs *list = NULL;
+	bool found = false;
+
+	if (getifaddrs(&list))
+		return true;
+	for (struct ifaddrs *entry = list; entry && !found;
+	     entry = entry->ifa_next) {
+		const struct sockaddr_in6 *v6 = (void *)entry->ifa_addr;
+
+		found = entry->ifa_addr &&
+		    !strcmp(entry->ifa_name, interface) &&
+		    entry->ifa_addr->sa_family == family &&
+		    (family == AF_INET ||
+			!IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static bool
+is_for_all(const struct endpoint *listen)
+{
+	return !*listen->host ||
+	    (listen->address.any.sa_family != AF_UNSPEC &&
+		address_is_unspecified(&listen->address));
+}
+
+/* REDIRECT takes the interface's address, and drops where it has none. */
+static void
+check_user_interface(const struct examination *examination, const char *prefix,
+    int family, uint32_t index)
+{
+	const struct endpoint *listen = &examination->config->listen;
+	char name[IF_NAMESIZE] = "", remedy[REMEDY_MAX_LEN];
+
+	if_indextoname(index, name);
+	if (!is_for_all(listen) || has_address(name, family)) {
+		finding_ok(examination->findings,
+		    "%s: there is a route to these users", prefix);
+		return;
+	}
+	snprintf(remedy, sizeof(remedy), "ip address add ADDRESS dev %s", name);
+	finding_wrong(examination->findings, remedy,
+	    "%s: these users come in by %s, which has no %s address that they "
+	    "could be redirected to",
+	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
+}
 
 static void
 check_user_route(
@@ -18,15 +76,15 @@ check_user_route(
 	prefix_sample(prefix, &user);
 	address_set_port(&user, PORT);
 	prefix_format(prefix, text);
-	if (route_find(&user, 0, &route))
+	if (route_find(&user, 0, &route) == 0)
+		check_user_interface(
+		    examination, text, user.any.sa_family, route.interface);
+	else
 		finding_wrong(examination->findings,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: there is no route to these users, so nothing can be "
 		    "answered",
 		    text);
-	else
-		finding_ok(examination->findings,
-		    "%s: there is a route to these users", text);
 }
 
 static void

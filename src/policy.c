@@ -2,6 +2,7 @@
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "netlink.h"
@@ -30,6 +31,7 @@ take_rule(const union netlink_message *answer, void *context)
 	struct netlink_part attributes =
 	    netlink_attributes(answer, sizeof(*header));
 	struct policy_rule rule = { .mask = UINT32_MAX };
+	struct netlink_part name;
 
 	read_number(attributes, FRA_FWMARK, &rule.mark);
 	if (rule.mark == 0 || header->action != FR_ACT_TO_TBL ||
@@ -39,6 +41,9 @@ take_rule(const union netlink_message *answer, void *context)
 	read_number(attributes, FRA_FWMASK, &rule.mask);
 	read_number(attributes, FRA_PRIORITY, &rule.priority);
 	read_number(attributes, FRA_TABLE, &rule.table);
+	name = netlink_find(attributes, FRA_IIFNAME, 1);
+	if (name.data)
+		rule.interface = if_nametoindex((const char *)name.data);
 	list->rules[list->count++] = rule;
 }
 

@@ -11,6 +11,7 @@
 struct policy_rule {
 	uint32_t mark, mask; /* of packets it is for */
 	uint32_t priority, table;
+	uint32_t interface; /* only what comes in by it; 0: by any */
 };
 
 /* Puts there as many as there is room for, the first one first. */

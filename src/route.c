@@ -25,53 +25,79 @@ compose(union netlink_message *question, const union address *to, uint32_t mark)
 	netlink_add(question, RTA_DPORT, &port, sizeof(port));
 	if (mark)
 		netlink_add(question, RTA_MARK, &mark, sizeof(mark));
-	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
-		netlink_add(question, RTA_OIF, &to->v6.sin6_scope_id,
-		    sizeof(to->v6.sin6_scope_id));
 }
 
 /* The port becomes 0; an address of the link is nothing without the link. */
 static void
 read_gateway(
-    struct netlink_part attributes, size_t raw_len, union address *gateway)
+    struct netlink_part attributes, size_t raw_len, struct route *route)
 {
+	union address *gateway = &route->gateway;
 	struct netlink_part raw =
 	    netlink_find(attributes, RTA_GATEWAY, raw_len);
-	struct netlink_part link =
-	    netlink_find(attributes, RTA_OIF, sizeof(uint32_t));
 
-	gateway->any.sa_family = AF_UNSPEC;
 	if (!raw.data)
 		return;
 	address_from_raw(gateway, raw.data, raw_len, 0);
-	if (link.data && gateway->any.sa_family == AF_INET6 &&
+	if (gateway->any.sa_family == AF_INET6 &&
 	    IN6_IS_ADDR_LINKLOCAL(&gateway->v6.sin6_addr))
-		memcpy(&gateway->v6.sin6_scope_id, link.data, sizeof(uint32_t));
+		gateway->v6.sin6_scope_id = route->interface;
+}
+
+static int
+ask(const union netlink_message *question, size_t raw_len, struct route *route)
+{
+	union netlink_message answer;
+	struct netlink_part attributes, part;
+	const struct rtmsg *found = NLMSG_DATA(&answer.header);
+	int error = netlink_ask(NETLINK_ROUTE, question, RTM_NEWROUTE, &answer);
+
+	if (error)
+		return error;
+	*route = (struct route){
+		.is_local = found->rtm_type == RTN_LOCAL,
+		.is_broadcast = found->rtm_type == RTN_BROADCAST,
+		.table = found->rtm_table,
+	};
+	attributes = netlink_attributes(&answer, sizeof(*found));
+	part = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
+	if (part.data)
+		memcpy(&route->table, part.data, sizeof(route->table));
+	part = netlink_find(attributes, RTA_OIF, sizeof(route->interface));
+	if (part.data)
+		memcpy(&route->interface, part.data, sizeof(route->interface));
+	read_gateway(attributes, raw_len, route);
+	return 0;
 }
 
 int
 route_find(const union address *to, uint32_t mark, struct route *route)
 {
-	union netlink_message question, answer;
-	struct netlink_part attributes, table;
-	const struct rtmsg *found = NLMSG_DATA(&answer.header);
+	union netlink_message question;
 	size_t raw_len;
-	int error;
 
 	address_raw(to, &raw_len);
 	compose(&question, to, mark);
-	error = netlink_ask(NETLINK_ROUTE, &question, RTM_NEWROUTE, &answer);
-	if (error)
-		return error;
-	attributes = netlink_attributes(&answer, sizeof(*found));
-	table = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
-	route->is_local = found->rtm_type == RTN_LOCAL;
-	route->is_broadcast = found->rtm_type == RTN_BROADCAST;
-	route->table = found->rtm_table;
-	if (table.data)
-		memcpy(&route->table, table.data, sizeof(route->table));
-	read_gateway(attributes, raw_len, &route->gateway);
-	return 0;
+	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
+		netlink_add(&question, RTA_OIF, &to->v6.sin6_scope_id,
+		    sizeof(to->v6.sin6_scope_id));
+	return ask(&question, raw_len, route);
+}
+
+int
+route_find_arriving(const union address *from, uint32_t interface,
+    const union address *to, uint32_t mark, struct route *route)
+{
+	union netlink_message question;
+	struct rtmsg *asked = NLMSG_DATA(&question.header);
+	size_t raw_len;
+	const uint8_t *raw = address_raw(from, &raw_len);
+
+	compose(&question, to, mark);
+	asked->rtm_src_len = (uint8_t)(raw_len * 8);
+	netlink_add(&question, RTA_SRC, raw, raw_len);
+	netlink_add(&question, RTA_IIF, &interface, sizeof(interface));
+	return ask(&question, raw_len, route);
 }
 
 /* Of routes that are unreachable, prohibit and blackhole, too. */

@@ -8,6 +8,7 @@
 struct route {
 	bool is_local, is_broadcast; /* it ends at this host */
 	uint32_t table;              /* of ip-route(8): 255 is "local" */
+	uint32_t interface;          /* its index */
 	union address gateway;       /* AF_UNSPEC: none, it is on the link */
 };
 
@@ -16,6 +17,10 @@ struct route {
  * mark; 0: none. Returns 0 or a negative errno: there is no route.
  */
 int route_find(const union address *to, uint32_t mark, struct route *route);
+
+/* The same for a packet from there that comes in by that interface. */
+int route_find_arriving(const union address *from, uint32_t interface,
+    const union address *to, uint32_t mark, struct route *route);
 
 /*
  * 1 if a TCP connection to that address and port would end at this host: a

@@ -10,6 +10,7 @@
 
 #include "conntrack.h"
 #include "exemption.h"
+#include "netstat.h"
 #include "outside.h"
 #include "packets.h"
 #include "probe.h"
@@ -28,7 +29,8 @@ enum silence {
 	SILENCE_NETWORK, /* it, or who is between, does not answer users */
 	SILENCE_OUTPUT,  /* nothing has left this host */
 	SILENCE_INPUT,   /* this host does not take answers */
-	SILENCE_HERE,    /* or none to users */
+	SILENCE_FILTER,  /* rp_filter does not */
+	SILENCE_HERE,    /* this host takes none to users */
 };
 
 /*
@@ -163,11 +165,18 @@ report_silence(const struct examination *examination, const union address *user,
 	case SILENCE_INPUT:
 		report_input(examination, user, prefix, router);
 		break;
+	case SILENCE_FILTER:
+		finding_wrong(findings,
+		    "sysctl -w net.ipv4.conf.all.rp_filter=2",
+		    "%s: what %s answers to %s comes to this host by another "
+		    "interface than it would answer by, and rp_filter drops it",
+		    prefix, router, text);
+		break;
 	case SILENCE_HERE:
 		finding_wrong(findings, examination->rules,
 		    "%s: what %s answers to %s comes to this host, but not to "
 		    "the socket: no rule of the firewall marks it, or one "
-		    "drops it (INPUT), or rp_filter does",
+		    "drops it (INPUT)",
 		    prefix, router, text);
 		break;
 	case SILENCE_NETWORK:
@@ -187,18 +196,33 @@ report_silence(const struct examination *examination, const union address *user,
 	}
 }
 
-/* answers: to what has this host's own address. */
+static uint64_t
+count_filtered(void)
+{
+	uint64_t count = 0;
+
+	netstat_read("TcpExt IPReversePathFilter", &count);
+	return count;
+}
+
+/*
+ * answers: to what has this host's own address; filtered: by rp_filter,
+ * meanwhile.
+ */
 static enum silence
 explain_silence(const struct examination *examination,
-    const union address *user, const union address *router, bool answers)
+    const union address *user, const union address *router, bool answers,
+    bool filtered)
 {
 	int fd = examination->packet_fd;
 
 	if (fd >= 0 && !packets_have(fd, user, router))
 		return SILENCE_OUTPUT;
-	if (packets_have(fd, router, user))
-		return answers ? SILENCE_HERE : SILENCE_INPUT;
-	return answers ? SILENCE_NETWORK : SILENCE_ALL;
+	if (!packets_have(fd, router, user))
+		return answers ? SILENCE_NETWORK : SILENCE_ALL;
+	if (filtered)
+		return SILENCE_FILTER;
+	return answers ? SILENCE_HERE : SILENCE_INPUT;
 }
 
 /* A packet to the next router, and back by the way of all replies. */
@@ -210,6 +234,7 @@ check_path(const struct examination *examination, const union address *user,
 	char router_text[ADDRESS_STRLEN], text[ADDRESS_STRLEN];
 	char remedy[REMEDY_MAX_LEN];
 	struct probe probe, own;
+	uint64_t filtered = count_filtered();
 	bool has_own;
 	int error;
 
@@ -234,7 +259,8 @@ check_path(const struct examination *examination, const union address *user,
 	else
 		report_silence(examination, user, prefix, router_text,
 		    explain_silence(examination, user, router,
-			has_own && probe_wait(&own, ANSWERED_MS)));
+			has_own && probe_wait(&own, ANSWERED_MS),
+			count_filtered() > filtered));
 	if (has_own)
 		probe_close(&own);
 	probe_close(&probe);

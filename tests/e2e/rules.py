@@ -67,12 +67,14 @@ def deliver_marked(exit_host):
 def deliver_with_iptables(exit_host, mark, table, kind=''):
     """As guides for other proxies have it, for all addresses.
 
+    mark: of the rule, and what else the rule has: '0x1/0xf iif eth0'.
     kind: '-nft' or '-legacy', of iptables.
     """
     for family in BOTH:
         exit_host.run(family.iptables + kind, '-t', 'mangle', '-A',
                       'PREROUTING', '-p', 'tcp', '-m', 'socket',
-                      '--transparent', '-j', 'MARK', '--set-mark', mark)
+                      '--transparent', '-j', 'MARK', '--set-mark',
+                      mark.split()[0])
         exit_host.ip(f'route add local default dev lo table {table}',
                      f'rule add fwmark {mark} lookup {table}', family=family)
 

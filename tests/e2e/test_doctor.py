@@ -10,8 +10,10 @@ import unittest
 import rules
 from cases import (CLIENT_CONFIG, SERVER, SERVER_CONFIG, SERVER_PORT,
                    NetworkCase)
+from cgroup import make_cgroup
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
+from hosts import join
 from peers import background
 from sandbox import BINARY
 from test_command import srcproxy
@@ -279,6 +281,26 @@ class Exit(DoctorCase):
                 nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 5""",
             '')
 
+    def test_network_that_delivers_by_another_link(self):
+        """Which the host would not answer by."""
+        destination = self.net.destination
+        join(self.host, 'out1', destination, 'eth1')
+        self.host.ip('addr add 10.9.9.1/30 dev out1')
+        destination.ip('addr add 10.9.9.2/30 dev eth1',
+                       f'route add {IPV4.users} via 10.9.9.1')
+        destination.sysctl('ipv4/conf/all/rp_filter', 2)
+        # Questions of ARP are filtered, too.
+        destination.sysctl('ipv4/conf/eth1/arp_announce', 2)
+        self.host.sysctl('ipv4/conf/out1/rp_filter', 1)
+        try:
+            self.assert_mends(
+                f'{IPV4.users}: .* by another interface .* rp_filter drops it',
+                ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
+        finally:
+            destination.sysctl('ipv4/conf/all/rp_filter', 1)
+            # The other end and its route go with it.
+            self.host.ip('link del out1')
+
     def test_routing_that_forbids_users(self):
         rule = f'from {IPV4.users} prohibit pref 100'
         with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
@@ -380,6 +402,16 @@ class Exit(DoctorCase):
                     *(f'{family.users}: what {family.destination} answers '
                       'comes back' for family in BOTH))
 
+    def test_rule_for_what_comes_in_by_one_interface(self):
+        with self.no_rules(), self.by_hand(
+                lambda host: rules.deliver_with_iptables(
+                    host, '0x1 iif out0', 100)):
+            self.assert_fine(
+                *(f'{family.users}: what has the mark 0x1 is delivered'
+                  for family in BOTH),
+                *(f'{family.users}: what {family.destination} answers comes '
+                  'back' for family in BOTH))
+
     def test_mark_that_only_one_of_two_ways_gives(self):
         """The rules by hand and the printed ones, of which one is broken."""
         table = f'inet srcproxy-server-{SERVER_PORT}'
@@ -430,6 +462,18 @@ class Exit(DoctorCase):
         self.assert_note('there is room for [0-9]+ connections at once, no '
                          'more, .*: ulimit -n$',
                          wrapper=('prlimit', '--nofile=60:60'))
+
+    def test_limit_of_tasks(self):
+        """As TasksMax of systemd sets it."""
+        cgroup = make_cgroup(threads=20)
+        if not cgroup:
+            self.skipTest('needs a cgroup for pids')
+        self.addCleanup(cgroup.remove)
+        self.assert_note(r'there is room for [0-9] connections at once.*pids',
+                         wrapper=cgroup.wrapper)
+        self.assert_wrong('max_connections is 50, but .*pids.* allows no more',
+                          'raise that limit', wrapper=cgroup.wrapper,
+                          config={'max_connections': 50})
 
     def test_limit_that_is_too_low(self):
         self.assert_wrong(
@@ -543,6 +587,22 @@ class Gate(DoctorCase):
         with self.broken(f'ip route add {route}', f'ip route del {route}'):
             self.assert_wrong('203.0.113.0/24: there is no route',
                               'ip route add', prefixes=['203.0.113.0/24'])
+
+    def test_interface_of_the_users_without_an_address(self):
+        """REDIRECT drops there, in silence."""
+        own = f'{IPV4.gate_users}/{IPV4.length} dev users0'
+        route = f'{IPV4.users} dev users0'
+        with self.broken(f'ip addr del {own}; ip route add {route}',
+                         f'ip route del {route}'):
+            findings = self.assert_wrong(
+                f'{IPV4.users}: .* users0, which has no IPv4 address',
+                '^ip address add ADDRESS dev users0$')
+            self.assertFalse(findings.of('wrong', IPV6.users))
+            listen = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
+            self.assert_fine(f'{IPV4.users}: there is a route', config=listen,
+                             prefixes=[IPV4.users])
+            self.host.ip(f'addr add {own}')
+            self.assert_fine(f'{IPV4.users}: there is a route')
 
     def test_listener_that_is_not_for_all_users(self):
         only_ipv4 = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
