@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -7,13 +8,18 @@
 #include "outside.h"
 #include "route.h"
 
-/* The rules of the tables main and default: ip-rule(8). */
-#define MAIN_PRIORITY 32766
-
+/*
+ * That the table main answers is no wonder where the rule's table has no route
+ * and comes before it. error: of the question.
+ */
 static bool
-is_late(const struct policy_rule *rule, const struct route *route)
+is_late(const struct policy_rule *rule, int error, const struct route *route)
 {
-	return rule->priority > MAIN_PRIORITY && route->table != rule->table;
+	if (error)
+		return error != -ENETUNREACH;
+	if (route->table == RT_TABLE_MAIN || route->table == RT_TABLE_DEFAULT)
+		return rule->priority > DELIVERY_MAIN_PRIORITY;
+	return route->table != rule->table;
 }
 
 /* Validation of sources may say no to the one, as to all that comes there. */
@@ -39,11 +45,11 @@ find_marked(const union address *user, struct delivery *delivery)
 	for (size_t i = 0; i < count; i++) {
 		const struct policy_rule rule = delivery->rules[i];
 
-		if (find_by_rule(user, &rule, &route))
-			continue;
-		if (is_late(&rule, &route))
+		int error = find_by_rule(user, &rule, &route);
+
+		if (is_late(&rule, error, &route))
 			delivery->late = rule;
-		if (!route.is_local || route.table != rule.table)
+		if (error || !route.is_local || route.table != rule.table)
 			continue;
 		delivery->way = DELIVERY_MARKED;
 		delivery->rules[delivery->rule_count++] = rule;

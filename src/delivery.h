@@ -6,6 +6,9 @@
 #include "policy.h"
 #include "prefix.h"
 
+/* Of the rule for the table main: ip-rule(8). */
+#define DELIVERY_MAIN_PRIORITY 32766
+
 enum delivery_way {
 	DELIVERY_NONE,
 	DELIVERY_MARKED, /* what the firewall marks ends here */
@@ -19,8 +22,8 @@ struct delivery {
 	struct policy_rule rules[POLICY_MAX_RULES];
 	size_t rule_count;
 	union address missing; /* DELIVERY_NONE: to this one */
-	/* The same, if its table is not 0: this rule comes behind that of the
-	   table main, which has a route. */
+	/* The same, if its table is not 0: this rule is not reached, as
+	   another one before it has the answer. */
 	struct policy_rule late;
 };
 

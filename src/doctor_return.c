@@ -12,7 +12,7 @@
 #include "source.h"
 #include "sysctl.h"
 
-#define REMEDY_MAX_LEN 256
+#define REMEDY_MAX_LEN 2048
 
 /* Without IP_TRANSPARENT IPv4 connects from the table local only: ip(7). */
 static bool
@@ -37,21 +37,26 @@ report_missing(const struct examination *examination,
     const struct delivery *delivery, const char *prefix)
 {
 	const struct policy_rule *late = &delivery->late;
+	bool is_behind_main = late->priority > DELIVERY_MAIN_PRIORITY;
 	char remedy[REMEDY_MAX_LEN], user[ADDRESS_STRLEN];
 	int family = delivery->missing.any.sa_family;
 
 	address_format_host(&delivery->missing, user);
 	snprintf(remedy, sizeof(remedy),
-	    "ip -%d rule add fwmark 0x%" PRIx32 "/0x%" PRIx32
-	    " table %u pref 30000",
-	    family == AF_INET ? 4 : 6, late->mark, late->mask, late->table);
+	    "%s; ip -%d rule add fwmark 0x%" PRIx32 "/0x%" PRIx32
+	    " table %u pref 1",
+	    examination->rules, family == AF_INET ? 4 : 6, late->mark,
+	    late->mask, late->table);
 	if (late->table)
 		finding_wrong(examination->findings, remedy,
 		    "%s: no route delivers to this host what comes back for "
 		    "these users, as the rule for the mark 0x%" PRIx32
-		    " (ip rule) has the priority %u, behind 32766, that of "
-		    "the table main, which has a route for %s",
-		    prefix, late->mark, late->priority, user);
+		    " (ip rule) has the priority %u, behind %s, which "
+		    "decides for %s",
+		    prefix, late->mark, late->priority,
+		    is_behind_main ? "32766, that of the table main"
+				   : "another one",
+		    user);
 	else
 		finding_wrong(examination->findings, examination->rules,
 		    "%s: no route delivers to this host what comes back for "

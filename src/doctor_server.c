@@ -1,12 +1,16 @@
 #include "doctor_server.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "route.h"
 #include "socket.h"
 #include "trial.h"
+
+#define REMEDY_MAX_LEN 256
 
 /* True if it would come back to this half for ever. */
 static bool
@@ -125,6 +129,32 @@ report_trial(const struct examination *examination, int result,
 		    strerror(-result));
 }
 
+static bool
+has_route(const struct examination *examination, const union address *server)
+{
+	const struct egress *egress = &examination->config->egress;
+	struct route route;
+
+	return route_find(server, egress->marked ? egress->mark : 0, &route) ==
+	    0;
+}
+
+static void
+report_no_route(
+    const struct examination *examination, const union address *server)
+{
+	const struct egress *egress = &examination->config->egress;
+	char text[ADDRESS_STRLEN], remedy[REMEDY_MAX_LEN];
+
+	address_format_host(server, text);
+	snprintf(remedy, sizeof(remedy),
+	    "see which rule or route forbids it: ip rule; ip route get %s "
+	    "mark 0x%" PRIx32,
+	    text, egress->marked ? egress->mark : 0);
+	finding_wrong(examination->findings, remedy,
+	    "the server half at %s: this host has no route to it", text);
+}
+
 /* Returns a descriptor. */
 static int
 connect_server(
@@ -135,7 +165,9 @@ connect_server(
 	int fd = trial_connect(examination->config, server, &tried);
 
 	address_format(server, text);
-	if (fd < 0)
+	if (fd < 0 && !has_route(examination, server))
+		report_no_route(examination, server);
+	else if (fd < 0)
 		finding_wrong(examination->findings,
 		    "start the server half there, and let firewalls pass it",
 		    "the server half at %s: cannot %s: %s", text, tried,

@@ -22,6 +22,7 @@
 #define NOT_SENT 1
 #define ANSWERED_MS 1 /* meanwhile it has been, or not */
 #define REMEDY_MAX_LEN 256
+#define HERE_MAX_LEN 2048
 
 /* Why nothing came back. */
 enum silence {
@@ -155,7 +156,7 @@ report_silence(const struct examination *examination, const union address *user,
     const char *prefix, const char *router, enum silence silence)
 {
 	struct findings *findings = examination->findings;
-	char text[ADDRESS_STRLEN];
+	char text[ADDRESS_STRLEN], remedy[HERE_MAX_LEN];
 
 	address_format_host(user, text);
 	switch (silence) {
@@ -173,10 +174,14 @@ report_silence(const struct examination *examination, const union address *user,
 		    prefix, router, text);
 		break;
 	case SILENCE_HERE:
-		finding_wrong(findings, examination->rules,
+		snprintf(remedy, sizeof(remedy),
+		    "%s, if that was not done; else find the rule that drops "
+		    "it or gives another mark: nft list ruleset; iptables-save",
+		    examination->rules);
+		finding_wrong(findings, remedy,
 		    "%s: what %s answers to %s comes to this host, but not to "
 		    "the socket: no rule of the firewall marks it, or one "
-		    "drops it (INPUT)",
+		    "drops it (INPUT, or its own check of sources)",
 		    prefix, router, text);
 		break;
 	case SILENCE_NETWORK:

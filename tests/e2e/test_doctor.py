@@ -215,8 +215,8 @@ class Exit(DoctorCase):
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern, **options)
             remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
-            self.host.run('sh', '-ec', re.sub('^srcproxy ', BINARY + ' ',
-                                              remedy))
+            self.host.run('sh', '-ec',
+                          re.sub('^srcproxy ', BINARY + ' ', remedy))
             self.assertEqual(self.examine().of('wrong'), [])
 
     def test_masquerade_of_other_tools(self):
@@ -246,8 +246,19 @@ class Exit(DoctorCase):
         rule = f'ip rule add fwmark 5 table {table} pref'
         self.assert_mends(
             f'{IPV4.users}: no route .* has the priority 40000, behind 32766',
-            f'ip rule del table {table}; {rule} 40000', 'ip rule del pref '
-            f'40000; ip rule del table {table} || :; {rule} 30000')
+            f'ip rule del table {table}; {rule} 40000', f"""
+                while ip rule del table {table} 2>/dev/null; do :; done
+                {rule} 30000""")
+
+    def test_rule_that_is_behind_another_one(self):
+        mend = 'ip rule del pref 1; ip rule del pref 100; ' \
+            'ip route flush table 50'
+        for route in (f'prohibit {IPV4.users}',
+                      f'{IPV4.users} via {IPV4.gate_link}'):
+            self.assert_mends(
+                f'{IPV4.users}: no route .* 30000, behind another one', f"""
+                    ip route add {route} table 50
+                    ip rule add to {IPV4.users} lookup 50 pref 100""", mend)
 
     def test_route_for_some_of_the_users(self):
         table = f'dev lo table {100000 + SERVER_PORT}'
@@ -300,6 +311,21 @@ class Exit(DoctorCase):
             destination.sysctl('ipv4/conf/all/rp_filter', 1)
             # The other end and its route go with it.
             self.host.ip('link del out1')
+
+    def test_firewall_with_a_check_of_sources(self):
+        """That knows nothing of users."""
+        with self.broken("""
+                nft -f - <<END
+                table inet others {
+                    chain in {
+                        type filter hook prerouting priority raw
+                        fib daddr . iif type != local drop
+                    }
+                }
+                """ + '\nEND\n', 'nft delete table inet others'):
+            self.assert_wrong(
+                f'{IPV4.users}: .* comes to this host, but not to the socket',
+                'else find the rule that drops it .*: nft list ruleset')
 
     def test_routing_that_forbids_users(self):
         rule = f'from {IPV4.users} prohibit pref 100'
@@ -629,6 +655,15 @@ class Gate(DoctorCase):
         self.assert_wrong(f'{server}: cannot connect: Connection refused',
                           'start the server half',
                           config=self.outbound(server=server))
+
+    def test_server_half_that_there_is_no_route_to(self):
+        rule = f'fwmark {MARK} prohibit pref 9'
+        with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
+            self.assert_wrong(
+                f'the server half at {SERVER[0]}: this host has no route',
+                f'ip route get {SERVER[0]} mark 0x{MARK:x}$',
+                config=self.outbound(fwmark=MARK))
+            self.assert_fine('is reached')
 
     def test_server_half_that_no_packet_reaches(self):
         with rules.black_hole(self.net.exit, IPV4, SERVER_PORT):
