@@ -1,10 +1,22 @@
 #include "netstat.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE_MAX_LEN 8192
+
+static bool
+parse(const char *text, uint64_t *value)
+{
+	char *end;
+	unsigned long long number = strtoull(text, &end, 10);
+
+	if (end == text)
+		return false;
+	*value = number;
+	return true;
+}
 
 /* "TcpExt: A B", "TcpExt: 1 2". */
 bool
@@ -20,7 +32,7 @@ netstat_find(
 		size_t len = strcspn(names, " \n");
 
 		if (len == strlen(wanted) && !memcmp(names, wanted, len))
-			return sscanf(values, "%" SCNu64, value) == 1;
+			return parse(values, value);
 		names += len;
 		names += *names != '\0';
 		values += strcspn(values, " \n");

@@ -55,7 +55,7 @@ packets_open(void)
 	return fd;
 }
 
-void
+int
 packets_begin(int fd)
 {
 	struct sockaddr_ll link = {
@@ -63,8 +63,9 @@ packets_begin(int fd)
 		.sll_protocol = htons(ETH_P_ALL),
 	};
 
-	if (fd >= 0)
-		bind(fd, (struct sockaddr *)&link, sizeof(link));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof(link)))
+		return -1;
+	return fd;
 }
 
 static bool

@@ -14,8 +14,8 @@
 /* Returns a descriptor that nothing comes to yet, or -1. */
 int packets_open(void);
 
-/* What is there from now on; with -1 as fd nothing ever is. */
-void packets_begin(int fd);
+/* Sees what is there from now on. Returns fd, or -1, with which nothing is. */
+int packets_begin(int fd);
 
 /*
  * Whether one of these has been there. A port of 0 is any. Those before it are

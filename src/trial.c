@@ -143,7 +143,7 @@ trial_run(const struct config *config, int packet_fd, int fd,
 	if (ends.listen_fd < 0)
 		return ends.listen_fd;
 	ends.own = destination;
-	packets_begin(packet_fd);
+	ends.packet_fd = packets_begin(packet_fd);
 	result = send_request(config, fd, user, destination);
 	if (!result)
 		result = (int)await_result(&ends);

@@ -215,15 +215,12 @@ count_filtered(void)
  * meanwhile.
  */
 static enum silence
-explain_silence(const struct examination *examination,
-    const union address *user, const union address *router, bool answers,
-    bool filtered)
+explain_silence(int packet_fd, const union address *user,
+    const union address *router, bool answers, bool filtered)
 {
-	int fd = examination->packet_fd;
-
-	if (fd >= 0 && !packets_have(fd, user, router))
+	if (packet_fd >= 0 && !packets_have(packet_fd, user, router))
 		return SILENCE_OUTPUT;
-	if (!packets_have(fd, router, user))
+	if (!packets_have(packet_fd, router, user))
 		return answers ? SILENCE_NETWORK : SILENCE_ALL;
 	if (filtered)
 		return SILENCE_FILTER;
@@ -240,11 +237,11 @@ check_path(const struct examination *examination, const union address *user,
 	char remedy[REMEDY_MAX_LEN];
 	struct probe probe, own;
 	uint64_t filtered = count_filtered();
+	int packet_fd, error;
 	bool has_own;
-	int error;
 
 	address_format_host(router, router_text);
-	packets_begin(examination->packet_fd);
+	packet_fd = packets_begin(examination->packet_fd);
 	error = probe_open(&probe, user, router);
 	if (error) {
 		snprintf(remedy, sizeof(remedy),
@@ -263,7 +260,7 @@ check_path(const struct examination *examination, const union address *user,
 		    prefix, router_text);
 	else
 		report_silence(examination, user, prefix, router_text,
-		    explain_silence(examination, user, router,
+		    explain_silence(packet_fd, user, router,
 			has_own && probe_wait(&own, ANSWERED_MS),
 			count_filtered() > filtered));
 	if (has_own)
