@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "doctor_return.h"
+#include "rewriting.h"
 #include "sysctl.h"
 #include "way_back.h"
 #include "wildcard.h"
@@ -100,7 +101,7 @@ check_ways_back(const struct examination *examination)
 
 	for (size_t i = 0; i < list->count; i++) {
 		if (doctor_return_is_there(&list->items[i]))
-			way_back_check_path(examination, &list->items[i]);
+			way_back_check(examination, &list->items[i]);
 	}
 }
 
@@ -111,7 +112,7 @@ doctor_exit_look(const struct examination *examination)
 
 	for (size_t i = 0; i < list->count; i++) {
 		doctor_return_check_mark(examination, &list->items[i]);
-		way_back_check_rewriting(examination, &list->items[i]);
+		rewriting_check(examination, &list->items[i]);
 	}
 }
 

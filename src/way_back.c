@@ -1,25 +1,17 @@
 #include "way_back.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "conntrack.h"
-#include "exemption.h"
 #include "netstat.h"
 #include "outside.h"
 #include "packets.h"
 #include "probe.h"
 #include "route.h"
-#include "ruleset.h"
-#include "source.h"
 
 #define ANSWER_MS 1500
-#define NOT_SENT 1
 #define ANSWERED_MS 1 /* meanwhile it has been, or not */
 #define REMEDY_MAX_LEN 256
 #define HERE_MAX_LEN 2048
@@ -33,86 +25,6 @@ enum silence {
 	SILENCE_FILTER,  /* rp_filter does not */
 	SILENCE_HERE,    /* this host takes none to users */
 };
-
-/*
- * A packet that gets no further than the next router, as the answer to one that
- * did may end what is known of it at once. Returns as conntrack_find_source, or
- * NOT_SENT.
- */
-static int
-find_source(const union address *user, union address *seen)
-{
-	int family = user->any.sa_family;
-	union address from, outside;
-	socklen_t len = sizeof(from);
-	int hops = 1, error = 0;
-	int fd = source_open(user);
-
-	if (fd < 0)
-		return fd;
-	outside_sample(family, &outside);
-	if (setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
-		family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, &hops,
-		sizeof(hops)) ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-	    bind(fd, &user->any, address_len(user)))
-		error = -errno;
-	if (!error && connect(fd, &outside.any, address_len(&outside)) &&
-	    errno != EINPROGRESS)
-		error = NOT_SENT;
-	if (!error && getsockname(fd, &from.any, &len))
-		error = -errno;
-	if (!error)
-		error = conntrack_find_source(&from, &outside, seen);
-	close(fd);
-	return error;
-}
-
-static void
-find_exemption(const struct prefix *prefix, char remedy[REMEDY_MAX_LEN])
-{
-	char *rules = ruleset_read(prefix->base.any.sa_family);
-
-	strcpy(remedy, "let no MASQUERADE or SNAT rule match it");
-	if (rules)
-		exemption_find(rules, prefix, remedy, REMEDY_MAX_LEN);
-	free(rules);
-}
-
-static void
-check_rewriting(const struct examination *examination,
-    const union address *user, const struct prefix *prefix)
-{
-	struct findings *findings = examination->findings;
-	char user_text[ADDRESS_STRLEN], seen_text[ADDRESS_STRLEN];
-	char remedy[REMEDY_MAX_LEN], text[PREFIX_STRLEN];
-	union address seen;
-	int error = find_source(user, &seen);
-
-	prefix_format(prefix, text);
-	if (error == -ENOENT) {
-		finding_ok(findings,
-		    "%s: not tracked by the firewall, so not rewritten", text);
-	} else if (error == NOT_SENT) {
-		/* That this cannot be is said where the way is tried. */
-		return;
-	} else if (error) {
-		finding_note(findings,
-		    "%s: whether the firewall rewrites it could not be looked "
-		    "at: %s",
-		    text, strerror(-error));
-	} else if (address_same_host(&seen, user)) {
-		finding_ok(
-		    findings, "%s: the firewall does not rewrite it", text);
-	} else {
-		find_exemption(prefix, remedy);
-		finding_wrong(findings, remedy,
-		    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
-		    "destinations see %s",
-		    text, address_format_host(user, user_text),
-		    address_format_host(&seen, seen_text));
-	}
-}
 
 static const char *
 tool_of(const union address *user)
@@ -268,41 +180,18 @@ check_path(const struct examination *examination, const union address *user,
 	probe_close(&probe);
 }
 
-/* Returns 0, or -ENETUNREACH if there is no way out to try. */
-static int
-find_way_out(int family, struct route *route)
-{
-	union address outside;
-
-	outside_sample(family, &outside);
-	if (route_find(&outside, 0, route) || route->is_local)
-		return -ENETUNREACH;
-	return 0;
-}
-
 void
-way_back_check_rewriting(
+way_back_check(
     const struct examination *examination, const struct prefix *prefix)
 {
-	union address user;
-	struct route route;
-
-	prefix_sample(prefix, &user);
-	if (find_way_out(user.any.sa_family, &route) == 0)
-		check_rewriting(examination, &user, prefix);
-}
-
-void
-way_back_check_path(
-    const struct examination *examination, const struct prefix *prefix)
-{
-	union address user;
+	union address user, outside;
 	struct route route;
 	char text[PREFIX_STRLEN];
 
 	prefix_format(prefix, text);
 	prefix_sample(prefix, &user);
-	if (find_way_out(user.any.sa_family, &route))
+	outside_sample(user.any.sa_family, &outside);
+	if (route_find(&outside, 0, &route) || route.is_local)
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as there is no default "
 		    "route",

@@ -3,23 +3,16 @@
 
 /*
  * Tries, from an address of users, the way that all connections of the server
- * half take: out by the default route, unchanged, and back to its socket.
+ * half take: out by the default route, and back to its socket.
  */
 
 #include "examination.h"
 
 /*
- * Whether the firewall leaves the address what it is, which only root may ask
- * it. Says nothing where there is no way out.
- */
-void way_back_check_rewriting(
-    const struct examination *examination, const struct prefix *prefix);
-
-/*
  * Asks the next router; a refusal from there proves the way back. A listener
  * of this host would not: its replies pass no firewall on their way in.
  */
-void way_back_check_path(
+void way_back_check(
     const struct examination *examination, const struct prefix *prefix);
 
 #endif
