@@ -104,8 +104,6 @@ static const char *const allowed[] = {
 	"epoll_pwait",
 	"epoll_wait",
 	"eventfd2",
-	"fcntl",
-	"fcntl64",
 	"ftruncate",
 	"ftruncate64",
 	"lseek",
@@ -165,6 +163,21 @@ static const uint32_t ioctls[] = {
 	TIOCGWINSZ, TIOCOUTQ, /* SIOCOUTQ */
 };
 
+/*
+ * Pipes, and what name resolution makes of descriptors. Nobody is sent signals
+ * (F_SETOWN, F_NOTIFY), and the lock of the pidfile was taken before.
+ */
+static const uint32_t fcntls[] = {
+	F_DUPFD,
+	F_DUPFD_CLOEXEC,
+	F_GETFD,
+	F_SETFD,
+	F_GETFL,
+	F_SETFL,
+	F_GETPIPE_SZ,
+	F_SETPIPE_SZ,
+};
+
 /* The argument of that number has that value. */
 static struct scmp_arg_cmp
 equal(unsigned number, uint32_t value)
@@ -205,7 +218,27 @@ allow_ioctls(scmp_filter_ctx filter)
 	return error;
 }
 
-/* CAP_NET_RAW, where it is kept, is kept for no raw sockets. */
+/* With large files on a 32-bit processor libc calls the second one. */
+static int
+allow_fcntls(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(fcntls) && !error; i++) {
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(fcntl), 1, equal(1, fcntls[i]));
+		if (!error)
+			error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+			    SCMP_SYS(fcntl64), 1, equal(1, fcntls[i]));
+	}
+	return error;
+}
+
+/*
+ * CAP_NET_RAW, where it is kept, is kept for no raw sockets. Of socketcall(2),
+ * which some processors have beside or in place of socket(2), no filter sees
+ * what kind of socket is asked for: libc may need it, so it is let through.
+ */
 static int
 allow_sockets(scmp_filter_ctx filter)
 {
@@ -286,6 +319,8 @@ syscalls_restrict(void)
 		error = allow_plain(filter);
 	if (!error)
 		error = allow_ioctls(filter);
+	if (!error)
+		error = allow_fcntls(filter);
 	if (!error)
 		error = allow_sockets(filter);
 	if (!error)

@@ -284,6 +284,21 @@ try_bpf(void)
 	return outcome(syscall(SYS_bpf, 0, attributes, sizeof(attributes)));
 }
 
+/* Of whom it would send signals to. */
+static int
+try_own_descriptor(void)
+{
+	return outcome(fcntl(STDIN_FILENO, F_SETOWN, getppid()));
+}
+
+static int
+try_notify(void)
+{
+	int fd = open(config_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return outcome(fcntl(fd, F_NOTIFY, DN_MODIFY));
+}
+
 static const struct {
 	int (*attempt)(void);
 	bool always; /* works outside of the sandbox, for root and others */
@@ -308,6 +323,8 @@ static const struct {
 	{ try_memfd, true, false },
 	{ try_prlimit, true, false },
 	{ try_setuid, true, false },
+	{ try_own_descriptor, true, false },
+	{ try_notify, true, false },
 	{ try_keyctl, false, false },
 	{ try_io_uring, false, false },
 	{ try_user_namespace, false, false },
@@ -408,7 +425,22 @@ need_pipes(void)
 	if (pipe2(from, O_CLOEXEC) || pipe2(to, O_CLOEXEC) ||
 	    write(from[1], "x", 1) != 1)
 		return errno;
+	if (fcntl(to[1], F_SETPIPE_SZ, 16384) < 0 ||
+	    fcntl(to[1], F_GETPIPE_SZ) != 16384)
+		return errno;
 	return splice(from[0], NULL, to[1], NULL, 1, 0) == 1 ? 0 : errno;
+}
+
+/* As modules of nsswitch.conf(5) do. */
+static int
+need_descriptors(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+
+	if (fd < 0 || fcntl(fd, F_DUPFD, 10) < 0 ||
+	    fcntl(fd, F_SETFD, fcntl(fd, F_GETFD)) < 0)
+		return errno;
+	return outcome(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL)));
 }
 
 static int
@@ -444,6 +476,7 @@ static int (*const needs[])(void) = {
 	need_configuration,
 	need_sockets,
 	need_pipes,
+	need_descriptors,
 	need_memory,
 	need_local_sockets,
 };
