@@ -1,5 +1,6 @@
 #include "capacity.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -110,17 +111,60 @@ read_descriptors(struct capacity *capacity)
 	    "ulimit -n");
 }
 
+/* proc(5), status: what follows that name, which is a line's first word. */
+static size_t
+status_number(const char *status, const char *name)
+{
+	const char *line = strstr(status, name);
+
+	return line ? strtoul(line + strlen(name), NULL, 10) : 0;
+}
+
+/* If that process is of that user, by its real id, which is what counts. */
+static size_t
+threads_of_process(const char *root, const char *process, uid_t user)
+{
+	char path[TEXT_MAX_LEN], text[TEXT_MAX_LEN];
+
+	snprintf(path, sizeof(path), "/proc/%s/status", process);
+	if (!read_text(root, path, text) ||
+	    status_number(text, "\nUid:\t") != user)
+		return 0;
+	return status_number(text, "\nThreads:\t");
+}
+
+static size_t
+threads_of_user(const char *root, uid_t user)
+{
+	char path[TEXT_MAX_LEN];
+	size_t count = 0;
+	DIR *processes;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "%s/proc", root);
+	processes = opendir(path);
+	if (!processes)
+		return 0;
+	while ((entry = readdir(processes)))
+		if (*entry->d_name >= '1' && *entry->d_name <= '9')
+			count += threads_of_process(root, entry->d_name, user);
+	closedir(processes);
+	return count;
+}
+
 /* Of getrlimit(2)'s RLIMIT_NPROC, from which root is exempt. */
 static void
-read_processes(struct capacity *capacity)
+read_processes(struct capacity *capacity, const char *root)
 {
+	uid_t user = getuid();
 	struct rlimit limit;
 
-	if (getuid() == 0 || getrlimit(RLIMIT_NPROC, &limit) ||
+	if (user == 0 || getrlimit(RLIMIT_NPROC, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return;
 	lower(capacity,
-	    share(limit.rlim_cur, RESERVE_THREADS, CONNECTION_THREADS),
+	    share(limit.rlim_cur, threads_of_user(root, user) + RESERVE_THREADS,
+		CONNECTION_THREADS),
 	    "ulimit -u");
 }
 
@@ -247,7 +291,7 @@ capacity_read(struct capacity *capacity, const char *root)
 
 	capacity->most = SIZE_MAX;
 	read_descriptors(capacity);
-	read_processes(capacity);
+	read_processes(capacity, root);
 	read_kernel(capacity, root);
 	read_cgroups(capacity, root);
 	if (capacity->most == 0)

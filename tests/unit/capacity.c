@@ -169,6 +169,17 @@ START_TEST(the_limit_of_a_cgroup_or_a_parent_counts)
 }
 END_TEST
 
+static void
+write_process(int number, unsigned user, int threads)
+{
+	char path[64], text[128];
+
+	sprintf(path, "/proc/%d/status", number);
+	sprintf(
+	    text, "Name:\tx\nUid:\t%u\t0\t0\t0\nThreads:\t%d\n", user, threads);
+	write_file(path, text);
+}
+
 /* getrlimit(2): root is exempt, whoever else has the limit for all of theirs. */
 START_TEST(the_processes_of_a_user_count_unless_it_is_root)
 {
@@ -183,6 +194,11 @@ START_TEST(the_processes_of_a_user_count_unless_it_is_root)
 		ck_assert_int_eq(setresuid(SOME_USER, 0, 0), 0);
 	}
 	check(100, "ulimit -u");
+	write_process(1, getuid() + 1, 50);
+	write_process(20, getuid(), 1);
+	write_process(300, getuid(), 19);
+	write_file("/proc/self/status", "Threads:\t50\n");
+	check(90, "ulimit -u");
 }
 END_TEST
 
