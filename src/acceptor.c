@@ -63,15 +63,31 @@ is_pending_error(int error)
 	}
 }
 
-/*
- * Only these say that the descriptor is none, or no listener. All others, a
- * security module's too, may be over some time.
- */
+/* Only these are. All others, a security module's too, may be over some time. */
 static bool
 is_bug(int error)
 {
-	return error == -EBADF || error == -ENOTSOCK || error == -EINVAL ||
-	    error == -EFAULT;
+	return error == -EBADF || error == -ENOTSOCK || error == -EFAULT;
+}
+
+/*
+ * EINVAL: it listens no more. Whoever else has an adopted listener can shut it
+ * down, and ss(8) with -K and -l anybody's. The address is still its own.
+ */
+static void
+listen_again(struct acceptor *acceptor)
+{
+	int error = socket_listen_again(acceptor->listen_fd);
+
+	if (error) {
+		log_error("somebody has shut the listener down, and it cannot "
+			  "listen again: %s; restart the service",
+		    strerror(-error));
+		_exit(EXIT_FAILURE);
+	}
+	log_error("somebody has shut the listener down; it listens again");
+	/* Or two who disagree would be at it all the time. */
+	poll(NULL, 0, EXHAUSTED_MS);
 }
 
 /*
@@ -148,7 +164,9 @@ accept_all(void *argument)
 			log_error("accept: %s", strerror(-error));
 			abort();
 		}
-		if (error && !is_pending_error(error))
+		if (error == -EINVAL)
+			listen_again(acceptor);
+		else if (error && !is_pending_error(error))
 			rest(acceptor, "accept", error);
 	}
 	return NULL;

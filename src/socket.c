@@ -157,6 +157,17 @@ socket_listen(const union address *address)
 	return fd;
 }
 
+/* Of ss -K it would else still be shut down, and so would whom it accepts. */
+int
+socket_listen_again(int fd)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (connect(fd, &nobody, sizeof(nobody)) || listen(fd, BACKLOG))
+		return -errno;
+	return 0;
+}
+
 /* Negative errno; options of a socket are none below 0. */
 static int
 get_option(int fd, int name)

@@ -33,6 +33,9 @@ int socket_listen(const union address *address);
  */
 int socket_adopt(int fd, union address *address);
 
+/* For a listener that somebody has shut down: where it was. */
+int socket_listen_again(int fd);
+
 /* All of the above for a socket that does not have it yet. */
 int socket_prepare(int fd);
 

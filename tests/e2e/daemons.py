@@ -175,6 +175,12 @@ class Daemon:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    def pause(self):
+        """Until SIGCONT; all of its threads have stopped."""
+        self.send_signal(signal.SIGSTOP)
+        wait_until(lambda: self.thread_status('State') == {'T (stopped)'},
+                   f'the {self.role} half has stopped')
+
     def reload(self, config):
         """What it makes of it is in the log."""
         _write(self.config_path, config)

@@ -5,11 +5,12 @@ import os
 import signal
 import time
 
-from cases import ProxyCase, RoutedCase
+from cases import SERVER_PORT, ProxyCase, RoutedCase
 from cgroup import make_cgroup
 from families import IPV4
 from peers import (background, digest, receive, receive_all,
                    receive_until_reset, reset, send_and_end)
+from rules import REDIRECT_PORT
 from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
@@ -143,6 +144,14 @@ class Network(ProxyCase):
         receive_until_reset(destination)
         receive_until_reset(user)
         self.server.wait_for('closed', end='reset', by='destination')
+        self.assert_proxies()
+
+    def test_listener_that_the_kernel_aborts_listens_again(self):
+        for half, port in ((self.server, SERVER_PORT),
+                           (self.client, REDIRECT_PORT)):
+            half.host.run('ss', '-lK', 'sport', '=', str(port))
+            half.wait_for_line('error somebody has shut the listener down')
+            half.host.wait_for_listener(port)
         self.assert_proxies()
 
     def test_signals_that_mean_nothing_do_nothing(self):

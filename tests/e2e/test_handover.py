@@ -13,7 +13,7 @@ from families import BOTH, IPV4, IPV6, endpoint
 from peers import receive, receive_until_reset, send_and_end
 from rules import REDIRECT_PORT
 from sandbox import BINARY
-from waiting import TIMEOUT
+from waiting import TIMEOUT, wait_until
 
 OTHER_PORT = 21830
 HAND_OVER = """
@@ -113,6 +113,37 @@ class Restart(RoutedCase):
             client.wait_for('listening',
                             address=endpoint(family.any, REDIRECT_PORT))
         self.assert_proxies()
+
+
+class ShutDown(RoutedCase):
+    """By somebody else who has the listener too."""
+
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        self.start_client()
+        self.held = self.listen(self.net.exit, *SERVER)
+        self.server = self.start_server(**handing_over(self.held))
+
+    def test_it_listens_again_and_nobody_is_hurt(self):
+        user, destination = self.open()
+        for times in range(1, 4):
+            self.held.shutdown(socket.SHUT_RDWR)
+            wait_until(lambda: self.server.log.count('it listens again')
+                       == times, 'a line that says so')
+            self.net.exit.wait_for_listener(SERVER_PORT)
+            self.assert_proxies()
+        send_and_end(user, b'question')
+        self.assertEqual(receive(destination, 8), b'question')
+
+    def test_address_that_is_taken_by_then_ends_it_with_an_error(self):
+        self.server.pause()
+        self.held.shutdown(socket.SHUT_RDWR)
+        self.listen(self.net.exit, *SERVER)
+        self.server.send_signal(signal.SIGCONT)
+        self.assertEqual(self.server.wait(), 1)
+        self.server.wait_for_line('error .* cannot listen again: Address')
 
 
 class OtherPort(ServerCase):
