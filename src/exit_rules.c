@@ -36,6 +36,17 @@ iptables_match(int family)
 	return family == AF_INET ? "-m socket --transparent" : "-m socket";
 }
 
+/*
+ * Its errors are for the sockets whose packets they quote, and both matches look
+ * into them: without them an unreachable destination is one that is silent, and
+ * what is too large for a path is lost for ever.
+ */
+static const char *
+icmp(int family)
+{
+	return family == AF_INET ? "icmp" : "ipv6-icmp";
+}
+
 static void
 print_table(const struct firewall *firewall)
 {
@@ -49,13 +60,14 @@ print_table(const struct firewall *firewall)
 		fputs("\t\t", firewall->out);
 		firewall_print_users(firewall, *family, "daddr");
 		fprintf(firewall->out,
-		    " meta l4proto tcp %s meta mark set " MARK "\n",
-		    nft_match(*family));
+		    " meta l4proto { tcp, %s } %s meta mark set " MARK "\n",
+		    icmp(*family), nft_match(*family));
 	}
 	fputs("\t}\n", firewall->out);
 	firewall_end_table(firewall);
 }
 
+/* Only what is sent into it is looked at: see the hooks. */
 static void
 print_chain(const struct firewall *firewall, int family)
 {
@@ -66,14 +78,14 @@ print_chain(const struct firewall *firewall, int family)
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			fprintf(firewall->out,
-			    "-A %s -d %s -p tcp %s -j MARK --set-mark " MARK
-			    "\n",
+			    "-A %s -d %s %s -j MARK --set-mark " MARK "\n",
 			    firewall->name,
 			    prefix_format(&list->items[i], text),
 			    iptables_match(family));
 	}
 	firewall_end_chain(firewall);
-	firewall_hook_chain(firewall, family, "PREROUTING");
+	firewall_hook_chain(firewall, family, "PREROUTING", "tcp");
+	firewall_hook_chain(firewall, family, "PREROUTING", icmp(family));
 }
 
 static void
@@ -201,7 +213,9 @@ print_marking_removal(const struct exit_rules *rules)
 		return;
 	}
 	for (const int *family = firewall_families; *family; family++) {
-		firewall_unhook_chain(firewall, *family, "PREROUTING");
+		firewall_unhook_chain(firewall, *family, "PREROUTING", "tcp");
+		firewall_unhook_chain(
+		    firewall, *family, "PREROUTING", icmp(*family));
 		firewall_remove_chain(firewall, *family);
 	}
 }

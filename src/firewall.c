@@ -82,26 +82,26 @@ firewall_end_chain(const struct firewall *firewall)
 }
 
 void
-firewall_hook_chain(
-    const struct firewall *firewall, int family, const char *from)
+firewall_hook_chain(const struct firewall *firewall, int family,
+    const char *from, const char *protocol)
 {
 	fprintf(firewall->out,
-	    "%s -w -t %s -C %s -p tcp -j %s 2>/dev/null ||\n"
-	    "\t%s -w -t %s -A %s -p tcp -j %s\n",
-	    iptables(family), firewall->table, from, firewall->name,
-	    iptables(family), firewall->table, from, firewall->name);
+	    "%s -w -t %s -C %s -p %s -j %s 2>/dev/null ||\n"
+	    "\t%s -w -t %s -A %s -p %s -j %s\n",
+	    iptables(family), firewall->table, from, protocol, firewall->name,
+	    iptables(family), firewall->table, from, protocol, firewall->name);
 }
 
 void
-firewall_unhook_chain(
-    const struct firewall *firewall, int family, const char *from)
+firewall_unhook_chain(const struct firewall *firewall, int family,
+    const char *from, const char *protocol)
 {
 	fprintf(firewall->out,
-	    "while %s -w -t %s -C %s -p tcp -j %s 2>/dev/null; do\n"
-	    "\t%s -w -t %s -D %s -p tcp -j %s\n"
+	    "while %s -w -t %s -C %s -p %s -j %s 2>/dev/null; do\n"
+	    "\t%s -w -t %s -D %s -p %s -j %s\n"
 	    "done\n",
-	    iptables(family), firewall->table, from, firewall->name,
-	    iptables(family), firewall->table, from, firewall->name);
+	    iptables(family), firewall->table, from, protocol, firewall->name,
+	    iptables(family), firewall->table, from, protocol, firewall->name);
 }
 
 void

@@ -37,11 +37,11 @@ void firewall_remove_table(const struct firewall *firewall);
 /* The rules of one family's chain, each with firewall->name, go between. */
 void firewall_begin_chain(const struct firewall *firewall, int family);
 void firewall_end_chain(const struct firewall *firewall);
-/* TCP goes through it from there: a built-in chain, and further matches. */
-void firewall_hook_chain(
-    const struct firewall *firewall, int family, const char *from);
-void firewall_unhook_chain(
-    const struct firewall *firewall, int family, const char *from);
+/* It goes through it from there: a built-in chain, and further matches. */
+void firewall_hook_chain(const struct firewall *firewall, int family,
+    const char *from, const char *protocol);
+void firewall_unhook_chain(const struct firewall *firewall, int family,
+    const char *from, const char *protocol);
 void firewall_remove_chain(const struct firewall *firewall, int family);
 
 #endif

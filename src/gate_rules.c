@@ -172,9 +172,9 @@ print_chain(const struct gate_rules *rules, int family)
 	print_chain_users(rules, family);
 	firewall_end_chain(firewall);
 	if (rules->forward)
-		firewall_hook_chain(firewall, family, "PREROUTING");
+		firewall_hook_chain(firewall, family, "PREROUTING", "tcp");
 	if (rules->output)
-		firewall_hook_chain(firewall, family, OUTPUT_CHAIN);
+		firewall_hook_chain(firewall, family, OUTPUT_CHAIN, "tcp");
 }
 
 void
@@ -210,8 +210,8 @@ gate_rules_print_removal(const struct gate_rules *rules)
 		return;
 	}
 	for (const int *family = firewall_families; *family; family++) {
-		firewall_unhook_chain(firewall, *family, "PREROUTING");
-		firewall_unhook_chain(firewall, *family, OUTPUT_CHAIN);
+		firewall_unhook_chain(firewall, *family, "PREROUTING", "tcp");
+		firewall_unhook_chain(firewall, *family, OUTPUT_CHAIN, "tcp");
 		firewall_remove_chain(firewall, *family);
 	}
 }

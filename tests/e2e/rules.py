@@ -54,7 +54,8 @@ def deliver_marked(exit_host):
         table inet srcproxy {{
             chain prerouting {{
                 type filter hook prerouting priority mangle
-                meta l4proto tcp socket transparent 1 meta mark set {MARK}
+                meta l4proto {{ tcp, icmp, ipv6-icmp }} \
+                    socket transparent 1 meta mark set {MARK}
             }}
         }}''')
     for family in BOTH:
@@ -101,8 +102,8 @@ def deliver_bound(exit_host):
         table inet srcproxy {{
             chain prerouting {{
                 type filter hook prerouting priority mangle
-                ip6 daddr {family.users} meta l4proto tcp socket wildcard 0 \
-                    meta mark set {MARK}
+                ip6 daddr {family.users} meta l4proto {{ tcp, ipv6-icmp }} \
+                    socket wildcard 0 meta mark set {MARK}
             }}
         }}''')
     exit_host.ip(f'route add local {family.users} dev lo table {TABLE}',
