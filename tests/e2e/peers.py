@@ -4,6 +4,7 @@ import array
 import errno
 import fcntl
 import hashlib
+import random
 import select
 import socket
 import struct
@@ -95,6 +96,17 @@ def data_segments_received(connection):
 
 def send_and_end(connection, data):
     connection.sendall(data)
+    end_stream(connection)
+
+
+def send_in_pieces(connection, data):
+    """Of all sizes from a byte to a CHUNK, and ends the stream."""
+    dice = random.Random(len(data))
+    view = memoryview(data)
+    while view:
+        length = int(CHUNK ** dice.random())
+        connection.sendall(view[:length])
+        view = view[length:]
     end_stream(connection)
 
 

@@ -9,7 +9,7 @@ from cases import SERVER_PORT, ProxyCase, RoutedCase
 from cgroup import make_cgroup
 from families import IPV4
 from peers import (background, digest, receive, receive_all,
-                   receive_until_reset, reset, send_and_end)
+                   receive_until_reset, reset, send_in_pieces)
 from rules import REDIRECT_PORT
 from waiting import wait_until
 
@@ -109,8 +109,8 @@ class Network(ProxyCase):
     def assert_carries(self, user, destination):
         """A mebibyte each way, and both ends."""
         question, answer = os.urandom(MEBIBYTE), os.urandom(MEBIBYTE)
-        asking = background(send_and_end, user, question)
-        answering = background(send_and_end, destination, answer)
+        asking = background(send_in_pieces, user, question)
+        answering = background(send_in_pieces, destination, answer)
         asked = background(receive_all, destination)
         self.assertEqual(digest(receive_all(user)), digest(answer))
         self.assertEqual(digest(asked.result()), digest(question))
@@ -122,7 +122,17 @@ class Network(ProxyCase):
         host.run('iptables', '-t', 'mangle', '-A', *rule)
         self.addCleanup(host.run, 'iptables', '-t', 'mangle', '-D', *rule)
 
+    def send_one_segment_at_a_time(self):
+        """Or a packet in here is dozens of them, and few are lost."""
+        for host, link in ((self.net.user, 'eth0'), (self.net.gate, 'users0'),
+                           (self.net.gate, 'link0'), (self.net.exit, 'link0'),
+                           (self.net.exit, 'out0'),
+                           (self.net.destination, 'eth0')):
+            host.ip(f'link set {link} gso_max_segs 1')
+            self.addCleanup(host.ip, f'link set {link} gso_max_segs 65535')
+
     def test_packets_that_are_lost_are_sent_again(self):
+        self.send_one_segment_at_a_time()
         user, destination = self.open()
         for host in (self.net.gate, self.net.exit):
             self.rule(host, 'INPUT', '-p', 'tcp', '-m', 'statistic', '--mode',

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 
+import rules
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from daemons import write_config
 from families import IPV4, IPV6, endpoint
@@ -106,6 +107,26 @@ class Ending(LifeCase):
         half.kill()
         receive_until_reset(user)
         flood.assert_reset()
+
+
+    def test_half_that_is_killed_while_it_dials_leaves_nothing(self):
+        to = (IPV4.destination, 80)
+        with rules.black_hole(self.net.destination, IPV4, to[1]):
+            self.for_each_half(lambda half: self.assert_killed_dialling(
+                half, to))
+
+    def assert_killed_dialling(self, half, to):
+        other = self.server if half is self.client else self.client
+        before = other.descriptors()
+        user = self.connect(self.net.user, to)
+        wait_until(lambda: self.net.exit.is_dialling(to),
+                   'the server half dials')
+        half.kill()
+        self.assertEqual(receive_until_reset(user), b'')
+        # The server half looks up from an attempt after a second.
+        wait_until(lambda: not self.net.exit.is_dialling(to)
+                   and other.descriptors() == before,
+                   f'nobody dials, and {before} descriptors again')
 
 
 class Surviving(LifeCase):

@@ -1,12 +1,13 @@
 """What becomes of connections when the network breaks; see FAULTS.md."""
 
 import os
+import signal
 import time
 
 from cases import ProxyCase
 from families import IPV4
 from peers import (Flood, background, digest, receive, receive_all,
-                   receive_until_reset, reset, send_and_end)
+                   receive_until_reset, reset, send_and_end, send_in_pieces)
 
 MEBIBYTE = 1024 * 1024
 
@@ -49,6 +50,64 @@ class BlackHole(BrokenCase):
         self.assert_idle('-m', 'length', '--length', '600:65535')
 
 
+class Narrow(BrokenCase):
+    """A path that loses large packets, and nobody says so."""
+
+    def test_kernel_that_begins_with_small_ones_carries_all(self):
+        # To find that out by losing some (1) takes it a quarter of a minute.
+        self.net.exit.sysctl('ipv4/tcp_mtu_probing', 2)
+        # Or many small ones look like a large one here.
+        self.net.exit.ip('link set out0 gso_max_segs 1')
+        user, destination = self.open()
+        # There: of what is dropped here the kernel would know.
+        self.drop(self.net.destination, 'PREROUTING', '-m', 'length',
+                  '--length', '1200:65535')
+        data = os.urandom(MEBIBYTE // 8)
+        asking = background(send_and_end, user, data)
+        self.assertEqual(digest(receive_all(destination)), digest(data))
+        asking.result()
+
+
+class ResetAtByte(BrokenCase):
+    """The destination's kernel resets it after so many bytes of a stream."""
+
+    # Of packets that are counted with their headers.
+    AT = 3 * MEBIBYTE
+
+    def reset_at(self, direction):
+        match = ('INPUT', '-p', 'tcp', '-m', 'connbytes', '--connbytes',
+                 f'{self.AT}:', '--connbytes-mode', 'bytes',
+                 '--connbytes-dir', direction,
+                 '-j', 'REJECT', '--reject-with', 'tcp-reset')
+        self.net.destination.run('iptables', '-A', *match)
+        self.addCleanup(self.net.destination.run, 'iptables', '-D', *match)
+
+    def test_what_was_sent_before_it_has_arrived(self):
+        self.reset_at('original')
+        user, destination = self.open()
+        # More than all on the way can hold.
+        data = os.urandom(16 * self.AT)
+        sending = background(user.sendall, data)
+        # The rest is kept from it, and so is the end.
+        arrived = receive(destination, self.AT // 2)
+        self.assertEqual(digest(arrived), digest(data[:len(arrived)]))
+        with self.assertRaises(ConnectionResetError):
+            sending.result()
+        self.server.wait_for('closed', end='reset', by='destination')
+        self.client.wait_for('closed', end='reset', by='server')
+
+    def test_what_was_received_before_it_is_delivered(self):
+        self.reset_at('reply')
+        user, destination = self.open()
+        data = os.urandom(2 * self.AT)
+        background(destination.sendall, data)
+        arrived = receive_until_reset(user)
+        self.assertEqual(digest(arrived), digest(data[:len(arrived)]))
+        closed = self.server.wait_for('closed', end='reset', by='destination')
+        self.assertEqual(len(arrived), int(closed['received']))
+        self.assertGreater(len(arrived), self.AT * 15 // 16)
+
+
 class Lossy(BrokenCase):
 
     def drop_first(self, host, flag):
@@ -80,8 +139,8 @@ class Away(BrokenCase):
         """A stream each way, in the middle of which something happens."""
         user, destination = self.open()
         data = os.urandom(8 * MEBIBYTE)
-        asking = background(send_and_end, user, data)
-        answering = background(send_and_end, destination, data)
+        asking = background(send_in_pieces, user, data)
+        answering = background(send_in_pieces, destination, data)
         asked = receive(destination, MEBIBYTE)
         away()
         time.sleep(AWAY_S)
@@ -109,6 +168,25 @@ class Away(BrokenCase):
                           '100mbit', 'burst', '16kb', 'latency', '20ms')
         self.addCleanup(self.net.gate.run, 'tc', 'qdisc', 'del', *link)
         self.assert_survives(lambda: None, lambda: None)
+
+    def test_firewall_that_forgets_it_before_it_is_accepted(self):
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        self.client.pause()
+        try:
+            user = self.connect(self.net.user, to)
+            self.net.gate.run('conntrack', '-D', '-p', 'tcp', '--orig-dst',
+                              to[0], '--orig-port-dst', str(to[1]))
+        finally:
+            self.client.send_signal(signal.SIGCONT)
+        self.client.wait_for('refused', reason='no firewall rule redirected '
+                             'this connection (-j REDIRECT)')
+        # The reset has come from the gate's own address; this gets another.
+        user.sendall(b'who is there?')
+        self.assertEqual(receive_until_reset(user), b'')
+        # Whom the destination hears of first is the next one.
+        user, destination = self.open(listener)
+        self.assertEqual(destination.getpeername(), user.getsockname())
 
     def test_firewall_that_forgets_the_connection(self):
         user, destination = self.open()

@@ -1,15 +1,26 @@
 """What the server half makes of requests, good and bad, in any pieces."""
 
+import random
 import re
+import resource
 import socket
 
 from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
 from peers import end_stream, receive, receive_all, receive_until_reset
+from waiting import wait_until
 from wire import mapped
 
 HANDSHAKE_TIMEOUT = '500ms'
 DRIP_SECONDS = 0.02
+GARBAGE = 64 * 1024
+SILENT = 1000
+
+
+def raise_descriptors():
+    """For this process, which has one for each of them."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class GoodRequest:
@@ -166,6 +177,14 @@ class BadRequest:
         server.wait_for('refused', reason=re.compile('ended'))
         self.assert_serves()
 
+    def test_garbage(self):
+        dice = random.Random(self.family.user)
+        garbage = dice.randbytes(GARBAGE)
+        for first, reason in ((b'\0', 'version'), (b'\1\0', 'opcode'),
+                              (b'\1\1\xff', 'address')):
+            with self.subTest(first=first):
+                self.assert_refused(first + garbage, reason)
+
     def test_other_protocols(self):
         for name, data in (
                 ('HTTP', b'GET / HTTP/1.1\r\nHost: example.com\r\n\r\n'),
@@ -210,6 +229,21 @@ class Handshake(ServerCase):
         server = self.start_server(self.config)
         self.assertEqual(receive_until_reset(self.send()), b'')
         server.wait_for('refused', reason=re.compile('timed out'))
+        self.assert_serves()
+
+    def test_a_thousand_silent_ones_keep_nobody_out(self):
+        server = self.start_server({'handshake_timeout': '3s'})
+        before = server.descriptors()
+        raise_descriptors()
+        silent = [self.send() for _ in range(SILENT)]
+        wait_until(lambda: server.descriptors() >= before + SILENT,
+                   'all of them are accepted')
+        self.assert_serves()
+        self.assertEqual(server.events('refused'), [])
+        for client in silent:
+            self.assertEqual(receive_until_reset(client), b'')
+        wait_until(lambda: server.descriptors() == before,
+                   f'{before} descriptors again')
         self.assert_serves()
 
     def test_half_a_request_is_reset(self):

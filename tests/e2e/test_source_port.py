@@ -80,6 +80,16 @@ class SourcePort:
             server.wait_for('closed', id=str(number), end='eof')
             self.assertTrue(self.time_waits(), 'the test is wrong')
 
+    def test_it_is_served_without_timestamps_too(self):
+        # Then nothing tells old packets from new, and the port stays away.
+        self.net.exit.sysctl('ipv4/tcp_timestamps', 0)
+        self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_timestamps', 1)
+        server = self.start_server()
+        for number in range(1, 4):
+            client, destination = self.relay()
+            self.end(client, destination)
+            server.wait_for('closed', id=str(number), end='eof')
+
     def test_another_port_while_the_same_pair_is_alive(self):
         server = self.start_server()
         _, first = self.relay()
