@@ -127,6 +127,10 @@ connect_address(struct connection *connection, const union address *address,
 		socket_delay_acknowledgements(fd);
 		error = socket_connect(
 		    fd, address, deadline, connection->downstream_fd);
+		if (error == -EADDRNOTAVAIL)
+			connection->reason = "there is no port left towards "
+					     "the server; widen "
+					     "net.ipv4.ip_local_port_range";
 	}
 	if (error) {
 		close(fd);

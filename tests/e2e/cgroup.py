@@ -3,8 +3,12 @@
 import os
 import tempfile
 
-# Version 1, and version 2 where pids are delegated.
-_MOUNTS = ('/sys/fs/cgroup/pids', '/sys/fs/cgroup')
+# Version 1, and version 2 where the controller is delegated: its folder, and
+# what has the limit.
+_THREADS = (('/sys/fs/cgroup/pids', 'pids.max'),
+            ('/sys/fs/cgroup', 'pids.max'))
+_MEMORY = (('/sys/fs/cgroup/memory', 'memory.limit_in_bytes'),
+           ('/sys/fs/cgroup', 'memory.max'))
 
 
 class Cgroup:
@@ -14,10 +18,7 @@ class Cgroup:
         self.wrapper = ('sh', '-c', f'echo $$ >{path}/cgroup.procs; exec "$@"',
                         'sh')
 
-    def limit_threads(self, count):
-        self._write('pids.max', count)
-
-    def _write(self, name, value):
+    def write(self, name, value):
         # Not to be created where there is none.
         with open(os.path.join(self.path, name), 'r+') as file:
             file.write(str(value))
@@ -26,15 +27,23 @@ class Cgroup:
         os.rmdir(self.path)
 
 
-def make_cgroup(threads):
-    """One that limits them; None where there can be none."""
-    for mount in _MOUNTS:
+def _make_cgroup(limits, value):
+    """None where there can be none."""
+    for mount, name in limits:
         if not os.path.isdir(mount):
             continue
         cgroup = Cgroup(tempfile.mkdtemp(prefix='srcproxy-test-', dir=mount))
         try:
-            cgroup.limit_threads(threads)
+            cgroup.write(name, value)
             return cgroup
         except OSError:
             cgroup.remove()
     return None
+
+
+def limit_threads(count):
+    return _make_cgroup(_THREADS, count)
+
+
+def limit_memory(length):
+    return _make_cgroup(_MEMORY, length)

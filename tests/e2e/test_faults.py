@@ -6,7 +6,7 @@ import signal
 import time
 
 from cases import SERVER_PORT, ProxyCase, RoutedCase
-from cgroup import make_cgroup
+from cgroup import limit_threads
 from families import IPV4
 from peers import (background, digest, receive, receive_all,
                    receive_until_reset, reset, send_in_pieces)
@@ -93,7 +93,7 @@ class NoThreadsLeft(Starved, RoutedCase):
     """A real pids.max."""
 
     def start_starved(self, start):
-        cgroup = make_cgroup(THREADS)
+        cgroup = limit_threads(THREADS)
         if not cgroup:
             self.skipTest('no control group can limit threads here')
         self.addCleanup(cgroup.remove)

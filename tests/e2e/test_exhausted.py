@@ -1,0 +1,222 @@
+"""What runs out for real, for this user or this host; see FAULTS.md."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+
+from cases import ProxyCase, RoutedCase
+from cgroup import limit_memory
+from families import IPV4
+from peers import (Flood, background, digest, receive, receive_all,
+                   receive_until_reset, reset, send_and_end)
+from test_faults import Starved, TOO_MANY
+from waiting import wait_until
+
+MEBIBYTE = 1024 * 1024
+
+# Nobody else has it, so nobody else has processes or pipes of it.
+USER = '54321'
+AS_USER = ('setpriv', '--reuid', USER, '--regid', USER, '--clear-groups')
+WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
+                     '--ambient-caps', '-all,+net_raw')
+AND_DROPS_ROOT = {'flags': ('-u', f'{USER}:{USER}')}
+
+PROCESSES = 12
+# As src/capacity.c has it.
+RESERVE = 32
+OTHERS = 20
+ALLOWED = 100
+
+MEMORY = 8 * MEBIBYTE
+MEMORY_COMERS = 3000
+
+# As pipe(7) has it: past these a user's pipes are small.
+PIPES = 1024
+HOLD_PIPES = """
+import os, sys
+pipes = [os.pipe() for _ in range(int(sys.argv[1]))]
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+class NoProcessesLeft(Starved, RoutedCase):
+    """A real RLIMIT_NPROC: the user may have no more threads."""
+
+    def start_starved(self, start):
+        return start(TOO_MANY, wrapper=(
+            'prlimit', f'--nproc={PROCESSES}', *WITH_CAPABILITIES))
+
+
+class Processes(RoutedCase):
+    """What else the user runs counts, when max_connections is computed."""
+
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        for _ in range(OTHERS):
+            process = subprocess.Popen([*AS_USER, 'sleep', 'infinity'])
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            wait_until(lambda: user_of(process) == USER, 'another user')
+
+    def assert_counted(self, wrapper=(), **options):
+        client = self.start_client(
+            wrapper=('prlimit', f'--nproc={ALLOWED}', *wrapper), **options)
+        # Its own main thread is one of them.
+        client.wait_for(
+            'limit', bounded_by='ulimit -u',
+            max_connections=str((ALLOWED - OTHERS - 1 - RESERVE) // 2))
+
+    def test_user_who_starts_it(self):
+        self.assert_counted(AS_USER)
+
+    def test_user_that_root_makes_it(self):
+        self.assert_counted(**AND_DROPS_ROOT)
+
+
+def user_of(process):
+    with open(f'/proc/{process.pid}/status') as file:
+        return re.search(r'^Uid:\t(\d+)', file.read(), re.M)[1]
+
+
+class NoMemoryLeft(RoutedCase):
+    """A real limit of a cgroup, at which the kernel kills the half.
+
+    Where no cgroup can limit memory the test sends that signal itself.
+    """
+
+    family = IPV4
+
+    def test_other_half_and_its_users_see_no_clean_end(self):
+        for role in ('server', 'client'):
+            with self.subTest(half=role):
+                self.assert_killed(role)
+
+    def assert_killed(self, role):
+        cgroup = limit_memory(MEMORY)
+        options = {role: {'wrapper': cgroup.wrapper} if cgroup else {}}
+        halves = {'server': self.start_server(**options.get('server', {})),
+                  'client': self.start_client(**options.get('client', {}))}
+        victim = halves.pop(role)
+        survivor, = halves.values()
+        before = survivor.descriptors()
+        user, destination = self.open()
+        self.exhaust(victim, cgroup)
+        self.assertEqual(victim.wait(), -signal.SIGKILL)
+        self.assertEqual(receive_until_reset(user), b'')
+        self.assertEqual(receive_until_reset(destination), b'')
+        wait_until(lambda: survivor.descriptors() == before,
+                   f'{before} descriptors again')
+        getattr(self, 'start_' + role)()
+        self.assert_proxies()
+        for half in self.test_daemons:
+            half.finish()
+        if cgroup:
+            cgroup.remove()
+
+    def exhaust(self, victim, cgroup):
+        """With connections that wait for the destination to read."""
+        if not cgroup:
+            victim.send_signal(signal.SIGKILL)
+            return
+        listener = self.listen_at_destination()
+        listener.listen(MEMORY_COMERS)
+        for _ in range(MEMORY_COMERS):
+            if not victim.is_running():
+                return
+            with contextlib.suppress(OSError):
+                self.connect(self.net.user, listener.getsockname()[:2])
+
+
+class NoPipesLeft(RoutedCase):
+    """Past pipe-user-pages-soft, which root and its capabilities do not know."""
+
+    family = IPV4
+
+    def hold_pipes(self):
+        holder = subprocess.Popen(
+            ['prlimit', f'--nofile={2 * PIPES + 100}', *AS_USER,
+             sys.executable, '-c', HOLD_PIPES, str(PIPES)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(holder.communicate)
+        holder.stdout.readline()
+        return holder
+
+    def pipes(self, half):
+        """Inodes of those of its descriptors that are pipes."""
+        folder = f'/proc/{half.process.pid}/fd'
+        found = set()
+        for number in os.listdir(folder):
+            # One that is closed meanwhile is none.
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(f'{folder}/{number}'))
+        return {path for path in found if path.startswith('pipe:')}
+
+    def assert_carries(self):
+        user, destination = self.open()
+        data = os.urandom(8 * MEBIBYTE)
+        asking = background(send_and_end, user, data)
+        self.assertEqual(digest(receive_all(destination)), digest(data))
+        asking.result()
+        send_and_end(destination, data[:MEBIBYTE])
+        self.assertEqual(digest(receive_all(user)), digest(data[:MEBIBYTE]))
+
+    def test_bulk_goes_on_without_and_they_return(self):
+        server = self.start_server(**AND_DROPS_ROOT)
+        self.start_client()
+        before = self.pipes(server)
+        holder = self.hold_pipes()
+        user, destination = self.open()
+        floods = [Flood(user)]
+        receive(destination, 8 * MEBIBYTE)
+        self.assertEqual(self.pipes(server), before)
+        self.assert_carries()
+        holder.communicate()
+        user, destination = self.open()
+        floods.append(Flood(user))
+        receive(destination, 8 * MEBIBYTE)
+        self.assertGreater(self.pipes(server), before)
+        self.assert_carries()
+        self.assertTrue(all(flood.is_alive() for flood in floods))
+
+
+class NoPortsLeft(ProxyCase):
+    """A host that has four, towards one peer; of three it would use two."""
+
+    family = IPV4
+    server_config = {'source_port': 'any'}
+    PORTS = 4
+
+    def few_ports(self, host):
+        name = 'ipv4/ip_local_port_range'
+        host.sysctl(name, '50000 50003')
+        self.addCleanup(host.sysctl, name, '32768 60999')
+
+    def assert_recovers(self, half, pattern):
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        served = [self.open(listener) for _ in range(self.PORTS)]
+        for _ in range(2):
+            self.assert_reset(self.net.user, to)
+        half.wait_for('refused', reason=re.compile(pattern))
+        for user, destination in served:
+            user.sendall(b'still there?')
+            self.assertEqual(receive(destination, 12), b'still there?')
+        user, destination = served.pop()
+        reset(user)
+        receive_until_reset(destination)
+        half.wait_for('closed')
+        self.open(listener)
+
+    def test_exit(self):
+        self.few_ports(self.net.exit)
+        self.assert_recovers(self.server, 'no port left')
+
+    def test_gate(self):
+        self.few_ports(self.net.gate)
+        self.assert_recovers(self.client, 'no port .*ip_local_port_range')
