@@ -8,9 +8,11 @@ import tempfile
 
 from sandbox import BINARY, INJECTABLE, WORK
 
-# struct control: armed, fired, unparked, error, call
-_CONTROL = struct.Struct('@IIIi32s')
+# struct control: armed, fired, unparked, error, call, clock_s, limited
+_CONTROL = struct.Struct('@IIIi32sqI')
 _UNPARKED_OFFSET = 8
+_CLOCK_OFFSET = 48
+_LIMITED_OFFSET = 56
 
 Failure = collections.namedtuple('Failure', 'call error')
 
@@ -37,6 +39,14 @@ class Injection:
         """From now on each connection needs new threads."""
         struct.pack_into('@I', self._memory, _UNPARKED_OFFSET, 1)
 
+    def set_clock(self, seconds):
+        """That far from what the wall clock should be."""
+        struct.pack_into('@q', self._memory, _CLOCK_OFFSET, seconds)
+
+    def limit_log(self):
+        """As always, while here each line counts."""
+        struct.pack_into('@I', self._memory, _LIMITED_OFFSET, 1)
+
     def arm(self):
         """The next call that has not failed yet is going to."""
         self._armed += 1
@@ -45,7 +55,7 @@ class Injection:
     def disarm(self):
         """Returns the Failure that there was, or None."""
         self._write(0)
-        _, fired, _, error, call = _CONTROL.unpack_from(self._memory)
+        _, fired, _, error, call, _, _ = _CONTROL.unpack_from(self._memory)
         if fired != self._armed:
             return None
         return Failure(call.partition(b'\0')[0].decode(), error)
