@@ -27,6 +27,10 @@
 #define CLONE_FLAGS 0
 #endif
 
+#define CLONE_NAMESPACES                                               \
+	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | \
+	    CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS)
+
 /*
  * By name, for the header of an older library has not all of them, and no
  * processor has. Those of 32-bit processors are there too.
@@ -260,12 +264,16 @@ allow_sockets(scmp_filter_ctx filter)
 	return error;
 }
 
-/* Threads but no processes, own limits, own threads' signals: abort(3). */
+/*
+ * Threads but no processes, own limits, own threads' signals: abort(3). That of
+ * musl asks for tkill(2), which would reach all processes of the same user; for
+ * want of it it crashes.
+ */
 static int
 allow_own(scmp_filter_ctx filter)
 {
 	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-	    masked(CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD));
+	    masked(CLONE_FLAGS, CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD));
 
 	if (!error)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
@@ -294,6 +302,10 @@ set_attributes(scmp_filter_ctx filter)
 	/* Errors as the kernel says them, not one for all. */
 	int error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
 
+	/* Not its thread alone, which may hold locks that others wait for. */
+	if (!error)
+		error = seccomp_attr_set(
+		    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	/* A tree of comparisons instead of a list. */
 	if (!error)
 		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
