@@ -28,10 +28,12 @@ fresh_port = functools.partial(next, itertools.count(20000))
 class NetworkCase(unittest.TestCase):
     """The network is the class's; its tests take fresh ports."""
 
+    make_network = Network
+
     @classmethod
     def setUpClass(cls):
         cls.class_daemons = []
-        cls.net = Network()
+        cls.net = cls.make_network()
         cls.addClassCleanup(cls.net.destroy)
 
     def setUp(self):

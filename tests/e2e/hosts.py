@@ -74,7 +74,7 @@ class Host:
         with self.inside():
             result = subprocess.run(command, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True,
-                                    timeout=TIMEOUT, **options)
+                                    **{'timeout': TIMEOUT, **options})
         if check and result.returncode:
             raise AssertionError(f'{self.name}: {" ".join(command)}: exit '
                                  f'{result.returncode}: {result.stderr}')

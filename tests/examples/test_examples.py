@@ -10,7 +10,7 @@ import rules
 from cases import NetworkCase
 from families import BOTH
 from hosts import Host
-from peers import end_stream, receive, receive_all
+from peers import end_stream, receive, receive_all, reset
 from sandbox import BINARY, WORK
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -52,12 +52,6 @@ class Configurations(unittest.TestCase):
             result = self.host.run(BINARY, '-t',
                                    'client' if is_gate else 'server', path)
             self.assertEqual(result.stderr, '', path)
-
-    def test_keepalived_takes_its_own(self):
-        # The interfaces that it names have to be there.
-        self.host.ip('link add link0 type veth peer name out0')
-        self.host.run('keepalived', '-t', '-f', os.path.join(
-            EXAMPLES, 'keepalived/exit.keepalived.conf'))
 
 
 class Pair:
@@ -123,7 +117,33 @@ class SeveralUsers(Pair, NetworkCase):
     gate = 'gate-alice.json'
 
 
-class Ssh(Pair, NetworkCase):
+class Tunnel(Pair):
+    """What README.md there says of it."""
+
+    def open_and_talk(self, family):
+        user, destination = self.open(family)
+        user.sendall(b'question')
+        self.assertEqual(receive(destination, 8), b'question')
+        return user, destination
+
+    def test_reset_arrives_as_an_end_of_stream(self):
+        for family in BOTH:
+            user, destination = self.open_and_talk(family)
+            reset(user)
+            self.assertEqual(receive_all(destination), b'')
+            user, destination = self.open_and_talk(family)
+            reset(destination)
+            self.assertEqual(receive_all(user), b'')
+
+    def test_refusal_arrives_as_an_end_of_stream(self):
+        for family in BOTH:
+            with self.net.destination.listen(family.destination) as listener:
+                nobody = listener.getsockname()[:2]
+            user = self.connect(self.net.user, nobody)
+            self.assertEqual(receive_all(user), b'')
+
+
+class Ssh(Tunnel, NetworkCase):
     directory = 'ssh'
 
     @classmethod
@@ -156,7 +176,7 @@ class Ssh(Pair, NetworkCase):
                   port=TUNNEL_PORT)
 
 
-class Stunnel(Pair, NetworkCase):
+class Stunnel(Tunnel, NetworkCase):
     directory = 'stunnel'
 
     @classmethod

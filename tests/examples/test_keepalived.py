@@ -1,0 +1,179 @@
+"""The example of a spare exit, which takes over when the first one fails."""
+
+import os
+import subprocess
+
+import rules
+from cases import NetworkCase
+from families import BOTH, IPV4, IPV6
+from hosts import Network, join
+from peers import receive, receive_until_reset, reset
+from sandbox import BINARY, WORK
+from test_examples import EXAMPLES, read_example
+from waiting import wait_until
+
+# The last part of the exits' own addresses.
+FIRST, SPARE = 11, 12
+SHARED = (IPV4.exit_link, IPV4.exit_out, IPV6.exit_out)
+
+# Instead of seconds, which only the newer version of the protocol has.
+HASTE = ('advert_int 1', 'version 3\n\tadvert_int 0.1')
+
+
+class TwoExits(Network):
+    """The link and what is behind it are switches; two exits are on both."""
+
+    def __init__(self):
+        self._hosts = []
+        self.user = self._add('user')
+        self.gate = self._add('gate')
+        self.first = self._add('first')
+        self.spare = self._add('spare')
+        self.destination = self._add('destination')
+        self.switch = self._add('switch')
+        for bridge in ('near', 'far'):
+            self.switch.ip(f'link add {bridge} type bridge',
+                           f'link set {bridge} up')
+        join(self.gate, 'users0', self.user, 'eth0')
+        self._plug(self.gate, 'link0', 'near')
+        self._plug(self.destination, 'eth0', 'far')
+        for host in (self.first, self.spare):
+            self._plug(host, 'link0', 'near')
+            self._plug(host, 'out0', 'far')
+        for family in BOTH:
+            self._set_addresses(family)
+
+    def _plug(self, host, name, bridge):
+        port = f'{host.name}-{bridge}'
+        join(host, name, self.switch, port)
+        self.switch.ip(f'link set {port} master {bridge}')
+
+    def _set_addresses(self, family):
+        bits = family.length
+        self.user.ip(f'addr add {family.user}/{bits} dev eth0',
+                     f'route add default via {family.gate_users}')
+        self.gate.ip(f'addr add {family.gate_users}/{bits} dev users0',
+                     f'addr add {family.gate_link}/{bits} dev link0')
+        self.destination.ip(f'addr add {family.destination}/{bits} dev eth0',
+                            f'route add default via {family.exit_out}')
+        for host, number in ((self.first, FIRST), (self.spare, SPARE)):
+            for address, name in ((family.exit_link, 'link0'),
+                                  (family.exit_out, 'out0')):
+                own = address.removesuffix('1') + str(number)
+                host.ip(f'addr add {own}/{bits} dev {name}')
+            host.sysctl('ipv4/ip_nonlocal_bind', 1)
+
+
+class SpareExit(NetworkCase):
+    make_network = TwoExits
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        cls.halves = {}
+        for host in (cls.net.first, cls.net.spare):
+            cls.start_half(host, 'server', 'exit.json')
+        cls.start_half(cls.net.gate, 'client', 'gate.json',
+                       *(family.users for family in BOTH))
+
+    @classmethod
+    def start_half(cls, host, role, name, *users):
+        daemon = cls.start_for_class(host, role,
+                                     read_example('keepalived/' + name))
+        printed = host.run(BINARY, 'rules', role, daemon.config_path, *users)
+        host.run('sh', '-e', input=printed.stdout)
+        cls.halves[host] = daemon
+
+    def setUp(self):
+        super().setUp()
+        self.keepalived = {}
+        self.start_keepalived(self.net.first)
+        self.wait_for_addresses(self.net.first)
+        self.start_keepalived(self.net.spare, ('state MASTER', 'state BACKUP'),
+                              ('priority 150', 'priority 100'))
+
+    def start_keepalived(self, host, *changes):
+        text = read_example('keepalived/exit.keepalived.conf')
+        for old, new in (HASTE, *changes):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        path = f'{WORK}/{host.name}.keepalived'
+        with open(path + '.conf', 'w') as file:
+            file.write(text)
+        self.keepalived[host] = host.spawn(
+            'keepalived', '--vrrp', '--dont-fork', '--log-console',
+            f'--use-file={path}.conf', f'--pid={path}.pid',
+            f'--vrrp_pid={path}.vrrp.pid', stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.stop_keepalived, host)
+
+    def stop_keepalived(self, host):
+        """As it stops at the end, or with the host: without its addresses."""
+        process = self.keepalived.pop(host, None)
+        if process:
+            process.terminate()
+            process.wait()
+
+    def wait_for_addresses(self, host):
+        def has_them():
+            text = host.run('ip', '-o', 'addr').stdout
+            return all(f' {address}/' in text for address in SHARED)
+        wait_until(has_them, f'{host.name} has the shared addresses')
+
+    def open(self, family):
+        """By whoever has the addresses. Returns both ends."""
+        listener = self.listen(self.net.destination, family.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        return user, self.accept(listener)
+
+    def assert_serves(self, host):
+        """With the users' own addresses, and that exit."""
+        self.halves[host].mark()
+        for family in BOTH:
+            user, destination = self.open(family)
+            self.assertEqual(destination.getpeername()[:2],
+                             user.getsockname()[:2])
+            user.sendall(b'question')
+            self.assertEqual(receive(destination, 8), b'question')
+            destination.sendall(b'answer')
+            self.assertEqual(receive(user, 6), b'answer')
+            self.halves[host].wait_for('established')
+            reset(user)
+
+    def assert_spare_takes_over(self):
+        self.wait_for_addresses(self.net.spare)
+        self.assert_serves(self.net.spare)
+
+    def test_configuration_says_nothing_wrong(self):
+        result = self.net.first.run(
+            'keepalived', '-t', '-f',
+            os.path.join(EXAMPLES, 'keepalived/exit.keepalived.conf'))
+        self.assertEqual(result.stdout + result.stderr, '')
+
+    def test_first_exit_serves_as_long_as_it_can(self):
+        self.assert_serves(self.net.first)
+
+    def test_spare_takes_over_when_keepalived_ends(self):
+        self.stop_keepalived(self.net.first)
+        self.assert_spare_takes_over()
+
+    def test_spare_takes_over_when_a_link_is_down_and_gives_back(self):
+        for name in ('link0', 'out0'):
+            user, _ = self.open(IPV4)
+            self.net.first.ip(f'link set {name} down')
+            self.assert_spare_takes_over()
+            # The spare one knows nothing of that connection.
+            user.sendall(b'still there?')
+            self.assertEqual(receive_until_reset(user), b'')
+            self.net.first.ip(f'link set {name} up')
+            self.wait_for_addresses(self.net.first)
+            self.assert_serves(self.net.first)
+
+    def test_spare_takes_over_when_srcproxy_ends(self):
+        half = self.halves[self.net.first]
+        half.finish()
+        self.assert_spare_takes_over()
+        self.start_half(self.net.first, 'server', 'exit.json')
+        self.wait_for_addresses(self.net.first)
+        self.assert_serves(self.net.first)
