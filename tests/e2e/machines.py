@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import unittest
 
 from sandbox import BINARY, WORK
 from waiting import TIMEOUT, wait_until
@@ -45,36 +46,45 @@ USER_ID = 990
 
 
 class Machine:
-    """On a Host, whose network it has. To be prepared, then booted."""
+    """On a Host, whose network it has. To be prepared, then booted.
 
-    def __init__(self, host, init=REAPER):
+    A bare one has never heard of srcproxy, and nothing in /usr/local, which
+    can be written to.
+    """
+
+    def __init__(self, host, init=REAPER, is_bare=False):
         self.host = host
         self._init = init
+        self._is_bare = is_bare
         self._process = None
         self.root = f'{WORK}/machine-{host.name}'
         self._cgroups = f'{WORK}/cgroups-{host.name}'
         self._cgroup = f'{self._cgroups}/srcproxy-test-{host.name}'
-        for name in ('usr', 'etc', 'var', 'run', 'tmp', 'root', 'mnt', 'dev',
-                     'proc', 'sys', 'layer/usr/sbin', self._cgroups):
+        for name in ('usr', 'etc/default', 'var', 'run', 'tmp', 'root', 'mnt',
+                     'dev', 'proc', 'sys', 'layer/usr/sbin', self._cgroups):
             os.makedirs(os.path.join(self.root, name))
         for name in ('bin', 'sbin', 'lib', 'lib64'):
             os.symlink('usr/' + name, f'{self.root}/{name}')
-        shutil.copy(BINARY, self.root + '/layer/usr/sbin/srcproxy')
         for name in ('null', 'zero', 'full', 'random', 'urandom', 'tty'):
             status = os.stat('/dev/' + name)
             os.mknod(f'{self.root}/dev/{name}', status.st_mode,
                      status.st_rdev)
             os.chmod(f'{self.root}/dev/{name}', stat.S_IMODE(status.st_mode))
         self._copy_accounts()
+        if not is_bare:
+            self._add_srcproxy()
+
+    def _add_srcproxy(self):
+        shutil.copy(BINARY, self.root + '/layer/usr/sbin/srcproxy')
+        self.write('/etc/passwd', f'{USER}:x:{USER_ID}:{USER_ID}::/:'
+                   '/usr/sbin/nologin\n', mode='a')
+        self.write('/etc/group', f'{USER}:x:{USER_ID}:\n', mode='a')
 
     def _copy_accounts(self):
         for pattern in ('passwd', 'group', 'nsswitch.conf', 'ld.so.*'):
             for path in glob.glob('/etc/' + pattern):
                 subprocess.run(['cp', '-a', path, self.root + '/etc'],
                                check=True)
-        self.write('/etc/passwd', f'{USER}:x:{USER_ID}:{USER_ID}::/:'
-                   '/usr/sbin/nologin\n', mode='a')
-        self.write('/etc/group', f'{USER}:x:{USER_ID}:\n', mode='a')
 
     def write(self, path, text, mode='w'):
         path = self.root + path
@@ -103,6 +113,8 @@ class Machine:
         self._mount('-t', 'overlay', '-o',
                     f'lowerdir={self.root}/layer/usr:/usr', 'overlay',
                     self.root + '/usr')
+        if self._is_bare:
+            self._mount('-t', 'tmpfs', 'tmpfs', self.root + '/usr/local')
         self._process = self.host.spawn(
             'sh', '-c', _ENTER, 'sh', self._cgroup, self.root,
             _BOOT + self._init, stdin=subprocess.DEVNULL,
@@ -134,8 +146,8 @@ class Machine:
         self._process.wait(TIMEOUT)
         for directory, _, _ in os.walk(self._cgroup, topdown=False):
             wait_until(lambda: _remove_cgroup(directory), 'an empty cgroup')
-        for path in (self.root + '/usr', self.root, self._cgroups):
-            subprocess.run(['umount', path], check=True)
+        subprocess.run(['umount', '--recursive', self.root], check=True)
+        subprocess.run(['umount', self._cgroups], check=True)
         shutil.rmtree(self.root)
         os.rmdir(self._cgroups)
 
@@ -146,3 +158,42 @@ def _remove_cgroup(path):
     except OSError:
         return False
     return True
+
+
+# The programs are where they are expected.
+_has_merged_usr = os.path.islink('/lib')
+
+needs_openrc = unittest.skipUnless(
+    _has_merged_usr and (shutil.which('openrc-run') or
+                         os.path.exists(UNPACKED + '/sbin')), 'needs OpenRC')
+needs_sysvinit = unittest.skipUnless(
+    _has_merged_usr and os.path.exists('/lib/lsb/init-functions'),
+    'needs sysvinit-utils')
+needs_systemd = unittest.skipUnless(
+    _has_merged_usr and os.path.exists('/lib/systemd/systemd'),
+    'needs systemd')
+
+
+def make_openrc_machine(host, **options):
+    machine = Machine(host, **options)
+    if shutil.which('openrc-run') is None:
+        machine.add_programs(UNPACKED)
+        subprocess.run(['cp', '-a', UNPACKED + '/etc/.',
+                        machine.root + '/etc'], check=True)
+    # As if it had booted, and somebody else had brought the network up.
+    machine.write('/etc/rc.conf', 'rc_provide="net"\n')
+    machine.write('/run/openrc/softlevel', '')
+    return machine
+
+
+def make_systemd_machine(host, **options):
+    machine = Machine(host, SYSTEMD, **options)
+    # Of all that this host has at boot, nothing.
+    machine.write('/etc/systemd/system/default.target',
+                  '[Unit]\nDescription=all\n')
+    machine.write('/etc/machine-id', '')
+    return machine
+
+
+def wait_for_systemd(machine):
+    wait_until(lambda: machine.runs('systemctl is-system-running'), 'systemd')

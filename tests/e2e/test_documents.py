@@ -1,4 +1,4 @@
-"""What README.md and the man pages tell people to do, done."""
+"""What README.md and the man pages tell people, done. See test_install.py."""
 
 import os
 import re
@@ -37,34 +37,6 @@ def setup_of(title):
 def run_commands(host, commands):
     path = os.path.dirname(BINARY) + ':' + os.environ['PATH']
     host.run('sh', '-exc', commands, env={'PATH': path})
-
-
-class ReadmeSetup(NetworkCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        rules.forbid_direct(cls.net.gate)
-        for host, title in ((cls.net.exit, 'The exit'),
-                            (cls.net.gate, 'The gate')):
-            config, commands, role = setup_of(title)
-            run_commands(host, commands)
-            cls.start_for_class(host, role, config)
-
-    def assert_keeps_the_source(self, family):
-        listener = self.listen(self.net.destination, family.destination)
-        user = self.connect(self.net.user, listener.getsockname()[:2])
-        destination = self.accept(listener)
-        self.assertEqual(destination.getpeername()[:2],
-                         user.getsockname()[:2])
-        user.sendall(b'hello')
-        self.assertEqual(receive(destination, 5), b'hello')
-
-    def test_setup_works_for_ipv4(self):
-        self.assert_keeps_the_source(IPV4)
-
-    def test_setup_works_for_ipv6(self):
-        self.assert_keeps_the_source(IPV6)
 
 
 class ReadmeTwoUsers(NetworkCase):

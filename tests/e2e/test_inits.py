@@ -3,22 +3,17 @@
 import json
 import os
 import re
-import shutil
-import subprocess
-import unittest
 
 import rules
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from families import BOTH, IPV4
-from machines import SYSTEMD, UNPACKED, USER_ID, Machine
+from machines import (USER_ID, Machine, make_openrc_machine,
+                      make_systemd_machine, needs_openrc, needs_systemd,
+                      needs_sysvinit, wait_for_systemd)
 from peers import background
-from test_documents import read
 from test_privilege import (CAP_NET_BIND_SERVICE, CAP_NET_RAW,
                             SECCOMP_FILTER)
 from waiting import wait_until
-
-# As machines.py wants it.
-has_merged_usr = os.path.islink('/lib')
 
 EXIT_CONFIG = {**SERVER_CONFIG, 'acl': [{
     'name': 'alice', 'allowed_src_ips': [family.users for family in BOTH]}]}
@@ -169,15 +164,6 @@ class Lives:
         self.assertIsNone(self.pid('exit'))
         self.assertFalse(self.has_rules('exit'))
 
-    def test_commands_of_the_readme_start_it(self):
-        self.succeed('gate', 'stop')
-        # OpenRC's instance, which they make.
-        self.machines['gate'].run('rm', '-f', '/etc/init.d/srcproxy.gate')
-        section = read('README.md').split(f'\n### {self.readme}\n')[1]
-        self.machines['gate'].run(
-            'sh', '-exc', re.search(r'```sh\n(.*?)```', section, re.S)[1])
-        self.assert_proxies()
-
     def crash(self, name):
         """Returns whom it killed."""
         pid = self.pid(name)
@@ -197,20 +183,9 @@ class Respawns:
         self.succeed('gate', 'status')
 
 
-@unittest.skipUnless(has_merged_usr and (
-    shutil.which('openrc-run') or os.path.exists(UNPACKED + '/sbin')),
-                     'needs OpenRC')
+@needs_openrc
 class OpenRC(Lives, Respawns, InitCase):
-    readme = 'OpenRC'
-
-    @classmethod
-    def make_machine(cls, host):
-        machine = Machine(host)
-        if shutil.which('openrc-run') is None:
-            machine.add_programs(UNPACKED)
-            subprocess.run(['cp', '-a', UNPACKED + '/etc/.',
-                            machine.root + '/etc'], check=True)
-        return machine
+    make_machine = staticmethod(make_openrc_machine)
 
     @classmethod
     def prepare(cls, machine, name):
@@ -219,9 +194,6 @@ class OpenRC(Lives, Respawns, InitCase):
         machine.install('openrc/srcproxy.confd', '/etc/conf.d/srcproxy')
         machine.run('ln', '-s', 'srcproxy', f'/etc/init.d/srcproxy.{name}')
         machine.write(f'/etc/conf.d/srcproxy.{name}', SETTINGS)
-        # As if it had booted, and somebody else had brought the network up.
-        machine.write('/etc/rc.conf', 'rc_provide="net"\n')
-        machine.write('/run/openrc/softlevel', '')
         machine.run('rc-update', '-u')
 
     def service(self, name, verb):
@@ -241,15 +213,9 @@ class OpenRC(Lives, Respawns, InitCase):
                          'ln -s srcproxy /etc/init.d/srcproxy.gate')
 
 
-@unittest.skipUnless(has_merged_usr and
-                     os.path.exists('/lib/lsb/init-functions'),
-                     'needs sysvinit-utils')
+@needs_sysvinit
 class Sysvinit(Lives, InitCase):
-    readme = 'sysvinit'
-
-    @classmethod
-    def make_machine(cls, host):
-        return Machine(host)
+    make_machine = Machine
 
     @classmethod
     def prepare(cls, machine, name):
@@ -289,11 +255,8 @@ class Sysvinit(Lives, InitCase):
         self.assertIsNone(self.pid('gate'))
 
 
-@unittest.skipUnless(has_merged_usr and
-                     os.path.exists('/lib/systemd/systemd'), 'needs systemd')
+@needs_systemd
 class Systemd(Lives, Respawns, InitCase):
-    readme = 'systemd'
-
     # The place is in the journal, and no unit can refuse a restart.
     refusal = r'srcproxy@exit\.service failed'
     refused = ('reload',)
@@ -302,15 +265,13 @@ class Systemd(Lives, Respawns, InitCase):
 
     @classmethod
     def make_machine(cls, host):
-        machine = Machine(host, SYSTEMD)
+        machine = make_systemd_machine(host)
         units = '/etc/systemd/system/'
         for path in ('srcproxy.service', 'srcproxy@.service',
                      'srcproxy@.socket', 'srcproxy-rules@.service',
                      'srcproxy@gate.service.d/half.conf',
                      'srcproxy@exit.service.d/half.conf'):
             machine.install('systemd/' + path, units + path)
-        machine.write(units + 'default.target', '[Unit]\nDescription=all\n')
-        machine.write('/etc/machine-id', '')
         # As a package has it, for all inits.
         machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
                         0o755)
@@ -319,8 +280,7 @@ class Systemd(Lives, Respawns, InitCase):
     @classmethod
     def prepare(cls, machine, name):
         machine.write(f'/etc/default/srcproxy.{name}', SETTINGS)
-        wait_until(lambda: machine.runs('systemctl is-system-running'),
-                   'systemd')
+        wait_for_systemd(machine)
 
     def service(self, name, verb):
         units = [f'srcproxy@{name}.service']

@@ -63,5 +63,5 @@ class Restart(RoutedCase):
             result = host.run(BINARY, role, write_config(config), check=False)
             self.assertEqual(result.returncode, 1)
             self.assertRegex(result.stderr, re.compile(
-                rf'cannot listen on \S+:{port}: Address already in use'))
+                rf'cannot listen on \S+:{port}: Address (already )?in use'))
             self.assert_proxies()
