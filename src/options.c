@@ -21,48 +21,38 @@ static const char synopsis[] =
     "       srcproxy doctor [-u USER[:GROUP]] client|server CONFIG "
     "[PREFIX...]\n";
 
+/* With the synopsis it fits a screen. */
+static const char help[] =
+    "       srcproxy -h | -V\n"
+    "Carries TCP through a second host and keeps the sender's address.\n"
+    "\n"
+    "  client                   take connections that the firewall redirects "
+    "here\n"
+    "  server                   open them again from the users' own addresses\n"
+    "  CONFIG                   a JSON5 file, see srcproxy.conf(5)\n"
+    "  -p, --pidfile PIDFILE    write the process id there once it listens\n"
+    "  -s, --syslog             log to syslog instead of standard error\n"
+    "  -t, --test               check CONFIG and exit\n"
+    "  -u, --user USER[:GROUP]  become that user, with the capabilities it "
+    "needs\n"
+    "  -h, --help               print this text\n"
+    "  -V, --version            print the version\n"
+    "  rules                    print its firewall rules and routes, for sh\n"
+    "  PREFIX                   the users' addresses, where CONFIG does not "
+    "say\n"
+    "  --iptables               for iptables rather than nft\n"
+    "  --simple                 server: for exits without IP_TRANSPARENT\n"
+    "  --output                 client: the gate's own connections too\n"
+    "  --remove                 print what takes them away again\n"
+    "  doctor                   look at this host, say what keeps it from "
+    "working\n"
+    "  -u, --user USER[:GROUP]  as the user that the half becomes\n";
+
 static _Noreturn void
 leave_with_help(void)
 {
 	fputs(synopsis, stdout);
-	fputs("       srcproxy -h | -V\n"
-	      "\n"
-	      "Carries TCP through a second host and keeps the sender's "
-	      "address.\n"
-	      "\n"
-	      "  client            take connections that the firewall "
-	      "redirects here\n"
-	      "  server            open them again from the users' own "
-	      "addresses\n"
-	      "  CONFIG            a JSON5 file, see srcproxy.conf(5)\n"
-	      "  -p, --pidfile PIDFILE\n"
-	      "                    write the process id there when the "
-	      "listeners are open\n"
-	      "  -s, --syslog      log to syslog instead of standard error\n"
-	      "  -t, --test        check CONFIG and exit\n"
-	      "  -u, --user USER[:GROUP]\n"
-	      "                    become that user when the listeners are "
-	      "open, and keep\n"
-	      "                    only the capabilities that CONFIG needs\n"
-	      "  -h, --help        print this text\n"
-	      "  -V, --version     print the version\n"
-	      "\n"
-	      "  rules             print the firewall rules and routes that "
-	      "it needs, for sh\n"
-	      "  PREFIX            the users' addresses, where CONFIG does "
-	      "not say\n"
-	      "  --iptables        for iptables rather than nft\n"
-	      "  --simple          server: for exits without "
-	      "IP_TRANSPARENT\n"
-	      "  --output          client: the gate's own connections too\n"
-	      "  --remove          print what takes them away again\n"
-	      "\n"
-	      "  doctor            look at this host, and say what keeps "
-	      "CONFIG from working\n"
-	      "  -u, --user USER[:GROUP]\n"
-	      "                    as the user that the half becomes; as root "
-	      "only\n",
-	    stdout);
+	fputs(help, stdout);
 	exit(EXIT_SUCCESS);
 }
 
