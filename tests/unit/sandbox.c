@@ -659,7 +659,8 @@ END_TEST
 static int
 need_new_configuration(void)
 {
-	raise(SIGSTOP);
+	/* raise(3) of musl is tkill(2), which there is not inside. */
+	syscall(SYS_tgkill, getpid(), getpid(), SIGSTOP);
 	return need_configuration();
 }
 
@@ -698,6 +699,7 @@ START_TEST(a_bug_can_still_abort)
 
 	ck_assert(WIFSIGNALED(status));
 #ifdef __GLIBC__
+	/* Others may lack what they want for it, and crash. */
 	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
 #endif
 }
