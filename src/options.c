@@ -23,7 +23,6 @@ static const char synopsis[] =
 
 /* With the synopsis it fits a screen. */
 static const char help[] =
-    "       srcproxy -h | -V\n"
     "Carries TCP through a second host and keeps the sender's address.\n"
     "\n"
     "  client                   take connections that the firewall redirects "
