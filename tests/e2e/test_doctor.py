@@ -10,7 +10,7 @@ import unittest
 import rules
 from cases import (CLIENT_CONFIG, SERVER, SERVER_CONFIG, SERVER_PORT,
                    NetworkCase)
-from cgroup import make_cgroup
+from cgroup import limit_threads
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import join
@@ -491,7 +491,7 @@ class Exit(DoctorCase):
 
     def test_limit_of_tasks(self):
         """As TasksMax of systemd sets it."""
-        cgroup = make_cgroup(threads=20)
+        cgroup = limit_threads(20)
         if not cgroup:
             self.skipTest('needs a cgroup for pids')
         self.addCleanup(cgroup.remove)
