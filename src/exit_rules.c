@@ -39,12 +39,13 @@ iptables_match(int family)
 /*
  * Its errors are for the sockets whose packets they quote, and both matches look
  * into them: without them an unreachable destination is one that is silent, and
- * what is too large for a path is lost for ever.
+ * what is too large for a path is lost for ever. By these names nft(8) knows
+ * them on a host without /etc/protocols too.
  */
 static const char *
 icmp(int family)
 {
-	return family == AF_INET ? "icmp" : "ipv6-icmp";
+	return family == AF_INET ? "icmp" : "icmpv6";
 }
 
 static void

@@ -54,7 +54,7 @@ def deliver_marked(exit_host):
         table inet srcproxy {{
             chain prerouting {{
                 type filter hook prerouting priority mangle
-                meta l4proto {{ tcp, icmp, ipv6-icmp }} \
+                meta l4proto {{ tcp, icmp, icmpv6 }} \
                     socket transparent 1 meta mark set {MARK}
             }}
         }}''')
@@ -102,7 +102,7 @@ def deliver_bound(exit_host):
         table inet srcproxy {{
             chain prerouting {{
                 type filter hook prerouting priority mangle
-                ip6 daddr {family.users} meta l4proto {{ tcp, ipv6-icmp }} \
+                ip6 daddr {family.users} meta l4proto {{ tcp, icmpv6 }} \
                     socket wildcard 0 meta mark set {MARK}
             }}
         }}''')
