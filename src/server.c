@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,6 +64,16 @@ struct inbox {
 	struct request request;
 };
 
+/* Who says nothing at once may say nothing for long, or be gone. */
+static void
+await_more(int fd, int64_t deadline)
+{
+	struct pollfd peer = { .fd = fd, .events = POLLIN };
+
+	socket_keep_alive(fd);
+	poll(&peer, 1, deadline_poll(deadline));
+}
+
 /* The whole of it has to arrive before the deadline, in whatever pieces. */
 static int
 receive_request(struct connection *connection, struct inbox *inbox)
@@ -83,10 +94,12 @@ receive_request(struct connection *connection, struct inbox *inbox)
 		received = recv(connection->downstream_fd,
 		    inbox->data + connection->received,
 		    sizeof(inbox->data) - connection->received, 0);
-		if (received < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (received < 0)
+		if (received < 0 && errno == EAGAIN)
+			await_more(connection->downstream_fd, deadline);
+		else if (received < 0 && errno != EINTR)
 			return -errno;
+		if (received < 0)
+			continue;
 		if (received == 0) {
 			connection->reason = "the stream ended before the "
 					     "request did";

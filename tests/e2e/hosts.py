@@ -19,6 +19,7 @@ ESTABLISHED, SYN_SENT, TIME_WAIT, LISTEN = 1, 2, 6, 10
 
 # The kernel's timer of a socket, in that file, and how fine its clock is.
 KEEPALIVE_TIMER = 2
+KEEPALIVE_SECONDS = 30
 TICKS_PER_SECOND = os.sysconf('SC_CLK_TCK')
 
 TcpEntry = collections.namedtuple('TcpEntry',
@@ -138,6 +139,12 @@ class Host:
                         for family in BOTH
                         for entry in self.tcp_entries(family.af)),
             f'a listener on port {port} of {self.name}')
+
+
+def is_kept_alive(entry):
+    """In time for firewalls, which forget what is half-closed."""
+    return (entry.timer == KEEPALIVE_TIMER and
+            entry.seconds <= KEEPALIVE_SECONDS)
 
 
 def _parse_tcp_entry(line):

@@ -5,14 +5,13 @@ import time
 
 from cases import ProxyCase
 from families import BOTH, IPV4, IPV6
-from hosts import ESTABLISHED, KEEPALIVE_TIMER
+from hosts import ESTABLISHED, is_kept_alive
 from peers import (Flood, background, digest, end_stream, receive,
                    receive_all, send_and_end)
 from rules import black_hole
 from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
-KEEPALIVE_SECONDS = 30
 
 # Were anything held back, most turns would take 40 ms or more (tcp(7), delayed
 # acknowledgements), though not each time; on a busy machine some do anyway.
@@ -136,9 +135,7 @@ class Keepalive:
         entries = [entry for host in (self.net.gate, self.net.exit)
                    for family in BOTH for entry in host.tcp_entries(family.af)
                    if entry.state == ESTABLISHED]
-        return len(entries) == 4 and all(
-            entry.timer == KEEPALIVE_TIMER and
-            entry.seconds <= KEEPALIVE_SECONDS for entry in entries)
+        return len(entries) == 4 and all(map(is_kept_alive, entries))
 
 
 class KeepaliveIPv4(Keepalive, ProxyCase):

@@ -7,6 +7,7 @@ import socket
 
 from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
+from hosts import is_kept_alive
 from peers import (end_stream, receive, receive_all, receive_until_reset,
                    reset)
 from waiting import wait_until
@@ -231,6 +232,14 @@ class Handshake(ServerCase):
         self.assertEqual(receive_until_reset(self.send()), b'')
         server.wait_for('refused', reason=re.compile('timed out'))
         self.assert_serves()
+
+    def test_silent_peer_that_may_take_any_time_is_kept_alive(self):
+        self.start_server({'handshake_timeout': '0'})
+        address = self.send().getsockname()
+        wait_until(
+            lambda: any(entry.remote == address and is_kept_alive(entry)
+                        for entry in self.net.exit.tcp_entries(socket.AF_INET)),
+            "a keepalive timer of the server half's socket")
 
     def test_a_thousand_silent_ones_keep_nobody_out(self):
         server = self.start_server({'handshake_timeout': '10m'})
