@@ -18,8 +18,8 @@ struct registry;
 struct roster_entry;
 
 /*
- * One connection's data. It lives on its worker's stack, and nobody else sees
- * it; entry is what others see.
+ * One connection's data. Only the thread that is at it sees it: its worker,
+ * and in the end the last one of its relay. Others see entry.
  */
 struct connection {
 	const struct role *role;
