@@ -86,7 +86,7 @@ flow_send(struct flow *flow)
 				flow->received +=
 				    pump_top_up(&flow->pump, flow->from_fd);
 		} else if (sent == -EAGAIN) {
-			if (relay_has_waited(flow->relay)) {
+			if (relay_note_wait(flow->relay)) {
 				flow_end_idle(flow);
 				return false;
 			}
@@ -139,7 +139,7 @@ flow_await(struct flow *flow)
 		}
 		if (ready > 0)
 			return true;
-		if (ready == 0 && relay_has_waited(flow->relay)) {
+		if (ready == 0 && relay_note_wait(flow->relay)) {
 			flow_end_idle(flow);
 			return false;
 		}
@@ -152,12 +152,27 @@ flow_await(struct flow *flow)
  * 0; so it does after wake_reader().
  */
 static bool
-flow_has_ended(const struct flow *flow)
+flow_take_end(const struct flow *flow)
 {
 	enum socket_end end = socket_find_end(flow->from_fd, flow->received);
 
 	flow->relay->is_over[flow->from] = end == SOCKET_END_OVER;
 	return end != SOCKET_END_NONE;
+}
+
+/* received: 0 when it was cut off, or a negative errno. */
+static void
+flow_fail(struct flow *flow, ssize_t received)
+{
+	if (received == -EAGAIN) {
+		if (relay_note_wait(flow->relay))
+			flow_end_idle(flow);
+	} else if (received == 0) {
+		if (!atomic_load(&flow->relay->ended))
+			flow_end_source(flow, ECONNRESET);
+	} else if (received != -EINTR) {
+		flow_end_source(flow, (int)-received);
+	}
 }
 
 /*
@@ -167,7 +182,7 @@ flow_has_ended(const struct flow *flow)
 static ssize_t
 flow_receive(struct flow *flow)
 {
-	for (;;) {
+	do {
 		ssize_t received;
 
 		if (flow_is_alone(flow) && !flow_await(flow))
@@ -178,19 +193,11 @@ flow_receive(struct flow *flow)
 			relay_moved(flow->relay);
 			return received;
 		}
-		if (received == 0 && flow_has_ended(flow))
+		if (received == 0 && flow_take_end(flow))
 			return 0;
-		if (received == -EAGAIN) {
-			if (relay_has_waited(flow->relay))
-				flow_end_idle(flow);
-		} else if (received < 0 && received != -EINTR) {
-			flow_end_source(flow, (int)-received);
-		} else if (received == 0 && !atomic_load(&flow->relay->ended)) {
-			flow_end_source(flow, ECONNRESET);
-		}
-		if (atomic_load(&flow->relay->ended))
-			return -1;
-	}
+		flow_fail(flow, received);
+	} while (!atomic_load(&flow->relay->ended));
+	return -1;
 }
 
 /* True when the whole stream has been handed on, false if all is over. */
@@ -232,7 +239,7 @@ flow_watch(struct flow *flow)
 		}
 		if (ends[1].revents)
 			return;
-		if (ready == 0 && relay_has_waited(relay)) {
+		if (ready == 0 && relay_note_wait(relay)) {
 			flow_end_idle(flow);
 			return;
 		}

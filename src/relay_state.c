@@ -111,7 +111,7 @@ relay_settle(struct relay *relay)
  * queue of megabytes is not idle, though no call returns for a long time.
  */
 static bool
-relay_is_idle(struct relay *relay)
+relay_check_idle(struct relay *relay)
 {
 	if (relay->idle_ms == 0)
 		return false;
@@ -125,10 +125,10 @@ relay_is_idle(struct relay *relay)
 }
 
 bool
-relay_has_waited(struct relay *relay)
+relay_note_wait(struct relay *relay)
 {
 	relay_settle(relay);
-	return relay_is_idle(relay);
+	return relay_check_idle(relay);
 }
 
 /*
@@ -141,7 +141,7 @@ relay_drain(struct relay *relay, int fd)
 	int wait_ms = DRAIN_MIN_MS;
 
 	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd) &&
-	    !relay_is_idle(relay)) {
+	    !relay_check_idle(relay)) {
 		poll(NULL, 0, wait_ms);
 		wait_ms *= 2;
 		if (wait_ms > DRAIN_MAX_MS)

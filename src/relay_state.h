@@ -67,7 +67,7 @@ void relay_set_end(struct relay *relay, enum relay_end end,
     enum relay_side culprit, int error);
 
 /* For who has waited in vain, as long as it should: true if it idles. */
-bool relay_has_waited(struct relay *relay);
+bool relay_note_wait(struct relay *relay);
 
 /*
  * Returns when the peer on fd has all that was sent to it, or is gone, or
