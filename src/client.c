@@ -139,6 +139,19 @@ connect_address(struct connection *connection, const union address *address,
 	return fd;
 }
 
+/* The firewall took what this half itself sent to the server: for ever. */
+static int
+refuse_redirected_self(
+    struct connection *connection, const union address *server)
+{
+	if (!address_equal(server, &connection->destination))
+		return 0;
+	connection->tried = "check the destination";
+	connection->reason = "the destination is the server half itself; let "
+			     "the firewall redirect nothing that goes there";
+	return -ELOOP;
+}
+
 /* Tries every address of the server. Returns a descriptor. */
 static int
 connect_server(struct connection *connection)
@@ -165,8 +178,11 @@ connect_server(struct connection *connection)
 		any_fits = true;
 		if (i + 1 < count && deadline_left(deadline) > ATTEMPT_MAX_MS)
 			attempt = deadline_after(ATTEMPT_MAX_MS);
-		fd = connect_address(connection, &addresses[i], attempt);
-		if (fd == -ECONNABORTED)
+		fd = refuse_redirected_self(connection, &addresses[i]);
+		if (!fd)
+			fd =
+			    connect_address(connection, &addresses[i], attempt);
+		if (fd == -ECONNABORTED || fd == -ELOOP)
 			break;
 	}
 	if (count > 0 && !any_fits)

@@ -2,7 +2,7 @@
 
 import re
 
-from cases import SERVER_PORT, ProxyCase, RoutedCase
+from cases import SERVER, SERVER_PORT, ProxyCase, RoutedCase
 from families import IPV4, IPV6, endpoint
 from rules import REDIRECT_PORT
 
@@ -49,7 +49,8 @@ class Loop:
                     self.net.user, (address, REDIRECT_PORT), 'listener')
 
     def test_server_half(self):
-        self.assert_server_refuses((self.family.exit_link, SERVER_PORT))
+        self.assert_server_refuses(
+            (self.family.second_exit_link, SERVER_PORT))
 
     def test_server_half_by_another_address_of_the_exit(self):
         self.assert_server_refuses((self.family.exit_out, SERVER_PORT))
@@ -61,6 +62,32 @@ class LoopIPv4(Loop, ProxyCase):
 
 class LoopIPv6(Loop, ProxyCase):
     family = IPV6
+
+
+class OwnTraffic(ProxyCase):
+    """Rules that take what the client half itself sends to the server."""
+
+    family = IPV4
+
+    def test_server_half_as_destination(self):
+        self.assert_reset(self.net.user, SERVER)
+        self.client.wait_for('refused', reason=re.compile('server half'))
+        self.assert_proxies()
+
+    def test_client_half_that_is_redirected_to_itself(self):
+        rule = ('iptables', '-t', 'nat', '{}', 'OUTPUT', '-p', 'tcp',
+                '--dport', str(SERVER_PORT), '-j', 'REDIRECT', '--to-port',
+                str(REDIRECT_PORT))
+        self.net.gate.run(*(word.format('-A') for word in rule))
+        try:
+            self.assert_reset(self.net.user, (IPV4.destination, 443))
+        finally:
+            self.net.gate.run(*(word.format('-D') for word in rule))
+        self.client.wait_for('refused', reason=re.compile('server half'))
+        # The user's, and the one that came back.
+        self.assertEqual(connections(self.client), 2)
+        self.mark_logs()
+        self.assert_proxies()
 
 
 class WithoutRules:
