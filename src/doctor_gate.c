@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "redirection.h"
 #include "route.h"
 #include "ruleset.h"
 
@@ -96,19 +97,27 @@ check_redirection(const struct examination *examination,
 	char text[PREFIX_STRLEN];
 
 	prefix_format(prefix, text);
-	switch (ruleset_redirects(rules, port, prefix)) {
-	case RULESET_NONE:
+	switch (redirection_find(rules, port, prefix)) {
+	case REDIRECTION_NONE:
 		finding_wrong(findings, examination->rules,
 		    "%s: no rule of the firewall redirects to port %u", text,
 		    port);
 		break;
-	case RULESET_OTHERS:
+	case REDIRECTION_UNUSED:
+		finding_wrong(findings, examination->rules,
+		    "%s: a rule of the firewall redirects to port %u, but "
+		    "these "
+		    "users do not get there: another rule in front returns or "
+		    "accepts them, or no rule leads to its chain",
+		    text, port);
+		break;
+	case REDIRECTION_OTHERS:
 		finding_wrong(findings, examination->rules,
 		    "%s: rules of the firewall redirect to port %u, but not "
 		    "these users",
 		    text, port);
 		break;
-	case RULESET_ALL:
+	case REDIRECTION_ALL:
 		finding_ok(findings, "%s: the firewall redirects to port %u",
 		    text, port);
 		break;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CHUNK 65536
 #define WORD_MAX_LEN 64
@@ -63,9 +64,8 @@ ruleset_read(int family)
 	return text;
 }
 
-/* As a whole: "0x5" is not in "0x50", nor 9001 in 90010. */
-static bool
-has_word(const char *text, size_t len, const char *word)
+bool
+ruleset_has_word(const char *text, size_t len, const char *word)
 {
 	size_t word_len = strlen(word);
 
@@ -88,7 +88,7 @@ has_word(const char *text, size_t len, const char *word)
 static bool
 has_mark(const char *text, size_t len, uint32_t mark, uint32_t mask)
 {
-	if (has_word(text, len, "ct mark"))
+	if (ruleset_has_word(text, len, "ct mark"))
 		return true;
 	for (size_t i = 0; i < len; i++) {
 		char *end;
@@ -115,7 +115,7 @@ line_marks(const char *line, size_t len, uint32_t mark, uint32_t mask)
 		"MARK --set-xmark ", "MARK --set-mark ", "--tproxy-mark ",
 		NULL };
 
-	if (has_word(line, len, "--restore-mark"))
+	if (ruleset_has_word(line, len, "--restore-mark"))
 		return true;
 	for (const char *const *phrase = phrases; *phrase; phrase++) {
 		const char *found = memmem(line, len, *phrase, strlen(*phrase));
@@ -139,65 +139,4 @@ ruleset_marks(const char *rules, uint32_t mark, uint32_t mask)
 		rules += *rules == '\n';
 	}
 	return false;
-}
-
-static bool
-is_redirection(const char *line, size_t len, uint16_t port)
-{
-	char ports[WORD_MAX_LEN], target[WORD_MAX_LEN];
-
-	snprintf(ports, sizeof(ports), "--to-ports %u", port);
-	snprintf(target, sizeof(target), ":%u", port);
-	if (has_word(line, len, ports))
-		return true;
-	return (has_word(line, len, "redirect to") ||
-		   has_word(line, len, "dnat") ||
-		   has_word(line, len, "--to-destination")) &&
-	    has_word(line, len, target);
-}
-
-/* A rule that names sets elsewhere, or no source, is taken to mean all. */
-static bool
-covers(const char *line, size_t len, const struct prefix *users)
-{
-	const char *end = line + len;
-
-	if (memchr(line, '@', len) || has_word(line, len, "--match-set") ||
-	    (!has_word(line, len, "saddr") && !has_word(line, len, "-s")))
-		return true;
-	while (line < end) {
-		size_t word_len = strcspn(line, " \t\n,{}");
-		char word[WORD_MAX_LEN];
-		struct prefix prefix;
-		bool masked;
-
-		if (word_len > 0 && word_len < sizeof(word)) {
-			memcpy(word, line, word_len);
-			word[word_len] = '\0';
-			if (!prefix_parse(word, &prefix, &masked) &&
-			    prefix_is_within(users, &prefix))
-				return true;
-		}
-		line += word_len + 1;
-	}
-	return false;
-}
-
-enum ruleset_redirection
-ruleset_redirects(const char *rules, uint16_t port, const struct prefix *users)
-{
-	enum ruleset_redirection found = RULESET_NONE;
-
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-
-		if (is_redirection(rules, len, port)) {
-			found = RULESET_OTHERS;
-			if (covers(rules, len, users))
-				return RULESET_ALL;
-		}
-		rules += len;
-		rules += *rules == '\n';
-	}
-	return found;
 }

@@ -7,7 +7,9 @@
  * more than what a person would look for.
  */
 
-#include "prefix.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * The rules for that family, or NULL: no tool is there, or it is not
@@ -24,13 +26,7 @@ char *ruleset_read(int family);
  */
 bool ruleset_marks(const char *rules, uint32_t mark, uint32_t mask);
 
-enum ruleset_redirection {
-	RULESET_NONE,   /* no rule redirects to that port */
-	RULESET_OTHERS, /* but not what comes from that prefix */
-	RULESET_ALL,
-};
-
-enum ruleset_redirection ruleset_redirects(
-    const char *rules, uint16_t port, const struct prefix *users);
+/* As a whole: "0x5" is not in "0x50", nor 9001 in 90010. */
+bool ruleset_has_word(const char *text, size_t len, const char *word);
 
 #endif

@@ -83,6 +83,15 @@ class DoctorCase(NetworkCase):
         self.assertEqual(findings.status, 1)
         return findings
 
+    def assert_mends(self, pattern, command, mend, **options):
+        """What that breaks is found, and its remedy mends it."""
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern, **options)
+            remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
+            self.host.run('sh', '-ec',
+                          re.sub('^srcproxy ', BINARY + ' ', remedy))
+            self.assertEqual(self.examine().of('wrong'), [])
+
     def assert_note(self, pattern, **options):
         findings = self.doctor(**options)
         self.assertTrue(findings.of('note', pattern),
@@ -209,15 +218,6 @@ class Exit(DoctorCase):
                     f'.* see {family.exit_out}$',
                     f'{family.iptables} -t nat -I POSTROUTING -s '
                     f'{family.users} -j ACCEPT')
-
-    def assert_mends(self, pattern, command, mend, **options):
-        """What that breaks is found, and its remedy mends it."""
-        with self.broken(command, mend):
-            findings = self.assert_wrong(pattern, **options)
-            remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
-            self.host.run('sh', '-ec',
-                          re.sub('^srcproxy ', BINARY + ' ', remedy))
-            self.assertEqual(self.examine().of('wrong'), [])
 
     def test_masquerade_of_other_tools(self):
         table = 'inet others'
@@ -607,6 +607,19 @@ class Gate(DoctorCase):
     def test_firewall_that_redirects_others(self):
         self.assert_wrong('203.0.113.0/24: rules .* but not these users',
                           prefixes=['203.0.113.0/24'])
+
+    def test_rule_in_front_of_the_redirection(self):
+        table = 'inet srcproxy-client-9001'
+        for chain, rule in (('users', f'ip saddr {IPV4.users} return'),
+                            ('prerouting', 'counter accept')):
+            self.assert_mends(
+                f'{IPV4.users}: .* do not get there',
+                f'nft insert rule {table} {chain} {rule}', '')
+
+    def test_redirection_that_no_rule_leads_to(self):
+        self.assert_mends(
+            f'{IPV6.users}: .* do not get there',
+            'nft delete chain inet srcproxy-client-9001 prerouting', '')
 
     def test_users_without_a_route(self):
         route = 'unreachable 203.0.113.0/24'

@@ -56,46 +56,6 @@ START_TEST(a_rule_that_gives_the_mark_among_other_bits_is_found)
 }
 END_TEST
 
-static const struct {
-	const char *rules;
-	enum ruleset_redirection expected; /* of 198.51.100.0/24, port 9001 */
-} redirections[] = {
-	{ "", RULESET_NONE },
-	{ "meta l4proto tcp redirect to :9001\n", RULESET_ALL },
-	{ "ip saddr 198.51.100.0/24 redirect to :9001", RULESET_ALL },
-	{ "ip saddr { 192.0.2.7, 198.51.0.0/16 } meta l4proto tcp "
-	  "redirect to :9001\n",
-	    RULESET_ALL },
-	{ "ip saddr @users redirect to :9001\n", RULESET_ALL },
-	{ "ip saddr 198.51.100.0/25 redirect to :9001\n", RULESET_OTHERS },
-	{ "ip saddr 203.0.113.0/24 redirect to :9001\n"
-	  "ip saddr 198.51.100.0/24 redirect to :9002\n",
-	    RULESET_OTHERS },
-	{ "ip saddr 198.51.100.0/24 redirect to :90011\n", RULESET_NONE },
-	{ "ip saddr 198.51.100.0/24 tcp dport 9001 accept\n", RULESET_NONE },
-	{ "ip saddr 198.51.100.0/24 dnat ip to 192.0.2.2:9001\n", RULESET_ALL },
-	{ "-A c -s 198.51.100.0/24 -p tcp -j REDIRECT --to-ports 9001\n",
-	    RULESET_ALL },
-	{ "-A c -s 198.51.100.7/32 -p tcp -j REDIRECT --to-ports 9001\n",
-	    RULESET_OTHERS },
-	{ "-A c -p tcp -j DNAT --to-destination 192.0.2.2:9001\n",
-	    RULESET_ALL },
-	{ "-A c -m set --match-set users src -j REDIRECT --to-ports 9001\n",
-	    RULESET_ALL },
-};
-
-START_TEST(a_rule_that_redirects_these_users_is_found)
-{
-	struct prefix users;
-	bool masked;
-
-	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	ck_assert_msg(ruleset_redirects(redirections[_i].rules, 9001, &users) ==
-		redirections[_i].expected,
-	    "%s", redirections[_i].rules);
-}
-END_TEST
-
 Suite *
 suite(void)
 {
@@ -107,8 +67,6 @@ suite(void)
 	tcase_add_loop_test(tcase,
 	    a_rule_that_gives_the_mark_among_other_bits_is_found, 0,
 	    COUNT(partial));
-	tcase_add_loop_test(tcase, a_rule_that_redirects_these_users_is_found,
-	    0, COUNT(redirections));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
