@@ -58,6 +58,7 @@ look_as_root(struct examination *examination)
 {
 	capacity_raise_descriptors();
 	examination->packet_fd = packets_open();
+	doctor_host_look(examination);
 	if (examination->config->kind == CONFIG_CLIENT)
 		doctor_gate_look(examination);
 	else

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "capacity.h"
+#include "intake.h"
 #include "route.h"
+#include "ruleset.h"
 #include "sysctl.h"
 
 /* A few browsers need more. */
@@ -115,6 +118,47 @@ check_forwarding(
 		    "net/%s is off: users' TCP is carried, but nothing else "
 		    "passes this host (DNS, ping, connections to users)",
 		    name);
+}
+
+/* Users of both families come to the gate, and gates to one address. */
+static bool
+is_served(const struct examination *examination, int family)
+{
+	const union address *listen = &examination->config->listen.address;
+
+	if (examination->config->kind == CONFIG_CLIENT)
+		return prefix_list_has_family(examination->prefixes, family);
+	return listen->any.sa_family == family && !address_is_loopback(listen);
+}
+
+static void
+check_intake(const struct examination *examination, int family)
+{
+	const struct config *config = examination->config;
+	bool redirected = config->kind == CONFIG_CLIENT;
+	char command[REMEDY_MAX_LEN];
+	char *rules;
+
+	if (!is_served(examination, family))
+		return;
+	rules = ruleset_read(family);
+	if (rules &&
+	    intake_is_closed(rules, family, config->listen.port, redirected,
+		command, sizeof(command)))
+		finding_wrong(examination->findings, command,
+		    "the firewall drops what comes in to port %u (%s), where "
+		    "%s: no rule accepts it",
+		    config->listen.port, family == AF_INET ? "IPv4" : "IPv6",
+		    redirected ? "the users are redirected to"
+			       : "gates connect to");
+	free(rules);
+}
+
+void
+doctor_host_look(const struct examination *examination)
+{
+	check_intake(examination, AF_INET);
+	check_intake(examination, AF_INET6);
 }
 
 void

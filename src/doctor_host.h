@@ -5,6 +5,9 @@
 
 #include "examination.h"
 
+/* As root, who alone sees the firewall. */
+void doctor_host_look(const struct examination *examination);
+
 void doctor_host_check(const struct examination *examination);
 
 #endif

@@ -608,6 +608,23 @@ class Gate(DoctorCase):
         self.assert_wrong('203.0.113.0/24: rules .* but not these users',
                           prefixes=['203.0.113.0/24'])
 
+    def test_firewall_that_drops_what_is_redirected(self):
+        pattern = r'the firewall drops .* port 9001 \(IPv4\)'
+        known = 'ct state established accept; iif lo accept;'
+        self.assert_mends(
+            pattern, 'iptables -A INPUT -m conntrack --ctstate ESTABLISHED '
+            '-j ACCEPT; iptables -P INPUT DROP',
+            'iptables -P INPUT ACCEPT; iptables -F INPUT')
+        for rule in ('', 'ct status dnat accept;', 'tcp dport 9001 accept;'):
+            table = ('table ip others { chain in { type filter hook input '
+                     f'priority 0; policy drop; {known} {rule} }}; }}')
+            if not rule:
+                self.assert_mends(pattern, f"nft '{table}'",
+                                  'nft delete table ip others')
+                continue
+            with self.broken(f"nft '{table}'", 'nft delete table ip others'):
+                self.assert_fine()
+
     def test_rule_in_front_of_the_redirection(self):
         table = 'inet srcproxy-client-9001'
         for chain, rule in (('users', f'ip saddr {IPV4.users} return'),

@@ -1,0 +1,21 @@
+#ifndef INTAKE_H
+#define INTAKE_H
+
+/*
+ * Whether the firewall lets connections come in to a port of this host, as far
+ * as a person would tell from its rules (ruleset.h).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * True if it drops what no rule accepts, or that port, and none seems to accept
+ * it. redirected: what comes to the port was redirected to it. command: what
+ * lets it in, as the tool in use has it.
+ */
+bool intake_is_closed(const char *rules, int family, uint16_t port,
+    bool redirected, char *command, size_t size);
+
+#endif
