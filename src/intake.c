@@ -106,6 +106,14 @@ drops(const char *line)
 	    has(line, "REJECT");
 }
 
+/* It may keep out somebody who has nothing to do with this. */
+static bool
+is_about_some(const char *line)
+{
+	return strstr(line, "saddr") || strstr(line, "iif") ||
+	    strstr(line, " -s ") || strstr(line, " -i ");
+}
+
 static bool
 closes(const struct intake *intake, const char *line)
 {
@@ -114,7 +122,8 @@ closes(const struct intake *intake, const char *line)
 	if (has(line, "policy drop") || !strncmp(line, ":INPUT DROP", 11))
 		return true;
 	return drops(line) &&
-	    (is_unconditional(line) || is_about_port(intake, line));
+	    (is_unconditional(line) ||
+		(is_about_port(intake, line) && !is_about_some(line)));
 }
 
 /* Rules that are not for the first packet of such a connection. */

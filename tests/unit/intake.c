@@ -51,6 +51,9 @@ static const struct {
 	  "-A INPUT -p tcp -m tcp --dport 9001 -j DROP\n",
 	    "iptables -I INPUT -p tcp --dport 9001 -j ACCEPT" },
 	{ "*filter\n:INPUT ACCEPT [0:0]\n"
+	  "-A INPUT -s 203.0.113.9/32 -p tcp -m tcp --dport 9001 -j DROP\n",
+	    NULL },
+	{ "*filter\n:INPUT ACCEPT [0:0]\n"
 	  "-A INPUT -p tcp -m tcp --dport 25 -j DROP\n",
 	    NULL },
 	{ "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n", NULL },
