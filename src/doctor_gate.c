@@ -106,15 +106,14 @@ check_redirection(const struct examination *examination,
 	case REDIRECTION_UNUSED:
 		finding_wrong(findings, examination->rules,
 		    "%s: a rule of the firewall redirects to port %u, but "
-		    "these "
-		    "users do not get there: another rule in front returns or "
-		    "accepts them, or no rule leads to its chain",
+		    "these users do not get there: another rule in front "
+		    "returns or accepts them, or no rule leads to its chain",
 		    text, port);
 		break;
 	case REDIRECTION_OTHERS:
 		finding_wrong(findings, examination->rules,
 		    "%s: rules of the firewall redirect to port %u, but not "
-		    "these users",
+		    "all of these users",
 		    text, port);
 		break;
 	case REDIRECTION_ALL:

@@ -91,6 +91,24 @@ prefix_is_within(const struct prefix *inner, const struct prefix *outer)
 	    prefix_contains(outer, &inner->base);
 }
 
+bool
+prefix_split(const struct prefix *prefix, struct prefix halves[2])
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+	unsigned bit = prefix->bit_count;
+
+	if (bit >= raw_len * 8)
+		return false;
+	halves[0] = halves[1] = *prefix;
+	halves[0].bit_count = halves[1].bit_count = bit + 1;
+	memcpy(raw, base, raw_len);
+	raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	address_from_raw(&halves[1].base, raw, raw_len, 0);
+	return true;
+}
+
 void
 prefix_sample(const struct prefix *prefix, union address *address)
 {

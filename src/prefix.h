@@ -26,6 +26,9 @@ bool prefix_contains(const struct prefix *prefix, const union address *address);
 
 bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 
+/* The two that it consists of; false for a single address, which has none. */
+bool prefix_split(const struct prefix *prefix, struct prefix halves[2]);
+
 /* An address that a host may well have: the last but one, where there are. */
 void prefix_sample(const struct prefix *prefix, union address *address);
 

@@ -34,29 +34,47 @@ is_redirection(const char *line, size_t len, uint16_t port)
 }
 
 static bool
-is_within(const char *word, size_t len, const struct prefix *users)
+read_prefix(const char *word, size_t len, struct prefix *prefix)
 {
 	char text[WORD_MAX_LEN];
-	struct prefix prefix;
 	bool masked;
 
 	if (len == 0 || len >= sizeof(text))
 		return false;
 	memcpy(text, word, len);
 	text[len] = '\0';
-	return !prefix_parse(text, &prefix, &masked) &&
+	return !prefix_parse(text, prefix, &masked);
+}
+
+static bool
+is_within(const char *word, size_t len, const struct prefix *users)
+{
+	struct prefix prefix;
+
+	return read_prefix(word, len, &prefix) &&
 	    prefix_is_within(users, &prefix);
 }
 
 static bool
-names(const char *line, size_t len, const struct prefix *users)
+is_part(const char *word, size_t len, const struct prefix *users)
+{
+	struct prefix prefix;
+
+	return read_prefix(word, len, &prefix) &&
+	    prefix_is_within(&prefix, users);
+}
+
+/* Whether one of its words does. */
+static bool
+any(const char *line, size_t len, const struct prefix *users,
+    bool (*fits)(const char *word, size_t len, const struct prefix *users))
 {
 	const char *end = line + len;
 
 	while (line < end) {
 		size_t word_len = strcspn(line, BLANKS);
 
-		if (is_within(line, word_len, users))
+		if (fits(line, word_len, users))
 			return true;
 		line += word_len + 1;
 	}
@@ -74,8 +92,8 @@ covers(const char *line, size_t len, const struct prefix *users)
 		return true;
 	if (ruleset_has_word(line, len, "saddr !=") ||
 	    ruleset_has_word(line, len, "! -s"))
-		return !names(line, len, users);
-	return names(line, len, users);
+		return !any(line, len, users, is_within);
+	return any(line, len, users, is_within);
 }
 
 static bool
@@ -173,19 +191,23 @@ is_reached(const char *rules, const char *chain, const struct prefix *users)
 	return false;
 }
 
-enum redirection
-redirection_find(const char *rules, uint16_t port, const struct prefix *users)
+/* *in_parts: a rule is about some of them only. */
+static enum redirection
+find_whole(const char *rules, uint16_t port, const struct prefix *users,
+    bool *in_parts)
 {
 	enum redirection found = REDIRECTION_NONE;
 	struct place place = { 0 };
 	const char *all = rules;
 
+	*in_parts = false;
 	while (*rules) {
 		size_t len = strcspn(rules, "\n");
 		const char *end = rules + len, *rule = follow(&place, rules);
 
 		len = (size_t)(end - rule);
 		if (is_redirection(rule, len, port)) {
+			*in_parts |= any(rule, len, users, is_part);
 			if (!covers(rule, len, users))
 				found = found ? found : REDIRECTION_OTHERS;
 			else if (!place.is_forgotten &&
@@ -199,4 +221,21 @@ redirection_find(const char *rules, uint16_t port, const struct prefix *users)
 		rules = end + (*end == '\n');
 	}
 	return found;
+}
+
+/* Rules for parts of the users may add up to all of them. */
+enum redirection
+redirection_find(const char *rules, uint16_t port, const struct prefix *users)
+{
+	struct prefix halves[2];
+	bool in_parts;
+	enum redirection found = find_whole(rules, port, users, &in_parts);
+
+	if (found != REDIRECTION_OTHERS || !in_parts ||
+	    !prefix_split(users, halves))
+		return found;
+	found = redirection_find(rules, port, &halves[0]);
+	return found == REDIRECTION_ALL
+	    ? redirection_find(rules, port, &halves[1])
+	    : found;
 }

@@ -194,7 +194,7 @@ way_back_check(
 	if (route_find(&outside, 0, &route) || route.is_local)
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as there is no default "
-		    "route",
+		    "route: these users get only where other routes lead",
 		    text);
 	else if (route.gateway.any.sa_family == AF_UNSPEC)
 		finding_note(examination->findings,

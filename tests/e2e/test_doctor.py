@@ -605,7 +605,7 @@ class Gate(DoctorCase):
                 rf'^srcproxy rules client \S+ {" ".join(PREFIXES)} \| sh$')
 
     def test_firewall_that_redirects_others(self):
-        self.assert_wrong('203.0.113.0/24: rules .* but not these users',
+        self.assert_wrong('203.0.113.0/24: rules .* but not all of these users',
                           prefixes=['203.0.113.0/24'])
 
     def test_firewall_that_drops_what_is_redirected(self):

@@ -14,6 +14,17 @@ static const struct {
 	    REDIRECTION_ALL },
 	{ "ip saddr @users redirect to :9001\n", REDIRECTION_ALL },
 	{ "ip saddr 198.51.100.0/25 redirect to :9001\n", REDIRECTION_OTHERS },
+	{ "ip saddr 198.51.100.0/25 redirect to :9001\n"
+	  "ip saddr { 198.51.100.128/26, 198.51.100.192/26 } redirect to "
+	  ":9001\n",
+	    REDIRECTION_ALL },
+	{ "ip saddr 198.51.100.0/25 redirect to :9001\n"
+	  "ip saddr 198.51.100.128/26 redirect to :9001\n",
+	    REDIRECTION_OTHERS },
+	{ "ip saddr 198.51.100.0/25 redirect to :9001\n"
+	  "ip saddr 198.51.100.128/25 return\n"
+	  "ip saddr 198.51.100.128/25 redirect to :9001\n",
+	    REDIRECTION_UNUSED },
 	{ "ip saddr 203.0.113.0/24 redirect to :9001\n"
 	  "ip saddr 198.51.100.0/24 redirect to :9002\n",
 	    REDIRECTION_OTHERS },
