@@ -1,6 +1,7 @@
 """Runs tests and tells the result in TAP version 13, which meson reads."""
 
 import sys
+import time
 import unittest
 
 
@@ -13,6 +14,7 @@ class TapResult(unittest.TestResult):
         self._problems = []
         self._skipped = None
         self._running = False
+        self._started = time.monotonic()
 
     def startTest(self, test):
         super().startTest(test)
@@ -65,11 +67,18 @@ class TapResult(unittest.TestResult):
         if self._skipped is not None and not self._problems:
             line += f' # SKIP {self._skipped}'
         self._print(line)
+        self._print_seconds()
         for problem in self._problems:
             for text in problem.splitlines():
                 self._print(f'# {text}')
         self._problems = []
         self._skipped = None
+
+    def _print_seconds(self):
+        """Since the last test: what was set up for this one counts, too."""
+        now = time.monotonic()
+        self._print(f'# {now - self._started:.1f} s')
+        self._started = now
 
     @staticmethod
     def _print(line):
