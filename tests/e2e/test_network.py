@@ -82,12 +82,17 @@ class ResetAtByte(BrokenCase):
         self.net.destination.run('iptables', '-A', *match)
         self.addCleanup(self.net.destination.run, 'iptables', '-D', *match)
 
+    @staticmethod
+    def send_for_ever(speaker, data):
+        """However much there is room for on the way."""
+        while True:
+            speaker.sendall(data)
+
     def test_what_was_sent_before_it_has_arrived(self):
         self.reset_at('original')
         user, destination = self.open()
-        # More than all on the way can hold.
-        data = os.urandom(16 * self.AT)
-        sending = background(user.sendall, data)
+        data = os.urandom(self.AT)
+        sending = background(self.send_for_ever, user, data)
         # The rest is kept from it, and so is the end.
         arrived = receive(destination, self.AT // 2)
         self.assertEqual(digest(arrived), digest(data[:len(arrived)]))
