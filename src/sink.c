@@ -140,13 +140,25 @@ send_line(const char *line, size_t len)
 
 /* What is no sign of a full queue is one of a syslogd that is gone. */
 static bool
-write_syslog(const char *line, size_t len)
+send_syslog(const char *line, size_t len)
 {
 	if (send_line(line, len))
 		return true;
 	if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
 		return false;
 	return connect_syslog() == 0 && send_line(line, len);
+}
+
+/* One at a time, or one would send while another one connects. */
+static bool
+write_syslog(const char *line, size_t len)
+{
+	bool written;
+
+	must(pthread_mutex_lock(&write_lock));
+	written = send_syslog(line, len);
+	must(pthread_mutex_unlock(&write_lock));
+	return written;
 }
 
 /* A full disk, or terminal, may take a part of it. With write_lock. */
