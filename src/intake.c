@@ -76,15 +76,13 @@ is_for_others(const struct place *place)
 static bool
 is_unconditional(const char *line)
 {
-	unsigned long long packets, bytes;
 	char chain[WORD_MAX_LEN];
 	int skipped = 0;
 
 	if (sscanf(line, "-A %63s -j%n", chain, &skipped) == 1 && skipped > 0)
 		return true;
 	line += strspn(line, " \t");
-	sscanf(line, "counter packets %llu bytes %llu %n", &packets, &bytes,
-	    &skipped);
+	sscanf(line, "counter packets %*u bytes %*u %n", &skipped);
 	line += skipped;
 	return !strncmp(line, "drop", 4) || !strncmp(line, "reject", 6) ||
 	    !strncmp(line, "accept", 6);
