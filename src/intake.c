@@ -104,11 +104,11 @@ drops(const char *line)
 	    has(line, "REJECT");
 }
 
-/* It may keep out somebody who has nothing to do with this. */
+/* It may keep out who has nothing to do with this; interfaces are in quotes. */
 static bool
 is_about_some(const char *line)
 {
-	return strstr(line, "saddr") || strstr(line, "iif") ||
+	return strstr(line, "saddr") || strchr(line, '"') ||
 	    strstr(line, " -s ") || strstr(line, " -i ");
 }
 
