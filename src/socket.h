@@ -16,7 +16,7 @@
 /* How long recv(2), send(2) and connect(2) wait, if nothing else was set. */
 #define SOCKET_WAIT_MS 250
 
-/* How socket_connect waits before it looks at the other side. */
+/* The peer_fd of socket_connect() where nobody waits for the connection. */
 #define SOCKET_NO_PEER (-1)
 
 /*
