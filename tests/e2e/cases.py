@@ -2,6 +2,9 @@
 
 import functools
 import itertools
+import os
+import socket
+import tempfile
 import unittest
 
 import rules
@@ -9,6 +12,7 @@ from daemons import Daemon
 from families import IPV4, endpoint
 from hosts import Network
 from peers import receive, receive_until_reset, reset
+from sandbox import WORK
 from wire import encode_request
 
 SERVER_PORT = 21829
@@ -54,8 +58,19 @@ class NetworkCase(unittest.TestCase):
         self.addCleanup(daemon.finish)
         return daemon
 
+    def launch_ready(self, host, role, config, env=None, **options):
+        """The same for one that cannot say in its log that it is ready."""
+        manager = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        path = os.path.join(tempfile.mkdtemp(dir=WORK), 'notify')
+        manager.bind(path)
+        daemon = self.launch(
+            host, role, config,
+            env={**(env or os.environ), 'NOTIFY_SOCKET': path}, **options)
+        self.assertEqual(manager.recv(64), b'READY=1')
+        return daemon
+
     def start(self, host, role, config, **options):
-        """The same, and it listens."""
+        """A daemon that listens."""
         daemon = self.launch(host, role, config, **options)
         daemon.wait_for('listening')
         return daemon
@@ -122,17 +137,12 @@ class RoutedCase(NetworkCase):
                           self.client_config(config), **options)
 
     def launch_both(self, config=None, **options):
-        """For halves that cannot say when they are ready. Returns both."""
-        server = self.launch(self.net.exit, 'server',
-                             self.server_config(config), **options)
-        client = self.launch(self.net.gate, 'client',
-                             self.client_config(config), **options)
-        self.wait_for_listeners()
+        """Both halves, with launch_ready()."""
+        server = self.launch_ready(self.net.exit, 'server',
+                                   self.server_config(config), **options)
+        client = self.launch_ready(self.net.gate, 'client',
+                                   self.client_config(config), **options)
         return client, server
-
-    def wait_for_listeners(self):
-        self.net.exit.wait_for_listener(SERVER_PORT)
-        self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
 
     def listen_at_destination(self):
         return self.listen(self.net.destination, self.family.destination)

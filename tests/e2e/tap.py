@@ -69,8 +69,8 @@ class TapResult(unittest.TestResult):
         self._print(line)
         self._print_seconds()
         for problem in self._problems:
-            for text in problem.splitlines():
-                self._print(f'# {text}')
+            # Of a program's standard output meson shows the verdicts alone.
+            print(problem, file=sys.stderr, flush=True)
         self._problems = []
         self._skipped = None
 

@@ -25,12 +25,10 @@ class LogCase(RoutedCase):
 
     def start_with_log(self, log):
         """The server half logs there."""
-        self.launch(self.net.gate, 'client', self.client_config())
-        server = self.launch(self.net.exit, 'server',
-                             self.server_config({'drain_timeout': '100ms'}),
-                             stderr=log)
-        self.wait_for_listeners()
-        return server
+        self.launch_ready(self.net.gate, 'client', self.client_config())
+        return self.launch_ready(
+            self.net.exit, 'server',
+            self.server_config({'drain_timeout': '100ms'}), stderr=log)
 
     def serve_many(self):
         listener = self.listen_at_destination()
