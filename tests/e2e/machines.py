@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import unittest
 
 from sandbox import BINARY, WORK
@@ -59,7 +60,6 @@ class Machine:
         self._process = None
         self.root = f'{WORK}/machine-{host.name}'
         self._cgroups = f'{WORK}/cgroups-{host.name}'
-        self._cgroup = f'{self._cgroups}/srcproxy-test-{host.name}'
         for name in ('usr', 'etc/default', 'var', 'run', 'tmp', 'root', 'mnt',
                      'dev', 'proc', 'sys', 'layer/usr/sbin', self._cgroups):
             os.makedirs(os.path.join(self.root, name))
@@ -108,7 +108,10 @@ class Machine:
 
     def boot(self):
         self._mount('-t', 'cgroup2', 'cgroup2', self._cgroups)
-        os.mkdir(self._cgroup)
+        # All machines of all runs see the same ones there.
+        self._cgroup = tempfile.mkdtemp(prefix='srcproxy-test-',
+                                        dir=self._cgroups)
+        os.chmod(self._cgroup, 0o755)
         self._mount('--bind', self.root, self.root)
         self._mount('-t', 'overlay', '-o',
                     f'lowerdir={self.root}/layer/usr:/usr', 'overlay',
