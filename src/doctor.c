@@ -24,6 +24,26 @@ struct commands {
 	char rules[COMMAND_MAX_LEN], simple[COMMAND_MAX_LEN];
 };
 
+/* For sh(1). Cut off where there is no room. */
+static void
+quote(const char *path, char quoted[COMMAND_MAX_LEN])
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789/._-+:=@%,";
+	size_t len = 0;
+
+	if (!path[strspn(path, plain)]) {
+		snprintf(quoted, COMMAND_MAX_LEN, "%s", path);
+		return;
+	}
+	quoted[len++] = '\'';
+	for (; *path && len < COMMAND_MAX_LEN - 8; path++)
+		len += (size_t)sprintf(
+		    quoted + len, *path == '\'' ? "'\\''" : "%c", *path);
+	strcpy(quoted + len, "'");
+}
+
 static void
 format_command(char *command, const char *option, const char *half,
     const char *path, char *const *texts)
@@ -45,9 +65,11 @@ begin(struct examination *examination, struct commands *commands,
 {
 	bool is_client = examination->config->kind == CONFIG_CLIENT;
 	const char *half = is_client ? "client" : "server";
+	char quoted[COMMAND_MAX_LEN];
 
-	format_command(commands->rules, "", half, path, texts);
-	format_command(commands->simple, "--simple ", half, path, texts);
+	quote(path, quoted);
+	format_command(commands->rules, "", half, quoted, texts);
+	format_command(commands->simple, "--simple ", half, quoted, texts);
 	examination->rules = commands->rules;
 	examination->simple_rules = commands->simple;
 }
@@ -81,10 +103,11 @@ become(const struct config *config, const struct privilege *privilege)
 static void
 check_file(const struct examination *examination, const char *path)
 {
-	char remedy[COMMAND_MAX_LEN];
+	char remedy[2 * COMMAND_MAX_LEN + 64], quoted[COMMAND_MAX_LEN];
 
+	quote(path, quoted);
 	snprintf(remedy, sizeof(remedy), "chgrp %u %s && chmod 640 %s",
-	    getegid(), path, path);
+	    getegid(), quoted, quoted);
 	if (access(path, R_OK))
 		finding_wrong(examination->findings, remedy,
 		    "uid %u, gid %u cannot read the configuration again, for "

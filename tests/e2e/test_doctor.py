@@ -200,6 +200,13 @@ class Exit(DoctorCase):
             self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
             self.assert_fine()
 
+    def test_remedy_for_a_path_that_a_shell_would_split(self):
+        self.path = write_config(self.config, "alice's  $own exit.json")
+        with self.no_rules():
+            remedy = self.examine().of('wrong', IPV4.users)[0][1]
+            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            self.assertEqual(self.examine().of('wrong'), [])
+
     def test_firewall_without_the_mark(self):
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.other_rules(), self.broken(f'nft delete table {table}', ''):
