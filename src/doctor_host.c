@@ -143,8 +143,9 @@ check_intake(const struct examination *examination, int family)
 		return;
 	rules = ruleset_read(family);
 	if (rules &&
-	    intake_is_closed(rules, family, config->listen.port, redirected,
-		command, sizeof(command)))
+	    intake_is_closed(rules, family, config->listen.port,
+		redirected ? examination->prefixes : NULL, command,
+		sizeof(command)))
 		finding_wrong(examination->findings, command,
 		    "the firewall drops what comes in to port %u (%s), where "
 		    "%s: no rule accepts it",

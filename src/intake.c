@@ -1,10 +1,10 @@
 #include "intake.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "filter_line.h"
 #include "ruleset.h"
 
 #define WORD_MAX_LEN 64
@@ -17,10 +17,11 @@ struct place {
 };
 
 struct intake {
+	const char *rules;
 	int family;
 	uint16_t port;
-	bool redirected;
-	struct place place, closed; /* closed: where it is */
+	const struct prefix_list *users; /* NULL: anybody */
+	struct place place, closed;      /* closed: where it is */
 	bool is_open;
 };
 
@@ -31,11 +32,14 @@ has(const char *line, const char *word)
 }
 
 static bool
-is_of_other_family(const struct intake *intake)
+is_of_other_family(const struct intake *intake, const char *line)
 {
-	const char *other = intake->family == AF_INET ? "ip6 " : "ip ";
+	bool is_ipv4 = intake->family == AF_INET;
+	const char *other = is_ipv4 ? "ip6 " : "ip ";
 
-	return !strncmp(intake->place.table, other, strlen(other));
+	return !strncmp(intake->place.table, other, strlen(other)) ||
+	    filter_line_has(line, is_ipv4 ? "ip6" : "ip") ||
+	    has(line, is_ipv4 ? "nfproto ipv6" : "nfproto ipv4");
 }
 
 static void
@@ -62,8 +66,8 @@ follow(struct place *place, const char *line)
 static bool
 is_for_others(const struct place *place)
 {
-	static const char *const names[] = { "output", "forward", "routing",
-		NULL };
+	static const char *const names[] = { "output", "forward", "_FWD_",
+		"routing", NULL };
 
 	for (const char *const *name = names; *name; name++) {
 		if (strcasestr(place->chain, *name))
@@ -72,44 +76,16 @@ is_for_others(const struct place *place)
 	return false;
 }
 
-/* Nothing but a verdict, and what it has counted. */
-static bool
-is_unconditional(const char *line)
+/* LINE_MAX_LEN bytes of it. Returns what follows. */
+static const char *
+read_line(struct place *place, const char *rules, char *line)
 {
-	char chain[WORD_MAX_LEN];
-	int skipped = 0;
+	size_t len = strcspn(rules, "\n");
 
-	if (sscanf(line, "-A %63s -j%n", chain, &skipped) == 1 && skipped > 0)
-		return true;
-	line += strspn(line, " \t");
-	sscanf(line, "counter packets %*u bytes %*u %n", &skipped);
-	line += skipped;
-	return !strncmp(line, "drop", 4) || !strncmp(line, "reject", 6) ||
-	    !strncmp(line, "accept", 6);
-}
-
-static bool
-is_about_port(const struct intake *intake, const char *line)
-{
-	char port[WORD_MAX_LEN];
-
-	snprintf(port, sizeof(port), "%u", intake->port);
-	return has(line, "tcp") && strstr(line, "dport") && has(line, port);
-}
-
-static bool
-drops(const char *line)
-{
-	return has(line, "drop") || has(line, "reject") || has(line, "DROP") ||
-	    has(line, "REJECT");
-}
-
-/* It may keep out who has nothing to do with this; interfaces are in quotes. */
-static bool
-is_about_some(const char *line)
-{
-	return strstr(line, "saddr") || strchr(line, '"') ||
-	    strstr(line, " -s ") || strstr(line, " -i ");
+	snprintf(line, LINE_MAX_LEN, "%.*s", (int)len, rules);
+	filter_line_tidy(line);
+	follow(place, line);
+	return rules + len + (rules[len] == '\n');
 }
 
 static bool
@@ -119,54 +95,101 @@ closes(const struct intake *intake, const char *line)
 		return false;
 	if (has(line, "policy drop") || !strncmp(line, ":INPUT DROP", 11))
 		return true;
-	return drops(line) &&
-	    (is_unconditional(line) ||
-		(is_about_port(intake, line) && !is_about_some(line)));
+	return filter_line_drops(line) &&
+	    (filter_line_is_unconditional(line) ||
+		(filter_line_is_about_port(line, intake->port) &&
+		    !filter_line_is_about_some(line)));
+}
+
+static bool
+is_user(const struct intake *intake, const struct prefix *prefix)
+{
+	const struct prefix_list *users = intake->users;
+
+	for (size_t i = 0; i < users->count; i++) {
+		if (prefix_is_within(prefix, &users->items[i]) ||
+		    prefix_is_within(&users->items[i], prefix))
+			return true;
+	}
+	return false;
+}
+
+/* Where it is known who comes: from what is named, and none of it is theirs. */
+static bool
+is_from_others(const struct intake *intake, const char *line)
+{
+	const char *word = strstr(line, "saddr ");
+	char text[PREFIX_STRLEN];
+	struct prefix prefix;
+	bool masked, any = false;
+
+	if (!word)
+		word = strstr(line, " -s ");
+	if (!intake->users || !word || strstr(line, "saddr !=") ||
+	    strstr(line, "! -s"))
+		return false;
+	while (*(word += strcspn(word, FILTER_LINE_BLANKS))) {
+		word += strspn(word, FILTER_LINE_BLANKS);
+		snprintf(text, sizeof(text), "%.*s",
+		    (int)strcspn(word, FILTER_LINE_BLANKS), word);
+		if (prefix_parse(text, &prefix, &masked))
+			continue;
+		if (is_user(intake, &prefix))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 /* Rules that are not for the first packet of such a connection. */
 static bool
 is_about_others(const struct intake *intake, const char *line)
 {
-	static const char *const words[] = { "udp", "icmp", "ipv6-icmp",
-		"icmpv6", "igmp", "esp", "ah", "gre", "lo", "\"lo\"", "dport",
-		"--dport", "sport", "--sport", NULL };
-
-	if (has(line, "dnat") || has(line, "DNAT"))
-		return !intake->redirected;
-	if (strcasestr(line, "established") && !strcasestr(line, "new"))
+	if (is_for_others(&intake->place))
 		return true;
-	for (const char *const *word = words; *word; word++) {
-		if (has(line, *word))
-			return true;
+	if (strstr(line, "dport"))
+		return !filter_line_is_about_port(line, intake->port) &&
+		    !filter_line_names_set(line);
+	if (has(line, "dnat") || has(line, "DNAT"))
+		return !intake->users;
+	return filter_line_is_about_others(line) ||
+	    is_from_others(intake, line);
+}
+
+/* Whether any such connection gets to a chain that accepts all. */
+static bool
+is_reached(const struct intake *intake, const char *chain)
+{
+	static const char *const verbs[] = { "jump", "goto", "-j", "-g", NULL };
+	struct intake other = *intake;
+	char line[LINE_MAX_LEN], words[WORD_MAX_LEN + 8];
+
+	for (const char *rules = intake->rules; *rules;) {
+		rules = read_line(&other.place, rules, line);
+		for (const char *const *verb = verbs; *verb; verb++) {
+			snprintf(words, sizeof(words), "%s %s", *verb, chain);
+			if (has(line, words) && !is_about_others(&other, line))
+				return true;
+		}
 	}
 	return false;
 }
 
-/* What cannot be told, such as a set or a range of ports, may be open. */
+/* What cannot be told, such as a set or an interface, may be open. */
 static bool
 opens(const struct intake *intake, const char *line)
 {
-	if (is_for_others(&intake->place) || drops(line))
+	bool leads_on = filter_line_is_about_port(line, intake->port);
+
+	if (is_about_others(intake, line) || *line == ':')
 		return false;
-	if (is_about_port(intake, line) || has(line, "dports"))
+	if (leads_on && strstr(line, "vmap"))
 		return true;
-	if (!has(line, "accept") && !has(line, "ACCEPT"))
+	if (filter_line_drops(line) ||
+	    (!leads_on && !filter_line_accepts(line)))
 		return false;
-	if (*line == ':' || has(line, "policy accept"))
-		return false;
-	if (strchr(line, '@') || strstr(line, "match-set") ||
-	    strstr(line, "vmap") || has(line, "dport !="))
-		return true;
-	for (const char *range = line; (range = strpbrk(range, ":-"));
-	     range++) {
-		if (range > line && isdigit((unsigned char)range[-1]) &&
-		    isdigit((unsigned char)range[1]))
-			return true;
-	}
-	if (is_unconditional(line))
-		return intake->place.is_base;
-	return !is_about_others(intake, line);
+	return !filter_line_is_unconditional(line) || intake->place.is_base ||
+	    is_reached(intake, intake->place.chain);
 }
 
 static void
@@ -177,6 +200,11 @@ format_command(
 
 	if (of_ufw)
 		snprintf(command, size, "ufw allow %u/tcp", intake->port);
+	else if (strstr(closed->table, "firewalld"))
+		snprintf(command, size,
+		    "firewall-cmd --permanent --add-port=%u/tcp && "
+		    "firewall-cmd --reload",
+		    intake->port);
 	else if (strcmp(closed->chain, "INPUT") == 0)
 		snprintf(command, size,
 		    "%s -I INPUT -p tcp --dport %u -j ACCEPT",
@@ -189,27 +217,22 @@ format_command(
 }
 
 bool
-intake_is_closed(const char *rules, int family, uint16_t port, bool redirected,
-    char *command, size_t size)
+intake_is_closed(const char *rules, int family, uint16_t port,
+    const struct prefix_list *users, char *command, size_t size)
 {
 	struct intake intake = {
-		.family = family, .port = port, .redirected = redirected
+		.rules = rules, .family = family, .port = port, .users = users
 	};
 	bool of_ufw = strstr(rules, "ufw-user-input");
 	char line[LINE_MAX_LEN];
 
 	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-
-		snprintf(line, sizeof(line), "%.*s", (int)len, rules);
-		follow(&intake.place, line);
-		if (!is_of_other_family(&intake)) {
+		rules = read_line(&intake.place, rules, line);
+		if (!is_of_other_family(&intake, line)) {
 			intake.is_open |= opens(&intake, line);
 			if (closes(&intake, line) && !*intake.closed.chain)
 				intake.closed = intake.place;
 		}
-		rules += len;
-		rules += *rules == '\n';
 	}
 	if (!*intake.closed.chain || intake.is_open)
 		return false;

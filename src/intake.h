@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "prefix_list.h"
+
 /*
  * True if it drops what no rule accepts, or that port, and none seems to accept
- * it. redirected: what comes to the port was redirected to it. command: what
- * lets it in, as the tool in use has it.
+ * it. users: who is redirected to it; NULL if others connect to it themselves.
+ * command: what lets it in, as the tool in use has it.
  */
 bool intake_is_closed(const char *rules, int family, uint16_t port,
-    bool redirected, char *command, size_t size);
+    const struct prefix_list *users, char *command, size_t size);
 
 #endif

@@ -622,10 +622,14 @@ class Gate(DoctorCase):
             pattern, 'iptables -A INPUT -m conntrack --ctstate ESTABLISHED '
             '-j ACCEPT; iptables -P INPUT DROP',
             'iptables -P INPUT ACCEPT; iptables -F INPUT')
-        for rule in ('', 'ct status dnat accept;', 'tcp dport 9001 accept;'):
+        others = ('udp dport 9000-9100 accept; tcp dport 30000-32767 accept; '
+                  'ip saddr 10.0.0.0/8 accept; iifname lo accept; '
+                  'tcp dport vmap { 80 : accept, 443 : accept };')
+        for rule in (others, 'ct status dnat accept;',
+                     'tcp dport 9001 accept;'):
             table = ('table ip others { chain in { type filter hook input '
                      f'priority 0; policy drop; {known} {rule} }}; }}')
-            if not rule:
+            if rule == others:
                 self.assert_mends(pattern, f"nft '{table}'",
                                   'nft delete table ip others')
                 continue
