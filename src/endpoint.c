@@ -17,6 +17,18 @@ parse_port(const char *text, uint16_t *port)
 	return value >= 1 && value <= UINT16_MAX;
 }
 
+/* Of a name as DNS has it, or an address with the name of an interface. */
+static bool
+is_host(const char *text)
+{
+	for (; *text; text++) {
+		if (*text <= ' ' || *text >= 0x7f ||
+		    strchr("[]/*@\"'`\\$", *text))
+			return false;
+	}
+	return true;
+}
+
 const char *
 endpoint_parse(const char *text, struct endpoint *endpoint)
 {
@@ -42,7 +54,7 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	if (host_len == 0 && *text == '[')
 		return "there is no address between the brackets";
 	memcpy(result.host, host, host_len);
-	if (strpbrk(result.host, " \t\r\n[]/*@"))
+	if (!is_host(result.host))
 		return "this is no address and no host name";
 	if (!parse_port(colon + 1, &result.port))
 		return "the port must be a number from 1 to 65535";

@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "deadline.h"
+#include "json5_char.h"
 #include "must.h"
 #include "sink.h"
 
@@ -85,18 +86,40 @@ report_lost(void)
 		atomic_fetch_add(&lines_lost, lost);
 }
 
+/*
+ * Paths and names may be anything: nothing of them begins a line of its own,
+ * or is obeyed by a terminal.
+ */
+static void
+hide_invisible(char *text, size_t len)
+{
+	while (len > 0) {
+		uint32_t c;
+		size_t taken = json5_char_decode(text, len, &c);
+
+		if (taken == 0 || !json5_char_is_visible(c)) {
+			taken = taken > 0 ? taken : 1;
+			memset(text, '?', taken);
+		}
+		text += taken;
+		len -= taken;
+	}
+}
+
 static void __attribute__((format(printf, 2, 0)))
 vlog(const struct kind *kind, const char *format, va_list arguments)
 {
 	char line[LINE_MAX_LEN + 1];
-	size_t len = format_head(line, sizeof(line), kind);
-	int more = vsnprintf(line + len, sizeof(line) - len, format, arguments);
+	size_t head = format_head(line, sizeof(line), kind), len;
+	int more =
+	    vsnprintf(line + head, sizeof(line) - head, format, arguments);
 
 	if (more < 0)
 		return;
-	len += (size_t)more;
+	len = head + (size_t)more;
 	if (len >= LINE_MAX_LEN)
 		len = LINE_MAX_LEN - 1;
+	hide_invisible(line + head, len - head);
 	line[len++] = '\n';
 	report_lost();
 	if (!sink_write(line, len))

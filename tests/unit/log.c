@@ -59,6 +59,28 @@ START_TEST(at_level_error_only_errors_and_warnings_are_logged)
 }
 END_TEST
 
+static const struct {
+	const char *text, *logged;
+} strange[] = {
+	{ "a\nb", "a?b" },
+	{ "\r\t\x1b[2J\x7f", "???[2J?" },
+	{ "\xc2\x9b\xe2\x80\xae", "?????" }, /* U+009B, U+202E */
+	{ "\xff\xc3", "??" },
+	{ "/etc/gr\xc3\xbc\xc3\x9f e.json", "/etc/gr\xc3\xbc\xc3\x9f e.json" },
+};
+
+START_TEST(what_is_logged_forges_no_line_and_moves_no_cursor)
+{
+	int fd = capture_pipe(PIPE_SIZE);
+	char expected[64];
+
+	log_open(LOG_LEVEL_INFO);
+	log_error("%s", strange[_i].text);
+	snprintf(expected, sizeof(expected), "error %s\n", strange[_i].logged);
+	ck_assert_str_eq(capture_untimed(capture_read(fd)), expected);
+}
+END_TEST
+
 /* Not time(2), whose clock may be some milliseconds late. */
 static time_t
 now(void)
@@ -482,6 +504,9 @@ suite(void)
 	tcase_add_loop_test(line,
 	    at_level_error_only_errors_and_warnings_are_logged, 0,
 	    COUNT(kinds));
+	tcase_add_loop_test(line,
+	    what_is_logged_forges_no_line_and_moves_no_cursor, 0,
+	    COUNT(strange));
 	tcase_add_test(line, the_time_is_now_in_utc);
 	tcase_add_test(line, a_line_is_one_write);
 	tcase_add_loop_test(line, a_line_is_cut_at_its_greatest_length, 0, 10);
