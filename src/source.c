@@ -131,6 +131,7 @@ static int
 connect_from(struct connection *connection, const union address *source,
     int64_t deadline, const char **port)
 {
+	socklen_t len = sizeof(connection->source_used);
 	bool is_bound;
 	int fd, error;
 
@@ -150,8 +151,11 @@ connect_from(struct connection *connection, const union address *source,
 	}
 	if (!error)
 		return fd;
-	close(fd);
 	*port = explain_port(is_bound, error);
+	/* For the log: who was refused has been seen with it. */
+	if (is_bound && !*port)
+		getsockname(fd, &connection->source_used.any, &len);
+	close(fd);
 	return error;
 }
 

@@ -1,12 +1,15 @@
 """SIGUSR1: who is there at the moment, and what each user has had."""
 
+import datetime
 import os
+import re
 import signal
 
 from cases import RoutedCase, ServerCase, fresh_port
 from families import IPV4, IPV6, endpoint
 from peers import (background, digest, end_stream, receive, receive_all,
                    receive_until_reset, reset, send_and_end)
+from test_request import raise_descriptors
 from waiting import wait_until
 from wire import auth_digest, encode_request
 
@@ -14,7 +17,25 @@ ALICE = {'name': 'alice', 'auth': 'of alice'}
 BOB = {'name': 'bob', 'auth': 'of bob', 'max_connections': 1}
 NOBODY = '203.0.113.200'    # has this address, on a link of the exit
 REPORTS = 30
+MANY = 2000
 MEBIBYTE = 1024 * 1024
+
+
+def utc_now():
+    """As the log has it."""
+    return datetime.datetime.utcnow().isoformat(timespec='milliseconds') + 'Z'
+
+
+def holders(log, address, when):
+    """Who had that address and port then, told by nothing but the log."""
+    having = {}
+    for line in log.splitlines():
+        if line.split()[0] <= when and f' used={endpoint(*address)} ' in line:
+            number, user = re.search(r' id=(\d+) user=(\S+) ', line).groups()
+            having[number] = user
+            if ' closed ' in line:
+                del having[number]
+    return list(having.values())
 
 
 class Report:
@@ -113,6 +134,24 @@ class ConnectionsIPv4(Connections, RoutedCase):
             self.assert_fields(users['-'], connections='0',
                                established=str(REPORTS + 1), refused='0')
 
+    def test_very_many_are_all_told_while_one_goes_on(self):
+        raise_descriptors()
+        halves = self.start_client(), self.start_server()
+        listener = self.listen_at_destination()
+        for _ in range(MANY):
+            user, destination = self.open(listener)
+        for half in halves:
+            half.mark()
+            half.send_signal(signal.SIGUSR1)
+            user.sendall(b'still there?')
+            receive(destination, 12)
+            self.assert_fields(half.wait_for('reported'),
+                               connections=str(MANY))
+            self.assertEqual({event['id'] for event
+                              in half.events('connection')},
+                             {str(i + 1) for i in range(MANY)})
+            self.assertNotIn('log-lost', half.log)
+
     def test_client_half_knows_no_users(self):
         client = self.start_client()
         self.assert_reset(self.net.user, (self.family.destination, 80))
@@ -152,11 +191,11 @@ class ConnectionsIPv6(Connections, RoutedCase):
 class Users(Report, ServerCase):
     family = IPV4
 
-    def ask(self, user, destination=None):
+    def ask(self, user, destination=None, source=None):
         """The end of the user's gate."""
         return self.send(encode_request(
-            (self.family.user, fresh_port()), destination or self.destination,
-            auth_digest(user['auth'])))
+            source or (self.family.user, fresh_port()),
+            destination or self.destination, auth_digest(user['auth'])))
 
     def open_as(self, user, up, down):
         """With that many bytes each way."""
@@ -191,6 +230,33 @@ class Users(Report, ServerCase):
                            sent='3', received='4', refused='1', limited='1')
         self.assert_fields(users['-'], connections='0', established='0',
                            refused='2', denied='1', malformed='1')
+
+    def test_log_tells_who_had_an_address_and_port_at_that_time(self):
+        server = self.start_server({'acl': [ALICE, BOB]})
+        had = (self.family.user, fresh_port())
+        times = []
+        for user in (ALICE, BOB, ALICE):
+            server.mark()
+            # Somebody else has the same address meanwhile.
+            pairs = [(gate, self.accept(self.listener)) for gate in (
+                self.ask(user, source=had), self.ask(ALICE))]
+            server.wait_for('established', used=endpoint(*had))
+            times.append(utc_now())
+            wait_until(lambda: utc_now() > times[-1], 'the clock goes on')
+            for gate, destination in pairs:
+                reset(gate)
+                receive_until_reset(destination)
+            server.wait_for('closed', used=endpoint(*had))
+        self.assertEqual([holders(server.log, had, when) for when in times],
+                         [['alice'], ['bob'], ['alice']])
+
+    def test_log_tells_from_which_port_somebody_was_refused(self):
+        server = self.start_server({'acl': [ALICE], 'source_port': 'any'})
+        self.destination = (self.family.destination, 9)
+        gate = self.ask(ALICE)
+        self.assertEqual(receive_until_reset(gate), b'')
+        used = server.wait_for('refused', reason=re.compile('refused'))['used']
+        self.assertRegex(used, rf'^{self.family.user}:[0-9]+$')
 
     def test_users_are_there_before_they_come_and_after_they_are_gone(self):
         server = self.start_server({'acl': [ALICE]})
