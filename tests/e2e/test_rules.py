@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 import unittest
 
@@ -9,14 +10,43 @@ import rules
 import sandbox
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, NetworkCase
 from daemons import write_config
-from families import BOTH, IPV4, IPV6, endpoint
+from families import BOTH, IPV4, IPV6, af_of, endpoint
+from hosts import DISCARD_PORT
 from peers import receive
 from test_command import srcproxy
 from test_privilege import NOBODY
+from waiting import TIMEOUT
 
 PREFIXES = [family.users for family in BOTH]
 ACL = [{'name': 'alice', 'allowed_src_ips': PREFIXES}]
 MARK = 0x1234
+
+# An echo request, and the reply, of ping(8).
+PING = {socket.AF_INET: (socket.IPPROTO_ICMP, b'\x08', b'\x00'),
+        socket.AF_INET6: (socket.IPPROTO_ICMPV6, b'\x80', b'\x81')}
+
+# Of others, with the same mark, priority and nearly the same names.
+OTHERS = """
+    nft -f - <<END
+    table inet srcproxy-server-2182 {
+        chain prerouting {
+            type filter hook prerouting priority mangle
+            ip daddr 10.0.0.0/8 meta mark set 5
+        }
+    }
+    table ip srcproxy-server-21829 { }
+    table ip6 srcproxy-client-9001 { }
+""" + '\nEND\n' + """
+    for version in 4 6; do
+        ip -$version rule add fwmark 5 table 12182 pref 30000
+    done
+    ip route add local 10.0.0.0/8 dev lo table 12182
+    for tool in iptables ip6tables; do
+        $tool -t mangle -N srcproxy-server-2182
+        $tool -t mangle -A PREROUTING -p tcp -j srcproxy-server-2182
+        $tool -t nat -A PREROUTING -p tcp --dport 9 -j REDIRECT --to-ports 9001
+    done
+"""
 TOOLS = ('iptables', 'ip6tables', 'iptables-restore', 'ip6tables-restore',
          'iptables-save', 'ip6tables-save')
 ROUTING = [['ip', option, *words] for option in ('-4', '-6')
@@ -93,6 +123,10 @@ class Applied(NetworkCase):
         rules.forbid_direct(cls.net.gate)
         # As some VPNs set it: the mark counts when a source is validated.
         cls.net.exit.sysctl('ipv4/conf/all/src_valid_mark', 1)
+        for host in (cls.net.gate, cls.net.exit):
+            host.run('sh', '-ec', OTHERS)
+        for host in (cls.net.user, cls.net.destination):
+            host.sysctl('ipv4/ping_group_range', '0 0')
 
     def assert_talks(self, one, other):
         one.sendall(b'hello')
@@ -118,6 +152,34 @@ class Applied(NetworkCase):
                              source=endpoint(*ends[0].getsockname()[:2]))
         return ends
 
+    def assert_pinged(self, host, address):
+        protocol, request, reply = PING[af_of(address)]
+        with host.inside():
+            ping = self.keep(socket.socket(af_of(address), socket.SOCK_DGRAM,
+                                           protocol))
+        ping.settimeout(TIMEOUT)
+        ping.sendto(request + bytes(7), (address, 0))
+        self.assertEqual(ping.recv(64)[:1], reply)
+
+    def assert_port_unreachable(self, host, address):
+        """By UDP, which no proxy has."""
+        with host.inside():
+            asking = self.keep(socket.socket(af_of(address),
+                                             socket.SOCK_DGRAM))
+        asking.settimeout(TIMEOUT)
+        asking.connect((address, DISCARD_PORT))
+        asking.send(b'anybody?')
+        with self.assertRaises(ConnectionRefusedError):
+            asking.recv(1)
+
+    def assert_reachable(self, family):
+        """The users' hosts are, and what is not TCP passes both ways."""
+        self.assert_connects(self.net.destination, self.net.user, family.user)
+        for host, address in ((self.net.destination, family.user),
+                              (self.net.user, family.destination)):
+            self.assert_pinged(host, address)
+            self.assert_port_unreachable(host, address)
+
     def assert_works(self, own=False, reachable=True):
         """own: the gate's own connections; reachable: the users' hosts."""
         self.client.mark()
@@ -127,8 +189,7 @@ class Applied(NetworkCase):
             if own:
                 self.assert_proxies(self.net.gate, family.gate_users)
             if reachable:
-                self.assert_connects(self.net.destination, self.net.user,
-                                     family.user)
+                self.assert_reachable(family)
             # Such as ssh to the gate, and from it to a user's host.
             self.assert_connects(self.net.user, self.net.gate,
                                  family.gate_link)
