@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,24 @@
 struct commands {
 	char rules[COMMAND_MAX_LEN], simple[COMMAND_MAX_LEN];
 };
+
+/* Where ruleset_read looks, too. */
+static bool
+is_installed(const char *program)
+{
+	const char *path = getenv("PATH");
+	char folders[COMMAND_MAX_LEN], file[2 * COMMAND_MAX_LEN], *rest;
+
+	snprintf(
+	    folders, sizeof(folders), "/usr/sbin:/sbin:%s", path ? path : "");
+	for (char *folder = strtok_r(folders, ":", &rest); folder;
+	     folder = strtok_r(NULL, ":", &rest)) {
+		snprintf(file, sizeof(file), "%s/%s", folder, program);
+		if (!access(file, X_OK))
+			return true;
+	}
+	return false;
+}
 
 /* For sh(1). Cut off where there is no room. */
 static void
@@ -65,10 +84,12 @@ begin(struct examination *examination, struct commands *commands,
 {
 	bool is_client = examination->config->kind == CONFIG_CLIENT;
 	const char *half = is_client ? "client" : "server";
+	bool has_nft = is_installed("nft") || !is_installed("iptables");
 	char quoted[COMMAND_MAX_LEN];
 
 	quote(path, quoted);
-	format_command(commands->rules, "", half, quoted, texts);
+	format_command(
+	    commands->rules, has_nft ? "" : "--iptables ", half, quoted, texts);
 	format_command(commands->simple, "--simple ", half, quoted, texts);
 	examination->rules = commands->rules;
 	examination->simple_rules = commands->simple;

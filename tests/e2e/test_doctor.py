@@ -207,6 +207,20 @@ class Exit(DoctorCase):
             self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
             self.assertEqual(self.examine().of('wrong'), [])
 
+    def test_host_without_nft(self):
+        hidden = ('unshare', '--mount', 'sh', '-ec', 'mount --bind /dev/null '
+                  + shutil.which('nft') + '; exec "$@"', 'sh')
+        with self.no_rules():
+            findings = self.assert_wrong(
+                IPV4.users + ': no route', r'^srcproxy rules --iptables server',
+                wrapper=hidden)
+            remedy = findings.of('wrong', IPV4.users)[0][1]
+            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            try:
+                self.assertEqual(self.examine(hidden).of('wrong'), [])
+            finally:
+                self.apply_rules('--iptables', '--remove')
+
     def test_firewall_without_the_mark(self):
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.other_rules(), self.broken(f'nft delete table {table}', ''):
