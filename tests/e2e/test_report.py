@@ -238,8 +238,9 @@ class Users(Report, ServerCase):
         for user in (ALICE, BOB, ALICE):
             server.mark()
             # Somebody else has the same address meanwhile.
-            pairs = [(gate, self.accept(self.listener)) for gate in (
-                self.ask(user, source=had), self.ask(ALICE))]
+            pairs = [(self.ask(whose, source=source),
+                      self.accept(self.listener))
+                     for whose, source in ((user, had), (ALICE, None))]
             server.wait_for('established', used=endpoint(*had))
             times.append(utc_now())
             wait_until(lambda: utc_now() > times[-1], 'the clock goes on')
