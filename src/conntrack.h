@@ -14,4 +14,8 @@
 int conntrack_find_source(
     const union address *from, const union address *to, union address *seen);
 
+/* The same for what it comes to in the end, with the port. */
+int conntrack_find_destination(
+    const union address *from, const union address *to, union address *reached);
+
 #endif

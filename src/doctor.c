@@ -102,10 +102,12 @@ look_as_root(struct examination *examination)
 	capacity_raise_descriptors();
 	examination->packet_fd = packets_open();
 	doctor_host_look(examination);
-	if (examination->config->kind == CONFIG_CLIENT)
+	if (examination->config->kind == CONFIG_CLIENT) {
 		doctor_gate_look(examination);
-	else
+		doctor_server_look(examination);
+	} else {
 		doctor_exit_look(examination);
+	}
 }
 
 /* As the half does it. */

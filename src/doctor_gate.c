@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "exemption.h"
 #include "redirection.h"
 #include "route.h"
 #include "ruleset.h"
 
 #define PORT 443
 #define REMEDY_MAX_LEN 64
+#define COMMAND_MAX_LEN 256
 
 /* Of the link's own only others on it can be a source or destination. */
 static bool
@@ -66,6 +68,15 @@ check_user_interface(const struct examination *examination, const char *prefix,
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
 }
 
+static bool
+find_route(
+    const struct prefix *prefix, union address *user, struct route *route)
+{
+	prefix_sample(prefix, user);
+	address_set_port(user, PORT);
+	return route_find(user, 0, route) == 0;
+}
+
 static void
 check_user_route(
     const struct examination *examination, const struct prefix *prefix)
@@ -74,10 +85,8 @@ check_user_route(
 	struct route route;
 	char text[PREFIX_STRLEN];
 
-	prefix_sample(prefix, &user);
-	address_set_port(&user, PORT);
 	prefix_format(prefix, text);
-	if (route_find(&user, 0, &route) == 0)
+	if (find_route(prefix, &user, &route))
 		check_user_interface(
 		    examination, text, user.any.sa_family, route.interface);
 	else
@@ -88,16 +97,43 @@ check_user_route(
 		    text);
 }
 
+/* Where they are answered, they come from: NULL if that cannot be told. */
+static const char *
+find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
+{
+	union address user;
+	struct route route;
+
+	if (!find_route(prefix, &user, &route) || route.is_local)
+		return NULL;
+	return if_indextoname(route.interface, name);
+}
+
+static void
+report_untracked(const struct examination *examination,
+    const struct prefix *prefix, const char *rules)
+{
+	char text[PREFIX_STRLEN], remedy[COMMAND_MAX_LEN];
+
+	strcpy(remedy, "let no notrack rule match them");
+	exemption_find_untracked(rules, prefix, remedy, sizeof(remedy));
+	finding_wrong(examination->findings, remedy,
+	    "%s: a rule keeps the firewall from tracking the connections of "
+	    "these users (notrack), without which it redirects none",
+	    prefix_format(prefix, text));
+}
+
 static void
 check_redirection(const struct examination *examination,
     const struct prefix *prefix, const char *rules)
 {
 	struct findings *findings = examination->findings;
 	uint16_t port = examination->config->listen.port;
-	char text[PREFIX_STRLEN];
+	char text[PREFIX_STRLEN], name[IF_NAMESIZE];
+	const char *interface = find_interface(prefix, name);
 
 	prefix_format(prefix, text);
-	switch (redirection_find(rules, port, prefix)) {
+	switch (redirection_find(rules, port, prefix, interface)) {
 	case REDIRECTION_NONE:
 		finding_wrong(findings, examination->rules,
 		    "%s: no rule of the firewall redirects to port %u", text,
@@ -113,8 +149,12 @@ check_redirection(const struct examination *examination,
 	case REDIRECTION_OTHERS:
 		finding_wrong(findings, examination->rules,
 		    "%s: rules of the firewall redirect to port %u, but not "
-		    "all of these users",
-		    text, port);
+		    "all of these users%s%s",
+		    text, port, interface ? ", who come in by " : "",
+		    interface ? interface : "");
+		break;
+	case REDIRECTION_UNTRACKED:
+		report_untracked(examination, prefix, rules);
 		break;
 	case REDIRECTION_ALL:
 		finding_ok(findings, "%s: the firewall redirects to port %u",
@@ -123,24 +163,24 @@ check_redirection(const struct examination *examination,
 	}
 }
 
-static void
+/* False if it could not be looked at. */
+static bool
 check_firewall(const struct examination *examination, int family)
 {
 	const struct prefix_list *list = examination->prefixes;
+	bool was_read;
 	char *rules;
 
 	if (!prefix_list_has_family(list, family))
-		return;
+		return true;
 	rules = ruleset_read(family);
-	if (!rules)
-		finding_note(examination->findings,
-		    "the firewall could not be looked at: that takes root, "
-		    "and nft or iptables");
 	for (size_t i = 0; i < list->count && rules; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			check_redirection(examination, &list->items[i], rules);
 	}
+	was_read = rules != NULL;
 	free(rules);
+	return was_read;
 }
 
 /* [::] listens for both. */
@@ -178,8 +218,13 @@ check_listener(const struct examination *examination, int family)
 void
 doctor_gate_look(const struct examination *examination)
 {
-	check_firewall(examination, AF_INET);
-	check_firewall(examination, AF_INET6);
+	bool seen = check_firewall(examination, AF_INET);
+
+	seen &= check_firewall(examination, AF_INET6);
+	if (!seen)
+		finding_note(examination->findings,
+		    "the firewall could not be looked at: that takes root, "
+		    "and nft or iptables");
 }
 
 void

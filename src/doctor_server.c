@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conntrack.h"
+#include "exemption.h"
 #include "route.h"
+#include "ruleset.h"
 #include "socket.h"
 #include "trial.h"
 
@@ -42,6 +46,64 @@ resolve(const struct examination *examination, union address *servers)
 		    "correct outbound.server, or /etc/resolv.conf",
 		    "outbound.server %s: %s", server->host, wrong);
 	return wrong ? 0 : count;
+}
+
+/* With the connection just made, of which the firewall still knows. */
+static bool
+is_redirected_here(
+    const struct examination *examination, int fd, const union address *server)
+{
+	union address own, reached;
+	socklen_t len = sizeof(own);
+
+	if (getsockname(fd, &own.any, &len))
+		return false;
+	address_unmap(&own);
+	return !conntrack_find_destination(&own, server, &reached) &&
+	    !address_equal(&reached, server) &&
+	    address_port(&reached) == examination->config->listen.port &&
+	    (address_is_loopback(&reached) || route_ends_here(&reached) > 0);
+}
+
+static void
+report_redirected(
+    const struct examination *examination, const union address *server)
+{
+	char text[ADDRESS_STRLEN], remedy[REMEDY_MAX_LEN];
+	char *rules = ruleset_read(server->any.sa_family);
+
+	strcpy(
+	    remedy, "let no rule redirect what this host itself sends there");
+	if (rules)
+		exemption_find_own(rules, server, remedy, sizeof(remedy));
+	free(rules);
+	finding_wrong(examination->findings, remedy,
+	    "the server half at %s: the firewall redirects this half's own "
+	    "connections to it, which come back to this half",
+	    address_format(server, text));
+}
+
+void
+doctor_server_look(struct examination *examination)
+{
+	union address servers[ENDPOINT_MAX_ADDRESSES];
+	const char *tried;
+	size_t count;
+
+	if (endpoint_resolve(&examination->config->server, servers, &count))
+		return;
+	for (size_t i = 0; i < count && !examination->is_own_redirected; i++) {
+		int fd =
+		    trial_connect(examination->config, &servers[i], &tried);
+
+		if (fd < 0)
+			continue;
+		examination->is_own_redirected =
+		    is_redirected_here(examination, fd, &servers[i]);
+		close(fd);
+		if (examination->is_own_redirected)
+			report_redirected(examination, &servers[i]);
+	}
 }
 
 void
@@ -229,6 +291,8 @@ doctor_server_check(const struct examination *examination)
 	size_t count;
 
 	check_egress(examination);
+	if (examination->is_own_redirected)
+		return;
 	count = resolve(examination, servers);
 	for (size_t i = 0; i < count; i++) {
 		if (is_used(examination, &servers[i]) &&

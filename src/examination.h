@@ -13,7 +13,8 @@ struct examination {
 	const char *rules;        /* the command that sets up this half */
 	const char *simple_rules; /* CONFIG_SERVER: its other way */
 	struct findings *findings;
-	int packet_fd; /* of packets_open(), or -1 */
+	int packet_fd;          /* of packets_open(), or -1 */
+	bool is_own_redirected; /* what it sends to the server comes back */
 };
 
 #endif

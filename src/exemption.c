@@ -2,15 +2,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ruleset.h"
 
 #define NAME_LEN 64
 #define LINE_LEN 1024
 
-/* Where a rule stands: the tool's name, and for nft(8) the table and chain. */
+/* Where a rule stands: the tool's name, and for nft(8) the hook, too. */
 struct place {
-	char tool[NAME_LEN], table[NAME_LEN], chain[NAME_LEN];
+	char tool[NAME_LEN], table[NAME_LEN], chain[NAME_LEN], hook[NAME_LEN];
 };
 
 static bool
@@ -33,7 +34,9 @@ follow(struct place *place, const char *line)
 			*action = '\0';
 	}
 	sscanf(line, "table %63[^{]", place->table);
-	sscanf(line, " chain %63[^ {]", place->chain);
+	if (sscanf(line, " chain %63[^ {]", place->chain) == 1)
+		*place->hook = '\0';
+	sscanf(line, " type nat hook %63s", place->hook);
 }
 
 static bool
@@ -45,9 +48,60 @@ rewrites(const struct place *place, const char *line)
 	    strstr(line, "-j NETMAP");
 }
 
+static bool
+passes_over(const struct place *place, const char *line)
+{
+	if (is_of_nft(place))
+		return strstr(line, "notrack");
+	return strstr(line, "-j NOTRACK") || strstr(line, "--notrack");
+}
+
+static bool
+redirects_own(const struct place *place, const char *line)
+{
+	if (is_of_nft(place))
+		return !strcmp(place->hook, "output") &&
+		    (strstr(line, " redirect") || strstr(line, " dnat "));
+	return !strncmp(line, "-A OUTPUT ", strlen("-A OUTPUT ")) &&
+	    (strstr(line, "-j REDIRECT") || strstr(line, "-j DNAT"));
+}
+
+static bool
+is_of_family(const struct place *place, int family)
+{
+	const char *other = family == AF_INET ? "ip6 " : "ip ";
+
+	return strncmp(place->table, other, strlen(other)) != 0;
+}
+
+/* nft(8) shows the tables of iptables, too, which has its own say in them. */
+static bool
+find(const char *rules, int family,
+    bool (*fits)(const struct place *place, const char *line),
+    struct place *found)
+{
+	struct place place = { 0 };
+	char line[LINE_LEN];
+
+	*found = place;
+	while (*rules) {
+		size_t len = strcspn(rules, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)len, rules);
+		follow(&place, line);
+		if (fits(&place, line) && is_of_family(&place, family) &&
+		    (!*found->tool || is_of_nft(found)))
+			*found = place;
+		rules += len;
+		rules += *rules == '\n';
+	}
+	return *found->tool;
+}
+
+/* chain: of iptables, with its table. */
 static void
-format_command(const struct place *place, const struct prefix *users,
-    char *command, size_t size)
+format_users(const struct place *place, const struct prefix *users,
+    const char *chain, char *command, size_t size)
 {
 	char text[PREFIX_STRLEN];
 
@@ -58,31 +112,53 @@ format_command(const struct place *place, const struct prefix *users,
 		    place->chain,
 		    users->base.any.sa_family == AF_INET ? "ip" : "ip6", text);
 	else
-		snprintf(command, size,
-		    "%s -t nat -I POSTROUTING -s %s -j ACCEPT", place->tool,
-		    text);
+		snprintf(command, size, "%s -t %s -s %s -j ACCEPT", place->tool,
+		    chain, text);
 }
 
-/* nft(8) shows the tables of iptables, too, which has its own say in them. */
 bool
 exemption_find(
     const char *rules, const struct prefix *users, char *command, size_t size)
 {
-	struct place place = { 0 }, found = { 0 };
-	char line[LINE_LEN];
+	struct place place;
 
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
+	if (!find(rules, users->base.any.sa_family, rewrites, &place))
+		return false;
+	format_users(&place, users, "nat -I POSTROUTING", command, size);
+	return true;
+}
 
-		snprintf(line, sizeof(line), "%.*s", (int)len, rules);
-		follow(&place, line);
-		if (rewrites(&place, line) &&
-		    (!*found.tool || is_of_nft(&found)))
-			found = place;
-		rules += len;
-		rules += *rules == '\n';
-	}
-	if (*found.tool)
-		format_command(&found, users, command, size);
-	return *found.tool;
+bool
+exemption_find_untracked(
+    const char *rules, const struct prefix *users, char *command, size_t size)
+{
+	struct place place;
+
+	if (!find(rules, users->base.any.sa_family, passes_over, &place))
+		return false;
+	format_users(&place, users, "raw -I PREROUTING", command, size);
+	return true;
+}
+
+bool
+exemption_find_own(
+    const char *rules, const union address *to, char *command, size_t size)
+{
+	char host[ADDRESS_STRLEN];
+	struct place place;
+
+	if (!find(rules, to->any.sa_family, redirects_own, &place))
+		return false;
+	address_format_host(to, host);
+	if (is_of_nft(&place))
+		snprintf(command, size,
+		    "nft insert rule %s%s %s daddr %s tcp dport %u accept",
+		    place.table, place.chain,
+		    to->any.sa_family == AF_INET ? "ip" : "ip6", host,
+		    address_port(to));
+	else
+		snprintf(command, size,
+		    "%s -t nat -I OUTPUT -p tcp -d %s --dport %u -j ACCEPT",
+		    place.tool, host, address_port(to));
+	return true;
 }

@@ -1,18 +1,26 @@
 #ifndef EXEMPTION_H
 #define EXEMPTION_H
 
-/* What keeps the firewall from rewriting where packets come from. */
+/*
+ * What leaves packets out of the rules that keep this from working. All of these
+ * look in what ruleset_read() returned, and make a command for the tool that
+ * the rule was made with. They return false if there is no such rule.
+ */
 
 #include <stddef.h>
 
 #include "prefix.h"
 
-/*
- * Finds rules that do so, of any table, in what ruleset_read() returned, and
- * makes a command for the tool that they were made with, which leaves the
- * users out. Returns false if there are none.
- */
+/* The users' packets, of those that rewrite where packets come from. */
 bool exemption_find(
     const char *rules, const struct prefix *users, char *command, size_t size);
+
+/* And of those by which no connections are tracked, and so none redirected. */
+bool exemption_find_untracked(
+    const char *rules, const struct prefix *users, char *command, size_t size);
+
+/* This host's own connections to there, of those that redirect them. */
+bool exemption_find_own(
+    const char *rules, const union address *to, char *command, size_t size);
 
 #endif

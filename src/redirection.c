@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ruleset.h"
 
@@ -10,8 +11,10 @@
 
 /* Where in the rules the reader is. */
 struct place {
+	char family[WORD_MAX_LEN]; /* "ip", "ip6"; others are for both */
 	char chain[WORD_MAX_LEN];
 	bool is_hooked;    /* it is the kernel that goes there */
+	bool is_output;    /* with what this host sends itself */
 	bool is_forgotten; /* nothing of these users gets so far down in it */
 };
 
@@ -81,6 +84,44 @@ any(const char *line, size_t len, const struct prefix *users,
 	return false;
 }
 
+/* As the kernel's tools have it, with "*" or "+" for any ending. */
+static bool
+is_interface(const char *word, size_t len, const char *interface)
+{
+	if (len > 2 && *word == '"') {
+		word++;
+		len -= 2;
+	}
+	if (len > 0 && (word[len - 1] == '*' || word[len - 1] == '+'))
+		return !strncmp(word, interface, len - 1);
+	return strlen(interface) == len && !memcmp(word, interface, len);
+}
+
+/* A rule that names no interface is for all; interface: NULL if not known. */
+static bool
+covers_interface(const char *line, size_t len, const char *interface)
+{
+	static const char *const except[] = { "iifname !=", "iif !=", "! -i",
+		NULL };
+	const char *end = line + len;
+	bool is_there = false, is_negated = false;
+
+	if (!interface || memchr(line, '@', len) ||
+	    (!ruleset_has_word(line, len, "iifname") &&
+		!ruleset_has_word(line, len, "iif") &&
+		!ruleset_has_word(line, len, "-i")))
+		return true;
+	for (const char *const *words = except; *words; words++)
+		is_negated |= ruleset_has_word(line, len, *words);
+	while (line < end) {
+		size_t word_len = strcspn(line, BLANKS);
+
+		is_there |= is_interface(line, word_len, interface);
+		line += word_len + 1;
+	}
+	return is_there != is_negated;
+}
+
 /* A rule that names sets elsewhere, or no source, is taken to mean all. */
 static bool
 covers(const char *line, size_t len, const struct prefix *users)
@@ -106,15 +147,19 @@ is_one_of(const char *word, size_t len, const char *const *list)
 	return false;
 }
 
+static const char *const passes[] = { "return", "accept", "RETURN", "ACCEPT",
+	NULL };
+static const char *const untracked[] = { "notrack", "NOTRACK", "--notrack",
+	NULL };
+
 /* All TCP of these users ends there: it asks for nothing but the source. */
 static bool
-takes_away(const char *line, size_t len, const struct prefix *users)
+takes(const char *line, size_t len, const struct prefix *users,
+    const char *const *verdicts)
 {
 	static const char *const plain[] = { "ip", "ip6", "saddr", "meta",
 		"l4proto", "tcp", "counter", "packets", "bytes", "-s", "-p",
-		"-j", NULL };
-	static const char *const verdicts[] = { "return", "accept", "RETURN",
-		"ACCEPT", NULL };
+		"-j", "CT", NULL };
 	const char *end = line + len;
 	bool ends = false;
 
@@ -133,28 +178,82 @@ takes_away(const char *line, size_t len, const struct prefix *users)
 	return ends;
 }
 
+static void
+enter_table(struct place *place, const char *family)
+{
+	*place = (struct place){ 0 };
+	strcpy(place->family, family);
+}
+
+static void
+enter_chain(struct place *place, const char *chain)
+{
+	char family[WORD_MAX_LEN];
+
+	strcpy(family, place->family);
+	enter_table(place, family);
+	strcpy(place->chain, chain);
+}
+
 /* Returns the rule itself. */
 static const char *
 follow(struct place *place, const char *line)
 {
-	char chain[WORD_MAX_LEN];
+	size_t len = strcspn(line, "\n");
+	char word[WORD_MAX_LEN];
 	int skipped = 0;
 
-	if (sscanf(line, " chain %63[^ {]", chain) == 1 ||
-	    sscanf(line, "-A %63s%n", chain, &skipped) == 1) {
-		if (skipped == 0 || strcmp(chain, place->chain) != 0)
-			*place = (struct place){ 0 };
-		strcpy(place->chain, chain);
-	} else if (*line == '*' || *line == '#') {
-		/* Of another table. */
-		*place = (struct place){ 0 };
+	if (sscanf(line, "table %63s", word) == 1)
+		enter_table(place, word);
+	else if (*line == '*' || *line == '#')
+		enter_table(place, "");
+	else if (sscanf(line, " chain %63[^ {]", word) == 1)
+		enter_chain(place, word);
+	else if (sscanf(line, "-A %63s%n", word, &skipped) == 1 &&
+	    strcmp(word, place->chain) != 0)
+		enter_chain(place, word);
+	if (skipped > 0 || ruleset_has_word(line, len, " hook")) {
+		place->is_output = !strcmp(place->chain, "OUTPUT") ||
+		    ruleset_has_word(line, len, " hook output");
+		place->is_hooked = place->is_output || skipped == 0 ||
+		    !strcmp(place->chain, "PREROUTING");
 	}
-	if (ruleset_has_word(line, strcspn(line, "\n"), " hook") ||
-	    (skipped > 0 &&
-		(!strcmp(place->chain, "PREROUTING") ||
-		    !strcmp(place->chain, "OUTPUT"))))
-		place->is_hooked = true;
 	return line + skipped;
+}
+
+/* What is read, and the rule that it is at. */
+struct reader {
+	const char *rest;
+	struct place place;
+	const char *rule;
+	size_t len;
+};
+
+/* Those of the users' family; false: there are no more. */
+static bool
+read_rule(struct reader *reader, const struct prefix *users)
+{
+	const char *other = users->base.any.sa_family == AF_INET ? "ip6" : "ip";
+
+	while (*reader->rest) {
+		const char *line = reader->rest, *end = strchr(line, '\n');
+
+		end = end ? end : line + strlen(line);
+		reader->rest = end + (*end == '\n');
+		reader->rule = follow(&reader->place, line);
+		reader->len = (size_t)(end - reader->rule);
+		if (strcmp(reader->place.family, other) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* To be said when the rule was looked at. */
+static void
+forget(struct reader *reader, const struct prefix *users)
+{
+	reader->place.is_forgotten |=
+	    takes(reader->rule, reader->len, users, passes);
 }
 
 static bool
@@ -175,18 +274,29 @@ leads_to(const char *line, size_t len, const char *chain)
 static bool
 is_reached(const char *rules, const char *chain, const struct prefix *users)
 {
-	struct place place = { 0 };
+	struct reader reader = { .rest = rules };
 
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-		const char *end = rules + len, *rule = follow(&place, rules);
-
-		len = (size_t)(end - rule);
-		if (!place.is_forgotten && leads_to(rule, len, chain) &&
-		    covers(rule, len, users))
+	while (read_rule(&reader, users)) {
+		if (!reader.place.is_forgotten &&
+		    leads_to(reader.rule, reader.len, chain) &&
+		    covers(reader.rule, reader.len, users))
 			return true;
-		place.is_forgotten |= takes_away(rule, len, users);
-		rules = end + (*end == '\n');
+		forget(&reader, users);
+	}
+	return false;
+}
+
+/* Redirecting is the tracking's work. */
+static bool
+is_untracked(const char *rules, const struct prefix *users)
+{
+	struct reader reader = { .rest = rules };
+
+	while (read_rule(&reader, users)) {
+		if (!reader.place.is_forgotten && !reader.place.is_output &&
+		    takes(reader.rule, reader.len, users, untracked))
+			return true;
+		forget(&reader, users);
 	}
 	return false;
 }
@@ -194,48 +304,57 @@ is_reached(const char *rules, const char *chain, const struct prefix *users)
 /* *in_parts: a rule is about some of them only. */
 static enum redirection
 find_whole(const char *rules, uint16_t port, const struct prefix *users,
-    bool *in_parts)
+    const char *interface, bool *in_parts)
 {
 	enum redirection found = REDIRECTION_NONE;
-	struct place place = { 0 };
-	const char *all = rules;
+	struct reader reader = { .rest = rules };
 
 	*in_parts = false;
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-		const char *end = rules + len, *rule = follow(&place, rules);
+	for (; read_rule(&reader, users); forget(&reader, users)) {
+		const struct place *place = &reader.place;
 
-		len = (size_t)(end - rule);
-		if (is_redirection(rule, len, port)) {
-			*in_parts |= any(rule, len, users, is_part);
-			if (!covers(rule, len, users))
-				found = found ? found : REDIRECTION_OTHERS;
-			else if (!place.is_forgotten &&
-			    (place.is_hooked || !*place.chain ||
-				is_reached(all, place.chain, users)))
-				return REDIRECTION_ALL;
-			else
-				found = REDIRECTION_UNUSED;
-		}
-		place.is_forgotten |= takes_away(rule, len, users);
-		rules = end + (*end == '\n');
+		if (!is_redirection(reader.rule, reader.len, port))
+			continue;
+		*in_parts |= any(reader.rule, reader.len, users, is_part);
+		if (!covers(reader.rule, reader.len, users) ||
+		    !covers_interface(reader.rule, reader.len, interface))
+			found = found ? found : REDIRECTION_OTHERS;
+		else if (!place->is_forgotten &&
+		    (place->is_hooked || !*place->chain ||
+			is_reached(rules, place->chain, users)))
+			return REDIRECTION_ALL;
+		else
+			found = REDIRECTION_UNUSED;
 	}
 	return found;
 }
 
 /* Rules for parts of the users may add up to all of them. */
-enum redirection
-redirection_find(const char *rules, uint16_t port, const struct prefix *users)
+static enum redirection
+find_parts(const char *rules, uint16_t port, const struct prefix *users,
+    const char *interface)
 {
 	struct prefix halves[2];
 	bool in_parts;
-	enum redirection found = find_whole(rules, port, users, &in_parts);
+	enum redirection found =
+	    find_whole(rules, port, users, interface, &in_parts);
 
 	if (found != REDIRECTION_OTHERS || !in_parts ||
 	    !prefix_split(users, halves))
 		return found;
-	found = redirection_find(rules, port, &halves[0]);
+	found = find_parts(rules, port, &halves[0], interface);
 	return found == REDIRECTION_ALL
-	    ? redirection_find(rules, port, &halves[1])
+	    ? find_parts(rules, port, &halves[1], interface)
+	    : found;
+}
+
+enum redirection
+redirection_find(const char *rules, uint16_t port, const struct prefix *users,
+    const char *interface)
+{
+	enum redirection found = find_parts(rules, port, users, interface);
+
+	return found == REDIRECTION_ALL && is_untracked(rules, users)
+	    ? REDIRECTION_UNTRACKED
 	    : found;
 }

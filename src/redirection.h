@@ -9,13 +9,15 @@
 #include "prefix.h"
 
 enum redirection {
-	REDIRECTION_NONE,   /* no rule redirects to that port */
-	REDIRECTION_OTHERS, /* but not what comes from that prefix */
-	REDIRECTION_UNUSED, /* that one does, but nothing comes so far */
+	REDIRECTION_NONE,      /* no rule redirects to that port */
+	REDIRECTION_OTHERS,    /* but not what comes from that prefix */
+	REDIRECTION_UNUSED,    /* that one does, but nothing comes so far */
+	REDIRECTION_UNTRACKED, /* all, but for a rule that lets none be */
 	REDIRECTION_ALL,
 };
 
-enum redirection redirection_find(
-    const char *rules, uint16_t port, const struct prefix *users);
+/* interface: by which they come in, or NULL. */
+enum redirection redirection_find(const char *rules, uint16_t port,
+    const struct prefix *users, const char *interface);
 
 #endif

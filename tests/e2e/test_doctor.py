@@ -658,6 +658,59 @@ class Gate(DoctorCase):
                 f'{IPV4.users}: .* do not get there',
                 f'nft insert rule {table} {chain} {rule}', '')
 
+    def test_redirection_for_another_interface(self):
+        with self.no_rules():
+            redirect = ('-t nat -{} PREROUTING -i out0 -p tcp -j REDIRECT '
+                        '--to-port 9001')
+            add, delete = ('; '.join(f'{tool} {redirect.format(action)}'
+                                     for tool in ('iptables', 'ip6tables'))
+                           for action in 'AD')
+            self.assert_mends(
+                f'{IPV6.users}: rules .* these users, who come in by users0',
+                add, delete)
+
+    def test_users_who_are_not_tracked(self):
+        """No connection of theirs is redirected, whatever the rules say."""
+        self.start(self.host, 'client', self.config)
+        pattern = r'a rule keeps the firewall from tracking .* \(notrack\)'
+        for family, tool in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
+            self.assert_carries_after_mending(
+                family, f'{family.users}: {pattern}',
+                f'{tool} -t raw -A PREROUTING -p tcp -j CT --notrack',
+                f'{tool} -t raw -F PREROUTING')
+        chain = 'type filter hook prerouting priority raw'
+        self.assert_carries_after_mending(
+            IPV6, pattern,
+            f"nft 'table inet others {{ chain first {{ {chain}; notrack; }}; }}'",
+            'nft delete table inet others')
+
+    def test_own_connections_that_are_redirected(self):
+        self.start(self.host, 'client', self.config)
+        pattern = (f'{endpoint(*SERVER)}: the firewall redirects this half')
+        self.assert_carries_after_mending(
+            IPV4, pattern, 'iptables -t nat -A OUTPUT -p tcp -j REDIRECT '
+            '--to-port 9001', 'iptables -t nat -F OUTPUT')
+        chain = 'type nat hook output priority -100'
+        self.assert_carries_after_mending(
+            IPV4, pattern, f"nft 'table inet others {{ chain own {{ {chain}; "
+            "tcp dport != 22 redirect to :9001; }; }'",
+            'nft delete table inet others')
+
+    def assert_carries_after_mending(self, family, pattern, command, mend):
+        """That alone is found, and mended a user's connection is carried."""
+        listener = self.listen(self.net.destination, family.destination)
+        to = listener.getsockname()[:2]
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern)
+            self.assertEqual(findings.of('wrong'),
+                             findings.of('wrong', pattern))
+            for _, remedy in findings.of('wrong', pattern):
+                self.host.run('sh', '-ec', remedy)
+            self.assertEqual(self.examine().of('wrong'), [])
+            user = self.connect(self.net.user, to)
+            self.assertEqual(self.accept(listener).getpeername()[:2],
+                             user.getsockname()[:2])
+
     def test_redirection_that_no_rule_leads_to(self):
         self.assert_mends(
             f'{IPV6.users}: .* do not get there',
@@ -730,6 +783,8 @@ class Gate(DoctorCase):
         server = endpoint(*listener.getsockname())
 
         def greet():
+            # First it is only seen whether this is where it leads to.
+            self.accept(listener)
             self.accept(listener).sendall(b'SSH-2.0-OpenSSH\r\n')
 
         greeted = background(greet)

@@ -1,5 +1,7 @@
 #include "exemption.h"
 
+#include <arpa/inet.h>
+
 #include "suite.h"
 
 #define NFT_TABLE(rule)                                                  \
@@ -46,6 +48,71 @@ START_TEST(users_are_left_out_by_the_tool_that_made_the_rule)
 }
 END_TEST
 
+#define RAW(tool, rule) \
+	"# by " tool "-save\n*raw\n-A PREROUTING " rule "\nCOMMIT\n"
+#define OUTPUT(tool, rule) \
+	"# by " tool "-save\n*nat\n-A OUTPUT " rule "\nCOMMIT\n"
+#define NFT_CHAIN(hook, rule)                                        \
+	"# by nft list ruleset\ntable inet mine {\n\tchain c "       \
+	"{\n\t\ttype " hook " priority 0; policy accept;\n\t\t" rule \
+	"\n\t}\n}\n"
+
+static const struct {
+	const char *rules, *command; /* NULL: none */
+} untracked[] = {
+	{ RAW("iptables", "-j ACCEPT"), NULL },
+	{ "# by nft list ruleset\ntable ip6 raw {\n\tchain c {\n\t\tnotrack\n",
+	    NULL },
+	{ RAW("iptables", "-j CT --notrack"),
+	    "iptables -t raw -I PREROUTING -s 198.51.100.0/24 -j ACCEPT" },
+	{ RAW("iptables-legacy", "-p tcp -j NOTRACK"),
+	    "iptables-legacy -t raw -I PREROUTING -s 198.51.100.0/24 "
+	    "-j ACCEPT" },
+	{ NFT_CHAIN("filter hook prerouting", "meta l4proto tcp notrack"),
+	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept" },
+};
+
+START_TEST(users_are_left_out_of_what_is_not_tracked)
+{
+	struct prefix users;
+	bool masked;
+	char command[128];
+
+	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
+	ck_assert(exemption_find_untracked(untracked[_i].rules, &users, command,
+		      sizeof(command)) == (untracked[_i].command != NULL));
+	if (untracked[_i].command)
+		ck_assert_str_eq(command, untracked[_i].command);
+}
+END_TEST
+
+static const struct {
+	const char *rules, *command; /* NULL: none */
+} own[] = {
+	{ OUTPUT("iptables", "-j ACCEPT"), NULL },
+	{ NFT_CHAIN("nat hook prerouting", "redirect to :9001"), NULL },
+	{ OUTPUT("iptables", "-p tcp -j REDIRECT --to-ports 9001"),
+	    "iptables -t nat -I OUTPUT -p tcp -d 192.0.2.1 --dport 21829 "
+	    "-j ACCEPT" },
+	{ NFT_CHAIN("nat hook output", "meta l4proto tcp redirect to :9001"),
+	    "nft insert rule inet mine c ip daddr 192.0.2.1 tcp dport 21829 "
+	    "accept" },
+};
+
+START_TEST(own_connections_are_left_out)
+{
+	union address server = { .v4 = { .sin_family = AF_INET,
+				     .sin_port = htons(21829) } };
+	char command[128];
+
+	inet_pton(AF_INET, "192.0.2.1", &server.v4.sin_addr);
+	ck_assert(exemption_find_own(own[_i].rules, &server, command,
+		      sizeof(command)) == (own[_i].command != NULL));
+	if (own[_i].command)
+		ck_assert_str_eq(command, own[_i].command);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -54,6 +121,9 @@ suite(void)
 
 	tcase_add_loop_test(tcase,
 	    users_are_left_out_by_the_tool_that_made_the_rule, 0, COUNT(cases));
+	tcase_add_loop_test(tcase, users_are_left_out_of_what_is_not_tracked, 0,
+	    COUNT(untracked));
+	tcase_add_loop_test(tcase, own_connections_are_left_out, 0, COUNT(own));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -2,6 +2,13 @@
 
 #include "suite.h"
 
+#define REDIRECT \
+	"*nat\n-A PREROUTING -p tcp -j REDIRECT --to-ports 9001\nCOMMIT\n"
+#define RAW(rule) "*raw\n-A PREROUTING " rule "\nCOMMIT\n" REDIRECT
+#define NFT_RAW(hook, rule)                                            \
+	"table ip others {\n\tchain raw {\n\t\ttype filter hook " hook \
+	" priority raw; policy accept;\n\t\t" rule "\n\t}\n}\n" REDIRECT
+
 static const struct {
 	const char *rules;
 	enum redirection expected; /* of 198.51.100.0/24, port 9001 */
@@ -25,6 +32,44 @@ static const struct {
 	  "ip saddr 198.51.100.128/25 return\n"
 	  "ip saddr 198.51.100.128/25 redirect to :9001\n",
 	    REDIRECTION_UNUSED },
+	{ "iifname \"users0\" redirect to :9001\n", REDIRECTION_ALL },
+	{ "iifname { \"eth0\", \"users0\" } redirect to :9001\n",
+	    REDIRECTION_ALL },
+	{ "iifname \"users*\" redirect to :9001\n", REDIRECTION_ALL },
+	{ "iif \"eth0\" redirect to :9001\n", REDIRECTION_OTHERS },
+	{ "iifname \"users\" redirect to :9001\n", REDIRECTION_OTHERS },
+	{ "iifname != \"eth0\" redirect to :9001\n", REDIRECTION_ALL },
+	{ "iifname != \"users0\" redirect to :9001\n", REDIRECTION_OTHERS },
+	{ "iifname @inner redirect to :9001\n", REDIRECTION_ALL },
+	{ "-A PREROUTING -i users+ -p tcp -j REDIRECT --to-ports 9001\n",
+	    REDIRECTION_ALL },
+	{ "-A PREROUTING -i eth0 -p tcp -j REDIRECT --to-ports 9001\n",
+	    REDIRECTION_OTHERS },
+	{ "-A PREROUTING ! -i users0 -p tcp -j REDIRECT --to-ports 9001\n",
+	    REDIRECTION_OTHERS },
+	{ "-A PREROUTING ! -i eth0 -p tcp -j REDIRECT --to-ports 9001\n",
+	    REDIRECTION_ALL },
+	{ RAW("-s 198.51.0.0/16 -j CT --notrack"), REDIRECTION_UNTRACKED },
+	{ RAW("-p tcp -j NOTRACK"), REDIRECTION_UNTRACKED },
+	{ RAW("-p udp -j CT --notrack"), REDIRECTION_ALL },
+	{ RAW("-p tcp -m tcp --dport 80 -j CT --notrack"), REDIRECTION_ALL },
+	{ RAW("-s 203.0.113.0/24 -j CT --notrack"), REDIRECTION_ALL },
+	{ RAW("-s 198.51.100.0/24 -j ACCEPT\n"
+	      "-A PREROUTING -j CT --notrack"),
+	    REDIRECTION_ALL },
+	{ "*raw\n-A OUTPUT -j CT --notrack\n" REDIRECT, REDIRECTION_ALL },
+	{ NFT_RAW("prerouting", "ip saddr 198.51.100.0/24 notrack"),
+	    REDIRECTION_UNTRACKED },
+	{ NFT_RAW("prerouting", "counter packets 3 bytes 4 notrack"),
+	    REDIRECTION_UNTRACKED },
+	{ NFT_RAW("prerouting", "udp dport 53 notrack"), REDIRECTION_ALL },
+	{ NFT_RAW("output", "notrack"), REDIRECTION_ALL },
+	{ "table ip6 others {\n\tchain raw {\n\t\ttype filter hook prerouting "
+	  "priority raw; policy accept;\n\t\tnotrack\n\t}\n}\n" REDIRECT,
+	    REDIRECTION_ALL },
+	{ "table ip6 ours {\n\tchain users {\n\t\ttype nat hook prerouting "
+	  "priority dstnat; policy accept;\n\t\tredirect to :9001\n\t}\n}\n",
+	    REDIRECTION_NONE },
 	{ "ip saddr 203.0.113.0/24 redirect to :9001\n"
 	  "ip saddr 198.51.100.0/24 redirect to :9002\n",
 	    REDIRECTION_OTHERS },
@@ -98,8 +143,8 @@ START_TEST(a_rule_that_redirects_these_users_is_found)
 	bool masked;
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	ck_assert_msg(redirection_find(redirections[_i].rules, 9001, &users) ==
-		redirections[_i].expected,
+	ck_assert_msg(redirection_find(redirections[_i].rules, 9001, &users,
+			  "users0") == redirections[_i].expected,
 	    "%s", redirections[_i].rules);
 }
 END_TEST
