@@ -111,7 +111,8 @@ check_valid_mark(const struct examination *examination)
 		    !route.is_local)
 			continue;
 		snprintf(remedy, sizeof(remedy),
-		    "ip route del local default dev lo table %u", route.table);
+		    "ip route del local default dev lo table %u; %s",
+		    route.table, examination->rules);
 		finding_wrong(examination->findings, remedy,
 		    "net.ipv4.conf.all.src_valid_mark is 1, and table %u "
 		    "delivers all addresses here, not only the users': what "

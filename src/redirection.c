@@ -207,10 +207,9 @@ follow(struct place *place, const char *line)
 		enter_table(place, word);
 	else if (*line == '*' || *line == '#')
 		enter_table(place, "");
-	else if (sscanf(line, " chain %63[^ {]", word) == 1)
-		enter_chain(place, word);
-	else if (sscanf(line, "-A %63s%n", word, &skipped) == 1 &&
-	    strcmp(word, place->chain) != 0)
+	else if (sscanf(line, " chain %63[^ {]", word) == 1 ||
+	    (sscanf(line, "-A %63s%n", word, &skipped) == 1 &&
+		strcmp(word, place->chain) != 0))
 		enter_chain(place, word);
 	if (skipped > 0 || ruleset_has_word(line, len, " hook")) {
 		place->is_output = !strcmp(place->chain, "OUTPUT") ||
