@@ -17,6 +17,7 @@
 #include "packets.h"
 #include "privilege.h"
 #include "role.h"
+#include "ruleset.h"
 #include "user_prefixes.h"
 
 #define COMMAND_MAX_LEN 1024
@@ -95,11 +96,29 @@ begin(struct examination *examination, struct commands *commands,
 	examination->simple_rules = commands->simple;
 }
 
+static void
+read_firewall(struct examination *examination)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	bool is_missed = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		examination->firewall[i] = ruleset_read(families[i]);
+		is_missed |= !examination->firewall[i] &&
+		    prefix_list_has_family(examination->prefixes, families[i]);
+	}
+	if (is_missed)
+		finding_note(examination->findings,
+		    "the firewall could not be looked at: that takes root, "
+		    "and nft or iptables");
+}
+
 /* The firewall, mostly; and what is used later, and opened now. */
 static void
 look_as_root(struct examination *examination)
 {
 	capacity_raise_descriptors();
+	read_firewall(examination);
 	examination->packet_fd = packets_open();
 	doctor_host_look(examination);
 	if (examination->config->kind == CONFIG_CLIENT) {
@@ -182,6 +201,8 @@ doctor_run(const struct config *config, const char *path, char *const *texts,
 		examine(&examination);
 	if (examination.packet_fd >= 0)
 		close(examination.packet_fd);
+	free(examination.firewall[0]);
+	free(examination.firewall[1]);
 	prefix_list_finish(&prefixes);
 	return error ? error : findings.any_wrong;
 }

@@ -3,14 +3,13 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "exemption.h"
+#include "outside.h"
 #include "redirection.h"
 #include "route.h"
-#include "ruleset.h"
 
 #define PORT 443
 #define REMEDY_MAX_LEN 64
@@ -77,6 +76,39 @@ find_route(
 	return route_find(user, 0, route) == 0;
 }
 
+static bool
+is_same_gateway(const union address *a, const union address *b)
+{
+	return a->any.sa_family == b->any.sa_family &&
+	    (a->any.sa_family == AF_UNSPEC || address_same_host(a, b));
+}
+
+/* Like all the world, which says nothing of where these users are. */
+static bool
+is_by_default(int family, const struct route *route)
+{
+	union address outside;
+	struct route other;
+
+	outside_sample(family, &outside);
+	return route_find(&outside, 0, &other) == 0 &&
+	    other.interface == route->interface &&
+	    is_same_gateway(&other.gateway, &route->gateway);
+}
+
+static void
+report_by_default(const struct examination *examination, const char *prefix,
+    uint32_t interface)
+{
+	char name[IF_NAMESIZE] = "";
+
+	if_indextoname(interface, name);
+	finding_note(examination->findings,
+	    "%s: only the default route leads to these users, through %s: if "
+	    "they come in by another link, it has no route to them",
+	    prefix, name);
+}
+
 static void
 check_user_route(
     const struct examination *examination, const struct prefix *prefix)
@@ -86,15 +118,20 @@ check_user_route(
 	char text[PREFIX_STRLEN];
 
 	prefix_format(prefix, text);
-	if (find_route(prefix, &user, &route))
+	if (find_route(prefix, &user, &route)) {
+		int family = user.any.sa_family;
+
 		check_user_interface(
-		    examination, text, user.any.sa_family, route.interface);
-	else
+		    examination, text, family, route.interface);
+		if (is_by_default(family, &route))
+			report_by_default(examination, text, route.interface);
+	} else {
 		finding_wrong(examination->findings,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: there is no route to these users, so nothing can be "
 		    "answered",
 		    text);
+	}
 }
 
 /* Where they are answered, they come from: NULL if that cannot be told. */
@@ -104,7 +141,8 @@ find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
 	union address user;
 	struct route route;
 
-	if (!find_route(prefix, &user, &route) || route.is_local)
+	if (!find_route(prefix, &user, &route) || route.is_local ||
+	    is_by_default(user.any.sa_family, &route))
 		return NULL;
 	return if_indextoname(route.interface, name);
 }
@@ -163,24 +201,16 @@ check_redirection(const struct examination *examination,
 	}
 }
 
-/* False if it could not be looked at. */
-static bool
+static void
 check_firewall(const struct examination *examination, int family)
 {
 	const struct prefix_list *list = examination->prefixes;
-	bool was_read;
-	char *rules;
+	const char *rules = examination_firewall(examination, family);
 
-	if (!prefix_list_has_family(list, family))
-		return true;
-	rules = ruleset_read(family);
 	for (size_t i = 0; i < list->count && rules; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			check_redirection(examination, &list->items[i], rules);
 	}
-	was_read = rules != NULL;
-	free(rules);
-	return was_read;
 }
 
 /* [::] listens for both. */
@@ -218,13 +248,8 @@ check_listener(const struct examination *examination, int family)
 void
 doctor_gate_look(const struct examination *examination)
 {
-	bool seen = check_firewall(examination, AF_INET);
-
-	seen &= check_firewall(examination, AF_INET6);
-	if (!seen)
-		finding_note(examination->findings,
-		    "the firewall could not be looked at: that takes root, "
-		    "and nft or iptables");
+	check_firewall(examination, AF_INET);
+	check_firewall(examination, AF_INET6);
 }
 
 void

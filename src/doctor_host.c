@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +9,6 @@
 #include "capacity.h"
 #include "intake.h"
 #include "route.h"
-#include "ruleset.h"
 #include "sysctl.h"
 
 /* A few browsers need more. */
@@ -136,13 +134,10 @@ check_intake(const struct examination *examination, int family)
 {
 	const struct config *config = examination->config;
 	bool redirected = config->kind == CONFIG_CLIENT;
+	const char *rules = examination_firewall(examination, family);
 	char command[REMEDY_MAX_LEN];
-	char *rules;
 
-	if (!is_served(examination, family))
-		return;
-	rules = ruleset_read(family);
-	if (rules &&
+	if (rules && is_served(examination, family) &&
 	    intake_is_closed(rules, family, config->listen.port,
 		redirected ? examination->prefixes : NULL, command,
 		sizeof(command)))
@@ -152,7 +147,6 @@ check_intake(const struct examination *examination, int family)
 		    config->listen.port, family == AF_INET ? "IPv4" : "IPv6",
 		    redirected ? "the users are redirected to"
 			       : "gates connect to");
-	free(rules);
 }
 
 void

@@ -149,21 +149,16 @@ doctor_return_check_mark(
 {
 	struct findings *findings = examination->findings;
 	char text[PREFIX_STRLEN], marks[DELIVERY_MARKS_STRLEN];
+	const char *rules =
+	    examination_firewall(examination, prefix->base.any.sa_family);
 	struct delivery delivery;
-	char *rules;
 
 	delivery_find(prefix, &delivery);
-	if (delivery.way != DELIVERY_MARKED)
+	if (delivery.way != DELIVERY_MARKED || !rules)
 		return;
 	prefix_format(prefix, text);
 	delivery_format_marks(&delivery, marks);
-	rules = ruleset_read(prefix->base.any.sa_family);
-	if (!rules)
-		finding_note(findings,
-		    "%s: the firewall could not be looked at: that takes "
-		    "root, and nft or iptables",
-		    text);
-	else if (is_given(rules, &delivery))
+	if (is_given(rules, &delivery))
 		finding_ok(findings, "%s: the firewall gives the mark %s", text,
 		    marks);
 	else
@@ -171,5 +166,4 @@ doctor_return_check_mark(
 		    "%s: no rule of the firewall gives the mark %s: replies "
 		    "to users are not delivered here",
 		    text, marks);
-	free(rules);
 }

@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "conntrack.h"
 #include "exemption.h"
 #include "route.h"
-#include "ruleset.h"
 #include "socket.h"
 #include "trial.h"
 
@@ -70,13 +68,13 @@ report_redirected(
     const struct examination *examination, const union address *server)
 {
 	char text[ADDRESS_STRLEN], remedy[REMEDY_MAX_LEN];
-	char *rules = ruleset_read(server->any.sa_family);
+	const char *rules =
+	    examination_firewall(examination, server->any.sa_family);
 
 	strcpy(
 	    remedy, "let no rule redirect what this host itself sends there");
 	if (rules)
 		exemption_find_own(rules, server, remedy, sizeof(remedy));
-	free(rules);
 	finding_wrong(examination->findings, remedy,
 	    "the server half at %s: the firewall redirects this half's own "
 	    "connections to it, which come back to this half",

@@ -3,6 +3,8 @@
 
 /* What a host is examined for, and by whom the findings are taken. */
 
+#include <sys/socket.h>
+
 #include "config.h"
 #include "finding.h"
 #include "prefix_list.h"
@@ -13,8 +15,19 @@ struct examination {
 	const char *rules;        /* the command that sets up this half */
 	const char *simple_rules; /* CONFIG_SERVER: its other way */
 	struct findings *findings;
+	/*
+	 * Of each family, as ruleset_read() returned them to root; NULL: they
+	 * could not be looked at. See examination_firewall().
+	 */
+	char *firewall[2];
 	int packet_fd;          /* of packets_open(), or -1 */
 	bool is_own_redirected; /* what it sends to the server comes back */
 };
+
+static inline const char *
+examination_firewall(const struct examination *examination, int family)
+{
+	return examination->firewall[family == AF_INET6];
+}
 
 #endif

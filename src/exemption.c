@@ -33,10 +33,11 @@ follow(struct place *place, const char *line)
 		if (action)
 			*action = '\0';
 	}
-	sscanf(line, "table %63[^{]", place->table);
+	sscanf(
+	    line, is_of_nft(place) ? "table %63[^{]" : "*%63s", place->table);
 	if (sscanf(line, " chain %63[^ {]", place->chain) == 1)
 		*place->hook = '\0';
-	sscanf(line, " type nat hook %63s", place->hook);
+	sscanf(line, " type %*s hook %63s", place->hook);
 }
 
 static bool
@@ -64,6 +65,31 @@ redirects_own(const struct place *place, const char *line)
 		    (strstr(line, " redirect") || strstr(line, " dnat "));
 	return !strncmp(line, "-A OUTPUT ", strlen("-A OUTPUT ")) &&
 	    (strstr(line, "-j REDIRECT") || strstr(line, "-j DNAT"));
+}
+
+/* A condition may make it drop others only: what it dropped was seen. */
+static bool
+drops_at(const struct place *place, const char *line, const char *hook,
+    const char *chain)
+{
+	if (is_of_nft(place))
+		return !strcmp(place->hook, hook) &&
+		    (strstr(line, " drop") || strstr(line, "\tdrop") ||
+			strstr(line, "reject"));
+	return !strcmp(place->table, "filter") && strstr(line, chain) &&
+	    (strstr(line, " DROP") || strstr(line, "-j REJECT"));
+}
+
+static bool
+drops_sent(const struct place *place, const char *line)
+{
+	return drops_at(place, line, "output", "OUTPUT ");
+}
+
+static bool
+drops_received(const struct place *place, const char *line)
+{
+	return drops_at(place, line, "input", "INPUT ");
 }
 
 static bool
@@ -160,5 +186,37 @@ exemption_find_own(
 		snprintf(command, size,
 		    "%s -t nat -I OUTPUT -p tcp -d %s --dport %u -j ACCEPT",
 		    place.tool, host, address_port(to));
+	return true;
+}
+
+bool
+exemption_find_sent(
+    const char *rules, const struct prefix *users, char *command, size_t size)
+{
+	struct place place;
+
+	if (!find(rules, users->base.any.sa_family, drops_sent, &place))
+		return false;
+	format_users(&place, users, "filter -I OUTPUT", command, size);
+	return true;
+}
+
+bool
+exemption_find_answers(
+    const char *rules, int family, char *command, size_t size)
+{
+	struct place place;
+
+	if (!find(rules, family, drops_received, &place))
+		return false;
+	if (is_of_nft(&place))
+		snprintf(command, size,
+		    "nft insert rule %s%s ct state established,related accept",
+		    place.table, place.chain);
+	else
+		snprintf(command, size,
+		    "%s -I INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j "
+		    "ACCEPT",
+		    place.tool);
 	return true;
 }

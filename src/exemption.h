@@ -23,4 +23,12 @@ bool exemption_find_untracked(
 bool exemption_find_own(
     const char *rules, const union address *to, char *command, size_t size);
 
+/* What users' sockets send, of those that drop it. */
+bool exemption_find_sent(
+    const char *rules, const struct prefix *users, char *command, size_t size);
+
+/* And what is answered to this host. */
+bool exemption_find_answers(
+    const char *rules, int family, char *command, size_t size);
+
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include "exemption.h"
 #include "outside.h"
 #include "route.h"
-#include "ruleset.h"
 #include "source.h"
 
 #define NOT_SENT 1
@@ -52,14 +50,15 @@ find_source(const union address *user, union address *seen)
 }
 
 static void
-find_exemption(const struct prefix *prefix, char remedy[REMEDY_MAX_LEN])
+find_exemption(const struct examination *examination,
+    const struct prefix *prefix, char remedy[REMEDY_MAX_LEN])
 {
-	char *rules = ruleset_read(prefix->base.any.sa_family);
+	const char *rules =
+	    examination_firewall(examination, prefix->base.any.sa_family);
 
 	strcpy(remedy, "let no MASQUERADE or SNAT rule match it");
 	if (rules)
 		exemption_find(rules, prefix, remedy, REMEDY_MAX_LEN);
-	free(rules);
 }
 
 static void
@@ -88,7 +87,7 @@ check_sent(const struct examination *examination, const union address *user,
 		finding_ok(
 		    findings, "%s: the firewall does not rewrite it", text);
 	} else {
-		find_exemption(prefix, remedy);
+		find_exemption(examination, prefix, remedy);
 		finding_wrong(findings, remedy,
 		    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
 		    "destinations see %s",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "exemption.h"
 #include "netstat.h"
 #include "outside.h"
 #include "packets.h"
@@ -26,57 +27,60 @@ enum silence {
 	SILENCE_HERE,    /* this host takes none to users */
 };
 
-static const char *
-tool_of(const union address *user)
-{
-	return user->any.sa_family == AF_INET ? "iptables" : "ip6tables";
-}
+/* What was tried. */
+struct path {
+	const struct prefix *users;
+	const union address *user; /* one of them */
+	const char *prefix, *router;
+};
 
 static void
-report_output(const struct examination *examination, const union address *user,
-    const char *prefix, const char *router)
+report_output(const struct examination *examination, const struct path *path)
 {
+	const char *rules =
+	    examination_firewall(examination, path->user->any.sa_family);
 	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
 
-	snprintf(remedy, sizeof(remedy),
-	    "%s -I OUTPUT -s %s -j ACCEPT, if that is the firewall in use",
-	    tool_of(user), prefix);
+	strcpy(remedy, "let no rule drop or rewrite what they send");
+	if (rules)
+		exemption_find_sent(rules, path->users, remedy, sizeof(remedy));
 	finding_wrong(examination->findings, remedy,
 	    "%s: what is sent from %s to %s does not leave this host with that "
 	    "address: the firewall drops it (OUTPUT) or rewrites it",
-	    prefix, address_format_host(user, text), router);
+	    path->prefix, address_format_host(path->user, text), path->router);
 }
 
 static void
-report_input(const struct examination *examination, const union address *user,
-    const char *prefix, const char *router)
+report_input(const struct examination *examination, const struct path *path)
 {
+	int family = path->user->any.sa_family;
+	const char *rules = examination_firewall(examination, family);
 	char remedy[REMEDY_MAX_LEN];
 
-	snprintf(remedy, sizeof(remedy),
-	    "%s -I INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j "
-	    "ACCEPT, if that is the firewall in use",
-	    tool_of(user));
+	strcpy(remedy, "let no rule drop what answers this host");
+	if (rules)
+		exemption_find_answers(rules, family, remedy, sizeof(remedy));
 	finding_wrong(examination->findings, remedy,
 	    "%s: what %s answers comes to this host, which takes none of it, "
 	    "for its own addresses neither: the firewall drops it (INPUT)",
-	    prefix, router);
+	    path->prefix, path->router);
 }
 
 static void
-report_silence(const struct examination *examination, const union address *user,
-    const char *prefix, const char *router, enum silence silence)
+report_silence(const struct examination *examination, const struct path *path,
+    enum silence silence)
 {
+	const char *prefix = path->prefix, *router = path->router;
 	struct findings *findings = examination->findings;
 	char text[ADDRESS_STRLEN], remedy[HERE_MAX_LEN];
 
-	address_format_host(user, text);
+	address_format_host(path->user, text);
 	switch (silence) {
 	case SILENCE_OUTPUT:
-		report_output(examination, user, prefix, router);
+		report_output(examination, path);
 		break;
 	case SILENCE_INPUT:
-		report_input(examination, user, prefix, router);
+		report_input(examination, path);
 		break;
 	case SILENCE_FILTER:
 		finding_wrong(findings,
@@ -139,40 +143,45 @@ explain_silence(int packet_fd, const union address *user,
 	return answers ? SILENCE_HERE : SILENCE_INPUT;
 }
 
+static void
+report_forbidden(
+    const struct examination *examination, const struct path *path, int error)
+{
+	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+
+	address_format_host(path->user, text);
+	snprintf(remedy, sizeof(remedy),
+	    "see which rule or route forbids it: ip rule; ip route get %s "
+	    "from %s iif lo",
+	    path->router, text);
+	finding_wrong(examination->findings, remedy,
+	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
+	    path->router, strerror(-error));
+}
+
 /* A packet to the next router, and back by the way of all replies. */
 static void
-check_path(const struct examination *examination, const union address *user,
-    const char *prefix, const union address *router)
+check_path(const struct examination *examination, const struct path *path,
+    const union address *router)
 {
-	struct findings *findings = examination->findings;
-	char router_text[ADDRESS_STRLEN], text[ADDRESS_STRLEN];
-	char remedy[REMEDY_MAX_LEN];
 	struct probe probe, own;
 	uint64_t filtered = count_filtered();
-	int packet_fd, error;
+	int packet_fd = packets_begin(examination->packet_fd);
+	int error = probe_open(&probe, path->user, router);
 	bool has_own;
 
-	address_format_host(router, router_text);
-	packet_fd = packets_begin(examination->packet_fd);
-	error = probe_open(&probe, user, router);
 	if (error) {
-		snprintf(remedy, sizeof(remedy),
-		    "see which rule or route forbids it: ip rule; ip route "
-		    "get %s from %s iif lo",
-		    router_text, address_format_host(user, text));
-		finding_wrong(findings, remedy,
-		    "%s: cannot connect from %s to %s: %s", prefix,
-		    address_format_host(user, text), router_text,
-		    strerror(-error));
+		report_forbidden(examination, path, error);
 		return;
 	}
 	has_own = probe_open(&own, NULL, router) == 0;
 	if (probe_wait(&probe, ANSWER_MS))
-		finding_ok(findings, "%s: what %s answers comes back here",
-		    prefix, router_text);
+		finding_ok(examination->findings,
+		    "%s: what %s answers comes back here", path->prefix,
+		    path->router);
 	else
-		report_silence(examination, user, prefix, router_text,
-		    explain_silence(packet_fd, user, router,
+		report_silence(examination, path,
+		    explain_silence(packet_fd, path->user, router,
 			has_own && probe_wait(&own, ANSWERED_MS),
 			count_filtered() > filtered));
 	if (has_own)
@@ -186,21 +195,24 @@ way_back_check(
 {
 	union address user, outside;
 	struct route route;
-	char text[PREFIX_STRLEN];
+	char text[PREFIX_STRLEN], router[ADDRESS_STRLEN];
+	struct path path = { prefix, &user, text, router };
 
 	prefix_format(prefix, text);
 	prefix_sample(prefix, &user);
 	outside_sample(user.any.sa_family, &outside);
-	if (route_find(&outside, 0, &route) || route.is_local)
+	if (route_find(&outside, 0, &route) || route.is_local) {
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as there is no default "
 		    "route: these users get only where other routes lead",
 		    text);
-	else if (route.gateway.any.sa_family == AF_UNSPEC)
+	} else if (route.gateway.any.sa_family == AF_UNSPEC) {
 		finding_note(examination->findings,
 		    "%s: the way back was not tried, as the default route "
 		    "names no router to ask",
 		    text);
-	else
-		check_path(examination, &user, text, &route.gateway);
+	} else {
+		address_format_host(&route.gateway, router);
+		check_path(examination, &path, &route.gateway);
+	}
 }

@@ -87,6 +87,7 @@ class DoctorCase(NetworkCase):
         """What that breaks is found, and its remedy mends it."""
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern, **options)
+            # After that there is what to do where that was done before.
             remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
             self.host.run('sh', '-ec',
                           re.sub('(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
@@ -296,6 +297,13 @@ class Exit(DoctorCase):
             f'{IPV4.users}: .* does not leave this host',
             f'iptables -A OUTPUT -s {IPV4.users} -j DROP',
             'iptables -F OUTPUT')
+        chain = 'type filter hook output priority 10'
+        self.assert_mends(
+            f'{IPV6.users}: .* does not leave this host',
+            f"nft 'table inet others {{ chain out {{ {chain}; policy drop; "
+            f"oif lo accept; ip saddr {IPV4.users} accept; "
+            f"ip6 saddr {IPV6.exit_out} accept; }}; }}'",
+            'nft delete table inet others')
 
     def test_firewall_that_drops_replies(self):
         for family in BOTH:
@@ -303,6 +311,12 @@ class Exit(DoctorCase):
                 f'{family.users}: .* takes none of it, .*INPUT',
                 f'{family.iptables} -A INPUT -i out0 -p tcp -j DROP',
                 f'{family.iptables} -F INPUT')
+        chain = 'type filter hook input priority 10'
+        self.assert_mends(
+            f'{IPV4.users}: .* takes none of it, .*INPUT',
+            f"nft 'table ip others {{ chain in {{ {chain}; "
+            "iif out0 meta l4proto tcp drop; }; }'",
+            'nft delete table ip others')
 
     def test_firewall_that_marks_others(self):
         chain = f'inet srcproxy-server-{SERVER_PORT} prerouting'
@@ -723,6 +737,13 @@ class Gate(DoctorCase):
         with self.broken(f'ip route add {route}', f'ip route del {route}'):
             self.assert_wrong('203.0.113.0/24: there is no route',
                               'ip route add', prefixes=['203.0.113.0/24'])
+
+    def test_users_whom_only_the_default_route_leads_to(self):
+        """As when their link has lost its addresses."""
+        others = ['100.64.0.0/16', '2001:db8:cccc::/64']
+        findings = self.doctor(prefixes=PREFIXES + others)
+        notes = findings.of('note', 'only the default route .* through link0:')
+        self.assertEqual([text.split(': ')[0] for text, _ in notes], others)
 
     def test_interface_of_the_users_without_an_address(self):
         """REDIRECT drops there, in silence."""

@@ -113,6 +113,58 @@ START_TEST(own_connections_are_left_out)
 }
 END_TEST
 
+#define FILTER(tool, rules) "# by " tool "-save\n*filter\n" rules "\nCOMMIT\n"
+
+static const struct {
+	const char *rules, *sent, *answers; /* NULL: none */
+} drops[] = {
+	{ FILTER("iptables", ":OUTPUT ACCEPT [0:0]\n-A FORWARD -j DROP"), NULL,
+	    NULL },
+	{ "# by iptables-save\n*raw\n-A OUTPUT -j DROP\nCOMMIT\n", NULL, NULL },
+	{ FILTER("iptables", ":OUTPUT DROP [0:0]"),
+	    "iptables -t filter -I OUTPUT -s 198.51.100.0/24 -j ACCEPT", NULL },
+	{ FILTER("iptables-legacy", "-A OUTPUT -s 198.51.0.0/16 -j REJECT"),
+	    "iptables-legacy -t filter -I OUTPUT -s 198.51.100.0/24 -j ACCEPT",
+	    NULL },
+	{ FILTER("iptables", "-A INPUT -p tcp -j DROP"), NULL,
+	    "iptables -I INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j "
+	    "ACCEPT" },
+	{ NFT_CHAIN("filter hook output", "ip saddr 198.51.100.0/24 drop"),
+	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept",
+	    NULL },
+	{ NFT_CHAIN("filter hook input", "drop"), NULL,
+	    "nft insert rule inet mine c ct state established,related "
+	    "accept" },
+	{ NFT_CHAIN("filter hook input", "reject with tcp reset"), NULL,
+	    "nft insert rule inet mine c ct state established,related "
+	    "accept" },
+	{ NFT_CHAIN("filter hook forward", "drop"), NULL, NULL },
+};
+
+static void
+assert_command(bool found, const char *command, const char *expected)
+{
+	ck_assert(found == (expected != NULL));
+	if (expected)
+		ck_assert_str_eq(command, expected);
+}
+
+START_TEST(what_is_dropped_is_let_through)
+{
+	struct prefix users;
+	bool masked;
+	char command[128];
+
+	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
+	assert_command(exemption_find_sent(
+			   drops[_i].rules, &users, command, sizeof(command)),
+	    command, drops[_i].sent);
+	assert_command(exemption_find_answers(
+			   drops[_i].rules, AF_INET, command, sizeof(command)),
+	    command, drops[_i].answers);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -123,6 +175,8 @@ suite(void)
 	    users_are_left_out_by_the_tool_that_made_the_rule, 0, COUNT(cases));
 	tcase_add_loop_test(tcase, users_are_left_out_of_what_is_not_tracked, 0,
 	    COUNT(untracked));
+	tcase_add_loop_test(
+	    tcase, what_is_dropped_is_let_through, 0, COUNT(drops));
 	tcase_add_loop_test(tcase, own_connections_are_left_out, 0, COUNT(own));
 	suite_add_tcase(suite, tcase);
 	return suite;
