@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 
 from cases import ProxyCase
@@ -10,6 +11,7 @@ from peers import (Flood, background, digest, receive, receive_all,
                    receive_until_reset, reset, send_and_end, send_in_pieces)
 
 MEBIBYTE = 1024 * 1024
+SO_RCVBUFFORCE = 33     # socket(7)
 
 # Some retransmissions of TCP.
 AWAY_S = 0.5
@@ -90,7 +92,10 @@ class ResetAtByte(BrokenCase):
 
     def test_what_was_sent_before_it_has_arrived(self):
         self.reset_at('original')
-        user, destination = self.open()
+        listener = self.listen_at_destination()
+        # All of it is let come, however little of it has been read.
+        listener.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 * self.AT)
+        user, destination = self.open(listener)
         data = os.urandom(self.AT)
         sending = background(self.send_for_ever, user, data)
         # The rest is kept from it, and so is the end.
