@@ -107,7 +107,8 @@ read_firewall(struct examination *examination)
 		is_missed |= !examination->firewall[i] &&
 		    prefix_list_has_family(examination->prefixes, families[i]);
 	}
-	if (is_missed)
+	if (is_missed ||
+	    (!examination->firewall[0] && !examination->firewall[1]))
 		finding_note(examination->findings,
 		    "the firewall could not be looked at: that takes root, "
 		    "and nft or iptables");

@@ -99,8 +99,6 @@ doctor_server_look(struct examination *examination)
 		examination->is_own_redirected =
 		    is_redirected_here(examination, fd, &servers[i]);
 		close(fd);
-		if (examination->is_own_redirected)
-			report_redirected(examination, &servers[i]);
 	}
 }
 
@@ -235,9 +233,10 @@ connect_server(
 	return fd;
 }
 
-static void
-try_prefix(
-    const struct examination *examination, int fd, const struct prefix *prefix)
+/* False if the request went the wrong way, which is reported. */
+static bool
+try_prefix(const struct examination *examination, int fd,
+    const union address *server, const struct prefix *prefix)
 {
 	union address user, destination = { .any.sa_family = AF_UNSPEC };
 	char text[PREFIX_STRLEN], destination_text[ADDRESS_STRLEN];
@@ -246,8 +245,14 @@ try_prefix(
 	prefix_sample(prefix, &user);
 	result = trial_run(examination->config, examination->packet_fd, fd,
 	    &user, &destination);
+	/* The firewall may tell users of this host apart, such as root. */
+	if (examination->is_own_redirected && result != TRIAL_ARRIVED) {
+		report_redirected(examination, server);
+		return false;
+	}
 	report_trial(examination, result, prefix_format(prefix, text),
 	    address_format(&destination, destination_text));
+	return true;
 }
 
 /* A connection for each prefix, as each takes one request. */
@@ -256,6 +261,7 @@ check_server(const struct examination *examination, const union address *server)
 {
 	const struct prefix_list *list = examination->prefixes;
 	char text[ADDRESS_STRLEN];
+	bool goes_on = true;
 	size_t i = 0;
 
 	do {
@@ -268,9 +274,10 @@ check_server(const struct examination *examination, const union address *server)
 			    "the server half is reached at %s",
 			    address_format(server, text));
 		if (i < list->count)
-			try_prefix(examination, fd, &list->items[i]);
+			goes_on = try_prefix(
+			    examination, fd, server, &list->items[i]);
 		close(fd);
-	} while (++i < list->count);
+	} while (goes_on && ++i < list->count);
 }
 
 /* A name may have addresses that local_addr has no use for. */
@@ -289,8 +296,6 @@ doctor_server_check(const struct examination *examination)
 	size_t count;
 
 	check_egress(examination);
-	if (examination->is_own_redirected)
-		return;
 	count = resolve(examination, servers);
 	for (size_t i = 0; i < count; i++) {
 		if (is_used(examination, &servers[i]) &&

@@ -21,7 +21,7 @@ struct examination {
 	 */
 	char *firewall[2];
 	int packet_fd;          /* of packets_open(), or -1 */
-	bool is_own_redirected; /* what it sends to the server comes back */
+	bool is_own_redirected; /* what root sent to the server came back */
 };
 
 static inline const char *

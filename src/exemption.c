@@ -4,15 +4,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "filter_line.h"
 #include "ruleset.h"
 
 #define NAME_LEN 64
-#define LINE_LEN 1024
+#define LINE_LEN 65536 /* with all that a set in a rule may have */
 
 /* Where a rule stands: the tool's name, and for nft(8) the hook, too. */
 struct place {
 	char tool[NAME_LEN], table[NAME_LEN], chain[NAME_LEN], hook[NAME_LEN];
 };
+
+/* How likely it is that a rule is the one. */
+enum relevance { RELEVANCE_NONE, RELEVANCE_SOME, RELEVANCE_MUCH };
 
 static bool
 is_of_nft(const struct place *place)
@@ -33,18 +37,32 @@ follow(struct place *place, const char *line)
 		if (action)
 			*action = '\0';
 	}
-	sscanf(
-	    line, is_of_nft(place) ? "table %63[^{]" : "*%63s", place->table);
-	if (sscanf(line, " chain %63[^ {]", place->chain) == 1)
-		*place->hook = '\0';
-	sscanf(line, " type %*s hook %63s", place->hook);
+	if (is_of_nft(place)) {
+		sscanf(line, "table %63[^{]", place->table);
+		if (sscanf(line, " chain %63[^ {]", place->chain) == 1)
+			*place->hook = '\0';
+		sscanf(line, " type %*s hook %63s", place->hook);
+	} else {
+		sscanf(line, "*%63s", place->table);
+		sscanf(line, ":%63s", place->chain);
+		sscanf(line, "-A %63s", place->chain);
+	}
+}
+
+/* That hook of nft(8), or that chain of iptables(8). */
+static bool
+is_at(const struct place *place, const char *hook, const char *chain)
+{
+	return is_of_nft(place) ? !strcmp(place->hook, hook)
+				: !strcmp(place->chain, chain);
 }
 
 static bool
 rewrites(const struct place *place, const char *line)
 {
 	if (is_of_nft(place))
-		return strstr(line, " masquerade") || strstr(line, " snat ");
+		return filter_line_has(line, "masquerade") ||
+		    filter_line_has(line, "snat");
 	return strstr(line, "-j MASQUERADE") || strstr(line, "-j SNAT") ||
 	    strstr(line, "-j NETMAP");
 }
@@ -52,76 +70,125 @@ rewrites(const struct place *place, const char *line)
 static bool
 passes_over(const struct place *place, const char *line)
 {
-	if (is_of_nft(place))
-		return strstr(line, "notrack");
-	return strstr(line, "-j NOTRACK") || strstr(line, "--notrack");
+	return is_at(place, "prerouting", "PREROUTING") &&
+	    (filter_line_has(line, "notrack") || strstr(line, "-j NOTRACK") ||
+		strstr(line, "--notrack"));
 }
 
 static bool
 redirects_own(const struct place *place, const char *line)
 {
+	if (!is_at(place, "output", "OUTPUT"))
+		return false;
 	if (is_of_nft(place))
-		return !strcmp(place->hook, "output") &&
-		    (strstr(line, " redirect") || strstr(line, " dnat "));
-	return !strncmp(line, "-A OUTPUT ", strlen("-A OUTPUT ")) &&
-	    (strstr(line, "-j REDIRECT") || strstr(line, "-j DNAT"));
+		return filter_line_has(line, "redirect") ||
+		    filter_line_has(line, "dnat");
+	return strstr(line, "-j REDIRECT") || strstr(line, "-j DNAT");
 }
 
 /* A condition may make it drop others only: what it dropped was seen. */
 static bool
-drops_at(const struct place *place, const char *line, const char *hook,
-    const char *chain)
+drops(const struct place *place, const char *line)
 {
-	if (is_of_nft(place))
-		return !strcmp(place->hook, hook) &&
-		    (strstr(line, " drop") || strstr(line, "\tdrop") ||
-			strstr(line, "reject"));
-	return !strcmp(place->table, "filter") && strstr(line, chain) &&
-	    (strstr(line, " DROP") || strstr(line, "-j REJECT"));
+	return (is_of_nft(place) || !strcmp(place->table, "filter")) &&
+	    filter_line_drops(line);
 }
 
 static bool
 drops_sent(const struct place *place, const char *line)
 {
-	return drops_at(place, line, "output", "OUTPUT ");
+	return is_at(place, "output", "OUTPUT") && drops(place, line);
 }
 
 static bool
 drops_received(const struct place *place, const char *line)
 {
-	return drops_at(place, line, "input", "INPUT ");
+	return is_at(place, "input", "INPUT") && drops(place, line);
 }
 
 static bool
 is_of_family(const struct place *place, int family)
 {
-	const char *other = family == AF_INET ? "ip6 " : "ip ";
+	const char *own = family == AF_INET ? "ip " : "ip6 ";
 
-	return strncmp(place->table, other, strlen(other)) != 0;
+	return !is_of_nft(place) || !strncmp(place->table, own, strlen(own)) ||
+	    !strncmp(place->table, "inet ", strlen("inet "));
 }
 
-/* nft(8) shows the tables of iptables, too, which has its own say in them. */
+/* Whose packets it is about, by the source that it names, if it names one. */
+static enum relevance
+source_relevance(const char *line, const struct prefix *users)
+{
+	const char *word = strstr(line, "saddr ");
+	char text[PREFIX_STRLEN];
+	struct prefix prefix;
+	bool masked;
+
+	if (!word)
+		word = strstr(line, "-s ");
+	if (!word)
+		return RELEVANCE_SOME;
+	word += strcspn(word, " ") + 1;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(word, " "), word);
+	if (prefix_parse(text, &prefix, &masked))
+		return RELEVANCE_SOME;
+	return prefix_is_within(users, &prefix) ||
+		prefix_is_within(&prefix, users)
+	    ? RELEVANCE_MUCH
+	    : RELEVANCE_NONE;
+}
+
+/* users: NULL if it is not about them. */
+static enum relevance
+find_relevance(const char *line, const struct prefix *users)
+{
+	if (strstr(line, "policy drop") || *line == ':' ||
+	    filter_line_is_unconditional(line))
+		return RELEVANCE_MUCH;
+	return users ? source_relevance(line, users) : RELEVANCE_SOME;
+}
+
+/* nft(8) shows the chains of iptables, too, which has its own say in them. */
 static bool
-find(const char *rules, int family,
+is_same(const struct place *nft, const struct place *other)
+{
+	const char *table = strchr(nft->table, ' ');
+
+	return is_of_nft(nft) && table &&
+	    !strncmp(table + 1, other->table, strlen(other->table)) &&
+	    !strcmp(nft->chain, other->chain);
+}
+
+/* The first one of those that are most likely to be it. */
+static bool
+find(const char *rules, int family, const struct prefix *users,
     bool (*fits)(const struct place *place, const char *line),
     struct place *found)
 {
+	enum relevance best = RELEVANCE_NONE;
 	struct place place = { 0 };
 	char line[LINE_LEN];
 
 	*found = place;
 	while (*rules) {
 		size_t len = strcspn(rules, "\n");
+		enum relevance relevance;
 
 		snprintf(line, sizeof(line), "%.*s", (int)len, rules);
-		follow(&place, line);
-		if (fits(&place, line) && is_of_family(&place, family) &&
-		    (!*found->tool || is_of_nft(found)))
-			*found = place;
 		rules += len;
 		rules += *rules == '\n';
+		filter_line_tidy(line);
+		follow(&place, line);
+		if (!is_of_family(&place, family) || !fits(&place, line))
+			continue;
+		relevance = find_relevance(line, users);
+		if (relevance > best ||
+		    (relevance == best && is_same(found, &place))) {
+			*found = place;
+			best = relevance;
+		}
 	}
-	return *found->tool;
+	return best != RELEVANCE_NONE;
 }
 
 /* chain: of iptables, with its table. */
@@ -148,7 +215,7 @@ exemption_find(
 {
 	struct place place;
 
-	if (!find(rules, users->base.any.sa_family, rewrites, &place))
+	if (!find(rules, users->base.any.sa_family, users, rewrites, &place))
 		return false;
 	format_users(&place, users, "nat -I POSTROUTING", command, size);
 	return true;
@@ -160,7 +227,7 @@ exemption_find_untracked(
 {
 	struct place place;
 
-	if (!find(rules, users->base.any.sa_family, passes_over, &place))
+	if (!find(rules, users->base.any.sa_family, users, passes_over, &place))
 		return false;
 	format_users(&place, users, "raw -I PREROUTING", command, size);
 	return true;
@@ -173,7 +240,7 @@ exemption_find_own(
 	char host[ADDRESS_STRLEN];
 	struct place place;
 
-	if (!find(rules, to->any.sa_family, redirects_own, &place))
+	if (!find(rules, to->any.sa_family, NULL, redirects_own, &place))
 		return false;
 	address_format_host(to, host);
 	if (is_of_nft(&place))
@@ -195,7 +262,7 @@ exemption_find_sent(
 {
 	struct place place;
 
-	if (!find(rules, users->base.any.sa_family, drops_sent, &place))
+	if (!find(rules, users->base.any.sa_family, users, drops_sent, &place))
 		return false;
 	format_users(&place, users, "filter -I OUTPUT", command, size);
 	return true;
@@ -207,7 +274,7 @@ exemption_find_answers(
 {
 	struct place place;
 
-	if (!find(rules, family, drops_received, &place))
+	if (!find(rules, family, NULL, drops_received, &place))
 		return false;
 	if (is_of_nft(&place))
 		snprintf(command, size,

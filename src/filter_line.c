@@ -82,7 +82,9 @@ names_port(const char *line, unsigned port)
 	const char *word = strstr(line, "dport");
 	bool is_named = false;
 
-	while (word && *(word += strcspn(word, FILTER_LINE_BLANKS))) {
+	if (!word)
+		return false;
+	while (*(word += strcspn(word, FILTER_LINE_BLANKS))) {
 		unsigned long first, last;
 		char *end;
 

@@ -8,9 +8,10 @@
 #include "ruleset.h"
 
 #define WORD_MAX_LEN 64
-#define LINE_MAX_LEN 1024
+#define LINE_MAX_LEN 65536 /* with all that a set in a rule may have */
 
 struct place {
+	char tool[WORD_MAX_LEN];
 	char table[WORD_MAX_LEN]; /* of nft(8), with its family */
 	char chain[WORD_MAX_LEN];
 	bool is_base; /* of what comes in */
@@ -35,20 +36,29 @@ static bool
 is_of_other_family(const struct intake *intake, const char *line)
 {
 	bool is_ipv4 = intake->family == AF_INET;
-	const char *other = is_ipv4 ? "ip6 " : "ip ";
+	const char *table = intake->place.table;
+	const char *own = is_ipv4 ? "ip " : "ip6 ";
 
-	return !strncmp(intake->place.table, other, strlen(other)) ||
-	    filter_line_has(line, is_ipv4 ? "ip6" : "ip") ||
+	/* Tables of nft(8) may also be for what is no IP at all. */
+	if (*table && strncmp(table, own, strlen(own)) != 0 &&
+	    strncmp(table, "inet ", strlen("inet ")) != 0)
+		return true;
+	return filter_line_has(line, is_ipv4 ? "ip6" : "ip") ||
 	    has(line, is_ipv4 ? "nfproto ipv6" : "nfproto ipv4");
 }
 
 static void
 follow(struct place *place, const char *line)
 {
-	char chain[WORD_MAX_LEN];
+	char chain[WORD_MAX_LEN], tool[WORD_MAX_LEN];
 
-	if (*line == '#' || *line == '*')
+	if (*line == '#' || *line == '*') {
+		strcpy(tool, place->tool);
 		*place = (struct place){ 0 };
+		strcpy(place->tool, tool);
+	}
+	if (!strncmp(line, RULESET_TOOL, strlen(RULESET_TOOL)))
+		sscanf(line + strlen(RULESET_TOOL), "%63[^- ]", place->tool);
 	if (sscanf(line, "table %63[^{]", place->table) == 1)
 		return;
 	if (sscanf(line, " chain %63[^ {]", chain) == 1 ||
@@ -205,7 +215,10 @@ format_command(
 		    "firewall-cmd --permanent --add-port=%u/tcp && "
 		    "firewall-cmd --reload",
 		    intake->port);
-	else if (strcmp(closed->chain, "INPUT") == 0)
+	else if (strcmp(closed->chain, "INPUT") == 0 &&
+	    (strcmp(closed->tool, "nft") != 0 ||
+		!strcmp(closed->table, "ip filter ") ||
+		!strcmp(closed->table, "ip6 filter ")))
 		snprintf(command, size,
 		    "%s -I INPUT -p tcp --dport %u -j ACCEPT",
 		    intake->family == AF_INET ? "iptables" : "ip6tables",

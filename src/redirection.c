@@ -7,6 +7,7 @@
 #include "ruleset.h"
 
 #define WORD_MAX_LEN 64
+#define HEAD_MAX_LEN (2 * WORD_MAX_LEN)
 #define BLANKS " \t\n,{}"
 
 /* Where in the rules the reader is. */
@@ -160,19 +161,20 @@ takes(const char *line, size_t len, const struct prefix *users,
 	static const char *const plain[] = { "ip", "ip6", "saddr", "meta",
 		"l4proto", "tcp", "counter", "packets", "bytes", "-s", "-p",
 		"-j", "CT", NULL };
+	static const char *const counts[] = { "packets", "bytes", NULL };
 	const char *end = line + len;
-	bool ends = false;
+	bool ends = false, is_count = false;
 
 	while (line < end) {
 		size_t word_len = strcspn(line, BLANKS);
 		bool is_verdict = is_one_of(line, word_len, verdicts);
 
-		/* Numbers are of a counter. */
-		if (!is_verdict && !is_one_of(line, word_len, plain) &&
-		    strspn(line, "0123456789") < word_len &&
+		if (word_len > 0 && !is_count && !is_verdict &&
+		    !is_one_of(line, word_len, plain) &&
 		    !is_within(line, word_len, users))
 			return false;
 		ends |= is_verdict;
+		is_count = is_one_of(line, word_len, counts);
 		line += word_len + 1;
 	}
 	return ends;
@@ -200,15 +202,18 @@ static const char *
 follow(struct place *place, const char *line)
 {
 	size_t len = strcspn(line, "\n");
-	char word[WORD_MAX_LEN];
+	char head[HEAD_MAX_LEN], word[WORD_MAX_LEN];
 	int skipped = 0;
 
-	if (sscanf(line, "table %63s", word) == 1)
+	/* sscanf(3) would read all that there is to its end. */
+	snprintf(head, sizeof(head), "%.*s",
+	    (int)(len < sizeof(head) ? len : sizeof(head) - 1), line);
+	if (sscanf(head, "table %63s", word) == 1)
 		enter_table(place, word);
 	else if (*line == '*' || *line == '#')
 		enter_table(place, "");
-	else if (sscanf(line, " chain %63[^ {]", word) == 1 ||
-	    (sscanf(line, "-A %63s%n", word, &skipped) == 1 &&
+	else if (sscanf(head, " chain %63[^ {]", word) == 1 ||
+	    (sscanf(head, "-A %63s%n", word, &skipped) == 1 &&
 		strcmp(word, place->chain) != 0))
 		enter_chain(place, word);
 	if (skipped > 0 || ruleset_has_word(line, len, " hook")) {
@@ -292,12 +297,20 @@ is_untracked(const char *rules, const struct prefix *users)
 	struct reader reader = { .rest = rules };
 
 	while (read_rule(&reader, users)) {
-		if (!reader.place.is_forgotten && !reader.place.is_output &&
+		if (!reader.place.is_forgotten && reader.place.is_hooked &&
+		    !reader.place.is_output &&
 		    takes(reader.rule, reader.len, users, untracked))
 			return true;
 		forget(&reader, users);
 	}
 	return false;
+}
+
+/* What comes in by a link is not sent by this host. */
+static bool
+is_entered(const struct place *place, const char *interface)
+{
+	return place->is_hooked && !(place->is_output && interface);
 }
 
 /* *in_parts: a rule is about some of them only. */
@@ -319,7 +332,7 @@ find_whole(const char *rules, uint16_t port, const struct prefix *users,
 		    !covers_interface(reader.rule, reader.len, interface))
 			found = found ? found : REDIRECTION_OTHERS;
 		else if (!place->is_forgotten &&
-		    (place->is_hooked || !*place->chain ||
+		    (is_entered(place, interface) || !*place->chain ||
 			is_reached(rules, place->chain, users)))
 			return REDIRECTION_ALL;
 		else
@@ -341,9 +354,10 @@ find_parts(const char *rules, uint16_t port, const struct prefix *users,
 	if (found != REDIRECTION_OTHERS || !in_parts ||
 	    !prefix_split(users, halves))
 		return found;
-	found = find_parts(rules, port, &halves[0], interface);
+	/* Which may come in by a link each. */
+	found = find_parts(rules, port, &halves[0], NULL);
 	return found == REDIRECTION_ALL
-	    ? find_parts(rules, port, &halves[1], interface)
+	    ? find_parts(rules, port, &halves[1], NULL)
 	    : found;
 }
 

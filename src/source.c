@@ -153,8 +153,10 @@ connect_from(struct connection *connection, const union address *source,
 		return fd;
 	*port = explain_port(is_bound, error);
 	/* For the log: who was refused has been seen with it. */
-	if (is_bound && !*port)
-		getsockname(fd, &connection->source_used.any, &len);
+	if (is_bound && !*port &&
+	    (getsockname(fd, &connection->source_used.any, &len) ||
+		!address_port(&connection->source_used)))
+		connection->source_used.any.sa_family = AF_UNSPEC;
 	close(fd);
 	return error;
 }

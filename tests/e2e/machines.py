@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 
 from sandbox import BINARY, WORK
@@ -20,6 +21,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 CONTRIB = ROOT + '/contrib'
 UNPACKED = ROOT + '/build-packages'     # see contrib/packages
+
+# No test takes as long.
+LONG_S = 3600
 
 # Process 1 that does nothing but to take care of orphans.
 REAPER = "exec bash -c 'sleep infinity & while :; do wait; done'"
@@ -108,7 +112,9 @@ class Machine:
 
     def boot(self):
         self._mount('-t', 'cgroup2', 'cgroup2', self._cgroups)
-        # All machines of all runs see the same ones there.
+        # All machines of all runs see the same ones there, those too of runs
+        # that were killed.
+        remove_old_cgroups(self._cgroups)
         self._cgroup = tempfile.mkdtemp(prefix='srcproxy-test-',
                                         dir=self._cgroups)
         os.chmod(self._cgroup, 0o755)
@@ -153,6 +159,13 @@ class Machine:
         subprocess.run(['umount', self._cgroups], check=True)
         shutil.rmtree(self.root)
         os.rmdir(self._cgroups)
+
+
+def remove_old_cgroups(mount):
+    for path in glob.glob(f'{mount}/srcproxy-test-*'):
+        if os.stat(path).st_mtime < time.time() - LONG_S:
+            for directory, _, _ in os.walk(path, topdown=False):
+                _remove_cgroup(directory)
 
 
 def _remove_cgroup(path):

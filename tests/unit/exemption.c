@@ -21,7 +21,8 @@ static const struct {
 	{ NFT_TABLE("oifname \"eth0\" accept"), NULL },
 	{ NFT_TABLE("oifname \"eth0\" masquerade"),
 	    "nft insert rule ip mine out ip saddr 198.51.100.0/24 accept" },
-	{ NFT_TABLE("ip saddr 10.0.0.0/8 snat to 192.0.2.1"),
+	{ NFT_TABLE("ip saddr 10.0.0.0/8 snat to 192.0.2.1"), NULL },
+	{ NFT_TABLE("ip saddr 198.51.0.0/16 snat to 192.0.2.1"),
 	    "nft insert rule ip mine out ip saddr 198.51.100.0/24 accept" },
 	{ SAVED("iptables", "-o eth0 -j MASQUERADE"),
 	    "iptables -t nat -I POSTROUTING -s 198.51.100.0/24 -j ACCEPT" },
@@ -29,7 +30,14 @@ static const struct {
 		SAVED("iptables-legacy", "-j SNAT --to-source 192.0.2.1"),
 	    "iptables-legacy -t nat -I POSTROUTING -s 198.51.100.0/24 "
 	    "-j ACCEPT" },
-	{ NFT_TABLE("counter masquerade") SAVED("iptables", "-j MASQUERADE")
+	{ NFT_TABLE("masquerade") SAVED(
+	      "iptables", "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"),
+	    "nft insert rule ip mine out ip saddr 198.51.100.0/24 accept" },
+	{ NFT_TABLE("ip saddr 198.51.100.0/24 masquerade")
+		SAVED("iptables", "-o eth0 -j MASQUERADE"),
+	    "nft insert rule ip mine out ip saddr 198.51.100.0/24 accept" },
+	{ "# by nft list ruleset\ntable ip nat {\n\tchain POSTROUTING {\n\t\t"
+	  "counter masquerade\n\t}\n}\n" SAVED("iptables", "-j MASQUERADE")
 		SAVED("iptables-nft", "-j MASQUERADE"),
 	    "iptables -t nat -I POSTROUTING -s 198.51.100.0/24 -j ACCEPT" },
 };
@@ -68,6 +76,11 @@ static const struct {
 	{ RAW("iptables-legacy", "-p tcp -j NOTRACK"),
 	    "iptables-legacy -t raw -I PREROUTING -s 198.51.100.0/24 "
 	    "-j ACCEPT" },
+	{ NFT_CHAIN("filter hook output", "notrack"), NULL },
+	{ NFT_CHAIN("filter hook prerouting",
+	      "notrack\n\t}\n\tchain d {\n\t\ttype filter hook output "
+	      "priority raw;\n\t\tnotrack"),
+	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept" },
 	{ NFT_CHAIN("filter hook prerouting", "meta l4proto tcp notrack"),
 	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept" },
 };
@@ -139,6 +152,13 @@ static const struct {
 	    "nft insert rule inet mine c ct state established,related "
 	    "accept" },
 	{ NFT_CHAIN("filter hook forward", "drop"), NULL, NULL },
+	{ NFT_CHAIN("filter hook output", "accept\n\t\tdrop")
+		FILTER("iptables", "-A OUTPUT -d 203.0.113.9/32 -j DROP"),
+	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept",
+	    NULL },
+	{ "# by nft list ruleset\ntable arp a {\n\tchain c {\n\t\ttype filter "
+	  "hook output priority 0; policy drop;\n\t}\n}\n",
+	    NULL, NULL },
 };
 
 static void

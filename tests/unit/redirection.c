@@ -64,6 +64,14 @@ static const struct {
 	    REDIRECTION_UNTRACKED },
 	{ NFT_RAW("prerouting", "udp dport 53 notrack"), REDIRECTION_ALL },
 	{ NFT_RAW("output", "notrack"), REDIRECTION_ALL },
+	{ RAW("-p udp --dport 53 -j NOCT\n-A NOCT -j CT --notrack"),
+	    REDIRECTION_ALL },
+	{ RAW("-p 112 -j CT --notrack"), REDIRECTION_ALL },
+	{ "-A OUTPUT -p tcp -j REDIRECT --to-ports 9001\n",
+	    REDIRECTION_UNUSED },
+	{ "iifname \"users0\" ip saddr 198.51.100.0/25 redirect to :9001\n"
+	  "iifname \"eth1\" ip saddr 198.51.100.128/25 redirect to :9001\n",
+	    REDIRECTION_ALL },
 	{ "table ip6 others {\n\tchain raw {\n\t\ttype filter hook prerouting "
 	  "priority raw; policy accept;\n\t\tnotrack\n\t}\n}\n" REDIRECT,
 	    REDIRECTION_ALL },
