@@ -269,10 +269,12 @@ check_server(const struct examination *examination, const union address *server)
 
 		if (fd < 0)
 			return;
-		if (i == 0)
+		if (i == 0 && !examination->is_own_redirected)
 			finding_ok(examination->findings,
 			    "the server half is reached at %s",
 			    address_format(server, text));
+		else if (list->count == 0)
+			report_redirected(examination, server);
 		if (i < list->count)
 			goes_on = try_prefix(
 			    examination, fd, server, &list->items[i]);

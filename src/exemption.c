@@ -126,7 +126,7 @@ source_relevance(const char *line, const struct prefix *users)
 
 	if (!word)
 		word = strstr(line, "-s ");
-	if (!word)
+	if (!word || strstr(line, "! -s "))
 		return RELEVANCE_SOME;
 	word += strcspn(word, " ") + 1;
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(word, " "), word);

@@ -702,7 +702,18 @@ class Gate(DoctorCase):
 
     def test_own_connections_that_are_redirected(self):
         self.start(self.host, 'client', self.config)
-        pattern = (f'{endpoint(*SERVER)}: the firewall redirects this half')
+        pattern = f'{endpoint(*SERVER)}: the firewall redirects this half'
+        rule = 'OUTPUT -p tcp {}-j REDIRECT --to-port 9001'
+        own = rule.format('')
+        with self.broken(f'iptables -t nat -A {own}',
+                         f'iptables -t nat -D {own}'):
+            findings = self.assert_wrong(pattern, prefixes=())
+            self.assertFalse(findings.of('ok', 'is reached'))
+        roots = rule.format('-m owner --uid-owner 0 ')
+        with self.broken(f'iptables -t nat -A {roots}',
+                         f'iptables -t nat -D {roots}'):
+            self.assert_wrong(pattern)
+            self.assert_fine('the server half accepts', user=USER)
         self.assert_carries_after_mending(
             IPV4, pattern, 'iptables -t nat -A OUTPUT -p tcp -j REDIRECT '
             '--to-port 9001', 'iptables -t nat -F OUTPUT')

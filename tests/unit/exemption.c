@@ -30,6 +30,8 @@ static const struct {
 		SAVED("iptables-legacy", "-j SNAT --to-source 192.0.2.1"),
 	    "iptables-legacy -t nat -I POSTROUTING -s 198.51.100.0/24 "
 	    "-j ACCEPT" },
+	{ SAVED("iptables", "! -s 10.0.0.0/8 -o eth0 -j MASQUERADE"),
+	    "iptables -t nat -I POSTROUTING -s 198.51.100.0/24 -j ACCEPT" },
 	{ NFT_TABLE("masquerade") SAVED(
 	      "iptables", "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"),
 	    "nft insert rule ip mine out ip saddr 198.51.100.0/24 accept" },
