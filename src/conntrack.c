@@ -66,50 +66,54 @@ find_reply(const union address *from, const union address *to,
 	return 0;
 }
 
+/* One of its hosts; which is the type of its attribute in each family. */
+static int
+read_host(const struct netlink_part *reply, int family, uint16_t v4_type,
+    uint16_t v6_type, union address *host)
+{
+	bool is_v4 = family == AF_INET;
+	size_t len = is_v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	struct netlink_part part = netlink_find(*reply, CTA_TUPLE_IP, 0);
+
+	part = netlink_find(part, is_v4 ? v4_type : v6_type, len);
+	if (!part.data)
+		return -EPROTO;
+	address_from_raw(host, part.data, len, 0);
+	return 0;
+}
+
 int
 conntrack_find_source(
     const union address *from, const union address *to, union address *seen)
 {
-	bool is_v4 = from->any.sa_family == AF_INET;
 	union netlink_message answer;
-	struct netlink_part host;
-	size_t raw_len;
-	int error = find_reply(from, to, &answer, &host);
+	struct netlink_part reply;
+	int error = find_reply(from, to, &answer, &reply);
 
-	if (error)
-		return error;
-	address_raw(from, &raw_len);
-	host = netlink_find(host, CTA_TUPLE_IP, 0);
-	host =
-	    netlink_find(host, is_v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, raw_len);
-	if (!host.data)
-		return -EPROTO;
-	address_from_raw(seen, host.data, raw_len, 0);
-	return 0;
+	return error ? error
+		     : read_host(&reply, from->any.sa_family, CTA_IP_V4_DST,
+			   CTA_IP_V6_DST, seen);
 }
 
 int
 conntrack_find_destination(
     const union address *from, const union address *to, union address *reached)
 {
-	bool is_v4 = from->any.sa_family == AF_INET;
 	union netlink_message answer;
-	struct netlink_part reply, host, port;
-	uint16_t raw_port;
-	size_t raw_len;
+	struct netlink_part reply, part;
+	uint16_t port;
 	int error = find_reply(from, to, &answer, &reply);
 
+	if (!error)
+		error = read_host(&reply, from->any.sa_family, CTA_IP_V4_SRC,
+		    CTA_IP_V6_SRC, reached);
 	if (error)
 		return error;
-	address_raw(from, &raw_len);
-	host = netlink_find(reply, CTA_TUPLE_IP, 0);
-	host =
-	    netlink_find(host, is_v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, raw_len);
-	port = netlink_find(reply, CTA_TUPLE_PROTO, 0);
-	port = netlink_find(port, CTA_PROTO_SRC_PORT, sizeof(raw_port));
-	if (!host.data || !port.data)
+	part = netlink_find(reply, CTA_TUPLE_PROTO, 0);
+	part = netlink_find(part, CTA_PROTO_SRC_PORT, sizeof(port));
+	if (!part.data)
 		return -EPROTO;
-	memcpy(&raw_port, port.data, sizeof(raw_port));
-	address_from_raw(reached, host.data, raw_len, ntohs(raw_port));
+	memcpy(&port, part.data, sizeof(port));
+	address_set_port(reached, ntohs(port));
 	return 0;
 }

@@ -14,7 +14,7 @@
 int conntrack_find_source(
     const union address *from, const union address *to, union address *seen);
 
-/* The same for what it comes to in the end, with the port. */
+/* The same for the host and port that the firewall lets it come to. */
 int conntrack_find_destination(
     const union address *from, const union address *to, union address *reached);
 

@@ -11,7 +11,7 @@
 
 #include "prefix.h"
 
-/* The users' packets, of those that rewrite where packets come from. */
+/* The users' packets, of those that rewrite where they come from. */
 bool exemption_find(
     const char *rules, const struct prefix *users, char *command, size_t size);
 

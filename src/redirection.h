@@ -12,11 +12,11 @@ enum redirection {
 	REDIRECTION_NONE,      /* no rule redirects to that port */
 	REDIRECTION_OTHERS,    /* but not what comes from that prefix */
 	REDIRECTION_UNUSED,    /* that one does, but nothing comes so far */
-	REDIRECTION_UNTRACKED, /* all, but for a rule that lets none be */
+	REDIRECTION_UNTRACKED, /* all, were they tracked (notrack) */
 	REDIRECTION_ALL,
 };
 
-/* interface: by which they come in, or NULL. */
+/* interface: the name of that by which they come in; NULL: not known. */
 enum redirection redirection_find(const char *rules, uint16_t port,
     const struct prefix *users, const char *interface);
 

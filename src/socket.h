@@ -8,7 +8,8 @@
  * connection that is cut off by an error, an exit or a kill can so never look
  * like a complete one.
  *
- * Functions that can fail return 0, or a descriptor, or a negative errno.
+ * Functions that can fail return 0, or a negative errno; socket_listen() and
+ * socket_open() a descriptor, which the caller closes.
  */
 
 #include "address.h"

@@ -67,6 +67,7 @@ class Jumps(RoutedCase):
             with self.subTest(seconds=seconds):
                 user, destination = self.open()
                 self.jump(seconds)
+                # A part of the limit has to go by, in which nothing happens.
                 time.sleep(LIMIT_S / 2)
                 user.sendall(b'not idle')
                 self.assertEqual(receive(destination, 8), b'not idle')
@@ -80,7 +81,7 @@ class Jumps(RoutedCase):
             with self.subTest(seconds=seconds):
                 client = self.connect(self.net.gate, SERVER)
                 began = time.monotonic()
-                # Until it is waited for.
+                # It is waited for by then; what would say so is the end.
                 time.sleep(LIMIT_S / 2)
                 self.jump(seconds)
                 client.sendall(b'\1')

@@ -84,6 +84,7 @@ class Starved:
     @staticmethod
     def look_at(half):
         before = cpu_seconds(half)
+        # What is measured is a while.
         time.sleep(LOOK_S)
         return cpu_seconds(half) - before
 

@@ -83,6 +83,7 @@ class Latency:
     def say(self, speaker, parts, pause):
         for part in parts:
             speaker.sendall(part)
+            # The rhythm is what is tried.
             time.sleep(pause)
 
 

@@ -51,7 +51,8 @@ class LastPlace(ServerCase):
     def test_who_has_it_may_take_their_time(self):
         self.start_server({'max_connections': 1})
         client = self.send()
-        # From now on somebody who came would have it instead.
+        # After that somebody who came would have it instead: of that there is
+        # no event, as nobody does.
         time.sleep(2 * GRACE_SECONDS)
         client.sendall(self.request() + b'good')
         self.assertEqual(receive(self.accept(self.listener), 4), b'good')

@@ -153,6 +153,7 @@ class Away(BrokenCase):
         answering = background(send_in_pieces, destination, data)
         asked = receive(destination, MEBIBYTE)
         away()
+        # Of nothing that arrives there is no event.
         time.sleep(AWAY_S)
         back()
         asking_more = background(receive_all, destination)
