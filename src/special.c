@@ -13,14 +13,28 @@ struct block {
 			 "their own in allowed_dst_ips"                 \
 	}
 
-/* The first that contains an address counts. */
+/*
+ * The first that contains an address counts. srcproxy.conf(5) has the same
+ * list, and a test compares them. Behind each metadata service is who has it,
+ * and where that is written. Those of DigitalOcean, Exoscale, Hetzner, Huawei,
+ * IBM, NAVER, OpenStack (fe80::a9fe:a9fe), Tencent and Vultr, and the IPv4 ones
+ * of Akamai, Amazon, Google, Oracle and Scaleway, are link-local.
+ */
 static const struct block v4_blocks[] = {
 	/* Linux takes 0.0.0.0 for loopback, and the rest for hosts. */
 	SPECIAL("0.0.0.0/8", "unspecified"),
 	SPECIAL("127.0.0.0/8", "loopback"),
 	SPECIAL("169.254.0.0/16", "link-local"),
-	SPECIAL("100.100.100.200", "cloud metadata"), /* Alibaba */
-	SPECIAL("168.63.129.16", "cloud metadata"),   /* Azure */
+	/* UCloud: docs.ucloud.cn/uhost/guide/metadata/metadata-server */
+	SPECIAL("100.80.80.80", "cloud metadata"),
+	/* Volcengine: github.com/volcengine/cello, pkg/provider/credential */
+	SPECIAL("100.96.0.96", "cloud metadata"),
+	/* Alibaba: cloud-init, datasource AliYun */
+	SPECIAL("100.100.100.200", "cloud metadata"),
+	/* Azure: "What is IP address 168.63.129.16?", learn.microsoft.com */
+	SPECIAL("168.63.129.16", "cloud metadata"),
+	/* Oracle Cloud at Customer: "Retrieve Predefined Instance Metadata" */
+	SPECIAL("192.0.0.192", "cloud metadata"),
 	SPECIAL("224.0.0.0/4", "multicast"),
 	SPECIAL("255.255.255.255", "broadcast"),
 	SPECIAL("240.0.0.0/4", "reserved"),
@@ -31,13 +45,27 @@ static const struct block v6_blocks[] = {
 	SPECIAL("::1", "loopback"),
 	SPECIAL("::/96", "IPv4-compatible"),
 	SPECIAL("fe80::/10", "link-local"),
-	SPECIAL("fd00:ec2::/32", "cloud metadata"),   /* Amazon */
-	SPECIAL("fd20:ce::254", "cloud metadata"),    /* Google */
+	/* Scaleway: cloud-init, datasource Scaleway */
+	SPECIAL("fd00:42::42", "cloud metadata"),
+	/* Oracle: github.com/oracle/oci-python-sdk, instance principals */
+	SPECIAL("fd00:c1::a9fe:a9fe", "cloud metadata"),
+	/* Alibaba: cloud-init, datasource AliYun */
+	SPECIAL("fd00:100::100:200", "cloud metadata"),
+	/* Amazon: "Access instance metadata" (::254), EKS Pod Identity (::23) */
+	SPECIAL("fd00:ec2::/32", "cloud metadata"),
+	/* Akamai: techdocs.akamai.com, "Metadata service API" */
+	SPECIAL("fd00:a9fe:a9fe::1", "cloud metadata"),
+	/* Google: "About VM metadata", for hosts with IPv6 only */
+	SPECIAL("fd20:ce::254", "cloud metadata"),
 	SPECIAL("64:ff9b:1::/48", "local-use NAT64"), /* RFC 8215 */
 	SPECIAL("ff00::/8", "multicast"),
 };
 
-/* Where an IPv4 address is in the bytes of an IPv6 one. */
+/*
+ * Where an IPv4 address is in the bytes of an IPv6 one. Not here are ISATAP (RFC
+ * 5214) and Teredo (RFC 4380): what a tunnel of these delivers stays IPv6, and a
+ * service that listens for IPv4 never sees it.
+ */
 static const struct {
 	const char *prefix;
 	unsigned offset;
