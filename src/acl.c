@@ -13,6 +13,7 @@ acl_finish(struct acl *acl)
 		free(acl->users[i].destinations);
 	}
 	free(acl->users);
+	digest_index_finish(&acl->by_auth);
 	acl->users = NULL;
 	acl->user_count = 0;
 }
@@ -20,17 +21,12 @@ acl_finish(struct acl *acl)
 const struct acl_user *
 acl_find(const struct acl *acl, const uint8_t *auth, size_t auth_len)
 {
-	const struct acl_user *found = NULL;
 	struct digest given;
 
 	if (auth_len != sizeof(given.bytes))
 		return NULL;
 	memcpy(given.bytes, auth, auth_len);
-	for (size_t i = 0; i < acl->user_count; i++) {
-		if (digest_equal(&acl->users[i].digest, &given))
-			found = &acl->users[i];
-	}
-	return found;
+	return digest_index_find(&acl->by_auth, &given);
 }
 
 bool

@@ -6,7 +6,7 @@
  * config_acl.c, then read by all threads and changed by none.
  */
 
-#include "digest.h"
+#include "digest_index.h"
 #include "prefix.h"
 
 #define ACL_NAME_MAX_LEN 64
@@ -26,14 +26,15 @@ struct acl_user {
 struct acl {
 	struct acl_user *users;
 	size_t user_count; /* 0: the ACL is off */
+	struct digest_index by_auth;
 };
 
 /* Frees what is in it. */
 void acl_finish(struct acl *acl);
 
 /*
- * The user with that auth, or NULL. Takes the same time for each auth of a
- * given length, and looks at every user.
+ * The user with that auth, or NULL. How long that takes depends neither on the
+ * number of users nor on how much of an auth is right.
  */
 const struct acl_user *acl_find(
     const struct acl *acl, const uint8_t *auth, size_t auth_len);

@@ -98,56 +98,64 @@ read_name(
 	    name ? name : json5_path(object));
 }
 
+/* Who has that digest already, or NULL: now it is this user's. */
+static const struct acl_user *
+claim(struct reader *reader, struct digest_index *index,
+    const struct digest *digest, struct acl_user *user)
+{
+	const struct acl_user *first = digest_index_find(index, digest);
+
+	if (!first && digest_index_add(index, digest, user))
+		reader_fail_memory(reader);
+	return first;
+}
+
 /* Those who have none are called by their position, which no name looks like. */
 static void
-refuse_same_name(struct reader *reader, const struct json5 *object,
-    const struct acl *acl, size_t index)
+claim_name(struct reader *reader, const struct json5 *object,
+    struct digest_index *names, const struct acl *acl, struct acl_user *user)
 {
 	const struct json5 *name = json5_member(object, "name");
+	const struct acl_user *first;
+	struct digest digest;
 
-	for (size_t i = 0; name && i < index; i++) {
-		if (strcmp(acl->users[i].name, acl->users[index].name) != 0)
-			continue;
+	if (!name)
+		return;
+	digest_compute(user->name, strlen(user->name), &digest);
+	first = claim(reader, names, &digest, user);
+	if (first)
 		reader_fail(reader, name,
 		    "this is the same name as that of acl[%zu]; the log could "
 		    "not tell the two apart",
-		    i);
-		return;
-	}
+		    (size_t)(first - acl->users));
 }
 
 static void
-refuse_same_auth(struct reader *reader, const struct json5 *object,
-    const struct acl *acl, size_t index)
+claim_auth(struct reader *reader, const struct json5 *object, struct acl *acl,
+    struct acl_user *user)
 {
 	const struct json5 *auth = json5_member(object, "auth");
-	const struct digest *digest = &acl->users[index].digest;
+	const struct acl_user *first =
+	    claim(reader, &acl->by_auth, &user->digest, user);
 
-	for (size_t i = 0; i < index; i++) {
-		if (!digest_equal(&acl->users[i].digest, digest))
-			continue;
+	if (first)
 		reader_fail(reader, auth ? auth : object,
 		    "this is the same auth as that of acl[%zu]; each user "
 		    "needs one of their own",
-		    i);
-		return;
-	}
+		    (size_t)(first - acl->users));
 }
 
 static void
-read_user(struct reader *reader, const struct json5 *list, size_t index,
-    struct acl *acl)
+read_user(struct reader *reader, const struct json5 *object,
+    struct digest_index *names, struct acl *acl, struct acl_user *user)
 {
-	const struct json5 *object = json5_item(list, index);
-	struct acl_user *user = &acl->users[index];
-
 	if (!reader_expect(reader, object, JSON5_OBJECT))
 		return;
 	reader_refuse_unknown(reader, object, user_keys);
 	read_name(reader, object, user);
-	refuse_same_name(reader, object, acl, index);
+	claim_name(reader, object, names, acl, user);
 	if (reader_digest(reader, object, "auth", &user->digest))
-		refuse_same_auth(reader, object, acl, index);
+		claim_auth(reader, object, acl, user);
 	read_sources(reader, object, user);
 	read_destinations(reader, object, user);
 	reader_count(reader, object, "max_connections", &user->max_connections);
@@ -160,6 +168,7 @@ config_acl_read(
 	const struct json5 *list =
 	    reader_member(reader, root, "acl", JSON5_ARRAY);
 	size_t count = list ? json5_count(list) : 0;
+	struct digest_index names = { .room = 0 };
 
 	if (count == 0)
 		return;
@@ -168,5 +177,7 @@ config_acl_read(
 		return;
 	acl->user_count = count;
 	for (size_t i = 0; i < count; i++)
-		read_user(reader, list, i, acl);
+		read_user(
+		    reader, json5_item(list, i), &names, acl, &acl->users[i]);
+	digest_index_finish(&names);
 }

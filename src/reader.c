@@ -224,13 +224,19 @@ reader_digest(struct reader *reader, const struct json5 *object,
 	return true;
 }
 
+void
+reader_fail_memory(struct reader *reader)
+{
+	report(reader, true, "%s: %s", reader->path, strerror(ENOMEM));
+}
+
 void *
 reader_allocate(struct reader *reader, size_t count, size_t size)
 {
 	void *memory = calloc(count, size);
 
 	if (!memory)
-		report(reader, true, "%s: %s", reader->path, strerror(ENOMEM));
+		reader_fail_memory(reader);
 	return memory;
 }
 

@@ -34,6 +34,8 @@ void reader_fail(struct reader *reader, const struct json5 *value,
 void reader_warn(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+void reader_fail_memory(struct reader *reader);
+
 /* calloc(3); that there is no memory is reported. */
 void *reader_allocate(struct reader *reader, size_t count, size_t size);
 

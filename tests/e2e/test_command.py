@@ -1,6 +1,7 @@
 """The command line, and the configuration as it is checked by -t."""
 
 import os
+import resource
 import subprocess
 import unittest
 
@@ -77,6 +78,17 @@ def srcproxy(*arguments):
                           text=True, timeout=TIMEOUT)
 
 
+def processor_time(*arguments):
+    """Of a run that succeeds, in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = srcproxy(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    return (after.ru_utime + after.ru_stime -
+            before.ru_utime - before.ru_stime)
+
+
 class Check(unittest.TestCase):
     """srcproxy -t"""
 
@@ -109,6 +121,24 @@ class Check(unittest.TestCase):
             '-t', 'client', write_config(SERVER_SAMPLE)).returncode, 1)
         self.assertEqual(srcproxy(
             '-t', 'server', write_config(CLIENT_SAMPLE)).returncode, 1)
+
+    def test_four_times_the_users_take_no_more_than_six_times_the_work(self):
+        users = {
+            'named': '{{name:"u{0}",auth:"{0:x}"}}',
+            'with addresses': '{{auth:"{0:x}",allowed_src_ips:["10.0.{1}.'
+                              '{2}"]}}',
+        }
+
+        def work(user, count):
+            entries = ',\n'.join(user.format(n, n >> 8, n & 255)
+                                 for n in range(count))
+            path = write_config(f'{{listen:":1",acl:[{entries}]}}')
+            # What disturbs a run only ever adds to it.
+            return min(processor_time('-t', 'server', path) for _ in range(5))
+
+        for name, user in users.items():
+            with self.subTest(name):
+                self.assertLess(work(user, 20000), 6 * work(user, 5000))
 
     def test_file_that_cannot_be_read(self):
         for path in ('/nonexistent', os.path.dirname(write_config('{}'))):

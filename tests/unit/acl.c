@@ -35,6 +35,10 @@ open_acl(void)
 	anna = &acl.users[1];
 	strcpy(anna->name, "anna");
 	digest_compute("", 0, &anna->digest);
+	for (size_t i = 0; i < acl.user_count; i++)
+		ck_assert_int_eq(digest_index_add(&acl.by_auth,
+				     &acl.users[i].digest, &acl.users[i]),
+		    0);
 }
 
 static void
@@ -105,7 +109,7 @@ END_TEST
 
 START_TEST(an_absent_acl_knows_nobody)
 {
-	struct acl none = { NULL, 0 };
+	struct acl none = { .users = NULL };
 	struct digest digest;
 
 	digest_compute("", 0, &digest);
@@ -311,7 +315,7 @@ START_TEST(a_family_is_known_if_anybody_may_send_from_it)
 {
 	struct prefix blocks[3];
 	struct acl_user user = { .sources = blocks };
-	struct acl one = { &user, 1 };
+	struct acl one = { .users = &user, .user_count = 1 };
 
 	for (; families[_i].sources[user.source_count]; user.source_count++)
 		blocks[user.source_count] =
@@ -324,7 +328,7 @@ END_TEST
 
 START_TEST(without_an_acl_both_families_are_known)
 {
-	struct acl none = { NULL, 0 };
+	struct acl none = { .users = NULL };
 
 	ck_assert(acl_knows_family(&none, AF_INET));
 	ck_assert(acl_knows_family(&none, AF_INET6));

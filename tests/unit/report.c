@@ -64,7 +64,7 @@ log_await(int64_t deadline)
 }
 
 static struct acl_user user = { .name = "fred", .is_named = true };
-static const struct acl acl = { &user, 1 };
+static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
 static struct roster roster;
 static struct roster_entry entry;

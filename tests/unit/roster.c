@@ -7,7 +7,7 @@
 #include "suite.h"
 
 static struct acl_user user = { .name = "fred", .is_named = true };
-static const struct acl acl = { &user, 1 };
+static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
 static struct roster roster;
 static struct account *fred;
