@@ -19,26 +19,33 @@ accounts_init(struct accounts *accounts)
 	accounts->end = &accounts->nobody.next;
 }
 
-static bool
-is_of(const struct account *account, const struct acl_user *user)
+/* With the lock. *digest is what the user is found by in the index returned. */
+static struct digest_index *
+index_of(struct accounts *accounts, const struct acl_user *user,
+    struct digest *digest)
 {
-	if (user->is_named || *account->name)
-		return user->is_named && !strcmp(account->name, user->name);
-	return digest_equal(&account->digest, &user->digest);
+	if (!user->is_named) {
+		*digest = user->digest;
+		return &accounts->by_auth;
+	}
+	digest_compute(user->name, strlen(user->name), digest);
+	return &accounts->by_name;
 }
 
 /* With the lock. */
 static struct account *
 add(struct accounts *accounts, const struct acl *acl,
-    const struct acl_user *user)
+    const struct acl_user *user, struct digest_index *index,
+    const struct digest *digest)
 {
 	struct account *account = calloc(1, sizeof(*account));
 
-	if (!account)
+	if (!account || digest_index_add(index, digest, account)) {
+		free(account);
 		return NULL;
+	}
 	if (user->is_named)
 		strcpy(account->name, user->name);
-	account->digest = user->digest;
 	account->position = (size_t)(user - acl->users);
 	*accounts->end = account;
 	accounts->end = &account->next;
@@ -49,26 +56,17 @@ struct account *
 accounts_open(struct accounts *accounts, const struct acl *acl,
     const struct acl_user *user)
 {
+	struct digest_index *index;
 	struct account *account;
+	struct digest digest;
 
 	must(pthread_mutex_lock(&accounts->lock));
-	account = accounts->first;
-	while (account && !is_of(account, user))
-		account = account->next;
+	index = index_of(accounts, user, &digest);
+	account = digest_index_find(index, &digest);
 	if (!account)
-		account = add(accounts, acl, user);
+		account = add(accounts, acl, user, index, &digest);
 	must(pthread_mutex_unlock(&accounts->lock));
 	return account;
-}
-
-static size_t
-find_position(const struct acl *acl, const struct account *account)
-{
-	for (size_t i = 0; i < acl->user_count; i++) {
-		if (is_of(account, &acl->users[i]))
-			return i;
-	}
-	return GONE;
 }
 
 void
@@ -76,10 +74,19 @@ accounts_use(struct accounts *accounts, const struct acl *acl)
 {
 	struct account *account = NULL;
 
-	for (size_t i = 0; i < acl->user_count; i++)
-		accounts_open(accounts, acl, &acl->users[i]);
-	while ((account = accounts_next(accounts, account)))
-		atomic_store(&account->position, find_position(acl, account));
+	accounts->generation++;
+	for (size_t i = 0; i < acl->user_count; i++) {
+		account = accounts_open(accounts, acl, &acl->users[i]);
+		if (!account)
+			continue;
+		account->generation = accounts->generation;
+		atomic_store(&account->position, i);
+	}
+	account = NULL;
+	while ((account = accounts_next(accounts, account))) {
+		if (account->generation != accounts->generation)
+			atomic_store(&account->position, GONE);
+	}
 }
 
 struct account *

@@ -22,21 +22,22 @@
 #define ACCOUNT_NOBODY "-"
 
 struct account {
-	/* These two never change. */
-	char name[ACL_NAME_MAX_LEN + 1]; /* "": none */
-	struct digest digest;            /* of who has no name */
+	char name[ACL_NAME_MAX_LEN + 1]; /* "": none; never changes */
 	atomic_size_t position;       /* in the ACL, of who has no name, too */
 	atomic_size_t live;           /* places taken, of its limit */
 	_Atomic uint64_t established; /* since the start */
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
 	_Atomic uint64_t refused[REFUSAL_COUNT];
+	uint64_t generation; /* of the ACL that last had the user */
 	struct account *next;
 };
 
 struct accounts {
-	pthread_mutex_t lock; /* for the list */
+	pthread_mutex_t lock; /* for the list and what finds in it */
 	struct account *first, **end;
-	struct account nobody; /* in front of the list */
+	struct digest_index by_name, by_auth; /* of who has no name */
+	uint64_t generation;                  /* of accounts_use() */
+	struct account nobody;                /* in front of the list */
 };
 
 void accounts_init(struct accounts *accounts);
@@ -45,7 +46,10 @@ void accounts_init(struct accounts *accounts);
 struct account *accounts_open(struct accounts *accounts, const struct acl *acl,
     const struct acl_user *user);
 
-/* By this ACL from now on: all of its users have one then. */
+/*
+ * By this ACL from now on: all of its users have one then. Only one thread at a
+ * time calls this.
+ */
 void accounts_use(struct accounts *accounts, const struct acl *acl);
 
 /* In the order in which they were opened; the first follows NULL. */

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "effort.h"
 #include "suite.h"
 
 #define THREADS 8
@@ -17,7 +20,7 @@ static struct acl_user users[] = {
 	{ .name = "anna", .is_named = true, .digest = { { 3 } } },
 	{ .name = "acl[3]", .digest = { { 4 } } },
 };
-static const struct acl acl = { users, COUNT(users) };
+static const struct acl acl = { .users = users, .user_count = COUNT(users) };
 
 static struct account *
 open_account(size_t index)
@@ -44,7 +47,7 @@ assert_called(const struct account *account, const char *expected)
 START_TEST(an_account_is_found_again_by_its_name)
 {
 	struct acl_user other = users[1];
-	struct acl changed = { &other, 1 };
+	struct acl changed = { .users = &other, .user_count = 1 };
 
 	ck_assert_ptr_ne(open_account(2), fred);
 	other.digest.bytes[0] = 9;
@@ -57,7 +60,7 @@ START_TEST(who_has_no_name_is_found_again_by_the_auth)
 {
 	struct account *first = open_account(0), *last = open_account(3);
 	struct acl_user others[] = { users[1], users[3], users[0] };
-	struct acl changed = { others, COUNT(others) };
+	struct acl changed = { .users = others, .user_count = COUNT(others) };
 
 	ck_assert_ptr_ne(first, last);
 	assert_called(first, "acl[0]");
@@ -74,7 +77,7 @@ START_TEST(who_has_no_name_and_is_not_there_any_more_has_no_position)
 {
 	struct account *first = open_account(0);
 	struct acl_user other = { .name = "acl[0]", .digest = { { 5 } } };
-	struct acl changed = { &other, 1 };
+	struct acl changed = { .users = &other, .user_count = 1 };
 
 	accounts_use(&accounts, &changed);
 	assert_called(first, "acl[-]");
@@ -184,6 +187,40 @@ START_TEST(many_threads_share_one_account_and_keep_its_limit)
 }
 END_TEST
 
+/* What a reload does with so many users, of whom one half has names. */
+static void
+use_many(unsigned size)
+{
+	struct acl_user *many = calloc(size, sizeof(*many));
+	struct acl large = { .users = many, .user_count = size };
+	struct accounts all;
+	struct account *account;
+
+	for (unsigned i = 0; i < size; i++) {
+		many[i].is_named = i % 2;
+		sprintf(many[i].name, "user%u", i);
+		digest_compute(&i, sizeof(i), &many[i].digest);
+	}
+	accounts_init(&all);
+	accounts_use(&all, &large);
+	accounts_use(&all, &large);
+	while ((account = all.nobody.next)) {
+		all.nobody.next = account->next;
+		free(account);
+	}
+	digest_index_finish(&all.by_name);
+	digest_index_finish(&all.by_auth);
+	free(many);
+}
+
+START_TEST(four_times_the_users_are_no_more_than_six_times_the_work)
+{
+	double ratio = effort_ratio(use_many, 5000, 20000);
+
+	ck_assert_msg(ratio < 6, "%f times as long", ratio);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -198,6 +235,8 @@ suite(void)
 	    names, who_has_no_name_and_is_not_there_any_more_has_no_position);
 	tcase_add_test(
 	    names, nobody_comes_first_and_then_all_others_as_they_came);
+	tcase_add_test(
+	    names, four_times_the_users_are_no_more_than_six_times_the_work);
 	suite_add_tcase(suite, names);
 
 	tcase_add_checked_fixture(counts, open_accounts, NULL);
