@@ -139,6 +139,7 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 		read_document(&reader, root, config);
 	}
 	json5_destroy(root);
+	reader_finish(&reader);
 	if (!reader.failed)
 		return config;
 	config_unref(config);

@@ -17,6 +17,23 @@
 
 #define FILE_MAX_LEN (1024 * 1024)
 
+/* Whether the next problem of that kind is still shown; all that fail count. */
+static bool
+is_shown(struct reader *reader, bool fatal, const char *format)
+{
+	struct reader_kind *kind = reader->kinds;
+	const struct reader_kind *last = kind + READER_KINDS - 1;
+
+	reader->failed |= fatal;
+	while (kind < last && kind->format && kind->format != format)
+		kind++;
+	kind->format = format;
+	if (++kind->count <= READER_KIND_MAX)
+		return true;
+	reader->not_shown[fatal]++;
+	return false;
+}
+
 static void __attribute__((format(printf, 3, 4)))
 report(struct reader *reader, bool fatal, const char *format, ...)
 {
@@ -35,6 +52,19 @@ report(struct reader *reader, bool fatal, const char *format, ...)
 	reader->failed |= fatal;
 }
 
+void
+reader_finish(struct reader *reader)
+{
+	if (reader->not_shown[true] > 0)
+		report(reader, true,
+		    "%s: %u more problems like these are not shown",
+		    reader->path, reader->not_shown[true]);
+	if (reader->not_shown[false] > 0)
+		report(reader, false,
+		    "%s: warning: %u more warnings like these are not shown",
+		    reader->path, reader->not_shown[false]);
+}
+
 static void
 report_at(struct reader *reader, bool fatal, struct json5_place place,
     const char *path, const char *reason)
@@ -50,6 +80,8 @@ report_value(struct reader *reader, bool fatal, const struct json5 *value,
 {
 	char reason[512];
 
+	if (!is_shown(reader, fatal, format))
+		return;
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	report_at(reader, fatal, json5_place(value), json5_path(value), reason);
 }
@@ -80,9 +112,14 @@ static void
 report_unknown(struct reader *reader, const struct json5 *member,
     const char *const known[])
 {
-	const char *meant = nearest_word(json5_key(member), known);
-	char reason[128] = "this key is unknown";
+	static const char unknown[] = "this key is unknown";
+	const char *meant;
+	char reason[128];
 
+	if (!is_shown(reader, true, unknown))
+		return;
+	meant = nearest_word(json5_key(member), known);
+	snprintf(reason, sizeof(reason), "%s", unknown);
 	if (meant)
 		snprintf(reason, sizeof(reason),
 		    "this key is unknown; did you mean \"%s\"?", meant);

@@ -5,7 +5,9 @@
  * Takes a JSON5 file apart with the reader's questions answered for it: each
  * thing that is wrong is reported where it stands, as
  * "file:line:column: key path: what is wrong", and reading goes on, so that one
- * run names all that is to be mended.
+ * run names all that is to be mended. Of one kind of problem, which is what has
+ * the same format, only the first READER_KIND_MAX are reported, and the others
+ * counted: one file cannot fill the log.
  *
  * Functions that return a value return NULL when it is absent or wrong, those
  * that fill one in leave it as it was.
@@ -20,10 +22,18 @@
 /* A problem that is not fatal is a warning. The line has no newline. */
 typedef void reader_sink(bool fatal, const char *problem);
 
+#define READER_KIND_MAX 8
+#define READER_KINDS 64
+
 struct reader {
 	const char *path;
 	reader_sink *sink;
 	bool failed; /* there was a fatal problem */
+	struct reader_kind {
+		const char *format;
+		unsigned count;
+	} kinds[READER_KINDS]; /* those that there were; then NULL */
+	unsigned not_shown[2]; /* warnings, and fatal problems */
 };
 
 /* The whole file as a tree, which the caller destroys. */
@@ -33,6 +43,9 @@ void reader_fail(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void reader_warn(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* At the end: reports how many problems were not shown. */
+void reader_finish(struct reader *reader);
 
 void reader_fail_memory(struct reader *reader);
 

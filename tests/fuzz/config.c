@@ -32,21 +32,31 @@ write_file(void)
 	MUST(ftruncate(file, (off_t)text_len) == 0);
 }
 
-/* A config_report: each problem is one line, and stands in the file. */
 static void
-report(bool fatal, const char *problem)
+check_place(const char *problem)
 {
-	size_t path_len = strlen(path);
-	unsigned long line, column;
 	char *end;
+	unsigned long line = strtoul(problem, &end, 10), column;
 
-	fatal_count += fatal;
-	MUST(!strncmp(problem, path, path_len) && problem[path_len] == ':');
-	line = strtoul(problem + path_len + 1, &end, 10);
 	MUST(*end == ':');
 	column = strtoul(end + 1, &end, 10);
 	MUST(*end == ':');
 	MUST(place_is_inside(text, text_len, line, column));
+}
+
+/*
+ * A config_report: each problem is one line, and stands in the file, or is about
+ * the file itself: then a blank follows its name.
+ */
+static void
+report(bool fatal, const char *problem)
+{
+	size_t path_len = strlen(path);
+
+	fatal_count += fatal;
+	MUST(!strncmp(problem, path, path_len) && problem[path_len] == ':');
+	if (problem[path_len + 1] != ' ')
+		check_place(problem + path_len + 1);
 	for (; *problem; problem++)
 		MUST((unsigned char)*problem >= ' ' && *problem != 0x7f);
 }

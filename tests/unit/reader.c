@@ -175,6 +175,50 @@ START_TEST(a_failure_counts_and_a_warning_does_not)
 }
 END_TEST
 
+/* Of each kind, so that no kind hides another one. */
+START_TEST(many_problems_of_a_kind_are_counted)
+{
+	struct json5 *root = load("{ a: 1 }");
+	const struct json5 *a = json5_member(root, "a");
+	const char *reported;
+	unsigned lines = 1;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		reader_warn(&reader, a, "%u is odd", i);
+		reader_fail(&reader, a, "%u is bad", i);
+	}
+	reader_fail(&reader, a, "all is bad");
+	reader_finish(&reader);
+	reported = problems_reported();
+	ck_assert_ptr_nonnull(strstr(reported, "7 is odd"));
+	ck_assert_ptr_null(strstr(reported, "8 is odd"));
+	ck_assert_ptr_nonnull(strstr(reported,
+	    "1:6: a: all is bad | "
+	    " 992 more problems like these are not shown | "
+	    "not fatal:  warning: 992 more warnings like these are not shown"));
+	while ((reported = strstr(reported, " | "))) {
+		reported++;
+		lines++;
+	}
+	ck_assert_uint_eq(lines, 2 * READER_KIND_MAX + 3);
+	json5_destroy(root);
+}
+END_TEST
+
+START_TEST(a_problem_that_is_not_shown_is_fatal_all_the_same)
+{
+	struct json5 *root = load("{ a: 1 }");
+
+	for (unsigned i = 0; i <= READER_KIND_MAX; i++) {
+		reader.failed = false;
+		reader_fail(&reader, root, "bad");
+	}
+	ck_assert(reader.failed);
+	problems_reported();
+	json5_destroy(root);
+}
+END_TEST
+
 static const char *const known[] = { "listen", "timeout", NULL };
 
 static const struct {
@@ -431,6 +475,9 @@ suite(void)
 
 	tcase_add_checked_fixture(value, open_reader, NULL);
 	tcase_add_test(value, a_failure_counts_and_a_warning_does_not);
+	tcase_add_test(value, many_problems_of_a_kind_are_counted);
+	tcase_add_test(
+	    value, a_problem_that_is_not_shown_is_fatal_all_the_same);
 	tcase_add_loop_test(
 	    value, each_key_that_is_not_known_is_refused, 0, COUNT(keys));
 	tcase_add_test(value, a_key_that_is_required_and_absent_is_reported);
