@@ -1,5 +1,6 @@
 #include "digest.h"
 
+#include <string.h>
 #include <sys/types.h>
 
 #include <sha2.h>
@@ -12,6 +13,8 @@ digest_compute(const void *data, size_t len, struct digest *digest)
 	SHA256Init(&context);
 	SHA256Update(&context, data, len);
 	SHA256Final(digest->bytes, &context);
+	/* It holds the end of what may be a secret. */
+	explicit_bzero(&context, sizeof(context));
 }
 
 bool

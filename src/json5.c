@@ -268,13 +268,42 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 	return root;
 }
 
+/* json-c lends the memory of its strings as const, and it is all there is. */
+static void
+wipe_strings(struct json_object *object)
+{
+	switch (json_object_get_type(object)) {
+	case json_type_string:
+		explicit_bzero(
+		    (void *)(uintptr_t)json_object_get_string(object),
+		    (size_t)json_object_get_string_len(object));
+		break;
+	case json_type_array:
+		for (size_t i = 0; i < json_object_array_length(object); i++)
+			wipe_strings(json_object_array_get_idx(object, i));
+		break;
+	case json_type_object: {
+		json_object_object_foreach(object, key, value)
+		{
+			(void)key;
+			wipe_strings(value);
+		}
+		break;
+	}
+	default:
+		break;
+	}
+}
+
 void
 json5_destroy(struct json5 *root)
 {
-	if (root && root->object)
+	if (root && root->object) {
+		wipe_strings(root->object);
 		json_object_put(root->object);
-	else
+	} else {
 		free(root);
+	}
 }
 
 enum json5_type

@@ -39,7 +39,7 @@ struct json5;
 struct json5 *json5_parse(
     const char *text, size_t len, struct json5_error *error);
 
-/* Only for a root. NULL is fine. */
+/* Only for a root. Strings are wiped: one may be a secret. NULL is fine. */
 void json5_destroy(struct json5 *root);
 
 enum json5_type json5_type(const struct json5 *value);

@@ -87,7 +87,8 @@ json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 	scan->place = start.place;
 	scan_load(scan);
 	/* No word is longer decoded than it is written, so this is enough. */
-	scan->word = malloc(len + 1);
+	scan->word_size = len + 1;
+	scan->word = malloc(scan->word_size);
 	if (!scan->word)
 		return json5_scan_fail(scan, start.place, "out of memory");
 	/* Without it, letters beyond ASCII need quotes. */
@@ -100,6 +101,7 @@ json5_scan_finish(struct json5_scan *scan)
 {
 	if (scan->unicode)
 		freelocale(scan->unicode);
+	explicit_bzero(scan->word, scan->word_size);
 	free(scan->word);
 }
 

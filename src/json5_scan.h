@@ -24,6 +24,7 @@ struct json5_scan {
 	struct json5_place place; /* of the cursor */
 	const char *path; /* for errors; the parser keeps it up to date */
 	char *word;       /* the last string or key, decoded; ends with NUL */
+	size_t word_size; /* of its memory, which secrets pass through */
 	size_t word_len;
 	uint32_t high;    /* an escaped high surrogate that ends the word */
 	locale_t unicode; /* 0 where the system has none */

@@ -317,6 +317,7 @@ reader_load(struct reader *reader)
 			report_at(reader, true, error.place, error.path,
 			    error.reason);
 	}
+	explicit_bzero(text, FILE_MAX_LEN + 1);
 	free(text);
 	return root;
 }

@@ -36,7 +36,7 @@ struct reader {
 	unsigned not_shown[2]; /* warnings, and fatal problems */
 };
 
-/* The whole file as a tree, which the caller destroys. */
+/* The whole file as a tree, which the caller destroys; nothing else keeps it. */
 struct json5 *reader_load(struct reader *reader);
 
 void reader_fail(struct reader *reader, const struct json5 *value,
