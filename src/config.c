@@ -5,6 +5,7 @@
 
 #include "config_acl.h"
 #include "config_outbound.h"
+#include "exposure.h"
 #include "reader.h"
 
 #define TIMEOUT_MS (5 * 60 * 1000)
@@ -138,6 +139,9 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 		config->source_port = SOURCE_PORT_PREFER;
 		read_document(&reader, root, config);
 	}
+	if (root && !reader.failed)
+		exposure_check(&reader, root, &config->listen,
+		    kind == CONFIG_SERVER ? &config->acl : NULL);
 	json5_destroy(root);
 	reader_finish(&reader);
 	if (!reader.failed)

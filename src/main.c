@@ -10,6 +10,7 @@
 #include "capacity.h"
 #include "config.h"
 #include "doctor.h"
+#include "finding.h"
 #include "log.h"
 #include "names.h"
 #include "notify.h"
@@ -27,6 +28,66 @@ report_problem(bool fatal, const char *problem)
 {
 	(void)fatal;
 	fprintf(stderr, "%s\n", problem);
+}
+
+/* Who starts it sees why it does not; what else is wrong is for the log. */
+static void
+report_start(bool fatal, const char *problem)
+{
+	if (fatal)
+		report_problem(fatal, problem);
+	else
+		log_warning("config %s", problem);
+}
+
+static void
+report_finding(bool fatal, const char *problem)
+{
+	struct findings findings = { .logged = false };
+
+	if (fatal)
+		report_problem(fatal, problem);
+	else
+		finding_note(&findings, "%s", problem);
+}
+
+/* Rules are no place for what the half itself says as well. */
+static void
+report_fatal(bool fatal, const char *problem)
+{
+	if (fatal)
+		report_problem(fatal, problem);
+}
+
+static config_report *
+choose_report(const struct options *options)
+{
+	if (options->command == OPTIONS_DOCTOR)
+		return report_finding;
+	if (options->command == OPTIONS_RULES)
+		return report_fatal;
+	return options->check ? report_problem : report_start;
+}
+
+static void
+warn_of_root(const struct options *options, config_report *report)
+{
+	if (!options->user && geteuid() == 0)
+		report(false,
+		    "srcproxy: warning: started by root without -u it stays "
+		    "root; name a user of its own with -u");
+}
+
+/* Before the configuration is read, for what that warns of. */
+static void
+open_log(const struct options *options)
+{
+	if (options->command != OPTIONS_RUN || options->check)
+		return;
+	if (options->syslog)
+		log_open_syslog(LOG_LEVEL_INFO);
+	else
+		log_open(LOG_LEVEL_INFO);
 }
 
 /* A socket that became descriptor 2 would be sent the log. */
@@ -90,10 +151,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	size_t live;
 	int status;
 
-	if (options->syslog)
-		log_open_syslog(config->log_level);
-	else
-		log_open(config->log_level);
+	log_set_level(config->log_level);
 	notify_open();
 	capacity_raise_descriptors();
 	share_one_arena();
@@ -148,6 +206,7 @@ main(int argc, char **argv)
 {
 	struct options options;
 	struct privilege privilege;
+	config_report *report;
 	struct config *config;
 	int status = EXIT_SUCCESS;
 
@@ -155,9 +214,12 @@ main(int argc, char **argv)
 	names_init();
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
-	config = config_load(options.path, options.kind, report_problem);
+	open_log(&options);
+	report = choose_report(&options);
+	config = config_load(options.path, options.kind, report);
 	if (!config || (options.user && !find_user(options.user, &privilege)))
 		return EXIT_FAILURE;
+	warn_of_root(&options, report);
 	if (options.command == OPTIONS_RUN && !options.check)
 		return serve(&options, &privilege, config);
 	if (options.command == OPTIONS_RULES)

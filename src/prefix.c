@@ -91,6 +91,22 @@ prefix_is_within(const struct prefix *inner, const struct prefix *outer)
 	    prefix_contains(outer, &inner->base);
 }
 
+int
+prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	size_t a_len, b_len;
+	const uint8_t *a_raw = address_raw(&a->base, &a_len);
+	const uint8_t *b_raw = address_raw(&b->base, &b_len);
+	int order;
+
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	order = memcmp(a_raw, b_raw, a_len);
+	if (order != 0)
+		return order;
+	return (a->bit_count > b->bit_count) - (a->bit_count < b->bit_count);
+}
+
 bool
 prefix_split(const struct prefix *prefix, struct prefix halves[2])
 {

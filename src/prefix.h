@@ -26,6 +26,12 @@ bool prefix_contains(const struct prefix *prefix, const union address *address);
 
 bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 
+/*
+ * An order for qsort(3), less than 0 if a comes before b: by family, by address,
+ * and a prefix comes before all within it.
+ */
+int prefix_compare(const struct prefix *a, const struct prefix *b);
+
 /* The two that it consists of; false for a single address, which has none. */
 bool prefix_split(const struct prefix *prefix, struct prefix halves[2]);
 

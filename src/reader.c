@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "duration.h"
@@ -83,7 +83,12 @@ report_value(struct reader *reader, bool fatal, const struct json5 *value,
 	if (!is_shown(reader, fatal, format))
 		return;
 	vsnprintf(reason, sizeof(reason), format, arguments);
-	report_at(reader, fatal, json5_place(value), json5_path(value), reason);
+	if (value)
+		report_at(reader, fatal, json5_place(value), json5_path(value),
+		    reason);
+	else
+		report(reader, fatal, "%s: %s%s", reader->path,
+		    fatal ? "" : "warning: ", reason);
 }
 
 void
@@ -283,8 +288,11 @@ read_file(struct reader *reader, char *text)
 {
 	int fd = open(reader->path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : 1;
+	struct stat status;
 	size_t len = 0;
 
+	if (fd >= 0 && fstat(fd, &status) == 0)
+		reader->mode = status.st_mode;
 	while (got > 0 && len <= FILE_MAX_LEN) {
 		got = read(fd, text + len, FILE_MAX_LEN + 1 - len);
 		len += got > 0 ? (size_t)got : 0;

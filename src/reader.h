@@ -14,6 +14,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "digest.h"
 #include "endpoint.h"
@@ -22,13 +23,14 @@
 /* A problem that is not fatal is a warning. The line has no newline. */
 typedef void reader_sink(bool fatal, const char *problem);
 
-#define READER_KIND_MAX 8
+#define READER_KIND_MAX 20
 #define READER_KINDS 64
 
 struct reader {
 	const char *path;
 	reader_sink *sink;
 	bool failed; /* there was a fatal problem */
+	mode_t mode; /* of the file; 0 until it is open */
 	struct reader_kind {
 		const char *format;
 		unsigned count;
@@ -39,6 +41,7 @@ struct reader {
 /* The whole file as a tree, which the caller destroys; nothing else keeps it. */
 struct json5 *reader_load(struct reader *reader);
 
+/* value NULL: the file as a whole. */
 void reader_fail(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void reader_warn(struct reader *reader, const struct json5 *value,

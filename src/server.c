@@ -30,15 +30,6 @@ server_capabilities(const struct config *config)
 	return capabilities;
 }
 
-static bool
-listens_beyond_loopback(const struct config *config)
-{
-	const union address *address = &config->listen.address;
-
-	return address->any.sa_family == AF_UNSPEC ||
-	    !address_is_loopback(address);
-}
-
 static int
 server_prepare(const struct config *config)
 {
@@ -52,9 +43,6 @@ server_prepare(const struct config *config)
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
 			    "local (ip route add local PREFIX dev lo)");
-	if (config->acl.user_count == 0 && listens_beyond_loopback(config))
-		log_warning("the ACL is off: whoever reaches the listener may "
-			    "connect anywhere from any address; set acl");
 	return 0;
 }
 

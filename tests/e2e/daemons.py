@@ -111,6 +111,11 @@ class Daemon:
     def log_tail(self):
         return '\n'.join(self._lines[-DIAGNOSTIC_LINES:])
 
+    def warnings(self):
+        """But those of what the configuration leaves open."""
+        return [line for line in self._lines
+                if ' warning ' in line and ' warning config ' not in line]
+
     def mark(self):
         """What has been logged up to now does not count any more."""
         self._mark = len(self._lines)

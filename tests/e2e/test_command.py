@@ -100,7 +100,6 @@ class Check(unittest.TestCase):
                 result = srcproxy(option, role, path)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn(path, result.stdout)
-                self.assertEqual(result.stderr, '')
 
     def test_every_mistake_is_told_with_its_place(self):
         for role, text, expected in MISTAKES:
@@ -129,16 +128,19 @@ class Check(unittest.TestCase):
                               '{2}"]}}',
         }
 
-        def work(user, count):
+        def configuration(user, count):
             entries = ',\n'.join(user.format(n, n >> 8, n & 255)
                                  for n in range(count))
-            path = write_config(f'{{listen:":1",acl:[{entries}]}}')
-            # What disturbs a run only ever adds to it.
-            return min(processor_time('-t', 'server', path) for _ in range(5))
+            return write_config(f'{{listen:":1",acl:[{entries}]}}')
 
         for name, user in users.items():
+            few, many = (configuration(user, n) for n in (5000, 20000))
+            # What else runs only ever adds to a run: the best ones count.
+            runs = [(processor_time('-t', 'server', many),
+                     processor_time('-t', 'server', few)) for _ in range(8)]
             with self.subTest(name):
-                self.assertLess(work(user, 20000), 6 * work(user, 5000))
+                self.assertLess(min(run[0] for run in runs),
+                                6 * min(run[1] for run in runs))
 
     def test_file_that_cannot_be_read(self):
         for path in ('/nonexistent', os.path.dirname(write_config('{}'))):

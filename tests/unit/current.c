@@ -92,7 +92,8 @@ reload(const char *text)
 static void
 open_current(void)
 {
-	current_init(&current, load("{listen: ':1000', timeout: '1s'}"));
+	current_init(
+	    &current, load("{listen: '127.0.0.1:1000', timeout: '1s'}"));
 }
 
 static void
@@ -116,7 +117,7 @@ START_TEST(who_has_one_keeps_it_and_who_comes_later_has_the_next)
 	struct config *old = current_ref(&current);
 	char expected[128];
 
-	reload("{listen: ':1000', timeout: '2s', log_level: 'error'}");
+	reload("{listen: '127.0.0.1:1000', timeout: '2s', log_level: 'error'}");
 	ck_assert_int_eq(old->timeout_ms, 1000);
 	ck_assert_int_eq(timeout_now(), 2000);
 	ck_assert_int_eq(level, LOG_LEVEL_ERROR);
@@ -130,7 +131,7 @@ START_TEST(a_broken_file_changes_nothing_and_each_problem_is_told)
 {
 	char expected[128];
 
-	reload("{listen: ':1000', timeout: '2s', log_level: 'error',\n"
+	reload("{listen: '127.0.0.1:1000', timeout: '2s', log_level: 'error',\n"
 	       "tiemout: 1, drain_timeout: true}");
 	ck_assert_int_eq(timeout_now(), 1000);
 	ck_assert_int_eq(level, LOG_LEVEL_INFO);
@@ -157,11 +158,11 @@ END_TEST
 START_TEST(what_the_role_cannot_prepare_changes_nothing)
 {
 	prepared = -1;
-	reload("{listen: ':1000', timeout: '2s'}");
+	reload("{listen: '127.0.0.1:1000', timeout: '2s'}");
 	ck_assert_int_eq(timeout_now(), 1000);
 	ck_assert_ptr_nonnull(strstr(logged, "error reload-failed "));
 	prepared = 0;
-	reload("{listen: ':1000', timeout: '2s'}");
+	reload("{listen: '127.0.0.1:1000', timeout: '2s'}");
 	ck_assert_int_eq(timeout_now(), 2000);
 }
 END_TEST
@@ -170,22 +171,22 @@ END_TEST
 START_TEST(the_listener_stays_and_that_it_does_is_told)
 {
 	for (int i = 0; i < 2; i++) {
-		reload(i ? "{listen: '127.0.0.1:1000', timeout: '2s'}"
-			 : "{listen: ':1001', timeout: '2s'}");
+		reload(i ? "{listen: '127.0.0.2:1000', timeout: '2s'}"
+			 : "{listen: '127.0.0.1:1001', timeout: '2s'}");
 		ck_assert_ptr_nonnull(strstr(logged, "warning listen"));
 		ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
 		ck_assert_int_eq(timeout_now(), 2000);
 		ck_assert_uint_eq(current.config->listen.port, 1000);
-		ck_assert_str_eq(current.config->listen.host, "");
+		ck_assert_str_eq(current.config->listen.host, "127.0.0.1");
 	}
-	reload("{listen: ':1000'}");
+	reload("{listen: '127.0.0.1:1000'}");
 	ck_assert_ptr_null(strstr(logged, "warning"));
 }
 END_TEST
 
 START_TEST(warnings_of_the_file_are_told_as_such)
 {
-	reload("{listen: ':1000',\n"
+	reload("{listen: '127.0.0.1:1000',\n"
 	       "acl: [{allowed_src_ips: ['192.0.2.1/24']}]}");
 	ck_assert_ptr_nonnull(strstr(logged, "warning config "));
 	ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
@@ -210,7 +211,8 @@ run_reader(void *argument)
 
 START_TEST(nobody_ever_reads_what_has_been_freed)
 {
-	static const char text[] = "{listen: ':1000', acl: [{name: 'alice'}]}";
+	static const char text[] =
+	    "{listen: '127.0.0.1:1000', acl: [{name: 'alice'}]}";
 	pthread_t threads[THREADS];
 
 	reload(text);

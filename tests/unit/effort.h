@@ -9,37 +9,41 @@
 #include <stdint.h>
 #include <time.h>
 
-#define EFFORT_ROUNDS 5
+#define EFFORT_ROUNDS 20
 
-static inline int64_t
-effort_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-/* The best of some rounds: what disturbs a round only ever adds to it. */
+/* Of one run, in nanoseconds of this thread. */
 static inline int64_t
 effort_of(void (*work)(unsigned size), unsigned size)
 {
-	int64_t best = INT64_MAX;
+	struct timespec start, end;
 
-	for (unsigned i = 0; i < EFFORT_ROUNDS; i++) {
-		int64_t start = effort_now(), spent;
-
-		work(size);
-		spent = effort_now() - start;
-		best = spent < best ? spent : best;
-	}
-	return best > 0 ? best : 1;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+	work(size);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	return (end.tv_sec - start.tv_sec) * INT64_C(1000000000) +
+	    (end.tv_nsec - start.tv_nsec) + 1;
 }
 
+/*
+ * How many times the work it is, by the best round of each: what else runs only
+ * ever adds to a round. Ends as soon as it is below enough.
+ */
 static inline double
-effort_ratio(void (*work)(unsigned size), unsigned less, unsigned more)
+effort_ratio(
+    void (*work)(unsigned size), unsigned less, unsigned more, double enough)
 {
-	return (double)effort_of(work, more) / (double)effort_of(work, less);
+	int64_t least_less = INT64_MAX, least_more = INT64_MAX;
+	double ratio = enough;
+
+	for (unsigned i = 0; i < EFFORT_ROUNDS && ratio >= enough; i++) {
+		int64_t spent = effort_of(work, less);
+
+		least_less = spent < least_less ? spent : least_less;
+		spent = effort_of(work, more);
+		least_more = spent < least_more ? spent : least_more;
+		ratio = (double)least_more / (double)least_less;
+	}
+	return ratio;
 }
 
 #endif
