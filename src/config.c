@@ -23,7 +23,7 @@ static void
 read_log_level(
     struct reader *reader, const struct json5 *object, enum log_level *level)
 {
-	const char *text = reader_string(reader, object, "log_level");
+	const char *text = reader_word(reader, object, "log_level");
 
 	if (!text)
 		return;
@@ -91,7 +91,7 @@ read_inbound(
 	if (!inbound)
 		return;
 	reader_refuse_unknown(reader, inbound, inbound_keys);
-	mode = reader_string(reader, inbound, "mode");
+	mode = reader_word(reader, inbound, "mode");
 	if (mode && strcmp(mode, "redirect"))
 		reader_fail(reader, json5_member(inbound, "mode"),
 		    "\"%.80s\": the only mode is \"redirect\"", mode);
@@ -108,11 +108,46 @@ read_client(
 	    reader, root, &config->server, &config->auth, &config->egress);
 }
 
+/* A key that only that half has, at the top of a file; NULL: there is none. */
+static const char *
+find_key_of(const struct json5 *root, const char *const keys[],
+    const char *const others[])
+{
+	for (; *keys; keys++) {
+		const char *const *other = others;
+
+		while (*other && strcmp(*other, *keys) != 0)
+			other++;
+		if (!*other && json5_member(root, *keys))
+			return *keys;
+	}
+	return NULL;
+}
+
+/* One line for a file of the other half, in place of one for each key. */
+static bool
+is_other_half(
+    struct reader *reader, const struct json5 *root, enum config_kind kind)
+{
+	bool is_server = kind == CONFIG_SERVER;
+	const char *const *own = is_server ? server_keys : client_keys;
+	const char *const *others = is_server ? client_keys : server_keys;
+	const char *key = find_key_of(root, others, own);
+
+	if (!key || find_key_of(root, own, others))
+		return false;
+	reader_fail(reader, json5_member(root, key),
+	    "this is the configuration of a %s half: srcproxy %s FILE",
+	    is_server ? "client" : "server", is_server ? "client" : "server");
+	return true;
+}
+
 static void
 read_document(
     struct reader *reader, const struct json5 *root, struct config *config)
 {
-	if (!reader_expect(reader, root, JSON5_OBJECT))
+	if (!reader_expect(reader, root, JSON5_OBJECT) ||
+	    is_other_half(reader, root, config->kind))
 		return;
 	if (config->kind == CONFIG_SERVER)
 		read_server(reader, root, config);

@@ -21,7 +21,7 @@ read_prefix(
 		return;
 	wrong = prefix_parse(text, prefix, &masked);
 	if (wrong)
-		reader_fail(reader, value, "\"%.80s\": %s", text, wrong);
+		reader_fail_address(reader, value, text, wrong);
 	if (wrong || !masked)
 		return;
 	reader_warn(reader, value,

@@ -9,7 +9,7 @@ static void
 read_local_addr(struct reader *reader, const struct json5 *outbound,
     const struct endpoint *server, struct egress *egress)
 {
-	const char *text = reader_string(reader, outbound, "local_addr");
+	const char *text = reader_word(reader, outbound, "local_addr");
 	const char *wrong;
 
 	if (!text)
@@ -20,8 +20,8 @@ read_local_addr(struct reader *reader, const struct json5 *outbound,
 	    egress->address.any.sa_family != server->address.any.sa_family)
 		wrong = "the server's address is of the other family";
 	if (wrong)
-		reader_fail(reader, json5_member(outbound, "local_addr"),
-		    "\"%.80s\": %s", text, wrong);
+		reader_fail_address(
+		    reader, json5_member(outbound, "local_addr"), text, wrong);
 }
 
 static void

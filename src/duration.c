@@ -49,6 +49,7 @@ bool
 duration_parse(const char *text, int64_t *ms)
 {
 	double total = 0;
+	int64_t ns;
 
 	if (*text == '+')
 		text++;
@@ -65,10 +66,12 @@ duration_parse(const char *text, int64_t *ms)
 		total += strtod(text, NULL) * unit->ns;
 		text = end + strlen(unit->name);
 	} while (*text);
-	if (total > DURATION_MAX_MS * 1e6)
+	/* Go ends before this, and what is longer is no time at all. */
+	if (!(total < (double)INT64_MAX))
 		return false;
 	/* Whole nanoseconds first: 0.3 s must not become 301 ms. */
-	*ms = ((int64_t)(total + 0.5) + 999999) / 1000000;
+	ns = (int64_t)(total + 0.5);
+	*ms = ns / 1000000 + (ns % 1000000 > 0);
 	/* 0 is no limit at all. */
 	if (*ms == 0 && total > 0)
 		*ms = 1;

@@ -9,12 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Some 24 days, so that every span fits the int of poll(2). */
+/* Some 24 days: the longest that fits the int of poll(2). */
 #define DURATION_MAX_MS INT32_MAX
 
 /*
- * Reads text into *ms, rounded up to whole milliseconds. False for anything
- * else, a negative span, and one past DURATION_MAX_MS.
+ * Reads text into *ms, rounded up to whole milliseconds; what is more than
+ * DURATION_MAX_MS is for the caller to cut. False for anything else, a negative
+ * span, and one of 292 years or more.
  */
 bool duration_parse(const char *text, int64_t *ms);
 

@@ -1,5 +1,7 @@
 #include "nearest.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,6 +14,12 @@ least(size_t a, size_t b, size_t c)
 	size_t least = a < b ? a : b;
 
 	return least < c ? least : c;
+}
+
+static bool
+differ(char a, char b)
+{
+	return tolower((unsigned char)a) != tolower((unsigned char)b);
 }
 
 static size_t
@@ -29,7 +37,7 @@ distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= b_len; j++) {
-			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+			size_t replaced = diagonal + differ(a[i - 1], b[j - 1]);
 
 			diagonal = row[j];
 			row[j] = least(row[j] + 1, row[j - 1] + 1, replaced);

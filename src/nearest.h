@@ -5,8 +5,8 @@
 
 /*
  * The word of the NULL-terminated list that the fewest letters have to be
- * inserted, dropped or replaced to reach (Levenshtein distance), or NULL when
- * all are too far away to be meant.
+ * inserted, dropped or replaced to reach (Levenshtein distance, where upper and
+ * lower case are the same), or NULL when all are too far away to be meant.
  */
 const char *nearest_word(const char *typed, const char *const words[]);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dialect.h"
 #include "duration.h"
 #include "nearest.h"
 
@@ -154,11 +155,25 @@ reader_expect(
 	return false;
 }
 
+/*
+ * null is for what is absent, as it is for programs that write JSON. But a list
+ * says who may do what, and none may be more than an empty one.
+ */
+static const struct json5 *
+find_present(const struct json5 *object, const char *key)
+{
+	const struct json5 *value = json5_member(object, key);
+
+	return value && json5_type(value) != JSON5_NULL ? value : NULL;
+}
+
 const struct json5 *
 reader_member(struct reader *reader, const struct json5 *object,
     const char *key, enum json5_type type)
 {
-	const struct json5 *value = json5_member(object, key);
+	const struct json5 *value = type == JSON5_ARRAY
+	    ? json5_member(object, key)
+	    : find_present(object, key);
 
 	return value && reader_expect(reader, value, type) ? value : NULL;
 }
@@ -170,7 +185,7 @@ reader_require(
 	const char *path = json5_path(object);
 	char key_path[256];
 
-	if (json5_member(object, key))
+	if (find_present(object, key))
 		return;
 	snprintf(
 	    key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "", key);
@@ -200,6 +215,43 @@ reader_string(
 	return value ? reader_text(reader, value) : NULL;
 }
 
+const char *
+reader_word(struct reader *reader, const struct json5 *object, const char *key)
+{
+	const char *text = reader_string(reader, object, key);
+
+	return text && *text ? text : NULL;
+}
+
+/* What people write in place of one address, and what to write. */
+static const char *
+find_slip(const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t len = strlen(text);
+
+	if (strpbrk(text, ",;"))
+		return "this is a list in one string; each address is a "
+		       "string of its own";
+	if (len > 0 && strchr(blanks, text[len - 1]))
+		return "there is a blank at its end; take it away";
+	if (len > 0 && strchr(blanks, *text))
+		return "there is a blank at its beginning; take it away";
+	if (strpbrk(text, blanks))
+		return "there is a blank in it; each address is a string of "
+		       "its own";
+	return NULL;
+}
+
+void
+reader_fail_address(struct reader *reader, const struct json5 *value,
+    const char *text, const char *wrong)
+{
+	const char *slip = find_slip(text);
+
+	reader_fail(reader, value, "\"%.80s\": %s", text, slip ? slip : wrong);
+}
+
 void
 reader_endpoint(struct reader *reader, const struct json5 *object,
     const char *key, struct endpoint *endpoint)
@@ -212,27 +264,47 @@ reader_endpoint(struct reader *reader, const struct json5 *object,
 		return;
 	wrong = endpoint_parse(text, endpoint);
 	if (wrong)
-		reader_fail(reader, json5_member(object, key), "\"%.80s\": %s",
-		    text, wrong);
+		reader_fail_address(
+		    reader, json5_member(object, key), text, wrong);
+}
+
+/* Waiting for longer than that is of no use, and poll(2) cannot. */
+static void
+take_span(struct reader *reader, const struct json5 *value, int64_t given_ms,
+    int64_t *ms)
+{
+	*ms = given_ms < DURATION_MAX_MS ? given_ms : DURATION_MAX_MS;
+	if (given_ms > DURATION_MAX_MS)
+		reader_warn(reader, value,
+		    "a time is at most 596 hours, which this is taken as; 0 is "
+		    "no limit");
+}
+
+static void
+read_seconds(struct reader *reader, const struct json5 *value, int64_t seconds,
+    int64_t *ms)
+{
+	if (seconds < 0)
+		reader_fail(reader, value,
+		    "%" PRId64 ": a time is 0 seconds or more", seconds);
+	else if (seconds > DURATION_MAX_MS / 1000)
+		take_span(reader, value, INT64_MAX, ms);
+	else
+		*ms = seconds * 1000;
 }
 
 void
 reader_duration(struct reader *reader, const struct json5 *object,
     const char *key, int64_t *ms)
 {
-	const struct json5 *value = json5_member(object, key);
-	int64_t seconds;
+	const struct json5 *value = find_present(object, key);
+	int64_t number;
 	const char *text;
 
 	if (!value)
 		return;
-	if (json5_integer(value, &seconds)) {
-		if (seconds < 0 || seconds > DURATION_MAX_MS / 1000)
-			reader_fail(reader, value,
-			    "%" PRId64 ": a time is 0 to %d seconds", seconds,
-			    DURATION_MAX_MS / 1000);
-		else
-			*ms = seconds * 1000;
+	if (json5_integer(value, &number)) {
+		read_seconds(reader, value, number, ms);
 		return;
 	}
 	if (json5_type(value) != JSON5_STRING) {
@@ -243,10 +315,14 @@ reader_duration(struct reader *reader, const struct json5 *object,
 		return;
 	}
 	text = reader_text(reader, value);
-	if (text && !duration_parse(text, ms))
+	if (!text)
+		return;
+	if (duration_parse(text, &number))
+		take_span(reader, value, number, ms);
+	else
 		reader_fail(reader, value,
 		    "\"%.80s\": this is no time such as \"5m\", "
-		    "\"1h30m\", \"300ms\", of 596 hours at most",
+		    "\"1h30m\", \"300ms\"",
 		    text);
 }
 
@@ -254,7 +330,7 @@ bool
 reader_digest(struct reader *reader, const struct json5 *object,
     const char *key, struct digest *digest)
 {
-	const struct json5 *value = json5_member(object, key);
+	const struct json5 *value = find_present(object, key);
 	const char *text = "";
 	size_t len = 0;
 
@@ -308,6 +384,22 @@ read_file(struct reader *reader, char *text)
 	return reader->failed ? -1 : (ssize_t)len;
 }
 
+static void
+report_syntax(struct reader *reader, const char *text, size_t len,
+    const struct json5_error *error)
+{
+	const char *dialect = dialect_guess(text, len);
+	char reason[128];
+
+	if (dialect)
+		snprintf(reason, sizeof(reason),
+		    "this is not JSON5: it looks like %s; a configuration is "
+		    "an object in { }",
+		    dialect);
+	report_at(reader, true, error->place, dialect ? "" : error->path,
+	    dialect ? reason : error->reason);
+}
+
 struct json5 *
 reader_load(struct reader *reader)
 {
@@ -322,8 +414,7 @@ reader_load(struct reader *reader)
 	if (len >= 0) {
 		root = json5_parse(text, (size_t)len, &error);
 		if (!root)
-			report_at(reader, true, error.place, error.path,
-			    error.reason);
+			report_syntax(reader, text, (size_t)len, &error);
 	}
 	explicit_bzero(text, FILE_MAX_LEN + 1);
 	free(text);

@@ -10,7 +10,7 @@
  * counted: one file cannot fill the log.
  *
  * Functions that return a value return NULL when it is absent or wrong, those
- * that fill one in leave it as it was.
+ * that fill one in leave it as it was. null is absent, but where a list belongs.
  */
 
 #include <stdbool.h>
@@ -71,11 +71,25 @@ const char *reader_text(struct reader *reader, const struct json5 *value);
 const char *reader_string(
     struct reader *reader, const struct json5 *object, const char *key);
 
+/* Likewise, and a blank one is absent. */
+const char *reader_word(
+    struct reader *reader, const struct json5 *object, const char *key);
+
+/*
+ * That the text is no address, as wrong has it, or more to the point: that it is
+ * several, or has blanks.
+ */
+void reader_fail_address(struct reader *reader, const struct json5 *value,
+    const char *text, const char *wrong);
+
 /* "host:port", as endpoint.h has it. The key is required. */
 void reader_endpoint(struct reader *reader, const struct json5 *object,
     const char *key, struct endpoint *endpoint);
 
-/* Whole seconds, or a string as duration.h has it. */
+/*
+ * Whole seconds, or a string as duration.h has it. More than DURATION_MAX_MS is
+ * taken as that, with a warning.
+ */
 void reader_duration(struct reader *reader, const struct json5 *object,
     const char *key, int64_t *ms);
 
