@@ -1,20 +1,23 @@
 #ifndef PREFIX_LIST_H
 #define PREFIX_LIST_H
 
-/* Prefixes of both families, none of which is within another. */
+/* Prefixes of both families. */
 
 #include "prefix.h"
 
 struct prefix_list {
 	struct prefix *items;
-	size_t count;
+	size_t count, room;
 };
 
-/*
- * Does nothing if the list has it already; else takes out what is within it.
- * Returns 0, or -ENOMEM and the list is as it was.
- */
+/* At the end. Returns 0, or -ENOMEM and the list is as it was. */
 int prefix_list_add(struct prefix_list *list, const struct prefix *prefix);
+
+/*
+ * Takes out each that is within another one; of equal ones the first stays. The
+ * others keep their order. Returns 0, or -ENOMEM and the list is as it was.
+ */
+int prefix_list_reduce(struct prefix_list *list);
 bool prefix_list_has_family(const struct prefix_list *list, int family);
 
 /* Frees what is in it. */

@@ -5,13 +5,17 @@
 #include <string.h>
 
 static int
-add_prefix(struct prefix_list *list, const struct prefix *prefix)
+report(int error)
 {
-	int error = prefix_list_add(list, prefix);
-
 	if (error)
 		fprintf(stderr, "srcproxy: %s\n", strerror(-error));
 	return error;
+}
+
+static int
+add_prefix(struct prefix_list *list, const struct prefix *prefix)
+{
+	return report(prefix_list_add(list, prefix));
 }
 
 static int
@@ -66,6 +70,8 @@ user_prefixes_collect(const struct config *config, char *const *texts,
 		error = add_user(list, &acl->users[i], &any);
 	while (*texts && !error)
 		error = add_text(list, *texts++);
+	if (!error)
+		error = report(prefix_list_reduce(list));
 	if (error || given || !any || !required)
 		return error;
 	if (config->kind == CONFIG_CLIENT)
