@@ -416,7 +416,7 @@ reader_load(struct reader *reader)
 		if (!root)
 			report_syntax(reader, text, (size_t)len, &error);
 	}
-	explicit_bzero(text, FILE_MAX_LEN + 1);
+	explicit_bzero(text, len < 0 ? FILE_MAX_LEN + 1 : (size_t)len);
 	free(text);
 	return root;
 }
