@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,20 +109,33 @@ read_client(
 	    reader, root, &config->server, &config->auth, &config->egress);
 }
 
-/* A key that only that half has, at the top of a file; NULL: there is none. */
-static const char *
-find_key_of(const struct json5 *root, const char *const keys[],
-    const char *const others[])
+static bool
+is_among(const char *key, const char *const keys[])
 {
-	for (; *keys; keys++) {
-		const char *const *other = others;
+	while (*keys && strcmp(*keys, key) != 0)
+		keys++;
+	return *keys != NULL;
+}
 
-		while (*other && strcmp(*other, *keys) != 0)
-			other++;
-		if (!*other && json5_member(root, *keys))
-			return *keys;
+/*
+ * The first key at the top of the file that only that half has, or NULL. What
+ * all of these are is added to text.
+ */
+static const struct json5 *
+find_keys_of(const struct json5 *root, const char *const keys[],
+    const char *const others[], char *text, size_t size)
+{
+	const struct json5 *first = NULL;
+	size_t len = 0;
+
+	for (; *keys && len < size; keys++) {
+		if (is_among(*keys, others) || !json5_member(root, *keys))
+			continue;
+		len += (size_t)snprintf(
+		    text + len, size - len, "%s%s", first ? ", " : "", *keys);
+		first = first ? first : json5_member(root, *keys);
 	}
-	return NULL;
+	return first;
 }
 
 /* One line for a file of the other half, in place of one for each key. */
@@ -132,14 +146,19 @@ is_other_half(
 	bool is_server = kind == CONFIG_SERVER;
 	const char *const *own = is_server ? server_keys : client_keys;
 	const char *const *others = is_server ? client_keys : server_keys;
-	const char *key = find_key_of(root, others, own);
+	const char *half = is_server ? "client" : "server";
+	char text[128];
+	const struct json5 *other;
 
-	if (!key || find_key_of(root, own, others))
+	if (find_keys_of(root, own, others, text, sizeof(text)))
 		return false;
-	reader_fail(reader, json5_member(root, key),
-	    "this is the configuration of a %s half: srcproxy %s FILE",
-	    is_server ? "client" : "server", is_server ? "client" : "server");
-	return true;
+	other = find_keys_of(root, others, own, text, sizeof(text));
+	if (other)
+		reader_fail(reader, other,
+		    "this is the configuration of a %s half, which has %s: "
+		    "srcproxy %s FILE",
+		    half, text, half);
+	return other != NULL;
 }
 
 static void

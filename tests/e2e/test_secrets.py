@@ -37,7 +37,7 @@ def left_of(secret, pid):
 
 
 class Secrets(NetworkCase):
-    """Each half is looked into when it has read its file, and read it again."""
+    """Each half is looked into when it has read its file, and once more."""
 
     def new_secret(self):
         return secrets.token_urlsafe(150)[:180]

@@ -406,8 +406,8 @@ static const struct mistake server_mistakes[] = {
 	    "3:1: acl[0].ALLOWED_SRC_IPS: this key is unknown; did you mean "
 	    "\"allowed_src_ips\"?" },
 	{ "{ outbound: { server: 'x:2' }, timeout: 'never' }",
-	    "1:13: outbound: this is the configuration of a client half: "
-	    "srcproxy client FILE" },
+	    "1:13: outbound: this is the configuration of a client half, "
+	    "which has outbound: srcproxy client FILE" },
 	{ "{ listen: '192.0.2.1:1,192.0.2.2:1' }",
 	    "1:11: listen: \"192.0.2.1:1,192.0.2.2:1\": this is a list in one "
 	    "string; each address is a string of its own" },
@@ -489,8 +489,8 @@ static const struct mistake client_mistakes[] = {
 	    "1:1: inbound: this key is required | "
 	    "1:28: outbound.server: this key is required" },
 	{ "{ listen: ':1',\nacl: [{ auth: 'x' }], Timeout: 1 }",
-	    "1:11: listen: this is the configuration of a server half: "
-	    "srcproxy server FILE" },
+	    "1:11: listen: this is the configuration of a server half, "
+	    "which has listen, acl: srcproxy server FILE" },
 	{ LOCAL("eth0"), AT_LOCAL("eth0") "this is no IPv4 or IPv6 address" },
 	{ LOCAL("192.0.2.2%"),
 	    AT_LOCAL(
