@@ -47,8 +47,10 @@ struct config {
 };
 
 /*
- * Is told of each problem: "file:line:column: key path: what is wrong", no
- * newline. A warning (fatal is false) does not keep the file from being used.
+ * Is told of each problem: "file:line:column: key path: what is wrong", or
+ * "file: what is wrong" of the file as a whole, no newline. A warning (fatal is
+ * false) has "warning: " in it, and does not keep the file from being used: what
+ * it leaves open (exposure.h) is one.
  */
 typedef void config_report(bool fatal, const char *problem);
 
