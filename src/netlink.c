@@ -89,31 +89,45 @@ netlink_ask(int protocol, const union netlink_message *question,
 	return error ? error : check_answer(answer, len, wanted);
 }
 
-/* Returns true behind the last of them. */
-static bool
+/* The error that the last message tells of, or 0. */
+static int
+read_end(const uint8_t *data, const struct nlmsghdr *header)
+{
+	int error = 0;
+
+	/* Both NLMSG_DONE and struct nlmsgerr begin with it. */
+	if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, data + NLMSG_HDRLEN, sizeof(error));
+	return error < 0 ? error : 0;
+}
+
+/* Returns 1 if more of them follow, 0 behind the last, or a negative errno. */
+static int
 visit_each(const uint8_t *data, size_t len, uint16_t wanted,
     netlink_visit *visit, void *context)
 {
 	union netlink_message answer;
+	const struct nlmsghdr *header = &answer.header;
 
 	while (len >= NLMSG_HDRLEN) {
 		size_t padded;
 
 		memcpy(&answer.header, data, sizeof(answer.header));
-		padded = NLMSG_ALIGN((size_t)answer.header.nlmsg_len);
-		if (answer.header.nlmsg_type == NLMSG_DONE ||
-		    answer.header.nlmsg_type == NLMSG_ERROR ||
-		    answer.header.nlmsg_len < NLMSG_HDRLEN || padded > len)
-			return true;
-		if (answer.header.nlmsg_type == wanted &&
-		    answer.header.nlmsg_len <= sizeof(answer)) {
-			memcpy(&answer, data, answer.header.nlmsg_len);
+		padded = NLMSG_ALIGN((size_t)header->nlmsg_len);
+		if (header->nlmsg_len < NLMSG_HDRLEN || padded > len)
+			return -EPROTO;
+		if (header->nlmsg_type == NLMSG_DONE ||
+		    header->nlmsg_type == NLMSG_ERROR)
+			return read_end(data, header);
+		if (header->nlmsg_type == wanted &&
+		    header->nlmsg_len <= sizeof(answer)) {
+			memcpy(&answer, data, header->nlmsg_len);
 			visit(&answer, context);
 		}
 		data += padded;
 		len -= padded;
 	}
-	return false;
+	return 1;
 }
 
 /* The kernel goes on answering as it is read from. */
@@ -123,23 +137,22 @@ netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	uint8_t data[DUMP_MAX_LEN];
-	ssize_t len = 0;
-	int error = 0;
+	ssize_t len;
+	int more = 1;
 
 	if (fd < 0)
 		return -errno;
 	question->header.nlmsg_flags |= NLM_F_DUMP;
 	if (send(fd, question, question->header.nlmsg_len, 0) < 0)
-		error = -errno;
-	while (!error) {
+		more = -errno;
+	while (more > 0) {
 		len = recv(fd, data, sizeof(data), MSG_DONTWAIT);
-		if (len < 0)
-			error = -errno;
-		else if (visit_each(data, (size_t)len, wanted, visit, context))
-			break;
+		more = len < 0
+		    ? -errno
+		    : visit_each(data, (size_t)len, wanted, visit, context);
 	}
 	close(fd);
-	return error;
+	return more;
 }
 
 struct netlink_part
