@@ -39,6 +39,17 @@ acl_user_permits(const struct acl_user *user, const union address *source)
 	return user->source_count == 0;
 }
 
+bool
+acl_user_names(const struct acl_user *user, const union address *source)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		if (prefix_is_single(&user->sources[i]) &&
+		    prefix_contains(&user->sources[i], source))
+			return true;
+	}
+	return false;
+}
+
 /* Prefixes that are wider than wanted do not count. */
 static bool
 has_destination(const struct acl_user *user, const union address *destination,

@@ -48,6 +48,9 @@ bool acl_permits_any_source(const struct acl *acl);
 /* The address must be unmapped; its port does not count. */
 bool acl_user_permits(const struct acl_user *user, const union address *source);
 
+/* Whether one of the prefixes is that address alone. */
+bool acl_user_names(const struct acl_user *user, const union address *source);
+
 /*
  * NULL if the user, or anybody where user is NULL because the ACL is off, may
  * go there; otherwise which rule is against it. Special destinations

@@ -228,5 +228,7 @@ doctor_warn(const struct config *config, const char *path)
 		else
 			doctor_return_check_routes(&examination);
 	}
+	if (config->kind == CONFIG_SERVER)
+		doctor_exit_check_own_sources(&examination);
 	prefix_list_finish(&prefixes);
 }

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include "doctor_return.h"
+#include "host_address.h"
+#include "log.h"
 #include "rewriting.h"
 #include "sysctl.h"
 #include "way_back.h"
@@ -105,6 +107,72 @@ check_ways_back(const struct examination *examination)
 	}
 }
 
+/* Named alone it is permitted: server.c. */
+static void
+report_own_source(struct findings *findings, const struct acl_user *user,
+    const struct prefix *prefix, const union address *own)
+{
+	bool is_named = acl_user_names(user, own);
+	char text[PREFIX_STRLEN], address[ADDRESS_STRLEN];
+
+	prefix_format(prefix, text);
+	address_format_host(own, address);
+	if (is_named && findings->logged)
+		log_warning("own-source user=%s address=%s permitted=yes: this "
+			    "host's own address; services that the firewall "
+			    "closes to the outside are open to this user",
+		    user->name, address);
+	else if (findings->logged)
+		log_info("own-source user=%s prefix=%s address=%s "
+			 "permitted=no",
+		    user->name, text, address);
+	else if (is_named)
+		finding_note(findings,
+		    "user %s may send from %s, this host's own address, and so "
+		    "reach services that the firewall closes to the outside",
+		    user->name, address);
+	else
+		finding_note(findings,
+		    "user %s: %s holds %s, this host's own address, from which "
+		    "they may not send",
+		    user->name, text, address);
+}
+
+/* Returns 0 or a negative errno. */
+static int
+check_own_sources(struct findings *findings, const struct acl_user *user)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		const struct prefix *prefix = &user->sources[i];
+		union address own;
+		int is_there = host_address_find(prefix, &own);
+
+		if (is_there < 0)
+			return is_there;
+		if (is_there)
+			report_own_source(findings, user, prefix, &own);
+	}
+	return 0;
+}
+
+void
+doctor_exit_check_own_sources(const struct examination *examination)
+{
+	const struct acl *acl = &examination->config->acl;
+	int error = 0;
+
+	for (size_t i = 0; i < acl->user_count && !error; i++)
+		error =
+		    check_own_sources(examination->findings, &acl->users[i]);
+	if (error)
+		finding_wrong(examination->findings,
+		    "let the service use netlink (RestrictAddressFamilies="
+		    "AF_NETLINK)",
+		    "this host's own addresses cannot be read, so users are "
+		    "refused whose address may be one: %s",
+		    strerror(-error));
+}
+
 void
 doctor_exit_look(const struct examination *examination)
 {
@@ -130,4 +198,5 @@ doctor_exit_check(const struct examination *examination)
 	if (prefix_list_has_family(list, AF_INET))
 		check_validation(examination);
 	check_wildcards(examination);
+	doctor_exit_check_own_sources(examination);
 }

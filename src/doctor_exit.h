@@ -11,4 +11,7 @@ void doctor_exit_look(const struct examination *examination);
 /* All the rest; takes some seconds where nobody answers. */
 void doctor_exit_check(const struct examination *examination);
 
+/* Of that: which users' prefixes hold an address of this host's own. */
+void doctor_exit_check_own_sources(const struct examination *examination);
+
 #endif

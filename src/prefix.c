@@ -85,6 +85,15 @@ prefix_contains(const struct prefix *prefix, const union address *address)
 }
 
 bool
+prefix_is_single(const struct prefix *prefix)
+{
+	size_t raw_len;
+
+	address_raw(&prefix->base, &raw_len);
+	return prefix->bit_count == raw_len * 8;
+}
+
+bool
 prefix_is_within(const struct prefix *inner, const struct prefix *outer)
 {
 	return outer->bit_count <= inner->bit_count &&

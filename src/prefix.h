@@ -24,6 +24,9 @@ const char *prefix_parse(const char *text, struct prefix *prefix, bool *masked);
 /* The address must be unmapped; families never mix. */
 bool prefix_contains(const struct prefix *prefix, const union address *address);
 
+/* One address. */
+bool prefix_is_single(const struct prefix *prefix);
+
 bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 
 /*

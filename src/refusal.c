@@ -13,6 +13,8 @@ refusal_of(int error)
 		return REFUSAL_DENIED;
 	case -EDQUOT:
 		return REFUSAL_LIMITED;
+	case -ENOTUNIQ:
+		return REFUSAL_OWN_SOURCE;
 	case -EADDRINUSE:
 	case -EADDRNOTAVAIL:
 		return REFUSAL_NO_SOURCE;
@@ -36,6 +38,7 @@ refusal_name(enum refusal refusal)
 		[REFUSAL_MALFORMED] = "malformed",
 		[REFUSAL_DENIED] = "denied",
 		[REFUSAL_LIMITED] = "limited",
+		[REFUSAL_OWN_SOURCE] = "own_source",
 		[REFUSAL_NO_SOURCE] = "no_source",
 		[REFUSAL_UNREACHABLE] = "unreachable",
 		[REFUSAL_GONE] = "gone",

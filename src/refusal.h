@@ -7,6 +7,7 @@ enum refusal {
 	REFUSAL_MALFORMED,   /* what was asked for makes no sense */
 	REFUSAL_DENIED,      /* by the ACL, or a rule of the host */
 	REFUSAL_LIMITED,     /* the user has as many as max_connections */
+	REFUSAL_OWN_SOURCE,  /* the source is this host's own address */
 	REFUSAL_NO_SOURCE,   /* the source or its port cannot be had */
 	REFUSAL_UNREACHABLE, /* nobody answers there, or it is refused */
 	REFUSAL_GONE,        /* who asked for it did not wait */

@@ -6,6 +6,7 @@
  * which they differ: to find out who wants to go where, and to get there.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ struct connection {
 	union address source;      /* who speaks */
 	union address source_used; /* what upstream_fd is bound to */
 	union address destination;
+
+	/* The ACL names that very source, which may be this host's own then. */
+	bool may_be_host;
 
 	/* What the role itself has read from downstream, and handed on. */
 	size_t received; /* with the request, if that came from there */

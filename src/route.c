@@ -57,6 +57,7 @@ ask(const union netlink_message *question, size_t raw_len, struct route *route)
 	*route = (struct route){
 		.is_local = found->rtm_type == RTN_LOCAL,
 		.is_broadcast = found->rtm_type == RTN_BROADCAST,
+		.is_anycast = found->rtm_type == RTN_ANYCAST,
 		.table = found->rtm_table,
 	};
 	attributes = netlink_attributes(&answer, sizeof(*found));
@@ -108,6 +109,18 @@ is_no_route(int error)
 	    error == -EACCES || error == -EINVAL;
 }
 
+/* Where there is no route it is nothing of this host. */
+static int
+find_if_any(const union address *to, struct route *route)
+{
+	int error = route_find(to, 0, route);
+
+	if (!is_no_route(error))
+		return error;
+	*route = (struct route){ 0 };
+	return 0;
+}
+
 int
 route_ends_here(const union address *to)
 {
@@ -117,19 +130,24 @@ route_ends_here(const union address *to)
 	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
 	if (address_is_loopback(to))
 		return 1;
-	error = route_find(to, 0, &route);
-	if (error)
-		return is_no_route(error) ? 0 : error;
-	return route.is_local;
+	error = find_if_any(to, &route);
+	return error ? error : route.is_local;
 }
 
 int
 route_is_broadcast(const union address *to)
 {
 	struct route route;
-	int error = route_find(to, 0, &route);
+	int error = find_if_any(to, &route);
 
-	if (error)
-		return is_no_route(error) ? 0 : error;
-	return route.is_broadcast;
+	return error ? error : route.is_broadcast;
+}
+
+int
+route_is_anycast(const union address *to)
+{
+	struct route route;
+	int error = find_if_any(to, &route);
+
+	return error ? error : route.is_anycast;
 }

@@ -6,10 +6,10 @@
 #include "address.h"
 
 struct route {
-	bool is_local, is_broadcast; /* it ends at this host */
-	uint32_t table;              /* of ip-route(8): 255 is "local" */
-	uint32_t interface;          /* its index */
-	union address gateway;       /* AF_UNSPEC: none, it is on the link */
+	bool is_local, is_broadcast, is_anycast; /* it ends at this host */
+	uint32_t table;        /* of ip-route(8): 255 is "local" */
+	uint32_t interface;    /* its index */
+	union address gateway; /* AF_UNSPEC: none, it is on the link */
 };
 
 /*
@@ -32,5 +32,8 @@ int route_ends_here(const union address *to);
 
 /* The same for a broadcast address of one of this host's links. */
 int route_is_broadcast(const union address *to);
+
+/* For the anycast address of a subnet that this host routes (RFC 4291, 2.6). */
+int route_is_anycast(const union address *to);
 
 #endif

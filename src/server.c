@@ -188,6 +188,7 @@ check_user(struct connection *connection, const struct request *request,
 				     "allowed_src_ips";
 		return -EACCES;
 	}
+	connection->may_be_host = acl_user_names(*user, &connection->source);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "deadline.h"
+#include "host_address.h"
 #include "role.h"
 #include "route.h"
 #include "socket.h"
@@ -79,20 +80,48 @@ source_open(const union address *source)
 	return fd;
 }
 
+/* Of a subnet: it ends in zeros, as many as there are bits for hosts. */
+static bool
+may_be_anycast(const union address *source)
+{
+	return source->any.sa_family == AF_INET6 &&
+	    (source->v6.sin6_addr.s6_addr[15] & 3) == 0;
+}
+
+/* From an own address connections to own services pass the firewall by lo. */
+static int
+refuse_own(struct connection *connection, int is_own)
+{
+	if (is_own == 0 || connection->may_be_host)
+		return 0;
+	if (is_own < 0) {
+		connection->reason =
+		    "it cannot be told whether this source is one of this "
+		    "host's own addresses: netlink(7) does not answer "
+		    "(RestrictAddressFamilies=AF_NETLINK)";
+		return is_own;
+	}
+	connection->reason =
+	    "this source is this host's own address, which only an entry of "
+	    "that address alone in allowed_src_ips permits";
+	return -ENOTUNIQ;
+}
+
 /*
- * From a broadcast address of a link the kernel would connect by its own one.
- * Without IP_FREEBIND bind(2) takes no addresses but the host's own and these,
- * so that this first call spares nearly all others the question.
+ * Without IP_FREEBIND bind(2) takes no addresses but the host's own, those that
+ * a route gives it, and broadcast ones, from which the kernel would connect by
+ * its own one: only then the kernel is asked which of these it is. An IPv6
+ * address that is still tentative (RFC 4862) is not the host's yet: what is
+ * sent there does not come to it.
  */
 static int
-bind_source(struct connection *connection, int fd, const union address *source)
+check_source(
+    struct connection *connection, const union address *source, bool is_bound)
 {
-	int family = source->any.sa_family;
-	bool is_bound = family == AF_INET &&
-	    bind(fd, &source->any, address_len(source)) == 0;
-	int is_broadcast = is_bound ? route_is_broadcast(source) : 0;
+	int is_broadcast = is_bound && source->any.sa_family == AF_INET
+	    ? route_is_broadcast(source)
+	    : 0;
 
-	connection->tried = "bind to the source";
 	if (is_broadcast < 0)
 		return is_broadcast;
 	if (is_broadcast) {
@@ -100,8 +129,28 @@ bind_source(struct connection *connection, int fd, const union address *source)
 				     "broadcast address of this host's link";
 		return -EPROTO;
 	}
+	if (is_bound)
+		return refuse_own(connection, host_address_is(source));
+	if (may_be_anycast(source))
+		return refuse_own(connection, route_is_anycast(source));
+	return 0;
+}
+
+static int
+bind_source(struct connection *connection, int fd, const union address *source)
+{
+	bool is_bound = bind(fd, &source->any, address_len(source)) == 0;
+	int error = is_bound ? 0 : -errno;
+
+	connection->tried = "bind to the source";
+	/* All else is the port's fault, and may be over at the second try. */
+	if (!is_bound && error != -EADDRNOTAVAIL)
+		return error;
+	error = check_source(connection, source, is_bound);
+	if (error)
+		return error;
 	source_set_freebind(fd);
-	source_set_transparent(fd, family);
+	source_set_transparent(fd, source->any.sa_family);
 	if (!is_bound && bind(fd, &source->any, address_len(source)))
 		return -errno;
 	return 0;

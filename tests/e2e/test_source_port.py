@@ -174,8 +174,9 @@ class SourcePortIPv4(SourcePort, ServerCase):
         self.assertEqual(self.accept(self.listener).getpeername(),
                          probe.getsockname())
 
-    def test_own_address_of_the_exit_is_a_source_like_others(self):
-        self.start_server()
+    def test_own_address_of_the_exit_that_is_named_is_like_others(self):
+        self.start_server({'acl': [
+            {'allowed_src_ips': [self.family.exit_out]}]})
         self.source = (self.family.exit_out, fresh_port())
         self.assert_serves()
 

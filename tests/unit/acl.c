@@ -166,6 +166,31 @@ START_TEST(a_user_without_blocks_may_send_from_anywhere)
 }
 END_TEST
 
+START_TEST(a_source_is_named_by_an_entry_of_its_own_only)
+{
+	struct prefix blocks[] = { block("192.0.2.0/24"), block("192.0.2.7"),
+		block("2001:db8::/64"), block("2001:db8::7/128"),
+		block("2001:db8::8/127") };
+	struct acl_user user = { .sources = blocks,
+		.source_count = COUNT(blocks) };
+	static const char *const named[] = { "192.0.2.7", "2001:db8::7" };
+	static const char *const held[] = { "192.0.2.8", "2001:db8::8",
+		"2001:db8::6" };
+	union address address;
+
+	for (size_t i = 0; i < COUNT(named); i++) {
+		ck_assert(address_parse(named[i], &address));
+		ck_assert(acl_user_names(&user, &address));
+	}
+	for (size_t i = 0; i < COUNT(held); i++) {
+		ck_assert(address_parse(held[i], &address));
+		ck_assert(!acl_user_names(&user, &address));
+	}
+	user.source_count = 0;
+	ck_assert(!acl_user_names(&user, &address));
+}
+END_TEST
+
 START_TEST(a_block_of_everything_is_of_one_family)
 {
 	acl.users[0].sources[0] = block("0.0.0.0/0");
@@ -358,6 +383,7 @@ suite(void)
 	    0, COUNT(sources));
 	tcase_add_loop_test(where, a_user_without_blocks_may_send_from_anywhere,
 	    0, COUNT(sources));
+	tcase_add_test(where, a_source_is_named_by_an_entry_of_its_own_only);
 	tcase_add_test(where, a_block_of_everything_is_of_one_family);
 	tcase_add_loop_test(where,
 	    a_family_is_known_if_anybody_may_send_from_it, 0, COUNT(families));

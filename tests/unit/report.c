@@ -88,9 +88,9 @@ open_one(void)
 	relay.moved_at = entry.began;
 }
 
-#define NOTHING_REFUSED                                         \
-	"refused=0 malformed=0 denied=0 limited=0 no_source=0 " \
-	"unreachable=0 gone=0 other=0\n"
+#define NOTHING_REFUSED                                          \
+	"refused=0 malformed=0 denied=0 limited=0 own_source=0 " \
+	"no_source=0 unreachable=0 gone=0 other=0\n"
 
 START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
 {
@@ -103,8 +103,8 @@ START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
 	    "user user=- connections=0 established=0 sent=0 "
 	    "received=0 " NOTHING_REFUSED
 	    "user user=fred connections=1 established=1 sent=10 received=20 "
-	    "refused=3 malformed=0 denied=1 limited=2 no_source=0 "
-	    "unreachable=0 gone=0 other=0\n"
+	    "refused=3 malformed=0 denied=1 limited=2 own_source=0 "
+	    "no_source=0 unreachable=0 gone=0 other=0\n"
 	    "reported connections=1 accounts=2\n");
 }
 END_TEST

@@ -64,11 +64,20 @@ START_TEST(a_broadcast_address_is_told_from_others)
 }
 END_TEST
 
+START_TEST(an_address_of_a_host_is_no_anycast_one)
+{
+	union address address;
+
+	ck_assert(address_parse(hosts[_i].host, &address));
+	ck_assert_int_eq(route_is_anycast(&address), 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_asked_is_no_answer)
 {
 	struct rlimit limit, none;
 	union address address;
-	int ends_here, is_broadcast;
+	int ends_here, is_broadcast, is_anycast;
 
 	ck_assert(address_parse("198.51.100.77", &address));
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -76,9 +85,11 @@ START_TEST(what_cannot_be_asked_is_no_answer)
 	setrlimit(RLIMIT_NOFILE, &none);
 	ends_here = route_ends_here(&address);
 	is_broadcast = route_is_broadcast(&address);
+	is_anycast = route_is_anycast(&address);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	ck_assert_int_eq(ends_here, -EMFILE);
 	ck_assert_int_eq(is_broadcast, -EMFILE);
+	ck_assert_int_eq(is_anycast, -EMFILE);
 	ck_assert_int_eq(route_ends_here(&address), 0);
 }
 END_TEST
@@ -93,6 +104,8 @@ suite(void)
 	tcase_add_loop_test(
 	    here, an_address_of_this_host_is_known_as_such, 0, COUNT(hosts));
 	tcase_add_test(here, a_broadcast_address_is_told_from_others);
+	tcase_add_loop_test(
+	    here, an_address_of_a_host_is_no_anycast_one, 0, COUNT(hosts));
 	tcase_add_test(here, what_cannot_be_asked_is_no_answer);
 	suite_add_tcase(suite, here);
 	return suite;
