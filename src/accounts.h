@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "acl.h"
+#include "log.h"
 #include "refusal.h"
 
 /* Whose connections nobody accounts for: not known yet, or there is no ACL. */
@@ -29,6 +30,8 @@ struct account {
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
 	_Atomic uint64_t refused[REFUSAL_COUNT];
 	uint64_t generation; /* of the ACL that last had the user */
+	/* Of what the log says of each: nobody's garbage hides a user's. */
+	struct log_limit limits[REFUSAL_COUNT];
 	struct account *next;
 };
 

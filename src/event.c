@@ -41,6 +41,7 @@ is_weather(const struct connection *connection, int error)
 	case -ECONNABORTED:
 	case -EHOSTUNREACH:
 	case -ETIMEDOUT:
+	case -ENOMSG:
 		/* An own server that cannot be reached is no weather. */
 		return connection->role == &server_role ||
 		    error == -ECONNABORTED;
@@ -49,47 +50,61 @@ is_weather(const struct connection *connection, int error)
 	}
 }
 
-/* One each, or strangers' garbage would hide what the ACL denied a user. */
-static struct log_limit *
-limit_of(int error)
+/* Whoever can connect at all can cause it as often as they like. */
+static bool
+is_limited(const struct connection *connection, int error)
 {
-	static struct log_limit malformed = { .name = "malformed requests" };
-	static struct log_limit denied = { .name = "denials by the ACL" };
-	static struct log_limit limited = { .name = "users at their limit" };
-	static struct log_limit other = { .name = "other refusals" };
-
-	switch (refusal_of(error)) {
-	case REFUSAL_MALFORMED:
-		return &malformed;
-	case REFUSAL_DENIED:
-		return &denied;
-	case REFUSAL_LIMITED:
-		return &limited;
-	default:
-		return &other;
-	}
+	return error == -ENOMSG || !is_weather(connection, error);
 }
 
 void
 event_refused(const struct connection *connection, int error)
 {
+	struct log_limit *limit =
+	    &connection->account->limits[refusal_of(error)];
 	char route[ROUTE_STRLEN], more[32] = "";
 	const char *reason = connection->reason;
-	unsigned skipped;
+	bool is_info = is_weather(connection, error);
+	unsigned skipped = 0;
 
+	if ((is_info && !log_shows_info()) ||
+	    (is_limited(connection, error) && !log_limit_pass(limit, &skipped)))
+		return;
+	format_route(connection, route);
 	if (!reason)
 		reason = strerror(-error);
-	if (is_weather(connection, error)) {
-		log_info("refused %s tried=\"%s\" reason=\"%s\"",
-		    format_route(connection, route), connection->tried, reason);
-		return;
-	}
-	if (!log_limit_pass(limit_of(error), &skipped))
-		return;
 	if (skipped > 0)
 		snprintf(more, sizeof(more), " not_shown=%u", skipped);
-	log_error("refused %s tried=\"%s\" reason=\"%s\"%s",
-	    format_route(connection, route), connection->tried, reason, more);
+	if (is_info)
+		log_info("refused %s tried=\"%s\" reason=\"%s\"%s", route,
+		    connection->tried, reason, more);
+	else
+		log_error("refused %s tried=\"%s\" reason=\"%s\"%s", route,
+		    connection->tried, reason, more);
+}
+
+static void
+report_skipped(struct account *account, bool is_end)
+{
+	char user[ACCOUNT_STRLEN];
+
+	for (int i = 0; i < REFUSAL_COUNT; i++) {
+		unsigned skipped = log_limit_take(&account->limits[i], is_end);
+
+		if (skipped > 0)
+			log_warning("not-shown lines=%u of=%s user=%s", skipped,
+			    refusal_name((enum refusal)i),
+			    account_format(account, user));
+	}
+}
+
+void
+event_report_skipped(struct accounts *accounts, bool is_end)
+{
+	struct account *account = NULL;
+
+	while ((account = accounts_next(accounts, account)))
+		report_skipped(account, is_end);
 }
 
 void

@@ -14,6 +14,12 @@
 /* error: the negative errno that the role returned. */
 void event_refused(const struct connection *connection, int error);
 
+/*
+ * Tells how many refusals of each user's were not shown, of each kind: in
+ * windows that are over (log.h), or all, at the end.
+ */
+void event_report_skipped(struct accounts *accounts, bool is_end);
+
 void event_established(const struct connection *connection);
 
 /* After relay_run(). */

@@ -183,7 +183,7 @@ log_await(int64_t deadline)
 static void
 list_limit(struct log_limit *limit)
 {
-	if (limit->is_listed)
+	if (limit->is_listed || !limit->name)
 		return;
 	limit->is_listed = true;
 	limit->next = limits;
@@ -214,15 +214,39 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	return pass;
 }
 
+/* With limit_lock. */
+static unsigned
+take_skipped(struct log_limit *limit, bool is_end)
+{
+	unsigned skipped = limit->skipped;
+
+	if (!is_end && deadline_now() < limit->window_ends)
+		return 0;
+	limit->skipped = 0;
+	return skipped;
+}
+
+unsigned
+log_limit_take(struct log_limit *limit, bool is_end)
+{
+	unsigned skipped;
+
+	must(pthread_mutex_lock(&limit_lock));
+	skipped = take_skipped(limit, is_end);
+	must(pthread_mutex_unlock(&limit_lock));
+	return skipped;
+}
+
 void
-log_finish(void)
+log_report_skipped(bool is_end)
 {
 	must(pthread_mutex_lock(&limit_lock));
 	for (struct log_limit *limit = limits; limit; limit = limit->next) {
-		if (limit->skipped > 0)
-			log_warning("not-shown lines=%u of=\"%s\"",
-			    limit->skipped, limit->name);
-		limit->skipped = 0;
+		unsigned skipped = take_skipped(limit, is_end);
+
+		if (skipped > 0)
+			log_warning("not-shown lines=%u of=\"%s\"", skipped,
+			    limit->name);
 	}
 	must(pthread_mutex_unlock(&limit_lock));
 }

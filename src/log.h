@@ -46,21 +46,28 @@ void log_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_await(int64_t deadline);
 
 /*
- * For errors that may repeat without end: true for the first ten in each ten
+ * For lines that may repeat without end: true for the first ten in each ten
  * seconds. *skipped becomes the number passed over since the last true.
- * But for its name a limit begins as zeros. It is static.
+ * But for its name a limit begins as zeros. One that has a name is static, and
+ * log_report_skipped() tells of it; the owner of another one does that.
  */
 struct log_limit {
-	const char *name;    /* of what it limits, for log_finish() */
+	const char *name;    /* of what it limits; or NULL */
 	int64_t window_ends; /* of the monotonic clock, milliseconds */
 	unsigned passed, skipped;
 	bool is_listed;
-	struct log_limit *next; /* in the list for log_finish() */
+	struct log_limit *next; /* in the list for log_report_skipped() */
 };
 
 bool log_limit_pass(struct log_limit *limit, unsigned *skipped);
 
-/* At the end: says what the limits have kept back and nobody was told of. */
-void log_finish(void);
+/*
+ * How many were passed over, for who tells of them: 0 while they may still be
+ * counted by the next line that passes, unless it is the end.
+ */
+unsigned log_limit_take(struct log_limit *limit, bool is_end);
+
+/* Tells what limits with a name have kept back in windows that are over. */
+void log_report_skipped(bool is_end);
 
 #endif

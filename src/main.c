@@ -167,7 +167,6 @@ serve(const struct options *options, const struct privilege *privilege,
 	sandbox_enter(options->path);
 	status = proxy_run(&capacity, options->path, &live);
 	pidfile_empty();
-	log_finish();
 	if (live > 0)
 		_exit(status);
 	return status;

@@ -12,6 +12,7 @@
 #include "connection.h"
 #include "current.h"
 #include "deadline.h"
+#include "event.h"
 #include "listeners.h"
 #include "log.h"
 #include "notify.h"
@@ -24,6 +25,9 @@
 
 /* How often the end looks whether all connections have ended. */
 #define DRAIN_SLICE_MS 50
+
+/* How soon after a limit's window it is told what it has kept back. */
+#define SKIPPED_MS 5000
 
 struct proxy {
 	const struct role *role;
@@ -97,6 +101,14 @@ static void
 report(struct proxy *proxy)
 {
 	report_all(&proxy->accounts, &proxy->roster);
+}
+
+/* Of all that is limited. */
+static void
+report_skipped(struct proxy *proxy, bool is_end)
+{
+	event_report_skipped(&proxy->accounts, is_end);
+	log_report_skipped(is_end);
 }
 
 static bool
@@ -174,11 +186,12 @@ serve(struct proxy *proxy, const char *path)
 	int signal;
 
 	notify_ready();
-	while (!is_ending(signal = signals_wait())) {
+	while (!is_ending(signal = signals_wait(SKIPPED_MS))) {
 		if (signal == SIGUSR1)
 			report(proxy);
-		else
+		else if (signal == SIGHUP)
 			reload(proxy, path);
+		report_skipped(proxy, false);
 	}
 	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
@@ -216,6 +229,7 @@ proxy_run(const struct capacity *capacity, const char *path, size_t *live)
 	} else {
 		serve(&running, path);
 		*live = drain(&running);
+		report_skipped(&running, true);
 	}
 	current_finish(&running.current);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -6,6 +6,8 @@ enum refusal
 refusal_of(int error)
 {
 	switch (error) {
+	case -ENOMSG:
+		return REFUSAL_INCOMPLETE;
 	case -EPROTO:
 	case -ELOOP:
 		return REFUSAL_MALFORMED;
@@ -35,6 +37,7 @@ const char *
 refusal_name(enum refusal refusal)
 {
 	static const char *const names[REFUSAL_COUNT] = {
+		[REFUSAL_INCOMPLETE] = "incomplete",
 		[REFUSAL_MALFORMED] = "malformed",
 		[REFUSAL_DENIED] = "denied",
 		[REFUSAL_LIMITED] = "limited",

@@ -4,6 +4,7 @@
 /* The kinds of reasons for which a connection comes to nothing. */
 
 enum refusal {
+	REFUSAL_INCOMPLETE,  /* no whole request came */
 	REFUSAL_MALFORMED,   /* what was asked for makes no sense */
 	REFUSAL_DENIED,      /* by the ACL, or a rule of the host */
 	REFUSAL_LIMITED,     /* the user has as many as max_connections */

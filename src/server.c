@@ -116,9 +116,13 @@ await_request(struct connection *connection, struct inbox *inbox)
 	if (registry_end_handshake(connection->registry, &handshake)) {
 		connection->reason = "others needed its place, as too many "
 				     "send no request";
-		return -ECONNABORTED;
+		return -ENOMSG;
 	}
-	return error;
+	if (!error || error == -EPROTO)
+		return error;
+	if (!connection->reason)
+		connection->reason = strerror(-error);
+	return -ENOMSG;
 }
 
 /* Where that cannot be told, it is not risked. */

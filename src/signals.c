@@ -33,28 +33,32 @@ ending_signals(void)
 	return set;
 }
 
+/* Returns 0 when the time is over. */
+static int
+wait_for(const sigset_t *set, int64_t wait_ms)
+{
+	struct timespec wait = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
+	};
+	int number = sigtimedwait(set, NULL, &wait);
+
+	return number > 0 ? number : 0;
+}
+
 int
-signals_wait(void)
+signals_wait(int64_t wait_ms)
 {
 	sigset_t set = ending_signals();
-	int number;
 
 	sigaddset(&set, SIGHUP);
-	while (sigwait(&set, &number)) {
-	}
-	return number;
+	return wait_for(&set, wait_ms);
 }
 
 int
 signals_wait_ending(int64_t wait_ms)
 {
 	sigset_t set = ending_signals();
-	struct timespec wait = {
-		.tv_sec = (time_t)(wait_ms / 1000),
-		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
-	};
 
-	int number = sigtimedwait(&set, NULL, &wait);
-
-	return number > 0 ? number : 0;
+	return wait_for(&set, wait_ms);
 }

@@ -11,10 +11,10 @@
 /* Before the first thread: all others take the mask over. */
 void signals_block(void);
 
-/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; returns which one it is. */
-int signals_wait(void);
+/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in that time. */
+int signals_wait(int64_t wait_ms);
 
-/* Waits for SIGTERM, SIGINT or SIGUSR1; 0 if none came in that time. */
+/* The same without SIGHUP. */
 int signals_wait_ending(int64_t wait_ms);
 
 #endif

@@ -18,6 +18,7 @@ const struct role server_role = { .downstream = "client",
 static char line[8192];
 static int line_count;
 static bool limit_reached;
+static const struct log_limit *limit_asked;
 static unsigned limit_skipped;
 static bool info_is_hidden;
 
@@ -66,10 +67,29 @@ log_error(const char *format, ...)
 	va_end(arguments);
 }
 
+void
+log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep("warning", format, arguments);
+	va_end(arguments);
+}
+
+unsigned
+log_limit_take(struct log_limit *limit, bool is_end)
+{
+	unsigned skipped = is_end ? limit->skipped : 0;
+
+	limit->skipped -= skipped;
+	return skipped;
+}
+
 bool
 log_limit_pass(struct log_limit *limit, unsigned *skipped)
 {
-	(void)limit;
+	limit_asked = limit;
 	*skipped = limit_skipped;
 	return !limit_reached;
 }
@@ -151,6 +171,7 @@ static const struct {
 	{ &server_role, -ECONNABORTED, "info" },
 	{ &server_role, -EHOSTUNREACH, "info" },
 	{ &server_role, -ETIMEDOUT, "info" },
+	{ &server_role, -ENOMSG, "info" },
 	{ &server_role, -ENETUNREACH, "error" },
 	{ &server_role, -EACCES, "error" },
 	{ &server_role, -EPROTO, "error" },
@@ -186,6 +207,63 @@ START_TEST(errors_that_repeat_are_counted_instead)
 	ck_assert_str_eq(line,
 	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\" not_shown=4294967295");
+}
+END_TEST
+
+START_TEST(requests_that_do_not_come_are_counted_instead_too)
+{
+	limit_reached = true;
+	event_refused(&connection, -ENOMSG);
+	ck_assert_int_eq(line_count, 0);
+	limit_reached = false;
+	limit_skipped = 7;
+	connection.reason = "no";
+	event_refused(&connection, -ENOMSG);
+	ck_assert_str_eq(line,
+	    "info refused " UNKNOWN_ROUTE
+	    " tried=\"read the request\" reason=\"no\" not_shown=7");
+}
+END_TEST
+
+/* Or it would take up the window of lines that are. */
+START_TEST(what_is_not_to_be_shown_is_not_counted)
+{
+	info_is_hidden = true;
+	event_refused(&connection, -ENOMSG);
+	ck_assert_ptr_null(limit_asked);
+	ck_assert_int_eq(line_count, 0);
+}
+END_TEST
+
+START_TEST(each_kind_of_each_users_has_a_limit_of_its_own)
+{
+	event_refused(&connection, -EACCES);
+	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_DENIED]);
+	event_refused(&connection, -EPROTO);
+	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_MALFORMED]);
+	connection.account = &fred;
+	event_refused(&connection, -EACCES);
+	ck_assert_ptr_eq(limit_asked, &fred.limits[REFUSAL_DENIED]);
+}
+END_TEST
+
+START_TEST(what_was_kept_back_is_told_with_its_user_and_kind)
+{
+	struct acl_user user = { .name = "anna", .is_named = true };
+	struct acl acl = { &user, 1 };
+	struct accounts accounts;
+	struct account *anna;
+
+	accounts_init(&accounts);
+	anna = accounts_open(&accounts, &acl, &user);
+	anna->limits[REFUSAL_LIMITED].skipped = 12;
+	event_report_skipped(&accounts, false);
+	ck_assert_int_eq(line_count, 0);
+	event_report_skipped(&accounts, true);
+	ck_assert_str_eq(
+	    line, "warning not-shown lines=12 of=limited user=anna");
+	event_report_skipped(&accounts, true);
+	ck_assert_int_eq(line_count, 1);
 }
 END_TEST
 
@@ -395,6 +473,12 @@ suite(void)
 	tcase_add_loop_test(
 	    refused, the_weather_of_the_network_is_no_error, 0, COUNT(levels));
 	tcase_add_test(refused, errors_that_repeat_are_counted_instead);
+	tcase_add_test(
+	    refused, requests_that_do_not_come_are_counted_instead_too);
+	tcase_add_test(refused, what_is_not_to_be_shown_is_not_counted);
+	tcase_add_test(refused, each_kind_of_each_users_has_a_limit_of_its_own);
+	tcase_add_test(
+	    refused, what_was_kept_back_is_told_with_its_user_and_kind);
 	tcase_add_test(refused, the_weather_is_not_limited);
 	suite_add_tcase(suite, refused);
 

@@ -447,15 +447,55 @@ START_TEST(what_was_kept_back_is_told_at_the_end)
 	for (int i = 0; i < 10 + 1; i++)
 		log_limit_pass(&limits[1], &skipped);
 	log_limit_pass(&limits[2], &skipped);
-	log_finish();
+	/* Some line may still tell of them. */
+	log_report_skipped(false);
+	ck_assert_str_eq(capture_read(fd), "");
+	log_report_skipped(true);
 	text = capture_read(fd);
 	ck_assert_ptr_nonnull(
 	    strstr(text, "warning not-shown lines=7 of=\"storms\"\n"));
 	ck_assert_ptr_nonnull(
 	    strstr(text, "warning not-shown lines=1 of=\"hail\"\n"));
 	ck_assert_ptr_null(strstr(text, "drizzle"));
-	log_finish();
+	log_report_skipped(true);
 	ck_assert_str_eq(capture_read(fd), "");
+}
+END_TEST
+
+START_TEST(what_was_kept_back_is_told_when_its_window_is_over)
+{
+	static struct log_limit limit = { .name = "snow" };
+	int fd = capture_pipe(PIPE_SIZE);
+	unsigned skipped;
+
+	log_open(LOG_LEVEL_ERROR);
+	for (int i = 0; i < 10 + 3; i++)
+		log_limit_pass(&limit, &skipped);
+	log_report_skipped(false);
+	ck_assert_str_eq(capture_read(fd), "");
+	limit.window_ends = 0;
+	log_report_skipped(false);
+	ck_assert_ptr_nonnull(strstr(
+	    capture_read(fd), "warning not-shown lines=3 of=\"snow\"\n"));
+	ck_assert(log_limit_pass(&limit, &skipped));
+	ck_assert_uint_eq(skipped, 0);
+}
+END_TEST
+
+START_TEST(a_limit_without_a_name_is_its_owners_to_tell_of)
+{
+	struct log_limit limit = { 0 };
+	int fd = capture_pipe(PIPE_SIZE);
+	unsigned skipped;
+
+	log_open(LOG_LEVEL_ERROR);
+	for (int i = 0; i < 10 + 3; i++)
+		log_limit_pass(&limit, &skipped);
+	log_report_skipped(true);
+	ck_assert_str_eq(capture_read(fd), "");
+	ck_assert_uint_eq(log_limit_take(&limit, false), 0);
+	ck_assert_uint_eq(log_limit_take(&limit, true), 3);
+	ck_assert_uint_eq(log_limit_take(&limit, true), 0);
 }
 END_TEST
 
@@ -530,6 +570,9 @@ suite(void)
 	tcase_add_test(limit, ten_in_ten_seconds_pass_a_limit);
 	tcase_add_test(limit, the_next_to_pass_is_told_how_many_did_not);
 	tcase_add_test(limit, what_was_kept_back_is_told_at_the_end);
+	tcase_add_test(
+	    limit, what_was_kept_back_is_told_when_its_window_is_over);
+	tcase_add_test(limit, a_limit_without_a_name_is_its_owners_to_tell_of);
 	tcase_add_test(limit, threads_share_a_limit);
 	suite_add_tcase(suite, limit);
 	return suite;
