@@ -13,6 +13,7 @@
 #include "role.h"
 #include "roster.h"
 #include "route.h"
+#include "sandbox.h"
 #include "socket.h"
 
 /* The same for both families (linux/netfilter_ipv4.h, .../ip6_tables.h). */
@@ -39,6 +40,12 @@ client_prepare(const struct config *config)
 	const char *tried;
 	int fd, error;
 
+	if (endpoint_is_name(&config->server) && !sandbox_has_names()) {
+		log_error("outbound.server has become a name, %s, which takes "
+			  "a restart: the sandbox was entered for an address",
+		    config->server.host);
+		return -1;
+	}
 	fd = socket_open(
 	    egress->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
 	if (fd < 0)

@@ -82,6 +82,12 @@ is_among(const union address *address, const union address *list, size_t count)
 	return false;
 }
 
+bool
+endpoint_is_name(const struct endpoint *endpoint)
+{
+	return *endpoint->host && endpoint->address.any.sa_family == AF_UNSPEC;
+}
+
 const char *
 endpoint_resolve(
     const struct endpoint *endpoint, union address *addresses, size_t *count)

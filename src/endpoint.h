@@ -17,6 +17,9 @@ struct endpoint {
 	union address address;
 };
 
+/* Whether endpoint_resolve() asks the resolver. */
+bool endpoint_is_name(const struct endpoint *endpoint);
+
 /* Returns NULL, or what is wrong with the text. */
 const char *endpoint_parse(const char *text, struct endpoint *endpoint);
 

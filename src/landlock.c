@@ -23,10 +23,28 @@
 #define VERSION_3_RIGHTS 15
 #define VERSION_5_RIGHTS 16
 
+/* From here on what a header may lack altogether. */
+#define VERSION_4 4
+#define ACCESS_NET_BIND_TCP UINT64_C(1)
+#define RULE_NET_PORT 2
+#define VERSION_6 6
+#define SCOPE_ABSTRACT_UNIX_SOCKET UINT64_C(1)
+#define SCOPE_SIGNAL UINT64_C(2)
+
+/* An older kernel takes one that is longer, where what is new is 0. */
+struct ruleset {
+	uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+struct net_port {
+	uint64_t allowed_access, port;
+};
+
 /*
  * Settings, libraries that modules of nsswitch.conf are, and what those read
  * (nscd, systemd-resolved, sssd). All of /run, for where resolv.conf leads is
- * often made later than this starts. Sockets need no right.
+ * often made later than this starts, and all of /etc, for rules are for what a
+ * path is now, not for a file that is put in its place. Sockets need no right.
  */
 static const char *const readable[] = {
 	"/etc",
@@ -62,11 +80,10 @@ known_rights(long version)
 
 /* What is not there, or is no directory, needs no permission. */
 static void
-allow_directory(int ruleset_fd, const char *path)
+allow_directory(int ruleset_fd, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access =
-		    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+		.allowed_access = access,
 		.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC),
 	};
 
@@ -77,22 +94,24 @@ allow_directory(int ruleset_fd, const char *path)
 	close(rule.parent_fd);
 }
 
+/* Its files are read by name: nobody has to list them. */
 static void
 allow_directory_of(int ruleset_fd, const char *path)
 {
+	uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE;
 	char directory[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	size_t len = slash ? (size_t)(slash - path) : 0;
 
 	if (!slash)
-		return allow_directory(ruleset_fd, ".");
+		return allow_directory(ruleset_fd, ".", access);
 	if (len == 0)
-		return allow_directory(ruleset_fd, "/");
+		return allow_directory(ruleset_fd, "/", access);
 	if (len >= sizeof(directory))
 		return;
 	memcpy(directory, path, len);
 	directory[len] = '\0';
-	allow_directory(ruleset_fd, directory);
+	allow_directory(ruleset_fd, directory, access);
 }
 
 /* For a link: where it is now. */
@@ -105,6 +124,45 @@ allow_directory_of_target(int ruleset_fd, const char *path)
 		allow_directory_of(ruleset_fd, target);
 }
 
+static void
+allow_names(int ruleset_fd)
+{
+	uint64_t access =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+	for (size_t i = 0; i < COUNT(readable); i++)
+		allow_directory(ruleset_fd, readable[i], access);
+	for (size_t i = 0; i < COUNT(linked); i++)
+		allow_directory_of_target(ruleset_fd, linked[i]);
+}
+
+/* The kernel chooses one: nobody is waited for at a port of our own. */
+static void
+allow_any_free_port(int ruleset_fd)
+{
+	struct net_port rule = { .allowed_access = ACCESS_NET_BIND_TCP };
+
+	syscall(SYS_landlock_add_rule, ruleset_fd, RULE_NET_PORT, &rule, 0);
+}
+
+/*
+ * Where TCP connects to is not restricted: a reload may change the port of the
+ * server, and users go to any.
+ */
+static struct ruleset
+ruleset_of(long version, bool binds_ports)
+{
+	struct ruleset ruleset = {
+		.handled_access_fs = known_rights(version),
+	};
+
+	if (version >= VERSION_4 && !binds_ports)
+		ruleset.handled_access_net = ACCESS_NET_BIND_TCP;
+	if (version >= VERSION_6)
+		ruleset.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
+	return ruleset;
+}
+
 static const char *
 enforce(int ruleset_fd)
 {
@@ -114,26 +172,44 @@ enforce(int ruleset_fd)
 	return NULL;
 }
 
+/* A kernel without it, and a container that keeps programs from it. */
+static const char *
+explain(int error)
+{
+	switch (error) {
+	case ENOSYS:
+		return "the kernel does not have it, or a container's filter "
+		       "hides it";
+	case EOPNOTSUPP:
+		return "it is not among those that lsm= of the kernel's "
+		       "command line names";
+	case EPERM:
+		return "a filter does not permit it, as containers have";
+	default:
+		return strerror(error);
+	}
+}
+
 const char *
-landlock_restrict(const char *config_path)
+landlock_restrict(const char *config_path, bool names, bool binds_ports)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
-	struct landlock_ruleset_attr rules = { 0 };
+	struct ruleset ruleset;
 	const char *off;
 	int ruleset_fd;
 
-	if (version < 1)
-		return "the kernel does not have it";
-	rules.handled_access_fs = known_rights(version);
-	ruleset_fd =
-	    (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+	if (version < 0)
+		return explain(errno);
+	ruleset = ruleset_of(version, binds_ports);
+	ruleset_fd = (int)syscall(
+	    SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 	if (ruleset_fd < 0)
-		return strerror(errno);
-	for (size_t i = 0; i < COUNT(readable); i++)
-		allow_directory(ruleset_fd, readable[i]);
-	for (size_t i = 0; i < COUNT(linked); i++)
-		allow_directory_of_target(ruleset_fd, linked[i]);
+		return explain(errno);
+	if (names)
+		allow_names(ruleset_fd);
+	if (ruleset.handled_access_net)
+		allow_any_free_port(ruleset_fd);
 	allow_directory_of(ruleset_fd, config_path);
 	allow_directory_of_target(ruleset_fd, config_path);
 	off = enforce(ruleset_fd);
@@ -146,9 +222,11 @@ landlock_restrict(const char *config_path)
 #include <stddef.h>
 
 const char *
-landlock_restrict(const char *config_path)
+landlock_restrict(const char *config_path, bool names, bool binds_ports)
 {
 	(void)config_path;
+	(void)names;
+	(void)binds_ports;
 	return "built without it";
 }
 

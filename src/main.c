@@ -139,6 +139,21 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
 	return 0;
 }
 
+/* Returns the path by which the configuration can be read from now on. */
+static const char *
+lock_in(const struct options *options, const struct config *config)
+{
+	struct sandbox sandbox = {
+		.config_path = options->path,
+		.names = endpoint_is_name(&config->server),
+		.binds_ports = config->kind == CONFIG_SERVER,
+	};
+
+	if (sandbox.names)
+		names_load("/etc/nsswitch.conf");
+	return sandbox_enter(&sandbox);
+}
+
 /* Takes over the reference to config. Returns the exit status. */
 static int
 serve(const struct options *options, const struct privilege *privilege,
@@ -148,6 +163,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
 	uint64_t capabilities = role->capabilities(config);
 	struct capacity capacity;
+	const char *path;
 	size_t live;
 	int status;
 
@@ -164,8 +180,8 @@ serve(const struct options *options, const struct privilege *privilege,
 	/* As the user that it is now, and before /proc is out of reach. */
 	capacity_read(&capacity, "");
 	doctor_warn(config, options->path);
-	sandbox_enter(options->path);
-	status = proxy_run(&capacity, options->path, &live);
+	path = lock_in(options, config);
+	status = proxy_run(&capacity, path, &live);
 	pidfile_empty();
 	if (live > 0)
 		_exit(status);

@@ -9,4 +9,11 @@
  */
 void names_init(void);
 
+/*
+ * Loads the modules that look hosts up by that file, nsswitch.conf(5), before
+ * the sandbox (sandbox.h) forbids to load any. One that cannot be loaded will
+ * be passed over then.
+ */
+void names_load(const char *path);
+
 #endif

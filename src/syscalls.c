@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,9 +41,6 @@ static const char *const allowed[] = {
 	"brk",
 	"madvise",
 	"membarrier",
-	"mmap",
-	"mmap2",
-	"mprotect",
 	"mremap",
 	"munmap",
 	/* threads and time */
@@ -96,7 +94,6 @@ static const char *const allowed[] = {
 	"sendto",
 	"setsockopt",
 	"shutdown",
-	"socketpair",
 	/* descriptors */
 	"_llseek",
 	"_newselect",
@@ -211,6 +208,40 @@ allow_plain(scmp_filter_ctx filter)
 	return error;
 }
 
+/*
+ * Memory, but no code: no modules of name resolution either, which are loaded
+ * before (names.h). The argument is the same one of all three calls, but where
+ * mmap(2) takes a pointer to all of its arguments: on 32-bit x86, which has
+ * mmap2(2), and on s390, where it cannot be restricted.
+ */
+static int
+allow_memory(scmp_filter_ctx filter)
+{
+	static const int calls[] = {
+#if defined(__s390__)
+		SCMP_SYS(mprotect),
+#elif defined(__i386__)
+		SCMP_SYS(mprotect),
+		SCMP_SYS(mmap2),
+#else
+		SCMP_SYS(mprotect),
+		SCMP_SYS(mmap2),
+		SCMP_SYS(mmap),
+#endif
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(calls) && !error; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
+		    masked(2, PROT_EXEC, 0));
+#ifdef __s390__
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 0);
+#endif
+	return error;
+}
+
 static int
 allow_ioctls(scmp_filter_ctx filter)
 {
@@ -244,7 +275,7 @@ allow_fcntls(scmp_filter_ctx filter)
  * what kind of socket is asked for: libc may need it, so it is let through.
  */
 static int
-allow_sockets(scmp_filter_ctx filter)
+allow_sockets(scmp_filter_ctx filter, bool local)
 {
 	static const unsigned domains[] = { AF_INET, AF_INET6 };
 	static const unsigned types[] = { SOCK_STREAM, SOCK_DGRAM };
@@ -254,7 +285,8 @@ allow_sockets(scmp_filter_ctx filter)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 2, equal(0, domains[i / 2]),
 		    masked(1, SOCK_TYPE_MASK, types[i % 2]));
-	if (!error)
+	/* What the log and the service manager are told by is open already. */
+	if (!error && local)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 1, equal(0, AF_UNIX));
 	/* Protocol 0 is NETLINK_ROUTE: which addresses this host has. */
@@ -284,15 +316,28 @@ allow_own(scmp_filter_ctx filter)
 	return error;
 }
 
+/*
+ * Of a path no filter sees more than where it lies in memory. That is enough
+ * where nothing else can come to lie there.
+ */
 static int
-allow_reading(scmp_filter_ctx filter)
+allow_reading(scmp_filter_ctx filter, const char *only)
 {
-	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
-	    masked(1, OPEN_WRITE_FLAGS, 0));
+	struct scmp_arg_cmp open_args[] = {
+		masked(1, OPEN_WRITE_FLAGS, 0),
+		{ 0, SCMP_CMP_EQ, (uintptr_t)only, 0 },
+	};
+	struct scmp_arg_cmp openat_args[] = {
+		masked(2, OPEN_WRITE_FLAGS, 0),
+		{ 1, SCMP_CMP_EQ, (uintptr_t)only, 0 },
+		masked(0, UINT32_MAX, (uint32_t)AT_FDCWD),
+	};
+	int error = seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(open), only ? 2 : 1, open_args);
 
 	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(openat), 1, masked(2, OPEN_WRITE_FLAGS, 0));
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(openat), only ? 3 : 1, openat_args);
 	return error;
 }
 
@@ -319,7 +364,7 @@ set_attributes(scmp_filter_ctx filter)
 }
 
 const char *
-syscalls_restrict(void)
+syscalls_restrict(bool names, const char *only)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	int error;
@@ -330,15 +375,17 @@ syscalls_restrict(void)
 	if (!error)
 		error = allow_plain(filter);
 	if (!error)
+		error = allow_memory(filter);
+	if (!error)
 		error = allow_ioctls(filter);
 	if (!error)
 		error = allow_fcntls(filter);
 	if (!error)
-		error = allow_sockets(filter);
+		error = allow_sockets(filter, names);
 	if (!error)
 		error = allow_own(filter);
 	if (!error)
-		error = allow_reading(filter);
+		error = allow_reading(filter, only);
 	if (!error)
 		error = seccomp_load(filter);
 	seccomp_release(filter);
@@ -350,8 +397,10 @@ syscalls_restrict(void)
 #include <stddef.h>
 
 const char *
-syscalls_restrict(void)
+syscalls_restrict(bool names, const char *only)
 {
+	(void)names;
+	(void)only;
 	return "built without it";
 }
 

@@ -10,10 +10,15 @@
  * back from a call that is not known here to one that is.
  */
 
+#include <stdbool.h>
+
 /*
  * Only before the first thread, and with all files open that are to be written
- * to. Sets no_new_privs. Returns NULL, or why nothing was restricted.
+ * to. names: hosts are looked up, which takes local sockets. only: the path of
+ * the one file that may be opened, at this address alone, where it lies for
+ * ever and does not change; NULL: any. Sets no_new_privs. Returns NULL, or why
+ * nothing was restricted.
  */
-const char *syscalls_restrict(void);
+const char *syscalls_restrict(bool names, const char *only);
 
 #endif

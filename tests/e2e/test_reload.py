@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import signal
 
 from cases import RoutedCase, SERVER, SERVER_PORT, fresh_port
+from daemons import write_config
 from families import IPV4, IPV6, endpoint
 from peers import (background, receive, receive_all, receive_until_reset,
                    reset, send_and_end)
@@ -13,6 +15,11 @@ from waiting import wait_until
 from wire import encode_request
 
 RELOADS = 30
+
+# Of what comes behind it, the last argument is the configuration.
+MOVED_BEHIND_A_LINK = (
+    'sh', '-c', 'for path; do :; done; mv "$path" "$path.old"; '
+    'ln -s "${path##*/}.old" "$path"; exec "$@"', 'sh')
 AUTH = 'the secret of one user'
 USER = {'name': 'alice', 'auth': AUTH}
 
@@ -91,6 +98,39 @@ class Taken(ReloadCase):
         self.open()
         server.wait_for('established')
 
+    def assert_taken(self, half, config, put):
+        """Another file is in its place, as editors make it."""
+        half.mark()
+        put(write_config({**config, 'max_connections': 77}))
+        half.send_signal(signal.SIGHUP)
+        half.wait_for('reloaded')
+        half.wait_for('limit', max_connections='77')
+
+    def test_file_that_another_one_is_moved_to(self):
+        named = self.client_config()
+        named['outbound'] = {'server': f'exit.example:{SERVER_PORT}'}
+        for host, role, config in (
+                (self.net.exit, 'server', self.server_config()),
+                (self.net.gate, 'client', self.client_config()),
+                (self.net.gate, 'client', named)):
+            with self.subTest(role=role, config=config):
+                half = self.start(host, role, config)
+                # Of the same directory, as it can be replaced by no other.
+                self.assert_taken(half, config, lambda new: shutil.move(
+                    new, half.config_path))
+                half.finish()
+
+    def test_link_that_leads_to_another_file(self):
+        server = self.start_server(wrapper=MOVED_BEHIND_A_LINK)
+        directory = os.path.dirname(server.config_path)
+
+        def put(new):
+            shutil.move(new, directory + '/newer')
+            os.symlink('newer', directory + '/link')
+            os.rename(directory + '/link', server.config_path)
+
+        self.assert_taken(server, self.server_config(), put)
+
     def test_whoever_waited_for_room_has_the_new_one(self):
         write_hosts_file(f'{IPV4.exit_link} both\n{IPV6.exit_link} both\n')
         server = self.start_server({'listen': f'both:{SERVER_PORT}',
@@ -158,6 +198,19 @@ class Refused(ReloadCase):
             'listen': endpoint(IPV4.exit_link, SERVER_PORT + 1)}))
         server.wait_for_line('warning listen has changed.* restart')
         server.wait_for('reloaded')
+        self.assert_carries(*self.open())
+
+    def test_address_that_has_become_a_name(self):
+        self.start_server()
+        client = self.start_client()
+        if client.wait_for('sandbox')['seccomp'] != 'on':
+            self.skipTest('built without a sandbox')
+        config = self.client_config()
+        config['outbound'] = {'server': f'exit.example:{SERVER_PORT}'}
+        client.reload(config)
+        client.wait_for('reload-failed')
+        client.wait_for_line('error outbound.server has become a name, '
+                             'exit.example, which takes a restart')
         self.assert_carries(*self.open())
 
     def test_fifo_in_its_place_is_not_waited_for(self):

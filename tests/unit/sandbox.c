@@ -41,6 +41,21 @@ static const bool is_whole = false;
 /* What the tests play with: a configuration, and a file out of its reach. */
 static char config_dir[64], other_dir[64];
 static char config_path[80], new_path[80], other_path[80];
+static char neighbour_path[80];
+
+/* The path by which the configuration is read, inside. */
+static const char *path_inside;
+
+/* As the halves have it: of a server by its address, and by its name. */
+enum mode { SERVER, CLIENT, CLIENT_WITH_NAME, MODES };
+#define IN(mode) (1u << (mode))
+#define IN_ALL (IN(MODES) - 1)
+
+static const struct sandbox sandboxes[MODES] = {
+	[SERVER] = { config_path, false, true },
+	[CLIENT] = { config_path, false, false },
+	[CLIENT_WITH_NAME] = { config_path, true, false },
+};
 
 static void
 make_file(const char *path)
@@ -62,8 +77,10 @@ open_files(void)
 	sprintf(config_path, "%s/config", config_dir);
 	sprintf(new_path, "%s/new", config_dir);
 	sprintf(other_path, "%s/other", other_dir);
+	sprintf(neighbour_path, "%s/neighbour", config_dir);
 	make_file(config_path);
 	make_file(other_path);
+	make_file(neighbour_path);
 }
 
 static void
@@ -72,6 +89,7 @@ remove_files(void)
 	unlink(config_path);
 	unlink(new_path);
 	unlink(other_path);
+	unlink(neighbour_path);
 	rmdir(config_dir);
 	rmdir(other_dir);
 }
@@ -84,19 +102,26 @@ outcome(long result)
 
 /* Runs it in a process of its own; returns how that ended, for waitpid(2). */
 static int
-run(int (*attempt)(void), bool sandboxed)
+run_in(int (*attempt)(void), const struct sandbox *sandbox)
 {
 	pid_t child = fork();
 	int status;
 
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
-		if (sandboxed)
-			sandbox_enter(config_path);
+		path_inside = config_path;
+		if (sandbox)
+			path_inside = sandbox_enter(sandbox);
 		_exit(attempt());
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	return status;
+}
+
+static int
+run(int (*attempt)(void), bool sandboxed)
+{
+	return run_in(attempt, sandboxed ? &sandboxes[SERVER] : NULL);
 }
 
 static int
@@ -385,6 +410,117 @@ try_netfilter_socket(void)
 	return outcome(socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
 }
 
+/* A kernel before Linux 6.10 cannot keep it from being read. */
+static int
+try_read_neighbour(void)
+{
+	return outcome(open(neighbour_path, O_RDONLY));
+}
+
+static int
+try_list_directory(void)
+{
+	return outcome(open(config_dir, O_RDONLY | O_DIRECTORY));
+}
+
+static int
+try_read_settings(void)
+{
+	return outcome(open("/etc/passwd", O_RDONLY));
+}
+
+static int
+try_map_code(void)
+{
+	void *page = mmap(
+	    NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED ? errno : 0;
+}
+
+static int
+try_map_file_code(void)
+{
+	int fd = open(path_inside, O_RDONLY);
+	void *page = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+	return page == MAP_FAILED ? errno : 0;
+}
+
+static int
+try_make_code(void)
+{
+	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return outcome(mprotect(page, 1, PROT_READ | PROT_EXEC));
+}
+
+static int
+try_local_socket(void)
+{
+	return outcome(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+/* Which could be connected to somebody else. */
+static int
+try_socket_pair(void)
+{
+	int fds[2];
+
+	return outcome(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+}
+
+/* Of the parent, which is not restricted, by a name that the kernel chose. */
+static struct sockaddr_un abstract = { .sun_family = AF_UNIX };
+static socklen_t abstract_len;
+static int abstract_fd;
+
+static void
+open_abstract(void)
+{
+	abstract_len = sizeof(abstract);
+	abstract_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(abstract_fd, (struct sockaddr *)&abstract,
+			     sizeof(sa_family_t)),
+	    0);
+	ck_assert_int_eq(getsockname(abstract_fd, (struct sockaddr *)&abstract,
+			     &abstract_len),
+	    0);
+}
+
+static void
+close_abstract(void)
+{
+	close(abstract_fd);
+}
+
+static int
+try_abstract_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return outcome(connect(fd, (struct sockaddr *)&abstract, abstract_len));
+}
+
+/* Somebody may have one of them, but not all. */
+static int
+try_own_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+
+	for (unsigned port = 20000; port < 20100; port++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		address.sin_port = htons((uint16_t)port);
+		if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
+			return 0;
+		if (errno != EADDRINUSE)
+			return errno;
+	}
+	return EADDRINUSE;
+}
+
 static int
 try_vsock(void)
 {
@@ -414,75 +550,168 @@ try_32_bit(void)
 static const struct {
 	int (*attempt)(void);
 	bool always; /* works outside of the sandbox, for root and others */
-	bool takes_landlock;
+	long takes_landlock; /* at least that version; 0: none */
+	unsigned modes;      /* in which it fails; 0: all */
 } attempts[] = {
-	{ try_execve, true, false },
-	{ try_execveat, true, false },
-	{ try_fork, true, false },
-	{ try_write, true, false },
-	{ try_append, true, false },
-	{ try_create, true, false },
-	{ try_truncate, true, false },
-	{ try_unlink, true, false },
-	{ try_rename, true, false },
-	{ try_mkdir, true, false },
-	{ try_chmod, true, false },
-	{ try_read_elsewhere, true, true },
-	{ try_list_elsewhere, true, true },
-	{ try_ptrace, true, false },
-	{ try_kill, true, false },
-	{ try_tgkill, true, false },
-	{ try_memfd, true, false },
-	{ try_prlimit, true, false },
-	{ try_setuid, true, false },
-	{ try_own_descriptor, true, false },
-	{ try_notify, true, false },
-	{ try_keyctl, false, false },
-	{ try_io_uring, false, false },
-	{ try_user_namespace, false, false },
-	{ try_mount, false, false },
-	{ try_chroot, false, false },
-	{ try_raw_socket, false, false },
-	{ try_packet_socket, false, false },
-	{ try_bpf, false, false },
-	{ try_userfaultfd, false, false },
-	{ try_network_namespace, false, false },
-	{ try_thread_in_a_namespace, false, false },
-	{ try_setns, false, false },
-	{ try_write_memory, false, false },
-	{ try_open_memory, true, false },
-	{ try_terminal_input, false, false },
-	{ try_kexec, false, false },
-	{ try_module, false, false },
-	{ try_pidfd, true, false },
-	{ try_perf, false, false },
-	{ try_netfilter_socket, true, false },
-	{ try_vsock, false, false },
+	{ try_execve, true, 0, 0 },
+	{ try_execveat, true, 0, 0 },
+	{ try_fork, true, 0, 0 },
+	{ try_write, true, 0, 0 },
+	{ try_append, true, 0, 0 },
+	{ try_create, true, 0, 0 },
+	{ try_truncate, true, 0, 0 },
+	{ try_unlink, true, 0, 0 },
+	{ try_rename, true, 0, 0 },
+	{ try_mkdir, true, 0, 0 },
+	{ try_chmod, true, 0, 0 },
+	{ try_read_elsewhere, true, 1, 0 },
+	{ try_list_elsewhere, true, 1, 0 },
+	{ try_ptrace, true, 0, 0 },
+	{ try_kill, true, 0, 0 },
+	{ try_tgkill, true, 0, 0 },
+	{ try_memfd, true, 0, 0 },
+	{ try_prlimit, true, 0, 0 },
+	{ try_setuid, true, 0, 0 },
+	{ try_own_descriptor, true, 0, 0 },
+	{ try_notify, true, 0, 0 },
+	{ try_keyctl, false, 0, 0 },
+	{ try_io_uring, false, 0, 0 },
+	{ try_user_namespace, false, 0, 0 },
+	{ try_mount, false, 0, 0 },
+	{ try_chroot, false, 0, 0 },
+	{ try_raw_socket, false, 0, 0 },
+	{ try_packet_socket, false, 0, 0 },
+	{ try_bpf, false, 0, 0 },
+	{ try_userfaultfd, false, 0, 0 },
+	{ try_network_namespace, false, 0, 0 },
+	{ try_thread_in_a_namespace, false, 0, 0 },
+	{ try_setns, false, 0, 0 },
+	{ try_write_memory, false, 0, 0 },
+	{ try_open_memory, true, 0, 0 },
+	{ try_terminal_input, false, 0, 0 },
+	{ try_kexec, false, 0, 0 },
+	{ try_module, false, 0, 0 },
+	{ try_pidfd, true, 0, 0 },
+	{ try_perf, false, 0, 0 },
+	{ try_netfilter_socket, true, 0, 0 },
+	{ try_list_directory, true, 1, 0 },
+	{ try_read_settings, true, 1, IN(SERVER) | IN(CLIENT) },
+	{ try_map_code, true, 0, 0 },
+	{ try_map_file_code, true, 0, 0 },
+	{ try_make_code, true, 0, 0 },
+	{ try_local_socket, true, 0, IN(SERVER) | IN(CLIENT) },
+	{ try_socket_pair, true, 0, 0 },
+	{ try_abstract_socket, true, 6, IN(CLIENT_WITH_NAME) },
+	{ try_own_port, true, 4, IN(CLIENT) | IN(CLIENT_WITH_NAME) },
+	{ try_vsock, false, 0, 0 },
 };
 
+#ifdef HAVE_LANDLOCK
+
+/* For a process of its own. */
 static int
 has_landlock(void)
 {
-	return landlock_restrict(config_path) != NULL;
+	return landlock_restrict(config_path, true, true) != NULL;
+}
+
+#endif
+
+static long
+landlock_version(void)
+{
+#ifdef SYS_landlock_create_ruleset
+	/* LANDLOCK_CREATE_RULESET_VERSION, which a header may lack. */
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+#else
+	return -1;
+#endif
+}
+
+static void
+assert_fails_in(int (*attempt)(void), enum mode mode)
+{
+	int inside;
+
+	/* The attempt that worked may have taken away what this one needs. */
+	remove_files();
+	open_files();
+	inside = run_in(attempt, &sandboxes[mode]);
+	ck_assert_msg(WIFEXITED(inside), "it was killed in mode %d", mode);
+	ck_assert_msg(WEXITSTATUS(inside) == ENOSYS ||
+		WEXITSTATUS(inside) == EACCES || WEXITSTATUS(inside) == EPERM,
+	    "errno %d in mode %d", WEXITSTATUS(inside), mode);
 }
 
 START_TEST(what_is_not_needed_fails_inside_and_only_there)
 {
-	int outside, inside;
+	unsigned modes = attempts[_i].modes ? attempts[_i].modes : IN_ALL;
+	int outside = run(attempts[_i].attempt, false);
 
-	/* The attempt that works may take away what the other one needs. */
-	outside = run(attempts[_i].attempt, false);
 	if (attempts[_i].always)
 		ck_assert_int_eq(outside, 0);
-	remove_files();
-	open_files();
-	inside = run(attempts[_i].attempt, true);
-	if (attempts[_i].takes_landlock && run(has_landlock, false) != 0)
+	if (attempts[_i].takes_landlock > landlock_version())
 		return;
-	ck_assert_msg(WIFEXITED(inside), "it was killed");
-	ck_assert_msg(
-	    WEXITSTATUS(inside) == ENOSYS || WEXITSTATUS(inside) == EACCES,
-	    "errno %d", WEXITSTATUS(inside));
+	for (enum mode mode = 0; mode < MODES; mode++) {
+		if (modes & IN(mode))
+			assert_fails_in(attempts[_i].attempt, mode);
+	}
+}
+END_TEST
+
+/* Without the filter, which a build may lack. */
+static int
+read_settings_with_landlock(void)
+{
+	if (landlock_restrict(config_path, false, true))
+		return EACCES;
+	return try_read_settings();
+}
+
+START_TEST(landlock_alone_keeps_settings_from_being_read)
+{
+	ck_assert_int_eq(
+	    WEXITSTATUS(run(read_settings_with_landlock, false)), EACCES);
+}
+END_TEST
+
+static int
+is_sealed(void)
+{
+	return path_inside != config_path;
+}
+
+START_TEST(no_other_file_of_its_directory_is_read_where_the_path_is_sealed)
+{
+	ck_assert_int_eq(run(try_read_neighbour, false), 0);
+	for (enum mode mode = SERVER; mode <= CLIENT; mode++) {
+		if (run_in(is_sealed, &sandboxes[mode]))
+			assert_fails_in(try_read_neighbour, mode);
+	}
+}
+END_TEST
+
+/* What the kernel reads of it must not be what somebody has put there. */
+static int
+change_path(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *start = (char *)((uintptr_t)path_inside & ~(page - 1));
+
+	return (mprotect(start, page, PROT_READ | PROT_WRITE) == 0) |
+	    (madvise(start, page, MADV_DONTNEED) == 0) << 1 |
+	    (mremap(start, page, 2 * page, MREMAP_MAYMOVE) != MAP_FAILED) << 2 |
+	    (mmap(start, page, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+	    << 3 |
+	    (munmap(start, page) == 0) << 4 |
+	    (strcmp(path_inside, config_path) != 0) << 5;
+}
+
+START_TEST(a_sealed_path_is_there_for_good)
+{
+	if (run_in(is_sealed, &sandboxes[SERVER]))
+		ck_assert_int_eq(run_in(change_path, &sandboxes[SERVER]), 0);
 }
 END_TEST
 
@@ -564,7 +793,7 @@ static int
 need_configuration(void)
 {
 	char text[6];
-	int fd = open(config_path, O_RDONLY);
+	int fd = open(path_inside, O_RDONLY);
 
 	return read(fd, text, sizeof(text)) == 6 ? 0 : 1;
 }
@@ -637,21 +866,40 @@ need_local_sockets(void)
 	return errno == ENOENT ? 0 : errno;
 }
 
-static int (*const needs[])(void) = {
-	need_threads,
-	need_names,
-	need_interfaces,
-	need_configuration,
-	need_sockets,
-	need_pipes,
-	need_descriptors,
-	need_memory,
-	need_local_sockets,
+/* As the client half's sockets do: egress.h. */
+static int
+need_any_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return outcome(bind(fd, (struct sockaddr *)&address, sizeof(address)));
+}
+
+static const struct {
+	int (*need)(void);
+	unsigned modes;
+} needs[] = {
+	{ need_threads, IN_ALL },
+	{ need_names, IN(CLIENT_WITH_NAME) },
+	{ need_interfaces, IN_ALL },
+	{ need_configuration, IN_ALL },
+	{ need_sockets, IN_ALL },
+	{ need_pipes, IN_ALL },
+	{ need_descriptors, IN_ALL },
+	{ need_memory, IN_ALL },
+	{ need_local_sockets, IN(CLIENT_WITH_NAME) },
+	{ try_own_port, IN(SERVER) },
+	{ need_any_port, IN_ALL },
 };
 
 START_TEST(what_is_needed_works_inside)
 {
-	ck_assert_int_eq(run(needs[_i], true), 0);
+	for (enum mode mode = 0; mode < MODES; mode++) {
+		if (needs[_i].modes & IN(mode))
+			ck_assert_int_eq(
+			    run_in(needs[_i].need, &sandboxes[mode]), 0);
+	}
 }
 END_TEST
 
@@ -664,23 +912,71 @@ need_new_configuration(void)
 	return need_configuration();
 }
 
-START_TEST(a_configuration_that_was_replaced_can_be_read)
+/* Returns when it is stopped, inside. */
+static pid_t
+start_inside(const struct sandbox *sandbox)
 {
 	pid_t child = fork();
 	int status;
 
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
-		sandbox_enter(config_path);
+		path_inside = sandbox_enter(sandbox);
 		_exit(need_new_configuration());
 	}
 	ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
 	ck_assert(WIFSTOPPED(status));
-	make_file(new_path);
-	ck_assert_int_eq(rename(new_path, config_path), 0);
+	return child;
+}
+
+static void
+assert_goes_on(pid_t child)
+{
+	int status;
+
 	ck_assert_int_eq(kill(child, SIGCONT), 0);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
+}
+
+START_TEST(a_configuration_that_was_replaced_can_be_read)
+{
+	pid_t child = start_inside(&sandboxes[_i]);
+
+	make_file(new_path);
+	ck_assert_int_eq(rename(new_path, config_path), 0);
+	assert_goes_on(child);
+}
+END_TEST
+
+/* Within the directory that it leads to. */
+START_TEST(a_configuration_that_is_a_link_can_be_replaced_too)
+{
+	pid_t child;
+
+	ck_assert_int_eq(unlink(config_path), 0);
+	ck_assert_int_eq(symlink(other_path, config_path), 0);
+	child = start_inside(&sandboxes[_i]);
+	make_file(new_path);
+	ck_assert_int_eq(rename(new_path, other_path), 0);
+	assert_goes_on(child);
+}
+END_TEST
+
+static int
+need_to_know_of_names(void)
+{
+	return sandbox_has_names();
+}
+
+START_TEST(it_is_known_whether_names_can_be_looked_up)
+{
+	ck_assert_int_ne(run(need_to_know_of_names, false), 0);
+	ck_assert_int_ne(
+	    run_in(need_to_know_of_names, &sandboxes[CLIENT_WITH_NAME]), 0);
+	if (is_whole)
+		ck_assert_int_eq(
+		    run_in(need_to_know_of_names, &sandboxes[CLIENT]), 0);
 }
 END_TEST
 
@@ -736,6 +1032,7 @@ suite(void)
 	TCase *use = tcase_create("use");
 
 	tcase_add_checked_fixture(escape, open_files, remove_files);
+	tcase_add_checked_fixture(escape, open_abstract, close_abstract);
 	if (is_whole)
 		tcase_add_loop_test(escape,
 		    what_is_not_needed_fails_inside_and_only_there, 0,
@@ -746,12 +1043,21 @@ suite(void)
 	    COUNT(foreign));
 	tcase_add_test(escape, no_thread_outlives_one_that_was_killed);
 #endif
+	if (is_whole)
+		tcase_add_test(escape,
+		    no_other_file_of_its_directory_is_read_where_the_path_is_sealed);
+	tcase_add_test(escape, landlock_alone_keeps_settings_from_being_read);
+	tcase_add_test(escape, a_sealed_path_is_there_for_good);
 	tcase_add_test(escape, the_log_says_what_is_in_force);
 	suite_add_tcase(suite, escape);
 
 	tcase_add_checked_fixture(use, open_files, remove_files);
 	tcase_add_loop_test(use, what_is_needed_works_inside, 0, COUNT(needs));
-	tcase_add_test(use, a_configuration_that_was_replaced_can_be_read);
+	tcase_add_loop_test(
+	    use, a_configuration_that_was_replaced_can_be_read, 0, MODES);
+	tcase_add_loop_test(
+	    use, a_configuration_that_is_a_link_can_be_replaced_too, 0, MODES);
+	tcase_add_test(use, it_is_known_whether_names_can_be_looked_up);
 	tcase_add_test(use, a_bug_can_still_abort);
 	suite_add_tcase(suite, use);
 	return suite;
