@@ -89,26 +89,6 @@ print_chain(const struct firewall *firewall, int family)
 	firewall_hook_chain(firewall, family, "PREROUTING", icmp(family));
 }
 
-static void
-print_marking(const struct exit_rules *rules)
-{
-	const struct firewall *firewall = &rules->firewall;
-
-	fputs("\n# What comes back for the server half's own connections gets "
-	      "a mark. What is\n"
-	      "# for the users' hosts themselves gets none, and goes its way "
-	      "as before.\n",
-	    firewall->out);
-	if (!rules->iptables) {
-		print_table(firewall);
-		return;
-	}
-	for (const int *family = firewall_families; *family; family++) {
-		if (prefix_list_has_family(firewall->prefixes, *family))
-			print_chain(firewall, *family);
-	}
-}
-
 /* where: "table" or "table local metric", for the number to follow. */
 static void
 print_routes(const struct exit_rules *rules, int family, const char *where)
@@ -141,50 +121,68 @@ print_lookup(const struct exit_rules *rules, int family, const char *selector)
 }
 
 static void
-print_delivery(const struct exit_rules *rules)
+print_delivery(const struct exit_rules *rules, int family)
 {
 	fputs("\n# What has the mark ends here, though the addresses are not "
 	      "this host's.\n",
 	    rules->firewall.out);
-	for (const int *family = firewall_families; *family; family++) {
-		if (!prefix_list_has_family(rules->firewall.prefixes, *family))
-			continue;
-		print_routes(rules, *family, "table");
-		print_lookup(rules, *family, "fwmark " MARK);
-	}
+	print_routes(rules, family, "table");
+	print_lookup(rules, family, "fwmark " MARK);
 }
 
 static void
-print_simple_delivery(const struct exit_rules *rules)
+print_simple_delivery(const struct exit_rules *rules, int family)
 {
 	FILE *out = rules->firewall.out;
 
-	if (prefix_list_has_family(rules->firewall.prefixes, AF_INET)) {
+	if (family == AF_INET) {
 		fputs("\n# All that is for the users ends here, UDP and ICMP "
 		      "too: without IP_TRANSPARENT\n"
 		      "# the kernel connects from an IPv4 address only if it "
 		      "is in the table local.\n",
 		    out);
-		print_routes(rules, AF_INET, "table local metric");
-	}
-	if (prefix_list_has_family(rules->firewall.prefixes, AF_INET6)) {
+		print_routes(rules, family, "table local metric");
+	} else {
 		fputs("\n# All TCP for the users ends here: nobody can connect "
 		      "to them any more.\n",
 		    out);
-		print_routes(rules, AF_INET6, "table");
-		print_lookup(rules, AF_INET6, "ipproto tcp");
+		print_routes(rules, family, "table");
+		print_lookup(rules, family, "ipproto tcp");
 	}
+}
+
+static void
+print_family(const struct exit_rules *rules, int family)
+{
+	bool has_chain = rules->iptables && !rules->simple;
+
+	firewall_begin_family(&rules->firewall, family, has_chain);
+	if (has_chain)
+		print_chain(&rules->firewall, family);
+	if (rules->simple)
+		print_simple_delivery(rules, family);
+	else
+		print_delivery(rules, family);
+	firewall_end_family(&rules->firewall, family);
 }
 
 void
 exit_rules_print(const struct exit_rules *rules)
 {
-	if (rules->simple) {
-		print_simple_delivery(rules);
-		return;
+	const struct firewall *firewall = &rules->firewall;
+
+	if (!rules->simple)
+		fputs("\n# What comes back for the server half's own "
+		      "connections gets a mark. What is\n"
+		      "# for the users' hosts themselves gets none, and goes "
+		      "its way as before.\n",
+		    firewall->out);
+	if (!rules->simple && !rules->iptables)
+		print_table(firewall);
+	for (const int *family = firewall_families; *family; family++) {
+		if (prefix_list_has_family(firewall->prefixes, *family))
+			print_family(rules, *family);
 	}
-	print_marking(rules);
-	print_delivery(rules);
 }
 
 /* Whatever the prefixes were when it was added. */

@@ -14,6 +14,44 @@ firewall_protocol(int family)
 	return family == AF_INET ? "ip" : "ip6";
 }
 
+static void
+print_left_out(const struct firewall *firewall, const char *why)
+{
+	fprintf(firewall->out,
+	    "\techo 'srcproxy: %s: the rules for IPv6 users are left out' >&2\n"
+	    "%s",
+	    why,
+	    prefix_list_has_family(firewall->prefixes, AF_INET) ? ""
+								: "\texit 1\n");
+}
+
+void
+firewall_begin_family(
+    const struct firewall *firewall, int family, bool needs_iptables)
+{
+	if (family != AF_INET6)
+		return;
+	/* With ipv6.disable=1 there is no such file. */
+	fputs("\n# IPv6 is left out where this host has none when this runs.\n"
+	      "if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 "
+	      "2>/dev/null)\" != 0 ]; then\n",
+	    firewall->out);
+	print_left_out(firewall, "IPv6 is disabled on this host");
+	if (needs_iptables) {
+		fputs("elif ! command -v ip6tables-restore >/dev/null; then\n",
+		    firewall->out);
+		print_left_out(firewall, "ip6tables is not installed");
+	}
+	fputs("else\n", firewall->out);
+}
+
+void
+firewall_end_family(const struct firewall *firewall, int family)
+{
+	if (family == AF_INET6)
+		fputs("fi\n", firewall->out);
+}
+
 /* A table that does not exist could not be deleted, so it is made first. */
 static void
 begin_anew(const struct firewall *firewall)
@@ -107,12 +145,13 @@ firewall_unhook_chain(const struct firewall *firewall, int family,
 void
 firewall_remove_chain(const struct firewall *firewall, int family)
 {
+	const char *tool = iptables(family), *table = firewall->table;
+
 	fprintf(firewall->out,
 	    "if %s -w -t %s -S %s >/dev/null 2>&1; then\n"
 	    "\t%s -w -t %s -F %s\n"
 	    "\t%s -w -t %s -X %s\n"
 	    "fi\n",
-	    iptables(family), firewall->table, firewall->name, iptables(family),
-	    firewall->table, firewall->name, iptables(family), firewall->table,
-	    firewall->name);
+	    tool, table, firewall->name, tool, table, firewall->name, tool,
+	    table, firewall->name);
 }

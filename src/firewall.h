@@ -26,6 +26,17 @@ extern const int firewall_families[];
 /* What precedes addresses in rules of nft: "ip" or "ip6". */
 const char *firewall_protocol(int family);
 
+/*
+ * Commands that fail where the host lacks the family are printed between these
+ * two. The script decides when it runs, as it may be printed on another host
+ * or before IPv6 is switched off: without IPv6, or with needs_iptables without
+ * ip6tables(8), it warns and goes on; it fails if all users have IPv6
+ * addresses, as then it has done nothing.
+ */
+void firewall_begin_family(
+    const struct firewall *firewall, int family, bool needs_iptables);
+void firewall_end_family(const struct firewall *firewall, int family);
+
 /* The rules of all chains are printed between these two. */
 void firewall_begin_table(const struct firewall *firewall);
 void firewall_end_table(const struct firewall *firewall);

@@ -193,8 +193,11 @@ gate_rules_print(const struct gate_rules *rules)
 		return;
 	}
 	for (const int *family = firewall_families; *family; family++) {
-		if (prefix_list_has_family(firewall->prefixes, *family))
-			print_chain(rules, *family);
+		if (!prefix_list_has_family(firewall->prefixes, *family))
+			continue;
+		firewall_begin_family(firewall, *family, true);
+		print_chain(rules, *family);
+		firewall_end_family(firewall, *family);
 	}
 }
 

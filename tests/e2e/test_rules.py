@@ -68,6 +68,26 @@ def path_with(variant):
     return folder + ':' + os.environ['PATH']
 
 
+def path_without(*names):
+    """A PATH on which these are missing."""
+    folder = tempfile.mkdtemp(dir=sandbox.WORK)
+    for directory in os.environ['PATH'].split(':'):
+        for tool in os.listdir(directory) if os.path.isdir(directory) else ():
+            link = os.path.join(folder, tool)
+            if not tool.startswith(names) and not os.path.lexists(link):
+                os.symlink(os.path.join(directory, tool), link)
+    return folder
+
+
+def hiding(*files):
+    """A wrapper for which these files are empty, and folders too."""
+    mounts = ''.join(
+        f'mount -t tmpfs none {file}; ' if os.path.isdir(file)
+        else f'[ ! -e {file} ] || mount --bind /dev/null {file}; '
+        for file in files)
+    return ('unshare', '--mount', 'sh', '-ec', mounts + 'exec "$@"', 'sh')
+
+
 def needs(variant):
     return unittest.skipUnless(
         all(shutil.which(variant_of(tool, variant)) for tool in TOOLS),
@@ -78,16 +98,22 @@ class Half:
     """The rules of one half, for one host, as one set of options has them."""
 
     def __init__(self, host, role, config, prefixes=(), options=(),
-                 environment=None):
+                 environment=None, wrapper=()):
         self._host = host
         self._environment = environment
+        self._wrapper = wrapper
         self._arguments = [*options, role, write_config(config), *prefixes]
 
-    def _sh(self, *options):
+    def commands(self, *options):
         result = srcproxy('rules', *options, *self._arguments)
         if result.returncode or result.stderr:
             raise AssertionError(f'rules {self._arguments}: {result.stderr}')
-        ran = self._host.run('sh', input=result.stdout, env=self._environment)
+        return result.stdout
+
+    def _sh(self, *options):
+        ran = self._host.run(*self._wrapper, 'sh',
+                             input=self.commands(*options),
+                             env=self._environment)
         if ran.stdout or ran.stderr:
             raise AssertionError(f'rules {self._arguments}: {ran.stdout}'
                                  f'{ran.stderr}')
@@ -278,6 +304,151 @@ class Applied(NetworkCase):
         self.check({**CLIENT_CONFIG, 'inbound': {'listen': 'gate.test:9001'}},
                    {**SERVER_CONFIG, 'acl': ACL}, (), ['--simple'],
                    wrapper=NOBODY, reachable=False)
+
+
+class WithoutIPv6(NetworkCase):
+    """It was switched off on both hosts when the commands had been printed."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        for host in (cls.net.gate, cls.net.exit):
+            host.sysctl('ipv6/conf/all/disable_ipv6', 1)
+
+    def halves(self, options=(), environment=None, wrapper=(),
+               prefixes=PREFIXES):
+        server_options = [option for option in options if option != '--output']
+        client_options = [option for option in options if option != '--simple']
+        return (Half(self.net.exit, 'server', SERVER_CONFIG, prefixes,
+                     server_options, environment, wrapper),
+                Half(self.net.gate, 'client', CLIENT_CONFIG, prefixes,
+                     client_options, environment, wrapper))
+
+    def apply(self, half, host, shell=('sh', '-e'), environment=None,
+              wrapper=()):
+        self.addCleanup(half.remove)
+        return host.run(*wrapper, *shell, input=half.commands(),
+                        env=environment, check=False)
+
+    def assert_left_out(self, ran, why='IPv6 is disabled on this host'):
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (
+            0, '', f'srcproxy: {why}: the rules for IPv6 users are left out\n'))
+
+    def assert_carries(self):
+        """From the only address by which IPv4 users are let out."""
+        listener = self.listen(self.net.destination, IPV4.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        self.assertEqual(self.accept(listener).getpeername()[:2],
+                         user.getsockname()[:2])
+
+    def check(self, *options, environment=None):
+        for shell in ('sh',), ('sh', '-e'):
+            exit_half, gate_half = self.halves(options, environment)
+            self.assert_left_out(self.apply(exit_half, self.net.exit, shell,
+                                            environment))
+            ran = self.apply(gate_half, self.net.gate, shell, environment)
+            if '--iptables' in options:
+                self.assert_left_out(ran)
+            else:
+                self.assertEqual((ran.returncode, ran.stderr), (0, ''))
+            server = self.start(self.net.exit, 'server', SERVER_CONFIG)
+            client = self.start(self.net.gate, 'client', CLIENT_CONFIG)
+            self.assert_carries()
+            client.finish()
+            server.finish()
+            for half in exit_half, gate_half:
+                half.remove()
+            with self.assertRaises(ConnectionRefusedError):
+                self.assert_carries()
+
+    def test_nft(self):
+        self.check()
+
+    def test_simple(self):
+        self.check('--simple')
+
+    @needs('nft')
+    def test_iptables_nft(self):
+        self.check('--iptables', environment={
+            **os.environ, 'PATH': path_with('nft')})
+
+    @needs('legacy')
+    def test_iptables_legacy(self):
+        self.check('--iptables', environment={
+            **os.environ, 'PATH': path_with('legacy')})
+
+    def test_all_users_are_of_the_family_that_is_missing(self):
+        exit_half, gate_half = self.halves(['--iptables'],
+                                           prefixes=[IPV6.users])
+        for half, host in ((exit_half, self.net.exit),
+                           (gate_half, self.net.gate)):
+            ran = self.apply(half, host, ('sh',))
+            self.assertEqual(ran.returncode, 1)
+            self.assertIn('IPv6 is disabled on this host', ran.stderr)
+
+    def test_failure_for_the_other_family(self):
+        """Which is one, whatever is left out."""
+        folder = tempfile.mkdtemp(dir=sandbox.WORK)
+        for tool in 'ip', 'iptables-restore':
+            os.symlink(shutil.which('false'), os.path.join(folder, tool))
+        broken = {**os.environ, 'PATH': folder + ':' + os.environ['PATH']}
+        exit_half, gate_half = self.halves(['--iptables'])
+        for half, host in ((exit_half, self.net.exit),
+                           (gate_half, self.net.gate)):
+            for shell in ('sh',), ('sh', '-e'):
+                ran = self.apply(half, host, shell, broken)
+                self.assertNotEqual(ran.returncode, 0)
+
+
+class HalfAFirewall(NetworkCase):
+    """Hosts with IPv6, and less of what the commands need."""
+
+    def apply(self, half, **options):
+        self.addCleanup(half.remove)
+        return self.net.exit.run('sh', '-e', input=half.commands(),
+                                 check=False, **options)
+
+    def exit_half(self, *options, **others):
+        return Half(self.net.exit, 'server', {**SERVER_CONFIG, 'acl': ACL}, (),
+                    options, **others)
+
+    def routes(self, version):
+        return self.net.exit.run('ip', f'-{version}', 'route', 'show', 'table',
+                                 str(100000 + SERVER_PORT),
+                                 check=False).stdout
+
+    def test_host_without_ip6tables(self):
+        environment = {**os.environ, 'PATH': path_without('ip6tables')}
+        ran = self.apply(self.exit_half('--iptables'), env=environment)
+        self.assertEqual((ran.returncode, ran.stderr), (
+            0, 'srcproxy: ip6tables is not installed: the rules for IPv6 '
+            'users are left out\n'))
+        self.assertIn(IPV4.users, self.routes(4))
+        self.assertEqual(self.routes(6), '')
+
+    def test_kernel_without_ipv6(self):
+        """Booted with ipv6.disable=1."""
+        ran = self.net.exit.run(
+            *hiding('/proc/sys/net/ipv6'), 'sh', '-e', check=False,
+            input=self.exit_half().commands())
+        self.addCleanup(self.exit_half().remove)
+        self.assertEqual((ran.returncode, ran.stderr), (
+            0, 'srcproxy: IPv6 is disabled on this host: the rules for IPv6 '
+            'users are left out\n'))
+        self.assertIn(IPV4.users, self.routes(4))
+        self.assertEqual(self.routes(6), '')
+
+    def test_failure_for_ipv6_where_it_is_there(self):
+        folder = tempfile.mkdtemp(dir=sandbox.WORK)
+        path = os.path.join(folder, 'ip')
+        with open(path, 'w') as file:
+            file.write('#!/bin/sh\ncase $* in -6\\ route*) exit 2 ;; esac\n'
+                       f'exec {shutil.which("ip")} "$@"\n')
+        os.chmod(path, 0o755)
+        ran = self.apply(self.exit_half(), env={
+            **os.environ, 'PATH': folder + ':' + os.environ['PATH']})
+        self.assertNotEqual(ran.returncode, 0)
 
 
 def setUpModule():

@@ -7,6 +7,17 @@
 #include "capture.h"
 #include "suite.h"
 
+#define NO_IPV6                                                                \
+	"if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null)\" " \
+	"!= 0 ]; then\n"                                                       \
+	"\techo 'srcproxy: IPv6 is disabled on this host: the rules for IPv6 " \
+	"users are left out' >&2\n"
+#define NO_IP6TABLES                                                        \
+	"elif ! command -v ip6tables-restore >/dev/null; then\n"            \
+	"\techo 'srcproxy: ip6tables is not installed: the rules for IPv6 " \
+	"users are left out' >&2\n"
+#define FAIL "\texit 1\n"
+
 /* Up to three of each, then NULL or "". */
 static const struct good {
 	enum config_kind kind;
@@ -38,16 +49,18 @@ static const struct good {
 	    "ip -4 route replace local 198.51.100.0/24 dev lo table 121829\n"
 	    "ip -4 route replace local 203.0.113.9/32 dev lo table 121829\n"
 	    "[ \"$(ip -4 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
-	    "\tip -4 rule add fwmark 0x5 table 121829 pref 30000\n"
+	    "\tip -4 rule add fwmark 0x5 table 121829 pref 30000\n" NO_IPV6
+	    "else\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
 	    "[ \"$(ip -6 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
 	    "\tip -6 rule add fwmark 0x5 table 121829 pref 30000\n"
+	    "fi\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":254", NULL, 0, { .iptables = true }, { 0 },
 	    { "2001:db8:aaaa::/64" },
 	    "(\n"
-	    "set -e\n"
+	    "set -e\n" NO_IPV6 FAIL NO_IP6TABLES FAIL "else\n"
 	    "ip6tables-restore -w -n <<'END'\n"
 	    "*mangle\n"
 	    ":srcproxy-server-254 - [0:0]\n"
@@ -67,18 +80,20 @@ static const struct good {
 	    "100254\n"
 	    "[ \"$(ip -6 rule list fwmark 0x5 table 100254 pref 30000)\" ] ||\n"
 	    "\tip -6 rule add fwmark 0x5 table 100254 pref 30000\n"
+	    "fi\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":21829", NULL, 0, { .simple = true },
 	    { "0.0.0.0/0", "2001:db8:aaaa::/64" }, { "198.51.100.0/24" },
 	    "(\n"
 	    "set -e\n"
 	    "ip -4 route replace local 198.51.100.0/24 dev lo table local "
-	    "metric 121829\n"
+	    "metric 121829\n" NO_IPV6 "else\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
 	    "[ \"$(ip -6 rule list ipproto tcp table 121829 pref 30000)\" ] "
 	    "||\n"
 	    "\tip -6 rule add ipproto tcp table 121829 pref 30000\n"
+	    "fi\n"
 	    ")\n" },
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:21829", 0x1234, { .output = true },
 	    { 0 }, { "198.51.100.0/24", "2001:db8:aaaa::/64" },
@@ -114,7 +129,7 @@ static const struct good {
 	{ CONFIG_CLIENT, "[2001:db8:bbbb::2]:9001", "[2001:db8:bbbb::1]:21829",
 	    0x1234, { .iptables = true }, { 0 }, { "2001:db8:aaaa::/64" },
 	    "(\n"
-	    "set -e\n"
+	    "set -e\n" NO_IPV6 FAIL NO_IP6TABLES FAIL "else\n"
 	    "ip6tables-restore -w -n <<'END'\n"
 	    "*nat\n"
 	    ":srcproxy-client-9001 - [0:0]\n"
@@ -130,6 +145,7 @@ static const struct good {
 	    "2>/dev/null ||\n"
 	    "\tip6tables -w -t nat -A PREROUTING -p tcp -j "
 	    "srcproxy-client-9001\n"
+	    "fi\n"
 	    ")\n" },
 	/* Nothing from outside comes to a loopback address. */
 	{ CONFIG_CLIENT, "127.0.0.1:9001", "192.0.2.1:1", 0, { .output = true },
