@@ -4,6 +4,7 @@
 #define TEXT_OF(value) QUOTE(value)
 #define MARK TEXT_OF(EXIT_RULES_MARK)
 #define PREFERENCE 30000
+#define TCP "6" /* ip(8) knows no name without /etc/protocols */
 
 /* Of the routing table, or a metric: each instance has its own. */
 static unsigned
@@ -147,7 +148,7 @@ print_simple_delivery(const struct exit_rules *rules, int family)
 		      "to them any more.\n",
 		    out);
 		print_routes(rules, family, "table");
-		print_lookup(rules, family, "ipproto tcp");
+		print_lookup(rules, family, "ipproto " TCP);
 	}
 }
 

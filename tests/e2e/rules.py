@@ -44,7 +44,7 @@ def deliver_prefix(exit_host):
     for family in BOTH:
         exit_host.ip(
             f'route add local {family.users} dev lo table {TABLE}',
-            f'rule add to {family.users} ipproto tcp lookup {TABLE} '
+            f'rule add to {family.users} ipproto 6 lookup {TABLE} '
             'pref 30000', family=family)
 
 

@@ -305,6 +305,32 @@ class Applied(NetworkCase):
                    {**SERVER_CONFIG, 'acl': ACL}, (), ['--simple'],
                    wrapper=NOBODY, reachable=False)
 
+    def test_host_without_names_of_protocols_and_services(self):
+        """As without Debian's netbase."""
+        wrapper = hiding('/etc/protocols', '/etc/services')
+        server = {**SERVER_CONFIG, 'acl': ACL}
+        for options in ((), ('--iptables',), ('--simple',)):
+            half = Half(self.net.exit, 'server', server, (), options,
+                        wrapper=wrapper)
+            before = [line for line in half.state() if 'srcproxy' in line]
+            half.apply()
+            half.apply()
+            for version in '46':
+                routes = self.net.exit.run(
+                    'ip', f'-{version}', 'route', 'show', 'table', 'all')
+                self.assertIn(f'table {100000 + SERVER_PORT}'
+                              if '--simple' not in options or version == '6'
+                              else f'metric {100000 + SERVER_PORT}',
+                              routes.stdout)
+            half.remove()
+            self.assertEqual([line for line in half.state()
+                              if 'srcproxy' in line], before)
+        for options in (('--output',), ('--output', '--iptables')):
+            half = Half(self.net.gate, 'client', CLIENT_CONFIG, PREFIXES,
+                        options, wrapper=wrapper)
+            half.apply()
+            half.remove()
+
 
 class WithoutIPv6(NetworkCase):
     """It was switched off on both hosts when the commands had been printed."""

@@ -90,9 +90,9 @@ static const struct good {
 	    "metric 121829\n" NO_IPV6 "else\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
-	    "[ \"$(ip -6 rule list ipproto tcp table 121829 pref 30000)\" ] "
+	    "[ \"$(ip -6 rule list ipproto 6 table 121829 pref 30000)\" ] "
 	    "||\n"
-	    "\tip -6 rule add ipproto tcp table 121829 pref 30000\n"
+	    "\tip -6 rule add ipproto 6 table 121829 pref 30000\n"
 	    "fi\n"
 	    ")\n" },
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:21829", 0x1234, { .output = true },
