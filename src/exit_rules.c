@@ -20,20 +20,24 @@ ip_version(int family)
 }
 
 /*
- * Which packets belong to a socket that is bound to a user's address: to a
- * connection of this program then. IPv6 does without IP_TRANSPARENT, and an
- * exit that has IPv6 users only does not keep what that takes.
+ * Replies to a user belong to a socket that is bound to the user's address.
+ * IPv6 does not need IP_TRANSPARENT for that, and an exit with only IPv6 users
+ * drops the capability for it, so the IPv6 match takes sockets of both kinds.
+ * Sockets in TIME_WAIT, as after a lost last ACK, have no "socket wildcard" to
+ * nft: neither 0 nor 1 matches. "transparent <= 1" matches all sockets;
+ * listeners on all addresses are excluded by a rule in front.
  */
 static const char *
 nft_match(int family)
 {
-	return family == AF_INET ? "socket transparent 1" : "socket wildcard 0";
+	return family == AF_INET ? "socket transparent 1"
+				 : "socket transparent <= 1";
 }
 
 static const char *
 iptables_match(int family)
 {
-	/* Without --nowildcard that is "wildcard 0". */
+	/* Without --nowildcard it excludes listeners on all addresses. */
 	return family == AF_INET ? "-m socket --transparent" : "-m socket";
 }
 
@@ -50,6 +54,14 @@ icmp(int family)
 }
 
 static void
+print_wildcard_exception(const struct firewall *firewall)
+{
+	fputs("\t\t", firewall->out);
+	firewall_print_users(firewall, AF_INET6, "daddr");
+	fputs(" socket wildcard 1 return\n", firewall->out);
+}
+
+static void
 print_table(const struct firewall *firewall)
 {
 	firewall_begin_table(firewall);
@@ -59,6 +71,8 @@ print_table(const struct firewall *firewall)
 	for (const int *family = firewall_families; *family; family++) {
 		if (!prefix_list_has_family(firewall->prefixes, *family))
 			continue;
+		if (*family == AF_INET6)
+			print_wildcard_exception(firewall);
 		fputs("\t\t", firewall->out);
 		firewall_print_users(firewall, *family, "daddr");
 		fprintf(firewall->out,

@@ -15,7 +15,7 @@ CLONE_NEWNET = 0x40000000
 DISCARD_PORT = 9    # nobody listens there
 
 # States as the kernel numbers them in /proc/net/tcp.
-ESTABLISHED, SYN_SENT, TIME_WAIT, LISTEN = 1, 2, 6, 10
+ESTABLISHED, SYN_SENT, TIME_WAIT, LAST_ACK, LISTEN = 1, 2, 6, 9, 10
 
 # The kernel's timer of a socket, in that file, and how fine its clock is.
 KEEPALIVE_TIMER = 2

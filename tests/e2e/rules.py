@@ -102,8 +102,9 @@ def deliver_bound(exit_host):
         table inet srcproxy {{
             chain prerouting {{
                 type filter hook prerouting priority mangle
+                ip6 daddr {family.users} socket wildcard 1 return
                 ip6 daddr {family.users} meta l4proto {{ tcp, icmpv6 }} \
-                    socket wildcard 0 meta mark set {MARK}
+                    socket transparent <= 1 meta mark set {MARK}
             }}
         }}''')
     exit_host.ip(f'route add local {family.users} dev lo table {TABLE}',

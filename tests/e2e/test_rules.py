@@ -11,11 +11,11 @@ import sandbox
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, NetworkCase
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, af_of, endpoint
-from hosts import DISCARD_PORT
+from hosts import DISCARD_PORT, LAST_ACK
 from peers import receive
 from test_command import srcproxy
 from test_privilege import NOBODY
-from waiting import TIMEOUT
+from waiting import TIMEOUT, wait_until
 
 PREFIXES = [family.users for family in BOTH]
 ACL = [{'name': 'alice', 'allowed_src_ips': PREFIXES}]
@@ -330,6 +330,73 @@ class Applied(NetworkCase):
                         options, wrapper=wrapper)
             half.apply()
             half.remove()
+
+
+class LostAcknowledgement(NetworkCase):
+    """The last one of a connection, which the exit then sends again.
+
+    In TIME_WAIT, to the destination's FIN, which comes once more.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        Half(cls.net.gate, 'client', CLIENT_CONFIG, PREFIXES).apply()
+        cls.start_for_class(cls.net.exit, 'server',
+                            {**SERVER_CONFIG, 'acl': ACL})
+        cls.start_for_class(cls.net.gate, 'client', CLIENT_CONFIG)
+
+    def dropped(self, family):
+        """How many packets the only rule of the destination has dropped."""
+        listed = self.net.destination.run(family.iptables, '-vnxL', 'INPUT')
+        return int(listed.stdout.splitlines()[2].split()[0])
+
+    def states(self, family, local, remote):
+        return [entry.state
+                for entry in self.net.destination.tcp_entries(family.af)
+                if (entry.local, entry.remote) == (local, remote)]
+
+    def check_family(self, family):
+        host = self.net.destination
+        listener = self.listen(host, family.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        destination = self.accept(listener)
+        ends = destination.getsockname()[:2], destination.getpeername()[:2]
+        user.shutdown(socket.SHUT_WR)
+        self.assertEqual(destination.recv(1), b'')
+        rule = ('INPUT', '-p', 'tcp', '--dport', str(ends[0][1]),
+                '--tcp-flags', 'ALL', 'ACK', '-m', 'statistic', '--mode',
+                'nth', '--every', '1000', '--packet', '0', '-j', 'DROP')
+        host.run(family.iptables, '-A', *rule)
+        try:
+            destination.close()
+            self.assertEqual(user.recv(1), b'')
+            wait_until(lambda: self.dropped(family) == 1,
+                       'the last acknowledgement is lost')
+            wait_until(lambda: not self.states(family, *ends),
+                       f'{ends} leaves the state LAST-ACK ({LAST_ACK})')
+            self.assertEqual(self.dropped(family), 1)
+        finally:
+            host.run(family.iptables, '-D', *rule)
+
+    def check(self, *options):
+        half = Half(self.net.exit, 'server', {**SERVER_CONFIG, 'acl': ACL},
+                    (), options)
+        half.apply()
+        self.addCleanup(half.remove)
+        for family in BOTH:
+            with self.subTest(family=family.ip_option):
+                self.check_family(family)
+
+    def test_nft(self):
+        self.check()
+
+    def test_iptables(self):
+        self.check('--iptables')
+
+    def test_simple(self):
+        self.check('--simple')
 
 
 class WithoutIPv6(NetworkCase):
