@@ -1,5 +1,7 @@
 #include "firewall.h"
 
+#define TABLE_MAX_LEN 16 /* "ip6 mangle" */
+
 const int firewall_families[] = { AF_INET, AF_INET6, 0 };
 
 static const char *
@@ -142,11 +144,35 @@ firewall_unhook_chain(const struct firewall *firewall, int family,
 	    iptables(family), firewall->table, from, protocol, firewall->name);
 }
 
+/*
+ * Rules that "nft list ruleset" saved and nft -f loaded again are native:
+ * iptables(8) does not list or delete them, so nft(8) does, by their handles.
+ */
+static void
+remove_native_chain(const struct firewall *firewall, int family)
+{
+	char table[TABLE_MAX_LEN];
+
+	snprintf(table, sizeof(table), "%s %s", firewall_protocol(family),
+	    firewall->table);
+	fprintf(firewall->out,
+	    "if nft list chain %s %s >/dev/null 2>&1; then\n"
+	    "\tnft -a list table %s 2>/dev/null | awk '\n"
+	    "\t\t$1 == \"chain\" { chain = $2 }\n"
+	    "\t\t/ (jump|goto) %s( |$)/ {\n"
+	    "\t\t\tprint \"delete rule %s\", chain, \"handle\", $NF }\n"
+	    "\t\tEND { print \"delete chain %s %s\" }' | nft -f -\n"
+	    "fi\n",
+	    table, firewall->name, table, firewall->name, table, table,
+	    firewall->name);
+}
+
 void
 firewall_remove_chain(const struct firewall *firewall, int family)
 {
 	const char *tool = iptables(family), *table = firewall->table;
 
+	remove_native_chain(firewall, family);
 	fprintf(firewall->out,
 	    "if %s -w -t %s -S %s >/dev/null 2>&1; then\n"
 	    "\t%s -w -t %s -F %s\n"

@@ -53,6 +53,7 @@ void firewall_hook_chain(const struct firewall *firewall, int family,
     const char *from, const char *protocol);
 void firewall_unhook_chain(const struct firewall *firewall, int family,
     const char *from, const char *protocol);
+/* With what still leads to it, and also where nft(8) has made it its own. */
 void firewall_remove_chain(const struct firewall *firewall, int family);
 
 #endif

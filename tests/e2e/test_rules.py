@@ -544,6 +544,60 @@ class HalfAFirewall(NetworkCase):
         self.assertNotEqual(ran.returncode, 0)
 
 
+@needs('nft')
+class NativeChains(NetworkCase):
+    """Rules of iptables that nft has listed, and loaded again as its own."""
+
+    def check(self, host, half, family, table):
+        """Nothing is left, but what others have in the same table."""
+        half.remove()
+        left = host.run('nft', 'list', 'table', family, table).stdout
+        self.assertNotIn('srcproxy', left)
+        self.assertIn('dport 9 ', left)
+
+    def test_chains_that_were_saved_and_loaded(self):
+        host = self.net.gate
+        half = Half(host, 'client', CLIENT_CONFIG, PREFIXES,
+                    ['--iptables', '--output'],
+                    {**os.environ, 'PATH': path_with('nft')})
+        half.apply()
+        host.run('sh', '-ec', """
+            for tool in iptables ip6tables; do
+                $tool -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT
+            done
+            for family in ip ip6; do
+                saved=$(nft list table $family nat)
+                nft delete table $family nat
+                echo "$saved" | nft -f -
+            done""")
+        listed = host.run('iptables', '-t', 'nat', '-S',
+                          'srcproxy-client-9001', check=False)
+        self.assertNotEqual(listed.returncode, 0, 'it is no native chain')
+        for family in 'ip', 'ip6':
+            self.check(host, half, family, 'nat')
+
+    def test_chains_as_newer_versions_list_them(self):
+        """In which nft knows of -m socket."""
+        host, name = self.net.exit, f'srcproxy-server-{SERVER_PORT}'
+        half = Half(host, 'server', {**SERVER_CONFIG, 'acl': ACL}, (),
+                    ['--iptables'])
+        host.run('nft', '-f', '-', input=f"""
+            table ip6 mangle {{
+                chain {name} {{
+                    ip6 daddr {IPV6.users} socket wildcard 0 \\
+                        counter meta mark set 0x5
+                }}
+                chain PREROUTING {{
+                    type filter hook prerouting priority mangle
+                    meta l4proto tcp counter jump {name}
+                    tcp dport 9 counter jump {name}0
+                    meta l4proto icmpv6 counter goto {name}
+                }}
+                chain {name}0 {{ }}
+            }}""".replace(name + '0', 'others'))
+        self.check(host, half, 'ip6', 'mangle')
+
+
 def setUpModule():
     sandbox.write_hosts_file(
         f'{IPV4.exit_link} exit.test\n'
