@@ -42,6 +42,11 @@ static const struct {
 	  "counter masquerade\n\t}\n}\n" SAVED("iptables", "-j MASQUERADE")
 		SAVED("iptables-nft", "-j MASQUERADE"),
 	    "iptables -t nat -I POSTROUTING -s 198.51.100.0/24 -j ACCEPT" },
+	/* In the same table, but no chain of iptables. */
+	{ "# by nft list ruleset\ntable ip nat {\n\tchain mine {\n\t\t"
+	  "ip saddr 198.51.100.0/24 masquerade\n\t}\n}\n" SAVED(
+	      "iptables", "-j MASQUERADE"),
+	    "nft insert rule ip nat mine ip saddr 198.51.100.0/24 accept" },
 };
 
 START_TEST(users_are_left_out_by_the_tool_that_made_the_rule)
@@ -62,10 +67,11 @@ END_TEST
 	"# by " tool "-save\n*raw\n-A PREROUTING " rule "\nCOMMIT\n"
 #define OUTPUT(tool, rule) \
 	"# by " tool "-save\n*nat\n-A OUTPUT " rule "\nCOMMIT\n"
-#define NFT_CHAIN(hook, rule)                                        \
-	"# by nft list ruleset\ntable inet mine {\n\tchain c "       \
-	"{\n\t\ttype " hook " priority 0; policy accept;\n\t\t" rule \
+#define NFT_NAMED(chain, hook, rule)                                  \
+	"# by nft list ruleset\ntable inet mine {\n\tchain " chain    \
+	" {\n\t\ttype " hook " priority 0; policy accept;\n\t\t" rule \
 	"\n\t}\n}\n"
+#define NFT_CHAIN(hook, rule) NFT_NAMED("c", hook, rule)
 
 static const struct {
 	const char *rules, *command; /* NULL: none */
@@ -154,6 +160,14 @@ static const struct {
 	    "nft insert rule inet mine c ct state established,related "
 	    "accept" },
 	{ NFT_CHAIN("filter hook forward", "drop"), NULL, NULL },
+	/* For nft the hook counts, whatever the name of the chain. */
+	{ NFT_NAMED("OUTPUT", "filter hook forward", "drop"), NULL, NULL },
+	{ NFT_NAMED("INPUT", "filter hook output", "drop"),
+	    "nft insert rule inet mine INPUT ip saddr 198.51.100.0/24 accept",
+	    NULL },
+	{ NFT_NAMED("OUTPUT", "filter hook input", "drop"), NULL,
+	    "nft insert rule inet mine OUTPUT ct state established,related "
+	    "accept" },
 	{ NFT_CHAIN("filter hook output", "accept\n\t\tdrop")
 		FILTER("iptables", "-A OUTPUT -d 203.0.113.9/32 -j DROP"),
 	    "nft insert rule inet mine c ip saddr 198.51.100.0/24 accept",

@@ -24,6 +24,9 @@
 	"accept;\n" STATE "\t\tjump filter_INPUT_ZONES\n"                   \
 	"\t\treject with icmpx admin-prohibited\n"                          \
 	"\t}\n\tchain filter_INPUT_ZONES {\n"
+#define NFT_INPUT(table)                                                  \
+	"# by nft list ruleset\ntable " table " {\n\tchain INPUT {\n\t\t" \
+	"type filter hook input priority filter; policy drop;\n"
 #define OPEN_NFT "nft insert rule inet filter input tcp dport 9001 accept"
 #define OPEN_IPTABLES "iptables -I INPUT -p tcp --dport 9001 -j ACCEPT"
 
@@ -119,6 +122,12 @@ static const struct {
 	{ "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ufw-reject-input\n",
 	    NULL },
 	{ NFT "\t}\n\tchain ufw-user-limit-accept {\n\t\taccept\n", OPEN_NFT },
+	/* By this name it may be of either tool: its table tells. */
+	{ NFT_INPUT("ip filter"), OPEN_IPTABLES },
+	{ NFT_INPUT("ip other"),
+	    "nft insert rule ip other INPUT tcp dport 9001 accept" },
+	{ NFT_INPUT("inet filter"),
+	    "nft insert rule inet filter INPUT tcp dport 9001 accept" },
 };
 
 START_TEST(a_port_that_no_rule_accepts_is_found)
@@ -135,6 +144,21 @@ START_TEST(a_port_that_no_rule_accepts_is_found)
 	ck_assert_msg(closed == !!intakes[_i].command, "%s", intakes[_i].rules);
 	if (closed)
 		ck_assert_str_eq(command, intakes[_i].command);
+}
+END_TEST
+
+START_TEST(a_chain_of_ip6tables_is_told_from_one_of_nft)
+{
+	char command[COMMAND_MAX_LEN];
+
+	ck_assert(intake_is_closed(NFT_INPUT("ip6 filter"), AF_INET6, 9001,
+	    NULL, command, sizeof(command)));
+	ck_assert_str_eq(
+	    command, "ip6tables -I INPUT -p tcp --dport 9001 -j ACCEPT");
+	ck_assert(intake_is_closed(NFT_INPUT("ip6 other"), AF_INET6, 9001, NULL,
+	    command, sizeof(command)));
+	ck_assert_str_eq(
+	    command, "nft insert rule ip6 other INPUT tcp dport 9001 accept");
 }
 END_TEST
 
@@ -158,6 +182,7 @@ suite(void)
 
 	tcase_add_loop_test(
 	    tcase, a_port_that_no_rule_accepts_is_found, 0, COUNT(intakes));
+	tcase_add_test(tcase, a_chain_of_ip6tables_is_told_from_one_of_nft);
 	tcase_add_test(tcase, rules_for_what_is_redirected_are_not_for_others);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -24,8 +25,7 @@ START_TEST(an_address_of_this_host_is_known_as_such)
 
 	ck_assert(address_parse(hosts[_i].host, &address));
 	address_set_port(&address, 80);
-	ck_assert_msg(
-	    route_ends_here(&address) == hosts[_i].local, "%s", hosts[_i].host);
+	ck_assert_int_eq(route_ends_here(&address), hosts[_i].local);
 }
 END_TEST
 
@@ -44,7 +44,7 @@ START_TEST(each_address_of_an_interface_is_this_hosts)
 		    entry->ifa_addr->sa_family == AF_INET ? sizeof(address.v4)
 							  : sizeof(address.v6));
 		address_set_port(&address, 80);
-		ck_assert_msg(route_ends_here(&address), "%s", entry->ifa_name);
+		ck_assert_int_eq(route_ends_here(&address), 1);
 	}
 	freeifaddrs(list);
 }
@@ -70,6 +70,27 @@ START_TEST(an_address_of_a_host_is_no_anycast_one)
 
 	ck_assert(address_parse(hosts[_i].host, &address));
 	ck_assert_int_eq(route_is_anycast(&address), 0);
+}
+END_TEST
+
+/* A host that has none: its own network, where that is permitted. */
+START_TEST(an_address_without_a_route_is_not_this_hosts)
+{
+	union address address;
+
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return;
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		struct route route;
+
+		ck_assert(address_parse(hosts[i].host, &address));
+		address_set_port(&address, 80);
+		ck_assert_int_eq(route_ends_here(&address), hosts[i].local);
+		if (hosts[i].local)
+			continue;
+		ck_assert_int_eq(route_find(&address, 0, &route), -ENETUNREACH);
+		ck_assert_int_eq(route_is_broadcast(&address), 0);
+	}
 }
 END_TEST
 
@@ -106,6 +127,7 @@ suite(void)
 	tcase_add_test(here, a_broadcast_address_is_told_from_others);
 	tcase_add_loop_test(
 	    here, an_address_of_a_host_is_no_anycast_one, 0, COUNT(hosts));
+	tcase_add_test(here, an_address_without_a_route_is_not_this_hosts);
 	tcase_add_test(here, what_cannot_be_asked_is_no_answer);
 	suite_add_tcase(suite, here);
 	return suite;
