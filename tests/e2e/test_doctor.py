@@ -9,15 +9,17 @@ import unittest
 
 import rules
 from cases import (CLIENT_CONFIG, SERVER, SERVER_CONFIG, SERVER_PORT,
-                   NetworkCase)
+                   NetworkCase, fresh_port)
 from cgroup import limit_threads
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import join
-from peers import background
+from peers import background, receive
 from sandbox import BINARY
 from test_command import srcproxy
 from test_privilege import NOBODY
+from test_rules import hiding
+from wire import auth_digest, encode_request
 
 PREFIXES = [family.users for family in BOTH]
 SERVER_WITH_ACL = {**SERVER_CONFIG, 'acl': [
@@ -89,11 +91,15 @@ class DoctorCase(NetworkCase):
         """What that breaks is found, and its remedy mends it."""
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern, **options)
-            # After that there is what to do where that was done before.
-            remedy = findings.of('wrong', pattern)[0][1].split(', if ')[0]
-            self.host.run('sh', '-ec',
-                          re.sub('(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
+            self.apply_remedy(findings, pattern)
             self.assertEqual(self.examine().of('wrong'), [])
+
+    def apply_remedy(self, findings, pattern):
+        remedy = findings.of('wrong', pattern)[0][1]
+        # After that there is what to do where that was done before.
+        remedy = remedy.split(', if ')[0].split(', then ')[0]
+        return self.host.run('sh', '-ec', re.sub(
+            '(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
 
     def assert_note(self, pattern, **options):
         findings = self.doctor(**options)
@@ -143,7 +149,7 @@ class DoctorCase(NetworkCase):
             self.apply_rules()
 
 
-class Exit(DoctorCase):
+class ExitCase(DoctorCase):
     """The destination is the router that the exit's default route names."""
 
     role, config = 'server', SERVER_WITH_ACL
@@ -156,6 +162,25 @@ class Exit(DoctorCase):
             cls.host.ip(f'route add default via {family.destination}',
                         family=family)
         cls.apply_rules()
+
+    def assert_serves(self, family, config=None, **options):
+        """A user's connection, which a scripted client half asks for."""
+        server = self.start(self.host, 'server',
+                            {**self.config, **(config or {})}, **options)
+        acl = (config or self.config)['acl']
+        listener = self.listen(self.net.destination, family.destination)
+        source = (family.user, fresh_port())
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(encode_request(source, listener.getsockname()[:2],
+                                    auth_digest(acl[0].get('auth', ''))))
+        destination = self.accept(listener)
+        self.assertEqual(destination.getpeername()[:2], source)
+        destination.sendall(b'hello')
+        self.assertEqual(receive(gate, 5), b'hello')
+        server.finish()
+
+
+class Exit(ExitCase):
 
     def test_host_as_it_should_be(self):
         findings = self.assert_fine(
@@ -211,8 +236,7 @@ class Exit(DoctorCase):
             self.assertEqual(self.examine().of('wrong'), [])
 
     def test_host_without_nft(self):
-        hidden = ('unshare', '--mount', 'sh', '-ec', 'mount --bind /dev/null '
-                  + shutil.which('nft') + '; exec "$@"', 'sh')
+        hidden = hiding(shutil.which('nft'))
         with self.no_rules():
             findings = self.assert_wrong(
                 IPV4.users + ': no route', r'^srcproxy rules --iptables server',
@@ -434,8 +458,11 @@ class Exit(DoctorCase):
         with self.no_rules(), self.by_hand(rules.deliver_marked):
             self.assert_fine(f'{IPV6.users}: the firewall gives the mark',
                              config=only_ipv6)
-            self.assert_wrong(f'{IPV6.users}: .* but not to the socket',
-                              config=only_ipv6, user=USER)
+            pattern = f'{IPV6.users}: .* but not to the socket'
+            findings = self.assert_wrong(pattern, config=only_ipv6, user=USER)
+            self.apply_remedy(findings, pattern)
+            self.assertEqual(self.examine(user=USER).of('wrong'), [])
+            self.assert_serves(IPV6, only_ipv6, wrapper=NOBODY)
 
     def test_configuration_that_the_user_cannot_read_again(self):
         findings = self.assert_wrong(
@@ -575,7 +602,7 @@ class Exit(DoctorCase):
             self.assertIn('to mend it: srcproxy rules server /run/', line)
 
 
-class Gate(DoctorCase):
+class GateCase(DoctorCase):
     """The server half is there, and its log says what it was asked."""
 
     role, config, prefixes = 'client', CLIENT_WITH_AUTH, PREFIXES
@@ -593,6 +620,23 @@ class Gate(DoctorCase):
 
     def outbound(self, **values):
         return {'outbound': {**CLIENT_WITH_AUTH['outbound'], **values}}
+
+    def assert_arrives(self, listener):
+        """A user's connection, with the user's own address."""
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        self.assertEqual(self.accept(listener).getpeername()[:2],
+                         user.getsockname()[:2])
+
+    def assert_carries(self, family):
+        """Through the client half: its connection is in the server's log."""
+        self.server.mark()
+        listener = self.listen(self.net.destination, family.destination)
+        self.assert_arrives(listener)
+        self.server.wait_for('established', destination=endpoint(
+            *listener.getsockname()[:2]))
+
+
+class Gate(GateCase):
 
     def test_host_as_it_should_be(self):
         findings = self.assert_fine(
@@ -643,8 +687,17 @@ class Gate(DoctorCase):
                 rf'^srcproxy rules client \S+ {" ".join(PREFIXES)} \| sh$')
 
     def test_firewall_that_redirects_others(self):
-        self.assert_wrong('203.0.113.0/24: rules .* but not all of these users',
-                          prefixes=['203.0.113.0/24'])
+        redirect = '-t nat -{} PREROUTING -s {} -p tcp -j REDIRECT ' \
+            '--to-port 9001'
+        add, delete = (
+            f'iptables {redirect.format(action, "203.0.113.0/24")}; '
+            f'ip6tables {redirect.format(action, "2001:db8:cccc::/64")}'
+            for action in 'AD')
+        self.start(self.host, 'client', self.config)
+        for family in BOTH:
+            with self.no_rules():
+                self.assert_carries_after_mending(
+                    family, 'rules .* but not all of these users', add, delete)
 
     def test_firewall_that_drops_what_is_redirected(self):
         pattern = r'the firewall drops .* port 9001 \(IPv4\)'
@@ -710,11 +763,19 @@ class Gate(DoctorCase):
                          f'iptables -t nat -D {own}'):
             findings = self.assert_wrong(pattern, prefixes=())
             self.assertFalse(findings.of('ok', 'is reached'))
+            self.apply_remedy(findings, pattern)
+            self.assert_fine('is reached', prefixes=())
+            self.assert_carries(IPV4)
+        self.host.run('iptables', '-t', 'nat', '-F', 'OUTPUT')
         roots = rule.format('-m owner --uid-owner 0 ')
         with self.broken(f'iptables -t nat -A {roots}',
                          f'iptables -t nat -D {roots}'):
-            self.assert_wrong(pattern)
+            findings = self.assert_wrong(pattern)
             self.assert_fine('the server half accepts', user=USER)
+            self.apply_remedy(findings, pattern)
+            self.assert_fine('the server half accepts')
+            self.assert_carries(IPV4)
+        self.host.run('iptables', '-t', 'nat', '-F', 'OUTPUT')
         self.assert_carries_after_mending(
             IPV4, pattern, 'iptables -t nat -A OUTPUT -p tcp -j REDIRECT '
             '--to-port 9001', 'iptables -t nat -F OUTPUT')
@@ -727,17 +788,14 @@ class Gate(DoctorCase):
     def assert_carries_after_mending(self, family, pattern, command, mend):
         """That alone is found, and mended a user's connection is carried."""
         listener = self.listen(self.net.destination, family.destination)
-        to = listener.getsockname()[:2]
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern)
             self.assertEqual(findings.of('wrong'),
                              findings.of('wrong', pattern))
-            for _, remedy in findings.of('wrong', pattern):
-                self.host.run('sh', '-ec', remedy)
+            for text, _ in findings.of('wrong', pattern):
+                self.apply_remedy(findings, re.escape(text))
             self.assertEqual(self.examine().of('wrong'), [])
-            user = self.connect(self.net.user, to)
-            self.assertEqual(self.accept(listener).getpeername()[:2],
-                             user.getsockname()[:2])
+            self.assert_arrives(listener)
 
     def test_redirection_that_no_rule_leads_to(self):
         self.assert_mends(
@@ -854,14 +912,40 @@ class Gate(DoctorCase):
 
     def test_address_that_is_not_there_where_any_can_be_bound_to(self):
         with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
-            self.assert_wrong(
-                'cannot bind to outbound.local_addr',
-                config=self.outbound(local_addr='192.0.2.99'))
+            self.check_local_address('192.0.2.99')
 
-    def test_interface_and_address_that_are_not_there(self):
-        for local in ('%nowhere0', '192.0.2.99'):
-            self.assert_wrong('cannot bind to .*outbound.local_addr',
-                              config=self.outbound(local_addr=local))
+    def check_local_address(self, local, device='link0'):
+        """Until this host has it, as the remedy says."""
+        config = self.outbound(local_addr=local)
+        self.assert_wrong('cannot bind to .*outbound.local_addr',
+                          'give this host that interface and address',
+                          config=config)
+        address = local.split('%')[0]
+        if address:
+            self.host.ip(f'addr add {address}/24 dev {device}')
+        try:
+            self.assert_fine('outbound.local_addr and fwmark can be had',
+                             config=config)
+            client = self.start(self.host, 'client', {**self.config, **config})
+            self.assert_carries(IPV4)
+            client.finish()
+        finally:
+            if address:
+                self.host.ip(f'addr del {address}/24 dev {device}')
+
+    def test_address_that_is_not_there(self):
+        self.check_local_address('192.0.2.99')
+
+    def test_interface_that_is_not_there(self):
+        config = self.outbound(local_addr='%nowhere0')
+        pattern = 'cannot bind to .*outbound.local_addr'
+        self.assert_wrong(pattern, 'give this host that interface',
+                          config=config)
+        self.host.ip('link add nowhere0 type veth peer name nowhere1')
+        try:
+            self.assertFalse(self.doctor(config=config).of('wrong', pattern))
+        finally:
+            self.host.ip('link del nowhere0')
 
 
 class Usage(unittest.TestCase):
