@@ -18,6 +18,7 @@
 #include "privilege.h"
 #include "role.h"
 #include "ruleset.h"
+#include "sysctl.h"
 #include "user_prefixes.h"
 
 #define COMMAND_MAX_LEN 1024
@@ -175,6 +176,33 @@ examine(const struct examination *examination)
 	}
 }
 
+/*
+ * Families are independent: IPv4 users are served without IPv6. False: there is
+ * nothing to examine then, as nobody is left.
+ */
+static bool
+leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
+{
+	long off;
+
+	if (!prefix_list_has_family(prefixes, AF_INET6) ||
+	    !sysctl_disables_ipv6())
+		return true;
+	prefix_list_remove_family(prefixes, AF_INET6);
+	if (prefixes->count > 0)
+		finding_note(findings,
+		    "IPv6 is disabled here: only IPv4 users are served, and "
+		    "examined");
+	else
+		finding_wrong(findings,
+		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
+			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0, then "
+			  "give this host its IPv6 addresses again"
+			: "boot without ipv6.disable=1",
+		    "IPv6 is disabled here, and all users have IPv6 addresses");
+	return prefixes->count > 0;
+}
+
 int
 doctor_run(const struct config *config, const char *path, char *const *texts,
     const struct privilege *privilege)
@@ -190,6 +218,10 @@ doctor_run(const struct config *config, const char *path, char *const *texts,
 	};
 	int error = user_prefixes_collect(config, texts, false, &prefixes);
 
+	if (!error && !leave_out_ipv6(&findings, &prefixes)) {
+		prefix_list_finish(&prefixes);
+		return 1;
+	}
 	begin(&examination, &commands, path, texts);
 	log_set_level(LOG_LEVEL_ERROR);
 	if (!error) {
@@ -222,7 +254,8 @@ doctor_warn(const struct config *config, const char *path)
 	char *const none[] = { NULL };
 
 	begin(&examination, &commands, path, none);
-	if (user_prefixes_collect(config, none, false, &prefixes) == 0) {
+	if (user_prefixes_collect(config, none, false, &prefixes) == 0 &&
+	    leave_out_ipv6(&findings, &prefixes)) {
 		if (config->kind == CONFIG_CLIENT)
 			doctor_server_check_loop(&examination);
 		else

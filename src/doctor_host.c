@@ -41,8 +41,11 @@ try_address(const union address *address)
 static const char *
 format_remedy(const char *host, char remedy[REMEDY_MAX_LEN])
 {
+	bool is_off = strchr(host, ':') && sysctl_disables_ipv6();
+
 	snprintf(remedy, REMEDY_MAX_LEN,
-	    "ip address add %s dev INTERFACE, or correct listen", host);
+	    "%sip address add %s dev INTERFACE, or correct listen",
+	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
 	return remedy;
 }
 

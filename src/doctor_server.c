@@ -10,6 +10,7 @@
 #include "exemption.h"
 #include "route.h"
 #include "socket.h"
+#include "sysctl.h"
 #include "trial.h"
 
 #define REMEDY_MAX_LEN 256
@@ -282,12 +283,20 @@ check_server(const struct examination *examination, const union address *server)
 	} while (goes_on && ++i < list->count);
 }
 
-/* A name may have addresses that local_addr has no use for. */
+/*
+ * A name may have addresses that local_addr has no use for, or a host without
+ * IPv6; the half goes on to the next one.
+ */
 static bool
 is_used(const struct examination *examination, const union address *server)
 {
-	int family = examination->config->egress.address.any.sa_family;
+	const struct config *config = examination->config;
+	int family = config->egress.address.any.sa_family;
+	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
 
+	if (is_name && server->any.sa_family == AF_INET6 &&
+	    sysctl_disables_ipv6())
+		return false;
 	return family == AF_UNSPEC || family == server->any.sa_family;
 }
 

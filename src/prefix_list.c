@@ -68,6 +68,18 @@ prefix_list_reduce(struct prefix_list *list)
 	return is_memory ? 0 : -ENOMEM;
 }
 
+void
+prefix_list_remove_family(struct prefix_list *list, int family)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family != family)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 bool
 prefix_list_has_family(const struct prefix_list *list, int family)
 {

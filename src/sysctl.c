@@ -26,3 +26,12 @@ sysctl_read(const char *name, long *value)
 	*value = number;
 	return true;
 }
+
+bool
+sysctl_disables_ipv6(void)
+{
+	long off;
+
+	/* With ipv6.disable=1 there is no such file. */
+	return !sysctl_read("ipv6/conf/lo/disable_ipv6", &off) || off;
+}

@@ -8,4 +8,10 @@
 /* name: below net, with slashes: "ipv4/ip_forward". False: there is none. */
 bool sysctl_read(const char *name, long *value);
 
+/*
+ * Whether IPv6 is switched off: for the whole host, by ipv6.disable=1 or
+ * net.ipv6.conf.all.disable_ipv6=1, or for lo, where routes to users lead.
+ */
+bool sysctl_disables_ipv6(void);
+
 #endif

@@ -948,6 +948,79 @@ class Gate(GateCase):
             self.host.ip('link del nowhere0')
 
 
+class WithoutIPv6:
+    """Switched off before the rules are applied, and the halves start."""
+
+    wants = None    # what IPv4 users need
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for host in (cls.net.gate, cls.net.exit):
+            host.sysctl('ipv6/conf/all/disable_ipv6', 1)
+
+    def test_users_of_both_families(self):
+        findings = self.assert_wrong(f'{IPV4.users}: {self.wants}')
+        self.assertEqual([text for text, _ in findings.of('wrong', IPV6.users)],
+                         [])
+        self.assertTrue(findings.of('note', '^IPv6 is disabled here: only IPv4'))
+        self.apply_remedy(findings, IPV4.users)
+        self.addCleanup(self.apply_rules, '--remove')
+        for findings in (self.examine(), self.examine(hiding(
+                '/proc/sys/net/ipv6'))):
+            self.assertEqual((findings.of('wrong'), findings.status), ([], 0))
+            self.assertTrue(findings.of('note', '^IPv6 is disabled here'))
+        half = self.start(self.host, self.role, self.config)
+        self.assertNotIn(' warning ', half.log)
+        self.assert_carries_ipv4()
+
+    def test_all_users_are_of_that_family(self):
+        pattern = '^IPv6 is disabled here, and all users'
+        findings = self.assert_wrong(
+            pattern, '^sysctl -w net.ipv6.conf.all.disable_ipv6=0',
+            **self.only_ipv6())
+        self.assertEqual(len(findings.of('wrong')), 1)
+        self.apply_remedy(findings, pattern)
+        try:
+            self.assertFalse(self.examine(prefixes=[IPV6.users]).of(
+                'wrong', 'IPv6 is disabled'))
+        finally:
+            self.host.sysctl('ipv6/conf/all/disable_ipv6', 1)
+
+
+class ExitWithoutIPv6(WithoutIPv6, ExitCase):
+
+    wants = 'no route delivers'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.apply_rules('--remove')
+
+    def only_ipv6(self):
+        return {'config': {'acl': [{'allowed_src_ips': [IPV6.users]}]}}
+
+    def assert_carries_ipv4(self):
+        self.test_daemons[-1].finish()
+        self.assert_serves(IPV4)
+
+
+class GateWithoutIPv6(WithoutIPv6, GateCase):
+
+    wants = 'no rule of the firewall redirects'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.apply_rules('--remove')
+
+    def only_ipv6(self):
+        return {'prefixes': [IPV6.users]}
+
+    def assert_carries_ipv4(self):
+        self.assert_carries(IPV4)
+
+
 class Usage(unittest.TestCase):
 
     def test_mistakes_on_the_command_line(self):

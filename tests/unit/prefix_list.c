@@ -97,6 +97,10 @@ START_TEST(knows_which_families_it_has)
 	ck_assert(prefix_list_has_family(&list, AF_INET6));
 	add_words(&list, "192.0.2.1");
 	ck_assert(prefix_list_has_family(&list, AF_INET));
+	add_words(&list, "2001:db8:1::/64");
+	prefix_list_remove_family(&list, AF_INET6);
+	ck_assert(!prefix_list_has_family(&list, AF_INET6));
+	ck_assert_uint_eq(list.count, 1);
 	prefix_list_finish(&list);
 }
 END_TEST
