@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -100,11 +101,15 @@ static void
 check_ways_back(const struct examination *examination)
 {
 	const struct prefix_list *list = examination->prefixes;
+	struct prefix *tried = calloc(list->count + 1, sizeof(*tried));
+	size_t count = 0;
 
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; tried && i < list->count; i++) {
 		if (doctor_return_is_there(&list->items[i]))
-			way_back_check(examination, &list->items[i]);
+			tried[count++] = list->items[i];
 	}
+	way_back_check(examination, tried, count);
+	free(tried);
 }
 
 /* Named alone it is permitted: server.c. */

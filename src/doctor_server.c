@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conntrack.h"
+#include "deadline.h"
 #include "exemption.h"
 #include "route.h"
 #include "socket.h"
@@ -14,6 +15,7 @@
 #include "trial.h"
 
 #define REMEDY_MAX_LEN 256
+#define ALL_MS 5000 /* no further prefix is tried then */
 
 /* True if it would come back to this half for ever. */
 static bool
@@ -258,7 +260,8 @@ try_prefix(const struct examination *examination, int fd,
 
 /* A connection for each prefix, as each takes one request. */
 static void
-check_server(const struct examination *examination, const union address *server)
+check_server(const struct examination *examination, const union address *server,
+    int64_t end)
 {
 	const struct prefix_list *list = examination->prefixes;
 	char text[ADDRESS_STRLEN];
@@ -280,7 +283,12 @@ check_server(const struct examination *examination, const union address *server)
 			goes_on = try_prefix(
 			    examination, fd, server, &list->items[i]);
 		close(fd);
-	} while (goes_on && ++i < list->count);
+	} while (goes_on && ++i < list->count && deadline_left(end) > 0);
+	if (goes_on && i < list->count)
+		finding_note(examination->findings,
+		    "%zu more prefixes were not tried, as the first ones took "
+		    "too long",
+		    list->count - i);
 }
 
 /*
@@ -304,6 +312,7 @@ void
 doctor_server_check(const struct examination *examination)
 {
 	union address servers[ENDPOINT_MAX_ADDRESSES];
+	int64_t end = deadline_after(ALL_MS);
 	size_t count;
 
 	check_egress(examination);
@@ -311,6 +320,6 @@ doctor_server_check(const struct examination *examination)
 	for (size_t i = 0; i < count; i++) {
 		if (is_used(examination, &servers[i]) &&
 		    !check_loop(examination, &servers[i]))
-			check_server(examination, &servers[i]);
+			check_server(examination, &servers[i], end);
 	}
 }

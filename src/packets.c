@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define PACKET_MAX_LEN 128
-
 /* RFC 791 and RFC 8200; a packet with extension headers is none of ours. */
 #define V4_MIN_LEN 20
 #define V4_PROTOCOL 9
@@ -36,7 +34,7 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_LEN + FLAGS),
 	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN_OR_RST, 1, 0),
 	BPF_STMT(BPF_RET | BPF_K, 0),
-	BPF_STMT(BPF_RET | BPF_K, PACKET_MAX_LEN),
+	BPF_STMT(BPF_RET | BPF_K, PACKETS_MAX_LEN),
 };
 
 int
@@ -100,14 +98,22 @@ packets_is_segment(const uint8_t *packet, size_t len, const union address *from,
 	    is_end(source + raw_len, packet + head_len + 2, to);
 }
 
+size_t
+packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN])
+{
+	ssize_t len = recv(fd, packet, PACKETS_MAX_LEN, MSG_DONTWAIT);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
 bool
 packets_have(int fd, const union address *from, const union address *to)
 {
-	uint8_t packet[PACKET_MAX_LEN];
-	ssize_t len;
+	uint8_t packet[PACKETS_MAX_LEN];
+	size_t len;
 
-	while ((len = recv(fd, packet, sizeof(packet), MSG_DONTWAIT)) >= 0) {
-		if (packets_is_segment(packet, (size_t)len, from, to))
+	while ((len = packets_next(fd, packet))) {
+		if (packets_is_segment(packet, len, from, to))
 			return true;
 	}
 	return false;

@@ -17,6 +17,11 @@ int packets_open(void);
 /* Sees what is there from now on. Returns fd, or -1, with which nothing is. */
 int packets_begin(int fd);
 
+#define PACKETS_MAX_LEN 128
+
+/* The beginning of the next one that was there. Returns its length, 0: none. */
+size_t packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN]);
+
 /*
  * Whether one of these has been there. A port of 0 is any. Those before it are
  * not there any more for the next call.

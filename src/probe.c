@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "deadline.h"
 #include "socket.h"
 #include "source.h"
 
@@ -33,6 +31,7 @@ probe_open(
 	union address target = *to;
 	int error = 0;
 
+	probe->is_answered = false;
 	for (size_t i = 0; i < PROBE_PORTS; i++)
 		probe->fds[i] = -1;
 	for (size_t i = 0; i < PROBE_PORTS && !error; i++) {
@@ -63,23 +62,22 @@ is_answer(int fd)
 	return error == 0 || error == ECONNREFUSED;
 }
 
-bool
-probe_wait(const struct probe *probe, int64_t wait_ms)
+void
+probe_watch(const struct probe *probe, struct pollfd *polled)
 {
-	int64_t deadline = deadline_after(wait_ms);
-	struct pollfd polled[PROBE_PORTS];
-
 	for (size_t i = 0; i < PROBE_PORTS; i++)
 		polled[i] = (struct pollfd){ probe->fds[i], POLLOUT, 0 };
-	while (poll(polled, PROBE_PORTS, deadline_poll(deadline)) > 0) {
-		for (size_t i = 0; i < PROBE_PORTS; i++) {
-			if (polled[i].revents && is_answer(polled[i].fd))
-				return true;
-			if (polled[i].revents)
-				polled[i].fd = -1;
-		}
+}
+
+void
+probe_look(struct probe *probe, struct pollfd *polled)
+{
+	for (size_t i = 0; i < PROBE_PORTS; i++) {
+		if (!polled[i].revents)
+			continue;
+		probe->is_answered |= is_answer(polled[i].fd);
+		polled[i].fd = -1;
 	}
-	return false;
 }
 
 void

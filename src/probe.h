@@ -3,8 +3,11 @@
 
 /*
  * Attempts to connect to some ports of a host, to see whether it answers at
- * all: a refusal is as good as a connection. Nothing is sent on these.
+ * all: a refusal is as good as a connection. Nothing is sent on these. Many can
+ * be waited for at once, with poll(2).
  */
+
+#include <poll.h>
 
 #include "address.h"
 
@@ -12,6 +15,7 @@
 
 struct probe {
 	int fds[PROBE_PORTS];
+	bool is_answered;
 };
 
 /*
@@ -22,8 +26,11 @@ struct probe {
 int probe_open(
     struct probe *probe, const union address *from, const union address *to);
 
-/* Whether something came back in time; to be asked once. */
-bool probe_wait(const struct probe *probe, int64_t wait_ms);
+/* Fills in PROBE_PORTS of them. */
+void probe_watch(const struct probe *probe, struct pollfd *polled);
+
+/* Takes what poll(2) said of these; is_answered says what came of it. */
+void probe_look(struct probe *probe, struct pollfd *polled);
 
 void probe_close(struct probe *probe);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "deadline.h"
 #include "exemption.h"
 #include "netstat.h"
 #include "outside.h"
@@ -13,7 +14,11 @@
 #include "route.h"
 
 #define ANSWER_MS 1500
-#define ANSWERED_MS 1 /* meanwhile it has been, or not */
+#define ALL_MS 7500 /* no more is begun then */
+
+/* At once: few enough descriptors for the limit of most hosts, 1024. */
+#define MANY 64
+#define FAMILIES 2
 #define REMEDY_MAX_LEN 256
 #define HERE_MAX_LEN 2048
 
@@ -27,18 +32,39 @@ enum silence {
 	SILENCE_HERE,    /* this host takes none to users */
 };
 
-/* What was tried. */
+/* The next router on the default route of a family. */
+struct router {
+	union address address;
+	char text[ADDRESS_STRLEN];
+	const char *why_not; /* NULL: it can be asked */
+	struct probe own;    /* from this host's own address */
+	bool has_own;
+};
+
+/* From users to their router. */
 struct path {
 	const struct prefix *users;
-	const union address *user; /* one of them */
-	const char *prefix, *router;
+	union address user; /* one of them */
+	char prefix[PREFIX_STRLEN];
+	const struct router *router;
+	struct probe probe;
+	bool has_left, has_come; /* a packet, seen on the links */
+};
+
+/* What is tried side by side. */
+struct wave {
+	const struct examination *examination;
+	int packet_fd; /* or -1 */
+	struct router routers[FAMILIES];
+	struct path paths[MANY];
+	size_t count;
 };
 
 static void
 report_output(const struct examination *examination, const struct path *path)
 {
 	const char *rules =
-	    examination_firewall(examination, path->user->any.sa_family);
+	    examination_firewall(examination, path->user.any.sa_family);
 	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
 
 	strcpy(remedy, "let no rule drop or rewrite what they send");
@@ -47,13 +73,14 @@ report_output(const struct examination *examination, const struct path *path)
 	finding_wrong(examination->findings, remedy,
 	    "%s: what is sent from %s to %s does not leave this host with that "
 	    "address: the firewall drops it (OUTPUT) or rewrites it",
-	    path->prefix, address_format_host(path->user, text), path->router);
+	    path->prefix, address_format_host(&path->user, text),
+	    path->router->text);
 }
 
 static void
 report_input(const struct examination *examination, const struct path *path)
 {
-	int family = path->user->any.sa_family;
+	int family = path->user.any.sa_family;
 	const char *rules = examination_firewall(examination, family);
 	char remedy[REMEDY_MAX_LEN];
 
@@ -63,18 +90,18 @@ report_input(const struct examination *examination, const struct path *path)
 	finding_wrong(examination->findings, remedy,
 	    "%s: what %s answers comes to this host, which takes none of it, "
 	    "for its own addresses neither: the firewall drops it (INPUT)",
-	    path->prefix, path->router);
+	    path->prefix, path->router->text);
 }
 
 static void
 report_silence(const struct examination *examination, const struct path *path,
     enum silence silence)
 {
-	const char *prefix = path->prefix, *router = path->router;
+	const char *prefix = path->prefix, *router = path->router->text;
 	struct findings *findings = examination->findings;
 	char text[ADDRESS_STRLEN], remedy[HERE_MAX_LEN];
 
-	address_format_host(path->user, text);
+	address_format_host(&path->user, text);
 	switch (silence) {
 	case SILENCE_OUTPUT:
 		report_output(examination, path);
@@ -126,19 +153,17 @@ count_filtered(void)
 	return count;
 }
 
-/*
- * answers: to what has this host's own address; filtered: by rp_filter,
- * meanwhile.
- */
+/* filtered: packets by rp_filter, meanwhile. */
 static enum silence
-explain_silence(int packet_fd, const union address *user,
-    const union address *router, bool answers, bool filtered)
+explain_silence(const struct wave *wave, const struct path *path, bool filtered)
 {
-	if (packet_fd >= 0 && !packets_have(packet_fd, user, router))
+	bool answers = path->router->has_own && path->router->own.is_answered;
+
+	if (wave->packet_fd >= 0 && !path->has_left)
 		return SILENCE_OUTPUT;
-	if (!packets_have(packet_fd, router, user))
+	if (!path->has_come)
 		return answers ? SILENCE_NETWORK : SILENCE_ALL;
-	if (filtered)
+	if (filtered && path->user.any.sa_family == AF_INET)
 		return SILENCE_FILTER;
 	return answers ? SILENCE_HERE : SILENCE_INPUT;
 }
@@ -149,70 +174,193 @@ report_forbidden(
 {
 	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
 
-	address_format_host(path->user, text);
+	address_format_host(&path->user, text);
 	snprintf(remedy, sizeof(remedy),
 	    "see which rule or route forbids it: ip rule; ip route get %s "
 	    "from %s iif lo",
-	    path->router, text);
+	    path->router->text, text);
 	finding_wrong(examination->findings, remedy,
 	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
-	    path->router, strerror(-error));
+	    path->router->text, strerror(-error));
 }
 
-/* A packet to the next router, and back by the way of all replies. */
 static void
-check_path(const struct examination *examination, const struct path *path,
-    const union address *router)
+find_router(struct wave *wave, int family)
 {
-	struct probe probe, own;
-	uint64_t filtered = count_filtered();
-	int packet_fd = packets_begin(examination->packet_fd);
-	int error = probe_open(&probe, path->user, router);
-	bool has_own;
+	struct router *router = &wave->routers[family == AF_INET6];
+	union address outside;
+	struct route route;
 
-	if (error) {
-		report_forbidden(examination, path, error);
+	*router = (struct router){ 0 };
+	outside_sample(family, &outside);
+	if (route_find(&outside, 0, &route) || route.is_local)
+		router->why_not = "there is no default route: these users get "
+				  "only where other routes lead";
+	else if (route.gateway.any.sa_family == AF_UNSPEC)
+		router->why_not = "the default route names no router to ask";
+	if (router->why_not)
 		return;
+	router->address = route.gateway;
+	address_format_host(&route.gateway, router->text);
+}
+
+/* Each wave asks anew, as a router may answer late. */
+static void
+ask_routers(struct wave *wave)
+{
+	for (size_t i = 0; i < FAMILIES; i++) {
+		struct router *router = &wave->routers[i];
+
+		router->has_own = !router->why_not &&
+		    probe_open(&router->own, NULL, &router->address) == 0;
 	}
-	has_own = probe_open(&own, NULL, router) == 0;
-	if (probe_wait(&probe, ANSWER_MS))
-		finding_ok(examination->findings,
-		    "%s: what %s answers comes back here", path->prefix,
-		    path->router);
+}
+
+static bool
+has_room(int error)
+{
+	return error != -EMFILE && error != -ENFILE;
+}
+
+/* False: the next wave is to begin with this one. */
+static bool
+add(struct wave *wave, const struct prefix *users)
+{
+	struct path *path = &wave->paths[wave->count];
+	int family = users->base.any.sa_family, error;
+
+	*path = (struct path){ .users = users };
+	path->router = &wave->routers[family == AF_INET6];
+	prefix_format(users, path->prefix);
+	prefix_sample(users, &path->user);
+	if (path->router->why_not) {
+		finding_note(wave->examination->findings,
+		    "%s: the way back was not tried, as %s", path->prefix,
+		    path->router->why_not);
+		return true;
+	}
+	error = probe_open(&path->probe, &path->user, &path->router->address);
+	if (!error)
+		wave->count++;
+	else if (wave->count > 0 && !has_room(error))
+		return false;
 	else
-		report_silence(examination, path,
-		    explain_silence(packet_fd, path->user, router,
-			has_own && probe_wait(&own, ANSWERED_MS),
-			count_filtered() > filtered));
-	if (has_own)
-		probe_close(&own);
-	probe_close(&probe);
+		report_forbidden(wave->examination, path, error);
+	return true;
+}
+
+/* Returns how many of the prefixes are done with it. */
+static size_t
+begin(struct wave *wave, const struct prefix *prefixes, size_t count)
+{
+	size_t done = 0;
+
+	wave->count = 0;
+	ask_routers(wave);
+	while (done < count && wave->count < MANY && add(wave, &prefixes[done]))
+		done++;
+	return done;
+}
+
+static void
+look_at_packets(struct wave *wave)
+{
+	uint8_t packet[PACKETS_MAX_LEN];
+	size_t len;
+
+	while (wave->packet_fd >= 0 &&
+	    (len = packets_next(wave->packet_fd, packet))) {
+		for (size_t i = 0; i < wave->count; i++) {
+			struct path *path = &wave->paths[i];
+			const union address *router = &path->router->address;
+
+			path->has_left |= packets_is_segment(
+			    packet, len, &path->user, router);
+			path->has_come |= packets_is_segment(
+			    packet, len, router, &path->user);
+		}
+	}
+}
+
+static bool
+all_answered(const struct wave *wave)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		if (!wave->paths[i].probe.is_answered)
+			return false;
+	}
+	return true;
+}
+
+/* Or until all paths have their answer. */
+static void
+await(struct wave *wave, int64_t deadline)
+{
+	struct pollfd polled[1 + (FAMILIES + MANY) * PROBE_PORTS];
+	struct probe *probes[FAMILIES + MANY];
+	size_t count = 0;
+
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (wave->routers[i].has_own)
+			probes[count++] = &wave->routers[i].own;
+	}
+	for (size_t i = 0; i < wave->count; i++)
+		probes[count++] = &wave->paths[i].probe;
+	polled[0] = (struct pollfd){ wave->packet_fd, POLLIN, 0 };
+	for (size_t i = 0; i < count; i++)
+		probe_watch(probes[i], &polled[1 + i * PROBE_PORTS]);
+	while (!all_answered(wave) &&
+	    poll(polled, 1 + count * PROBE_PORTS, deadline_poll(deadline)) >
+		0) {
+		look_at_packets(wave);
+		for (size_t i = 0; i < count; i++)
+			probe_look(probes[i], &polled[1 + i * PROBE_PORTS]);
+	}
+	look_at_packets(wave);
+}
+
+static void
+finish(struct wave *wave, bool filtered)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		struct path *path = &wave->paths[i];
+
+		if (path->probe.is_answered)
+			finding_ok(wave->examination->findings,
+			    "%s: what %s answers comes back here", path->prefix,
+			    path->router->text);
+		else
+			report_silence(wave->examination, path,
+			    explain_silence(wave, path, filtered));
+		probe_close(&path->probe);
+	}
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (wave->routers[i].has_own)
+			probe_close(&wave->routers[i].own);
+	}
 }
 
 void
-way_back_check(
-    const struct examination *examination, const struct prefix *prefix)
+way_back_check(const struct examination *examination,
+    const struct prefix *prefixes, size_t count)
 {
-	union address user, outside;
-	struct route route;
-	char text[PREFIX_STRLEN], router[ADDRESS_STRLEN];
-	struct path path = { prefix, &user, text, router };
+	int64_t end = deadline_after(ALL_MS);
+	struct wave wave = { .examination = examination };
+	size_t done = 0;
 
-	prefix_format(prefix, text);
-	prefix_sample(prefix, &user);
-	outside_sample(user.any.sa_family, &outside);
-	if (route_find(&outside, 0, &route) || route.is_local) {
-		finding_note(examination->findings,
-		    "%s: the way back was not tried, as there is no default "
-		    "route: these users get only where other routes lead",
-		    text);
-	} else if (route.gateway.any.sa_family == AF_UNSPEC) {
-		finding_note(examination->findings,
-		    "%s: the way back was not tried, as the default route "
-		    "names no router to ask",
-		    text);
-	} else {
-		address_format_host(&route.gateway, router);
-		check_path(examination, &path, &route.gateway);
+	wave.packet_fd = packets_begin(examination->packet_fd);
+	find_router(&wave, AF_INET);
+	find_router(&wave, AF_INET6);
+	while (done < count && deadline_left(end) > 0) {
+		uint64_t filtered = count_filtered();
+
+		done += begin(&wave, prefixes + done, count - done);
+		await(&wave, deadline_after(ANSWER_MS));
+		finish(&wave, count_filtered() > filtered);
 	}
+	if (done < count)
+		finding_note(examination->findings,
+		    "the way back of %zu more prefixes was not tried, as "
+		    "routers that do not answer took too long",
+		    count - done);
 }

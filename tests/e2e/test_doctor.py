@@ -410,6 +410,45 @@ class Exit(ExitCase):
                          self.net.destination):
             self.assert_note(f'{IPV4.users}: the way back was not tried')
 
+    def many(self, count):
+        """Users of one address each; so many that their turns would not do."""
+        return {'acl': [{'allowed_src_ips': [
+            f'198.51.{100 + i // 256}.{i % 256}' for i in range(count)]}]}
+
+    def test_silent_router_for_many_users(self):
+        """Side by side: one after another they would take a minute."""
+        rule = 'INPUT -p tcp -j DROP'
+        with self.other_rules(), self.broken(
+                f'iptables -A {rule}', f'iptables -D {rule}',
+                self.net.destination):
+            for count, left in ((40, 0), (600, 1)):
+                config = self.many(count)
+                self.host.ip('route add local 198.51.100.0/22 dev lo table '
+                             f'{100000 + SERVER_PORT}')
+                try:
+                    findings = self.doctor(config=config)
+                finally:
+                    self.host.ip('route del local 198.51.100.0/22 dev lo table '
+                                 f'{100000 + SERVER_PORT}')
+                self.assertEqual(findings.of('wrong'), [])
+                silent = findings.of('note', 'answers nobody$')
+                rest = findings.of('note', '^the way back of .* more prefixes')
+                self.assertEqual(len(rest), left)
+                tried = count - int(rest[0][0].split()[4] if rest else 0)
+                self.assertEqual(len(silent), tried)
+                self.assertGreaterEqual(tried, 40)
+
+    def test_one_user_of_many_whose_prefix_is_not_routed_here(self):
+        route = 'blackhole 198.51.100.17'
+        with self.broken(f'ip route add {route}', f'ip route del {route}',
+                         self.net.destination):
+            findings = self.doctor(config=self.many(40))
+        wrong = findings.of('wrong')
+        self.assertEqual([text.split(': ')[0] for text, _ in wrong],
+                         ['198.51.100.17/32'])
+        self.assertRegex(wrong[0][1], 'let the network route the prefix')
+        self.assertEqual(len(findings.of('ok', 'comes back here')), 39)
+
     def test_table_that_takes_all_addresses_and_src_valid_mark(self):
         route = f'local default dev lo table {100000 + SERVER_PORT}'
         with self.sysctl('ipv4/conf/all/src_valid_mark', 1, 0):
