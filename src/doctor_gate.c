@@ -15,7 +15,7 @@
 #define REMEDY_MAX_LEN 64
 #define COMMAND_MAX_LEN 256
 
-/* Of the link's own only others on it can be a source or destination. */
+/* A link-local one will do: REDIRECT takes it where there is no other. */
 static bool
 has_address(const char *interface, int family)
 {
@@ -26,13 +26,9 @@ has_address(const char *interface, int family)
 		return true;
 	for (struct ifaddrs *entry = list; entry && !found;
 	     entry = entry->ifa_next) {
-		const struct sockaddr_in6 *v6 = (void *)entry->ifa_addr;
-
 		found = entry->ifa_addr &&
 		    !strcmp(entry->ifa_name, interface) &&
-		    entry->ifa_addr->sa_family == family &&
-		    (family == AF_INET ||
-			!IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+		    entry->ifa_addr->sa_family == family;
 	}
 	freeifaddrs(list);
 	return found;

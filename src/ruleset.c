@@ -13,9 +13,14 @@
 /* A tool that could look. */
 #define READ_LINE "# that was all"
 
+/*
+ * One family a time: with the tables of iptables and ip6tables in one listing,
+ * nft 1.0.6 has nothing in place of REDIRECT in those of the second.
+ */
 static const char command[] =
     "PATH=$PATH:/usr/sbin:/sbin\n"
-    "for tool in 'nft list ruleset' %s-save %s-nft-save %s-legacy-save; do\n"
+    "for tool in 'nft list ruleset inet' 'nft list ruleset %s' \\\n"
+    "\t%s-save %s-nft-save %s-legacy-save; do\n"
     "\techo \"" RULESET_TOOL "$tool\"\n"
     "\t$tool 2>/dev/null && echo '" READ_LINE "'\n"
     "done\n";
@@ -45,12 +50,14 @@ read_all(FILE *file)
 char *
 ruleset_read(int family)
 {
-	const char *name = family == AF_INET ? "iptables" : "ip6tables";
-	char script[sizeof(command) + 3 * 16];
+	bool is_ipv4 = family == AF_INET;
+	const char *name = is_ipv4 ? "iptables" : "ip6tables";
+	char script[sizeof(command) + 4 * 16];
 	char *text;
 	FILE *file;
 
-	snprintf(script, sizeof(script), command, name, name, name);
+	snprintf(script, sizeof(script), command, is_ipv4 ? "ip" : "ip6", name,
+	    name, name);
 	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
 	file = popen(script, "re");
 	if (!file)

@@ -870,6 +870,44 @@ class Gate(GateCase):
             self.host.ip(f'addr add {own}')
             self.assert_fine(f'{IPV4.users}: there is a route')
 
+    def test_interface_of_the_users_with_only_a_link_local_address(self):
+        """Which REDIRECT takes then."""
+        def link_local(host, device):
+            shown = host.run('ip', '-6', 'addr', 'show', 'dev', device,
+                             'scope', 'link').stdout
+            return re.search(r'inet6 (\S+)/', shown)[1]
+
+        own = f'{IPV6.gate_users}/{IPV6.length} dev users0'
+        route = (f'{IPV6.users} via {link_local(self.net.user, "eth0")} '
+                 'dev users0')
+        default = 'default via {} dev eth0'
+        router = default.format(link_local(self.host, 'users0'))
+        self.start(self.host, 'client', self.config)
+        with self.broken(f'ip -6 addr del {own}; ip -6 route add {route}',
+                         f'ip -6 route del {route}; ip -6 addr add {own}'), \
+                self.broken(f'ip -6 route replace {router}',
+                            'ip -6 route replace default via '
+                            + IPV6.gate_users, self.net.user):
+            self.assert_fine(f'{IPV6.users}: there is a route')
+            self.assert_carries(IPV6)
+
+    def test_redirection_that_a_listing_of_both_families_leaves_out(self):
+        """In the second family's table, by nft 1.0.6.
+
+        A rule that iptables cannot read keeps it from listing its own table.
+        """
+        redirect = '-t nat -{} PREROUTING -p tcp -j REDIRECT --to-port 9001'
+        add, delete = ('; '.join(f'{tool} {redirect.format(action)}'
+                                 for tool in ('iptables', 'ip6tables'))
+                       for action in 'AF')
+        flush = '; '.join(f'nft flush chain {family} nat PREROUTING'
+                          for family in ('ip', 'ip6'))
+        with self.no_rules(), self.broken(
+                f'{add}; for family in ip ip6; do nft add rule $family nat '
+                'PREROUTING fib daddr type local return; done', flush):
+            self.assert_fine(*(f'{prefix}: the firewall redirects to port 9001'
+                               for prefix in PREFIXES))
+
     def test_listener_that_is_not_for_all_users(self):
         only_ipv4 = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
         findings = self.assert_wrong('inbound.listen has no IPv6 address',
