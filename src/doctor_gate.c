@@ -209,6 +209,45 @@ check_firewall(const struct examination *examination, int family)
 	}
 }
 
+/* A user whose first and other addresses are this host's own. */
+static bool
+is_this_host(const struct prefix *prefix)
+{
+	union address first, other;
+
+	prefix_sample_first(prefix, &first);
+	prefix_sample(prefix, &other);
+	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
+}
+
+/* Nothing that comes in by a link may go to a loopback address. */
+static void
+report_loopback(const struct examination *examination, int family)
+{
+	const struct prefix_list *list = examination->prefixes;
+	uint16_t port = examination->config->listen.port;
+	char text[PREFIX_STRLEN], remedy[REMEDY_MAX_LEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct prefix *prefix = &list->items[i];
+
+		if (prefix->base.any.sa_family != family ||
+		    is_this_host(prefix))
+			continue;
+		snprintf(remedy, sizeof(remedy),
+		    "write inbound: { listen: \":%u\" }", port);
+		finding_wrong(examination->findings, remedy,
+		    "%s: inbound.listen is a loopback address, where nobody "
+		    "but this host itself can be redirected to",
+		    prefix_format(prefix, text));
+		return;
+	}
+	finding_note(examination->findings,
+	    "inbound.listen is a loopback address (%s): only this host's own "
+	    "connections can be redirected there",
+	    family == AF_INET ? "IPv4" : "IPv6");
+}
+
 /* [::] listens for both. */
 static void
 check_listener(const struct examination *examination, int family)
@@ -235,10 +274,7 @@ check_listener(const struct examination *examination, int family)
 		    "inbound.listen has no %s address, as some users have",
 		    family == AF_INET ? "IPv4" : "IPv6");
 	else if (!has_outside)
-		finding_note(examination->findings,
-		    "inbound.listen is a loopback address (%s): only this "
-		    "host's own connections can be redirected there",
-		    family == AF_INET ? "IPv4" : "IPv6");
+		report_loopback(examination, family);
 }
 
 void

@@ -913,9 +913,30 @@ class Gate(GateCase):
         findings = self.assert_wrong('inbound.listen has no IPv6 address',
                                      '":PORT"', config=only_ipv4)
         self.assertFalse(findings.of('wrong', 'IPv4 address'))
+
+    def test_loopback_listener(self):
         loopback = {'inbound': {'listen': '127.0.0.1:9001'}}
-        self.assert_note('inbound.listen is a loopback', config=loopback,
-                         prefixes=[IPV4.users])
+        findings = self.assert_wrong(
+            f'{IPV4.users}: inbound.listen is a loopback address',
+            '"', config=loopback, prefixes=[IPV4.users])
+        self.assertFalse(findings.of('note', 'loopback'))
+        remedy, = [remedy for _, remedy in findings.of('wrong', 'loopback')]
+        listen = re.search('listen: "([^"]*)"', remedy)[1]
+        self.assert_fine(config={'inbound': {'listen': listen}})
+
+    def test_loopback_listener_for_the_gates_own_connections(self):
+        loopback = {'inbound': {'listen': '127.0.0.1:9001'}}
+        own = f'{IPV4.gate_users}/32'
+        printed = srcproxy('rules', '--output', 'client', write_config(
+            {**self.config, **loopback}), own)
+        self.apply_rules('--remove')
+        self.host.run('sh', input=printed.stdout)
+        try:
+            findings = self.doctor(config=loopback, prefixes=[own])
+            self.assertTrue(findings.of('note', 'inbound.listen is a loopback'))
+            self.assertFalse(findings.of('wrong', 'loopback'))
+        finally:
+            self.apply_rules()
 
     def test_wrong_auth(self):
         self.assert_wrong(f'{IPV4.users}: the server half refused',
