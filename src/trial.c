@@ -79,14 +79,18 @@ open_listener(union address *own)
 	return fd;
 }
 
-/* The server half says nothing until the destination does. */
+/*
+ * The server half says nothing until the destination does. A refusal is a
+ * reset, but an end of stream from the implementation in Go, and behind ssh(1)
+ * and stunnel(8), which make that of a reset.
+ */
 static enum trial_result
 read_server(int fd)
 {
 	uint8_t byte;
 	ssize_t len = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
 
-	return len < 0 ? TRIAL_REFUSED : TRIAL_STRANGE;
+	return len > 0 ? TRIAL_STRANGE : TRIAL_REFUSED;
 }
 
 static enum trial_result

@@ -11,8 +11,8 @@
 enum trial_result {
 	TRIAL_ARRIVED, /* a packet from the user's address came here */
 	TRIAL_TAKEN,   /* the server half is at it; no packet was seen */
-	TRIAL_REFUSED, /* reset by the server half */
-	TRIAL_STRANGE, /* that is no server half: it spoke, or ended */
+	TRIAL_REFUSED, /* reset, or ended, by the server half */
+	TRIAL_STRANGE, /* that is no server half: it spoke */
 };
 
 /*

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import unittest
 
@@ -983,6 +984,27 @@ class Gate(GateCase):
                           'a server half', prefixes=[IPV4.users],
                           config=self.outbound(server=server))
         greeted.result()
+
+    def test_server_half_that_refuses_with_an_end_of_stream(self):
+        """The implementation in Go does, and ssh and stunnel in between."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        request_len = 3 + 32 + 2 * (1 + 4 + 2)
+
+        def refuse():
+            # First it is only seen whether this is where it leads to.
+            self.accept(listener)
+            connection = self.accept(listener)
+            request = connection.recv(request_len, socket.MSG_WAITALL)
+            connection.close()
+            return request
+
+        refused = background(refuse)
+        findings = self.assert_wrong(
+            f'{IPV4.users}: the server half refused a connection',
+            "server half's log", prefixes=[IPV4.users],
+            config=self.outbound(server=endpoint(*listener.getsockname())))
+        self.assertEqual(len(refused.result()), request_len)
+        self.assertFalse(findings.of('wrong', 'protocol'))
 
     def test_server_that_is_this_half(self):
         loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))
