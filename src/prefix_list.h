@@ -18,6 +18,7 @@ int prefix_list_add(struct prefix_list *list, const struct prefix *prefix);
  * others keep their order. Returns 0, or -ENOMEM and the list is as it was.
  */
 int prefix_list_reduce(struct prefix_list *list);
+
 /* Takes out all of that family. */
 void prefix_list_remove_family(struct prefix_list *list, int family);
 
