@@ -250,7 +250,7 @@ END_TEST
 START_TEST(what_was_kept_back_is_told_with_its_user_and_kind)
 {
 	struct acl_user user = { .name = "anna", .is_named = true };
-	struct acl acl = { &user, 1 };
+	struct acl acl = { .users = &user, .user_count = 1 };
 	struct accounts accounts;
 	struct account *anna;
 
