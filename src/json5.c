@@ -11,11 +11,16 @@
 
 /*
  * json-c has no places, and its null is no object that could carry one. So a
- * value is a mark on a json-c object, which owns and frees it; the object of
- * an array or object owns those below.
+ * json-c object points at its value, and the value back at it. The objects of
+ * an array or object belong to that of the container. All values of a text are
+ * one list behind the root, for json5_destroy, which takes the pointers away
+ * first: json-c 0.19 calls delete callbacks twice, and takes the userdata of an
+ * array or object that it frees for an object of its own.
  */
 struct json5 {
+	struct json5 *next;
 	enum json5_type type;
+	bool is_held; /* its object belongs to that of a container */
 	struct json5_place place, key_place;
 	struct json_object *object; /* NULL until the value is read */
 	const char *key; /* in text, behind the path; NULL if no member */
@@ -28,10 +33,14 @@ fail_memory(struct json5_scan *scan)
 	return json5_scan_fail(scan, scan->place, "out of memory");
 }
 
-/* Errors are now about this value, which json5_destroy frees. */
+/*
+ * Errors are now about this value. It is in the list of the container, so the
+ * root's json5_destroy frees it; a root has no container.
+ */
 static struct json5 *
-value_create(struct json5_scan *scan, const struct json5_trail *trail,
-    const char *key, struct json5_place key_place)
+value_create(struct json5_scan *scan, struct json5 *container,
+    const struct json5_trail *trail, const char *key,
+    struct json5_place key_place)
 {
 	size_t path_size = trail->len + 1;
 	size_t key_size = key ? strlen(key) + 1 : 0;
@@ -41,7 +50,11 @@ value_create(struct json5_scan *scan, const struct json5_trail *trail,
 		fail_memory(scan);
 		return NULL;
 	}
+	value->next = container ? container->next : NULL;
+	if (container)
+		container->next = value;
 	value->type = JSON5_NULL;
+	value->is_held = false;
 	value->place = value->key_place = key_place;
 	value->object = NULL;
 	value->key = NULL;
@@ -50,13 +63,6 @@ value_create(struct json5_scan *scan, const struct json5_trail *trail,
 		value->key = memcpy(value->text + path_size, key, key_size);
 	scan->path = value->text;
 	return value;
-}
-
-static void
-value_free(struct json_object *object, void *value)
-{
-	(void)object;
-	free(value);
 }
 
 /* Gives the value its json-c object, NULL if there was no memory for one. */
@@ -68,7 +74,7 @@ value_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
 		return fail_memory(scan);
 	value->type = type;
 	value->object = object;
-	json_object_set_userdata(object, value, value_free);
+	json_object_set_userdata(object, value, NULL);
 	return true;
 }
 
@@ -85,14 +91,13 @@ item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
 
 	json5_trail_init(&trail, array->text);
 	json5_trail_add_index(&trail, json5_count(array));
-	item = value_create(scan, &trail, NULL, scan->place);
+	item = value_create(scan, array, &trail, NULL, scan->place);
 	if (!item)
 		return false;
 	parsed = value_parse(scan, item, depth);
 	if (parsed && json_object_array_add(array->object, item->object) < 0)
 		parsed = fail_memory(scan);
-	if (!parsed)
-		json5_destroy(item);
+	item->is_held = parsed;
 	scan->path = array->text;
 	return parsed;
 }
@@ -139,7 +144,7 @@ member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
 		return false;
 	json5_trail_init(&trail, object->text);
 	json5_trail_add_key(&trail, scan->word);
-	member = value_create(scan, &trail, scan->word, key_place);
+	member = value_create(scan, object, &trail, scan->word, key_place);
 	if (!member)
 		return false;
 	parsed = json5_scan_space(scan) &&
@@ -148,8 +153,7 @@ member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
 	    json5_scan_space(scan) && value_parse(scan, member, depth);
 	if (parsed && !member_add(object, member))
 		parsed = fail_memory(scan);
-	if (!parsed)
-		json5_destroy(member);
+	member->is_held = parsed;
 	scan->path = object->text;
 	return parsed;
 }
@@ -256,7 +260,7 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 		return NULL;
 	json5_trail_init(&trail, "");
 	if (json5_scan_space(&scan))
-		root = value_create(&scan, &trail, NULL, scan.place);
+		root = value_create(&scan, NULL, &trail, NULL, scan.place);
 	parsed = root && value_parse(&scan, root, 0) &&
 	    json5_scan_space(&scan) &&
 	    (scan.c == 0 || json5_scan_expected(&scan, "the end of the text"));
@@ -270,39 +274,39 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 
 /* json-c lends the memory of its strings as const, and it is all there is. */
 static void
-wipe_strings(struct json_object *object)
+wipe_string(struct json_object *object)
 {
-	switch (json_object_get_type(object)) {
-	case json_type_string:
+	if (json_object_is_type(object, json_type_string))
 		explicit_bzero(
 		    (void *)(uintptr_t)json_object_get_string(object),
 		    (size_t)json_object_get_string_len(object));
-		break;
-	case json_type_array:
-		for (size_t i = 0; i < json_object_array_length(object); i++)
-			wipe_strings(json_object_array_get_idx(object, i));
-		break;
-	case json_type_object: {
-		json_object_object_foreach(object, key, value)
-		{
-			(void)key;
-			wipe_strings(value);
-		}
-		break;
-	}
-	default:
-		break;
-	}
+}
+
+/* The value is no part of json-c's object any more. */
+static void
+release(struct json_object *object)
+{
+	if (!object)
+		return;
+	wipe_string(object);
+	json_object_set_userdata(object, NULL, NULL);
 }
 
 void
 json5_destroy(struct json5 *root)
 {
-	if (root && root->object) {
-		wipe_strings(root->object);
-		json_object_put(root->object);
-	} else {
-		free(root);
+	struct json5 *value, *next;
+
+	for (value = root; value; value = value->next)
+		release(value->object);
+	/* Of a broken text, what no container has been given yet, too. */
+	for (value = root; value; value = value->next)
+		if (!value->is_held)
+			json_object_put(value->object);
+	/* The objects' keys were in the values. */
+	for (value = root; value; value = next) {
+		next = value->next;
+		free(value);
 	}
 }
 
