@@ -99,13 +99,24 @@ privilege_parse(const char *text, struct privilege *privilege)
 
 #ifdef HAVE_LIBCAP_NG
 
+/* For the functions below, until they change what libcap-ng holds. */
+static int
+read_capabilities(void)
+{
+	if (capng_get_caps_process() == 0)
+		return 0;
+	log_error("cannot read this process's capabilities: %s; if /proc is "
+		  "not mounted, mount it",
+	    strerror(errno));
+	return -1;
+}
+
 /* What root itself lacks, as in many containers, cannot be kept. */
 static uint64_t
 available(uint64_t capabilities)
 {
 	uint64_t result = 0;
 
-	capng_get_caps_process();
 	for (unsigned i = 0; i < 64; i++) {
 		uint64_t bit = UINT64_C(1) << i;
 
@@ -184,6 +195,8 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 			  "root");
 		return -1;
 	}
+	if (read_capabilities())
+		return -1;
 	kept = available(capabilities);
 	select_only(kept);
 	if (change_identity(privilege))
@@ -204,9 +217,11 @@ privilege_trim(uint64_t capabilities)
 	char text[LIST_MAX_LEN];
 	uint64_t kept;
 
-	capng_get_caps_process();
-	if (geteuid() == 0 ||
-	    capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
+	if (geteuid() == 0)
+		return 0;
+	if (read_capabilities())
+		return -1;
+	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
 		return 0;
 	kept = available(capabilities);
 	select_only(kept);
