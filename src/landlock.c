@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -172,22 +173,23 @@ enforce(int ruleset_fd)
 	return NULL;
 }
 
-/* A kernel without it, and a container that keeps programs from it. */
+/*
+ * landlock_create_ruleset(2) has an error for each; EPERM is none of its own.
+ * Filters of containers answer EPERM to calls that they do not let through, or
+ * ENOSYS to those that they do not know, as older kernels do.
+ */
 static const char *
-explain(int error)
+explain_absence(int error)
 {
-	switch (error) {
-	case ENOSYS:
-		return "the kernel does not have it, or a container's filter "
-		       "hides it";
-	case EOPNOTSUPP:
-		return "it is not among those that lsm= of the kernel's "
-		       "command line names";
-	case EPERM:
-		return "a filter does not permit it, as containers have";
-	default:
-		return strerror(error);
-	}
+	if (error == EOPNOTSUPP)
+		return "the kernel has it, but does not use it: add landlock "
+		       "to its lsm=";
+	if (error != ENOSYS)
+		return "a seccomp filter denies it (a container's?)";
+	if (prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER)
+		return "the kernel, or a seccomp filter (a container's?), "
+		       "does not know it";
+	return "the kernel does not have it";
 }
 
 const char *
@@ -200,12 +202,12 @@ landlock_restrict(const char *config_path, bool names, bool binds_ports)
 	int ruleset_fd;
 
 	if (version < 0)
-		return explain(errno);
+		return explain_absence(errno);
 	ruleset = ruleset_of(version, binds_ports);
 	ruleset_fd = (int)syscall(
 	    SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 	if (ruleset_fd < 0)
-		return explain(errno);
+		return strerror(errno);
 	if (names)
 		allow_names(ruleset_fd);
 	if (ruleset.handled_access_net)

@@ -31,6 +31,10 @@
 #include "suite.h"
 
 #if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
+#include <seccomp.h>
+#endif
+
+#if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
 static const bool is_whole = true;
 #else
 static const bool is_whole = false;
@@ -1024,6 +1028,50 @@ START_TEST(the_log_says_what_is_in_force)
 }
 END_TEST
 
+#if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
+
+static const struct {
+	int error;          /* of a filter that was there before the program */
+	const char *reason; /* why Landlock is off, in part */
+} absences[] = {
+	{ EPERM, "a seccomp filter denies it" },
+	{ EACCES, "a seccomp filter denies it" },
+	{ ENOSYS, "or a seccomp filter" },
+	{ EOPNOTSUPP, "lsm=" },
+};
+
+/* 0 if Landlock is said to be off for that reason. */
+static int
+ask_behind_a_filter(size_t number)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	const char *reason;
+
+	if (!filter ||
+	    seccomp_rule_add(filter,
+		SCMP_ACT_ERRNO((uint32_t)absences[number].error),
+		SCMP_SYS(landlock_create_ruleset), 0) ||
+	    seccomp_load(filter))
+		return 1;
+	reason = landlock_restrict(config_path);
+	return reason && strstr(reason, absences[number].reason) ? 0 : 2;
+}
+
+START_TEST(a_filter_that_denies_landlock_is_not_blamed_on_the_kernel)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		_exit(ask_behind_a_filter((size_t)_i));
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+#endif
+
 Suite *
 suite(void)
 {
@@ -1049,6 +1097,11 @@ suite(void)
 	tcase_add_test(escape, landlock_alone_keeps_settings_from_being_read);
 	tcase_add_test(escape, a_sealed_path_is_there_for_good);
 	tcase_add_test(escape, the_log_says_what_is_in_force);
+#if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
+	tcase_add_loop_test(escape,
+	    a_filter_that_denies_landlock_is_not_blamed_on_the_kernel, 0,
+	    COUNT(absences));
+#endif
 	suite_add_tcase(suite, escape);
 
 	tcase_add_checked_fixture(use, open_files, remove_files);
