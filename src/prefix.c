@@ -9,9 +9,11 @@ mask_bits(uint8_t *raw, size_t raw_len, unsigned bit_count)
 {
 	bool masked = false;
 
-	for (size_t i = bit_count / 8; i < raw_len; i++) {
-		uint8_t keep =
-		    i == bit_count / 8 ? (uint8_t)(0xff00 >> bit_count % 8) : 0;
+	/* From the first byte on: gcc 16 fears a loop that starts later. */
+	for (size_t i = 0; i < raw_len; i++) {
+		size_t before = i * 8;
+		size_t kept = bit_count > before ? bit_count - before : 0;
+		uint8_t keep = kept < 8 ? (uint8_t)(0xff00 >> kept) : 0xff;
 
 		masked |= (raw[i] & ~keep) != 0;
 		raw[i] &= keep;
