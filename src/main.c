@@ -175,12 +175,16 @@ serve(const struct options *options, const struct privilege *privilege,
 	/* First, for a second instance is told of the first one by that. */
 	if ((options->pidfile && pidfile_open(options->pidfile)) ||
 	    proxy_open(role, config) ||
-	    give_up_powers(options, privilege, capabilities))
+	    give_up_powers(options, privilege, capabilities)) {
+		config_unref(config);
 		return EXIT_FAILURE;
+	}
 	/* As the user that it is now, and before /proc is out of reach. */
 	capacity_read(&capacity, "");
 	doctor_warn(config, options->path);
 	path = lock_in(options, config);
+	/* The proxy has its own reference, which a reload gives back. */
+	config_unref(config);
 	status = proxy_run(&capacity, path, &live);
 	pidfile_empty();
 	if (live > 0)
@@ -232,12 +236,14 @@ main(int argc, char **argv)
 	open_log(&options);
 	report = choose_report(&options);
 	config = config_load(options.path, options.kind, report);
-	if (!config || (options.user && !find_user(options.user, &privilege)))
+	if (!config)
 		return EXIT_FAILURE;
 	warn_of_root(&options, report);
-	if (options.command == OPTIONS_RUN && !options.check)
+	if (options.user && !find_user(options.user, &privilege))
+		status = EXIT_FAILURE;
+	else if (options.command == OPTIONS_RUN && !options.check)
 		return serve(&options, &privilege, config);
-	if (options.command == OPTIONS_RULES)
+	else if (options.command == OPTIONS_RULES)
 		status = print_rules(config, &options.rules);
 	else if (options.command == OPTIONS_DOCTOR)
 		status = examine(config, &options, &privilege);

@@ -207,9 +207,12 @@ proxy_open(const struct role *role, struct config *config)
 	roster_init(&running.roster);
 	running.service = (struct service){ role, &running.registry,
 		&running.accounts, &running.roster };
-	current_init(&running.current, config);
+	current_init(&running.current, config_ref(config));
 	/* Nobody else has it yet, so that its listener may still change. */
-	return listeners_open(&running.listeners, &config->listen);
+	if (listeners_open(&running.listeners, &config->listen) == 0)
+		return 0;
+	current_finish(&running.current);
+	return -1;
 }
 
 int

@@ -9,8 +9,8 @@
 
 /*
  * Starts to listen, once in a process, and to no avail until proxy_run(). What
- * root alone may do is done then. Takes over the caller's reference to config,
- * which is the running one's. Returns 0, or -1 after reporting why not.
+ * root alone may do is done then. Keeps a reference of its own to config, which
+ * the caller's reload may replace. Returns 0, or -1 after reporting why not.
  */
 int proxy_open(const struct role *role, struct config *config);
 
