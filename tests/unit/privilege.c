@@ -14,6 +14,10 @@
 #include "log.h"
 #include "suite.h"
 
+#if defined(HAVE_LIBCAP_NG) && defined(HAVE_LIBSECCOMP)
+#include <seccomp.h>
+#endif
+
 #define NET_RAW (UINT64_C(1) << CAP_NET_RAW)
 #define NET_BIND_SERVICE (UINT64_C(1) << CAP_NET_BIND_SERVICE)
 
@@ -214,6 +218,26 @@ START_TEST(who_is_not_root_is_told_so)
 }
 END_TEST
 
+#ifdef HAVE_LIBSECCOMP
+
+START_TEST(capabilities_that_cannot_be_read_are_an_error)
+{
+	struct privilege privilege = { "", 65534, 65534 };
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int fd = capture_pipe(4096);
+
+	ck_assert_ptr_nonnull(filter);
+	ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+			     SCMP_SYS(capget), 0),
+	    0);
+	ck_assert_int_eq(seccomp_load(filter), 0);
+	ck_assert_int_eq(privilege_drop(&privilege, NET_RAW), -1);
+	ck_assert_ptr_nonnull(strstr(capture_read(fd), "cannot read"));
+}
+END_TEST
+
+#endif
+
 #else
 
 START_TEST(without_libcap_ng_it_is_refused)
@@ -248,6 +272,9 @@ suite(void)
 	tcase_add_test(drop, there_is_no_way_back);
 	tcase_add_test(drop, root_can_be_asked_to_give_up_capabilities_only);
 	tcase_add_test(drop, who_is_not_root_is_told_so);
+#ifdef HAVE_LIBSECCOMP
+	tcase_add_test(drop, capabilities_that_cannot_be_read_are_an_error);
+#endif
 #else
 	tcase_add_test(drop, without_libcap_ng_it_is_refused);
 #endif
