@@ -5,8 +5,11 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
+import shutil
 import socket
 import subprocess
+import unittest
 
 from families import BOTH, af_of
 from waiting import TIMEOUT, wait_until
@@ -33,6 +36,28 @@ def _set_network(fd):
     if _libc.setns(fd, CLONE_NEWNET):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+# As the shells of Debian and Alpine, and bash, say it.
+_NOT_FOUND = re.compile(r'(?:^|: )([\w.-]+): (?:command )?not found$', re.M)
+
+
+@contextlib.contextmanager
+def needing(program):
+    """One that this host has not costs the tests that want it, not all."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if error.filename != program or '/' in program:
+            raise
+        raise unittest.SkipTest(f'needs {program}') from error
+
+
+def _skip_without(stderr):
+    """The same for what a shell did not find."""
+    for program in _NOT_FOUND.findall(stderr):
+        if shutil.which(program) is None:
+            raise unittest.SkipTest(f'needs {program}')
 
 
 class Host:
@@ -67,16 +92,17 @@ class Host:
             file.write(str(value))
 
     def spawn(self, *command, **options):
-        with self.inside():
+        with self.inside(), needing(command[0]):
             return subprocess.Popen(command, **options)
 
     def run(self, *command, check=True, **options):
         """Returns a CompletedProcess with the output as text."""
-        with self.inside():
+        with self.inside(), needing(command[0]):
             result = subprocess.run(command, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True,
                                     **{'timeout': TIMEOUT, **options})
         if check and result.returncode:
+            _skip_without(result.stderr)
             raise AssertionError(f'{self.name}: {" ".join(command)}: exit '
                                  f'{result.returncode}: {result.stderr}')
         return result

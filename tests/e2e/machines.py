@@ -28,7 +28,7 @@ LONG_S = 3600
 # Process 1 that does nothing but to take care of orphans.
 REAPER = "exec bash -c 'sleep infinity & while :; do wait; done'"
 SYSTEMD = ('exec env -i container=other PATH=/usr/sbin:/usr/bin '
-           '/lib/systemd/systemd --log-target=console')
+           '/usr/lib/systemd/systemd --log-target=console')
 
 # Of its own cgroup before it has that as the root of what it sees.
 _ENTER = '''
@@ -176,23 +176,38 @@ def _remove_cgroup(path):
     return True
 
 
-# The programs are where they are expected.
-_has_merged_usr = os.path.islink('/lib')
+def _exists_in(root, *paths):
+    return any(os.path.exists(root + path) for path in paths)
 
-needs_openrc = unittest.skipUnless(
-    _has_merged_usr and (shutil.which('openrc-run') or
-                         os.path.exists(UNPACKED + '/sbin')), 'needs OpenRC')
-needs_sysvinit = unittest.skipUnless(
-    _has_merged_usr and os.path.exists('/lib/lsb/init-functions'),
-    'needs sysvinit-utils')
-needs_systemd = unittest.skipUnless(
-    _has_merged_usr and os.path.exists('/lib/systemd/systemd'),
-    'needs systemd')
+
+# Not asked of $PATH, which may lead to what is only unpacked.
+_OPENRC = '/usr/sbin/openrc-run', '/sbin/openrc-run'
+_SYSTEMD = '/usr/lib/systemd/systemd', '/lib/systemd/systemd'
+
+
+def _needs(is_there, name):
+    missing = [program for program in ('pivot_root', 'nsenter', 'pgrep', 'nft')
+               if shutil.which(program) is None]
+    if not os.path.islink('/lib'):
+        name = 'a merged /usr, for programs to be where they are expected'
+    elif missing:
+        name = ' and '.join(missing)
+    elif is_there:
+        return lambda test: test
+    return unittest.skip('needs ' + name)
+
+
+needs_openrc = _needs(
+    _exists_in('', *_OPENRC) or _exists_in(UNPACKED, *_OPENRC), 'OpenRC')
+needs_sysvinit = _needs(
+    _exists_in('', '/usr/lib/lsb/init-functions'), 'sysvinit-utils')
+needs_systemd = _needs(
+    _exists_in('', *_SYSTEMD) or _exists_in(UNPACKED, *_SYSTEMD), 'systemd')
 
 
 def make_openrc_machine(host, **options):
     machine = Machine(host, **options)
-    if shutil.which('openrc-run') is None:
+    if not _exists_in('', *_OPENRC):
         machine.add_programs(UNPACKED)
         subprocess.run(['cp', '-a', UNPACKED + '/etc/.',
                         machine.root + '/etc'], check=True)
@@ -204,6 +219,8 @@ def make_openrc_machine(host, **options):
 
 def make_systemd_machine(host, **options):
     machine = Machine(host, SYSTEMD, **options)
+    if not _exists_in('', *_SYSTEMD):
+        machine.add_programs(UNPACKED)
     # Of all that this host has at boot, nothing.
     machine.write('/etc/systemd/system/default.target',
                   '[Unit]\nDescription=all\n')

@@ -25,8 +25,9 @@ def reason_to_skip():
     """Why this cannot be done here, or None."""
     if os.geteuid() != 0:
         return 'needs root: run with sudo'
-    if shutil.which(UNSHARE[0]) is None:
-        return 'needs unshare(1) of util-linux'
+    for program, package in ((UNSHARE[0], 'util-linux'), ('ip', 'iproute2')):
+        if shutil.which(program) is None:
+            return f'needs {program} of {package}'
     # Root in a container, or by fakeroot, may not be allowed to do it.
     probe = subprocess.run(UNSHARE + ['true'], stderr=subprocess.PIPE,
                            stdin=subprocess.DEVNULL, text=True)

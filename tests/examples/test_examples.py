@@ -9,7 +9,7 @@ import unittest
 import rules
 from cases import NetworkCase
 from families import BOTH
-from hosts import Host
+from hosts import Host, needing
 from peers import end_stream, receive, receive_all, reset
 from sandbox import BINARY, WORK
 
@@ -163,8 +163,9 @@ class Ssh(Tunnel, NetworkCase):
                             check=True)
         os.makedirs('/run/sshd', 0o755, exist_ok=True)
         for name in ('host', 'tunnel'):
-            subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '',
-                            '-f', f'{ETC}/{name}'], check=True)
+            with needing('ssh-keygen'):
+                subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '',
+                                '-f', f'{ETC}/{name}'], check=True)
         with open(ETC + '/host.pub') as file:
             write('known_hosts', '192.0.2.1 ' + file.read())
         config = write('sshd_config', f'''
@@ -172,11 +173,25 @@ class Ssh(Tunnel, NetworkCase):
             HostKey {ETC}/host
             PidFile none
             {read_example('ssh/exit.sshd_config')}''')
-        cls.spawn(cls.net.exit, shutil.which('sshd'), '-D', '-f', config,
-                  port=22)
+        sshd = shutil.which('sshd')
+        if sshd is None:
+            raise unittest.SkipTest('needs sshd')
+        cls.spawn(cls.net.exit, sshd, '-D', '-f', config,
+                  *cls.parts_beside(sshd), port=22)
         config = write('ssh_config', read_example('ssh/gate.ssh_config'))
         cls.spawn(cls.net.gate, 'ssh', '-F', config, '-N', 'exit',
                   port=TUNNEL_PORT)
+
+
+    @staticmethod
+    def parts_beside(sshd):
+        """OpenSSH 10 has programs of its own, also where it is unpacked."""
+        directory = os.path.join(os.path.dirname(sshd), '../lib/openssh')
+        for option in 'SshdSessionPath=sshd-session', 'SshdAuthPath=sshd-auth':
+            name, program = option.split('=')
+            path = os.path.normpath(os.path.join(directory, program))
+            if os.path.exists(path):
+                yield from ('-o', f'{name}={path}')
 
 
 class Stunnel(Tunnel, NetworkCase):
@@ -185,12 +200,13 @@ class Stunnel(Tunnel, NetworkCase):
     @classmethod
     def start_tunnel(cls):
         for name in ('exit', 'gate'):
-            subprocess.run(
-                ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
-                 'ec_paramgen_curve:P-256', '-nodes', '-days', '3650',
-                 '-subj', f'/CN={name}', '-keyout', f'{ETC}/{name}.key',
-                 '-out', f'{ETC}/{name}.pem'],
-                check=True, stderr=subprocess.DEVNULL)
+            with needing('openssl'):
+                subprocess.run(
+                    ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                     'ec_paramgen_curve:P-256', '-nodes', '-days', '3650',
+                     '-subj', f'/CN={name}', '-keyout', f'{ETC}/{name}.key',
+                     '-out', f'{ETC}/{name}.pem'],
+                    check=True, stderr=subprocess.DEVNULL)
         for host, name, port in ((cls.net.exit, 'exit', 21830),
                                  (cls.net.gate, 'gate', TUNNEL_PORT)):
             config = write(name + '.conf', 'foreground = yes\n' +
