@@ -14,7 +14,29 @@
 
 static int pidfile_fd = -1;
 
-/* Returns a descriptor. */
+/*
+ * Only an empty file, or one with a process id, is overwritten: the path may be
+ * that of the configuration by mistake. Returns 0, or -EEXIST for any other.
+ */
+static int
+check_content(int fd)
+{
+	char text[NUMBER_MAX_LEN + 1];
+	ssize_t len = pread(fd, text, NUMBER_MAX_LEN, 0);
+	size_t digits;
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	digits = strspn(text, "0123456789");
+	if (len == 0 ||
+	    (len < NUMBER_MAX_LEN && digits > 0 &&
+		digits + strspn(text + digits, "\n") == (size_t)len))
+		return 0;
+	return -EEXIST;
+}
+
+/* Returns a descriptor, or -EEXIST for a file that is no pidfile. */
 static int
 open_locked(const char *path)
 {
@@ -26,10 +48,12 @@ open_locked(const char *path)
 
 	if (fd < 0)
 		return -errno;
+	error = fcntl(fd, F_OFD_SETLK, &lock) ? -errno : check_content(fd);
 	/* What is no plain file has no length. */
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 && ftruncate(fd, 0) == 0)
+	if (!error && ftruncate(fd, 0))
+		error = -errno;
+	if (!error)
 		return fd;
-	error = -errno;
 	close(fd);
 	return error;
 }
@@ -55,6 +79,11 @@ pidfile_open(const char *path)
 	if (fd == -EAGAIN)
 		log_error("%s: another srcproxy holds it and is running; stop "
 			  "that one first, or name another file with -p",
+		    path);
+	else if (fd == -EEXIST)
+		log_error("%s: it holds something other than a process id and "
+			  "was not overwritten; name another file with -p, or "
+			  "remove this one",
 		    path);
 	else if (fd < 0)
 		log_error("cannot make %s: %s", path, strerror(-fd));

@@ -10,8 +10,9 @@
  */
 
 /*
- * Makes the file, or takes over one that nobody holds. Returns 0, or -1 after
- * reporting why not. Before privileges are dropped and the sandbox is entered.
+ * Makes the file, or takes over one that nobody holds. A file that is neither
+ * empty nor holds a number stays as it is. Returns 0, or -1 after reporting why
+ * not. Before privileges are dropped and the sandbox is entered.
  */
 int pidfile_open(const char *path);
 

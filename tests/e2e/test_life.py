@@ -287,6 +287,28 @@ class Pidfile(LifeCase):
         wait_until(lambda: self.content() == f'{second.process.pid}\n',
                    'the process id of the second one')
 
+    def test_file_of_somebody_else_is_not_overwritten(self):
+        # The last one has a number first.
+        for content in ('{ inbound: {} }\n', '\n', '4711 and more\n',
+                        '1' * 5000):
+            with open(self.path, 'w') as file:
+                file.write(content)
+            result = self.run_client()
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr,
+                             f'error {self.path}: it holds something other than')
+            self.assertEqual(self.content(), content)
+
+    def test_configuration_is_not_overwritten(self):
+        config = write_config(CLIENT_CONFIG)
+        with open(config) as file:
+            before = file.read()
+        result = self.net.gate.run(BINARY, '-p', config, 'client', config,
+                                   check=False)
+        self.assertEqual(result.returncode, 1)
+        with open(config) as file:
+            self.assertEqual(file.read(), before)
+
     def test_link_is_not_followed(self):
         os.symlink(write_config('precious'), self.path)
         result = self.run_client()
