@@ -21,6 +21,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 CONTRIB = ROOT + '/contrib'
 UNPACKED = ROOT + '/build-packages'     # see contrib/packages
+# Another version of OpenRC, unpacked, with the libraries that it needs.
+OPENRC = os.environ.get('OPENRC', UNPACKED)
 
 # No test takes as long.
 LONG_S = 3600
@@ -85,7 +87,8 @@ class Machine:
         self.write('/etc/group', f'{USER}:x:{USER_ID}:\n', mode='a')
 
     def _copy_accounts(self):
-        for pattern in ('passwd', 'group', 'nsswitch.conf', 'ld.so.*'):
+        for pattern in ('passwd', 'group', 'login.defs', 'nsswitch.conf',
+                        'ld.so.*'):
             for path in glob.glob('/etc/' + pattern):
                 subprocess.run(['cp', '-a', path, self.root + '/etc'],
                                check=True)
@@ -198,7 +201,7 @@ def _needs(is_there, name):
 
 
 needs_openrc = _needs(
-    _exists_in('', *_OPENRC) or _exists_in(UNPACKED, *_OPENRC), 'OpenRC')
+    _exists_in('', *_OPENRC) or _exists_in(OPENRC, *_OPENRC), 'OpenRC')
 needs_sysvinit = _needs(
     _exists_in('', '/usr/lib/lsb/init-functions'), 'sysvinit-utils')
 needs_systemd = _needs(
@@ -208,11 +211,12 @@ needs_systemd = _needs(
 def make_openrc_machine(host, **options):
     machine = Machine(host, **options)
     if not _exists_in('', *_OPENRC):
-        machine.add_programs(UNPACKED)
-        subprocess.run(['cp', '-a', UNPACKED + '/etc/.',
+        machine.add_programs(OPENRC)
+        subprocess.run(['cp', '-a', OPENRC + '/etc/.',
                         machine.root + '/etc'], check=True)
-    # As if it had booted, and somebody else had brought the network up.
-    machine.write('/etc/rc.conf', 'rc_provide="net"\n')
+    # As if it had booted. No service brings the network up: that is there, as
+    # in containers.
+    machine.write('/etc/rc.conf', '')
     machine.write('/run/openrc/softlevel', '')
     return machine
 

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import subprocess
+import unittest
 
 import rules
 from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from families import BOTH, IPV4
-from machines import (USER_ID, Machine, make_openrc_machine,
+from machines import (CONTRIB, USER_ID, Machine, make_openrc_machine,
                       make_systemd_machine, needs_openrc, needs_systemd,
                       needs_sysvinit, wait_for_systemd)
 from peers import background
@@ -23,6 +25,42 @@ CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
 BROKEN = '{ listen: }'
 SETTINGS = ('SRCPROXY_RULES=yes\n'
             f'SRCPROXY_PREFIXES="{" ".join(f.users for f in BOTH)}"\n')
+
+
+# What OpenRC knows the script by: openrc-run(8).
+OPENRC_NAMES = {
+    'name', 'description', 'description_checkconfig', 'description_reload',
+    'supervisor', 'command', 'command_args', 'pidfile', 'retry',
+    'respawn_delay', 'respawn_max', 'extra_commands',
+    'extra_started_commands', 'depend', 'checkconfig', 'reload', 'start_pre',
+    'start_post', 'stop_pre', 'stop_post'}
+
+
+class Names(unittest.TestCase):
+    """Those of a script are not those of its init, by accident."""
+
+    def defined_in(self, path):
+        with open(f'{CONTRIB}/{path}') as file:
+            return set(re.findall(r'^(?:\t*|.*; )(\w+)(?:=|\(\) {)',
+                                  file.read(), re.M))
+
+    def test_script_of_openrc_has_a_prefix_for_its_own(self):
+        # Those that are local, and those of the settings, are no matter.
+        own = {name for name in self.defined_in('openrc/srcproxy.initd')
+               if not name.lower().startswith('srcproxy')}
+        self.assertEqual(
+            own - {'apply', 'remove', 'table', 'tenths'}, OPENRC_NAMES)
+
+    @needs_sysvinit
+    def test_script_of_sysvinit_redefines_nothing_of_lsb(self):
+        names = self.defined_in('sysvinit/srcproxy.init')
+        self.assertIn('apply_rules', names)
+        result = subprocess.run(
+            ['/bin/sh', '-c', '. /lib/lsb/init-functions; '
+             'for own; do command -v $own; eval "echo \\${$own-}"; done',
+             'sh', *(names - {'PATH'})], env={'PATH': '/nonexistent'},
+            stdout=subprocess.PIPE, text=True)
+        self.assertEqual(result.stdout.strip(), '')
 
 
 class InitCase(RoutedCase):
@@ -199,6 +237,27 @@ class OpenRC(Lives, Respawns, InitCase):
     def service(self, name, verb):
         return self.machines[name].run('rc-service', f'srcproxy.{name}',
                                        verb, check=False)
+
+    def test_start_goes_on_when_it_cannot_listen_yet(self):
+        self.succeed('gate', 'stop')
+        with self.net.gate.listen('0.0.0.0', rules.REDIRECT_PORT):
+            result = self.service('gate', 'start')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn('does not listen yet', result.stdout + result.stderr)
+        # By itself.
+        self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
+        self.assert_proxies()
+
+    def test_openrc_may_wait_for_readiness(self):
+        """It can from 0.62 on. Earlier ones know no such variable."""
+        path = '/etc/conf.d/srcproxy.gate'
+        machine = self.machines['gate']
+        self.addCleanup(machine.write, path, SETTINGS)
+        machine.write(path, SETTINGS + 'notify=socket:ready\n')
+        for _ in range(2):
+            self.succeed('gate', 'stop')
+            self.succeed('gate', 'start')
+            self.assert_proxies()
 
     def test_check_of_a_broken_configuration_fails(self):
         self.succeed('exit', 'checkconfig')
