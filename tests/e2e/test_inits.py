@@ -1,5 +1,6 @@
 """The scripts and units of contrib, run by the init systems they are for."""
 
+import contextlib
 import json
 import os
 import re
@@ -61,6 +62,21 @@ class Names(unittest.TestCase):
              'sh', *(names - {'PATH'})], env={'PATH': '/nonexistent'},
             stdout=subprocess.PIPE, text=True)
         self.assertEqual(result.stdout.strip(), '')
+
+
+class Units(unittest.TestCase):
+
+    def test_no_command_refers_to_a_variable_that_may_be_unset(self):
+        """systemd would warn of it at each start, from version 254 on."""
+        for name in ('srcproxy@.service', 'srcproxy-rules@.service'):
+            with open(f'{CONTRIB}/systemd/{name}') as file:
+                text = file.read()
+            commands = re.findall(r'^Exec\w+=((?:.*\\\n)*.*)', text, re.M)
+            self.assertGreater(len(commands), 1)
+            used = re.findall(r'(?<!\$)\$\{?(\w+)', '\n'.join(commands))
+            have = re.findall(r'(\w+)=', ' '.join(
+                re.findall('^Environment=(.*)', text, re.M)))
+            self.assertLessEqual(set(used), {*have, 'MAINPID'}, name)
 
 
 class InitCase(RoutedCase):
@@ -145,6 +161,8 @@ class Lives:
     # What is said of a broken configuration: the place, where it can be.
     refusal = r'srcproxy/exit\.json:1:11: '
     refused = ('restart', 'reload')
+    # What is said of rules that cannot be applied.
+    rules_refusal = 'Not started, for its rules cannot be applied'
     # The capabilities' bounding set.
     bounding = 0
 
@@ -176,6 +194,28 @@ class Lives:
             self.succeed('exit', 'restart')
             self.assertTrue(self.has_rules('exit'))
             self.assert_proxies()
+
+    def test_rules_that_fail_start_nothing_and_leave_nothing(self):
+        self.succeed('exit', 'stop')
+        with self.rules_that_fail('exit'):
+            self.fail_with('exit', 'start', self.rules_refusal)
+            self.assertFalse(self.has_rules('exit'))
+            self.assertIsNone(self.pid('exit'))
+        self.succeed('exit', 'start')
+        self.assertTrue(self.has_rules('exit'))
+        self.assert_proxies()
+
+    @contextlib.contextmanager
+    def rules_that_fail(self, name):
+        """Half way: the firewall takes its part, but routes cannot be made."""
+        machine = self.machines[name]
+        path = machine.run('sh', '-c', 'readlink -f $(command -v ip)')
+        path = path.stdout.strip()
+        machine.run('mount', '--bind', '/dev/null', path)
+        try:
+            yield
+        finally:
+            machine.run('umount', path)
 
     def is_reset(self, listener):
         """A connection may still have come by the old configuration."""
@@ -319,6 +359,7 @@ class Systemd(Lives, Respawns, InitCase):
     # The place is in the journal, and no unit can refuse a restart.
     refusal = r'srcproxy@exit\.service failed'
     refused = ('reload',)
+    rules_refusal = r'srcproxy-rules@exit\.service failed'
     # To leave it takes CAP_SETPCAP, which nobody has there.
     bounding = CAP_NET_BIND_SERVICE | CAP_NET_RAW
 
@@ -342,10 +383,25 @@ class Systemd(Lives, Respawns, InitCase):
         wait_for_systemd(machine)
 
     def service(self, name, verb):
-        units = [f'srcproxy@{name}.service']
-        if verb in ('start', 'stop'):
-            units.append(f'srcproxy-rules@{name}.service')
-        return self.machines[name].run('systemctl', verb, *units, check=False)
+        # One job after the other: none waits for one that comes later.
+        half, rules_unit = (f'srcproxy{unit}@{name}.service'
+                            for unit in ('', '-rules'))
+        units = {'start': (rules_unit, half), 'stop': (half, rules_unit)}
+        return self.machines[name].run('systemctl', verb,
+                                       *units.get(verb, (half,)), check=False)
+
+    def test_half_waits_for_rules_that_failed(self):
+        self.succeed('exit', 'stop')
+        rules_unit = 'srcproxy-rules@exit.service'
+        machine = self.machines['exit']
+        with self.rules_that_fail('exit'):
+            machine.run('systemctl', 'start', rules_unit, check=False)
+        self.fail_with('exit', 'restart', r'srcproxy@exit\.service failed')
+        self.assertIsNone(self.pid('exit'))
+        machine.run('systemctl', 'start', rules_unit)
+        # By itself.
+        self.net.exit.wait_for_listener(SERVER_PORT)
+        self.assert_proxies()
 
     def test_all_instances_obey_the_service_without_a_name(self):
         machine = self.machines['exit']
