@@ -76,7 +76,7 @@ class Machine:
             os.mknod(f'{self.root}/dev/{name}', status.st_mode,
                      status.st_rdev)
             os.chmod(f'{self.root}/dev/{name}', stat.S_IMODE(status.st_mode))
-        self._copy_accounts()
+        self._copy_settings()
         if not is_bare:
             self._add_srcproxy()
 
@@ -86,9 +86,9 @@ class Machine:
                    '/usr/sbin/nologin\n', mode='a')
         self.write('/etc/group', f'{USER}:x:{USER_ID}:\n', mode='a')
 
-    def _copy_accounts(self):
+    def _copy_settings(self):
         for pattern in ('passwd', 'group', 'login.defs', 'nsswitch.conf',
-                        'ld.so.*'):
+                        'ld.so.*', 'alternatives'):
             for path in glob.glob('/etc/' + pattern):
                 subprocess.run(['cp', '-a', path, self.root + '/etc'],
                                check=True)

@@ -13,7 +13,7 @@ from families import BOTH, IPV4
 from machines import (CONTRIB, USER_ID, Machine, make_openrc_machine,
                       make_systemd_machine, needs_openrc, needs_systemd,
                       needs_sysvinit, wait_for_systemd)
-from peers import background
+from peers import background, receive, reset
 from test_privilege import (CAP_NET_BIND_SERVICE, CAP_NET_RAW,
                             SECCOMP_FILTER)
 from waiting import wait_until
@@ -131,7 +131,7 @@ class InitCase(RoutedCase):
 
     def has_rules(self, name):
         return 'srcproxy' in self.machines[name].run(
-            'nft', 'list', 'tables').stdout
+            'nft', 'list', 'ruleset').stdout
 
     def thread_status(self, name, key):
         """Of each thread: the acceptor, the workers, the one that waits."""
@@ -194,6 +194,51 @@ class Lives:
             self.succeed('exit', 'restart')
             self.assertTrue(self.has_rules('exit'))
             self.assert_proxies()
+
+    def test_stop_under_traffic_refuses_nobody(self):
+        # Who is not redirected any more goes straight to the destination.
+        for family in BOTH:
+            self.net.gate.run(family.iptables, '-F', 'FORWARD')
+        self.addCleanup(rules.forbid_direct, self.net.gate)
+        self.configure('gate', {**CLIENT_CONFIG, 'drain_timeout': '25s'})
+        self.succeed('gate', 'reload')
+        listener = self.listen_at_destination()
+        # The half waits for its end.
+        user, destination = self.open(listener)
+        stopped = background(self.stop_for_good, 'gate')
+        while not self.lets_pass('gate'):
+            self.assertFalse(stopped.done())
+            self.exchange(listener)
+        for _ in range(20):
+            self.exchange(listener)
+            user.sendall(b'still there?')
+            self.assertEqual(receive(destination, 12), b'still there?')
+        self.assertFalse(stopped.done())
+        reset(user)
+        while not stopped.done():
+            self.exchange(listener)
+        stopped.result()
+        self.assertIsNone(self.pid('gate'))
+        self.assertFalse(self.has_rules('gate'))
+        self.exchange(listener)
+
+    def lets_pass(self, name):
+        """Whether new connections are not redirected any more."""
+        return re.search(r'chain (users|srcproxy-client-\d+) {\s*'
+                         r'(counter [a-z0-9 ]+ )?return',
+                         self.machines[name].run('nft', 'list',
+                                                 'ruleset').stdout)
+
+    def exchange(self, listener):
+        """Of one user with the destination, whichever way it goes."""
+        with self.net.user.connect(listener.getsockname()[:2]) as user:
+            user.sendall(b'here?')
+            destination, _ = listener.accept()
+            with destination:
+                self.assertEqual(receive(destination, 5), b'here?')
+
+    def stop_for_good(self, name):
+        self.succeed(name, 'stop')
 
     def test_rules_that_fail_start_nothing_and_leave_nothing(self):
         self.succeed('exit', 'stop')
@@ -278,6 +323,16 @@ class OpenRC(Lives, Respawns, InitCase):
         return self.machines[name].run('rc-service', f'srcproxy.{name}',
                                        verb, check=False)
 
+    def stop_for_good(self, name):
+        """As a removal of Alpine's package does, behind which files go."""
+        machine = self.machines[name]
+        link = f'/etc/init.d/srcproxy.{name}'
+        self.addCleanup(machine.run, 'ln', '-sf', 'srcproxy', link)
+        machine.install('alpine/srcproxy-openrc.pre-deinstall',
+                        '/root/pre-deinstall')
+        machine.run('sh', '/root/pre-deinstall')
+        self.assertFalse(os.path.lexists(machine.root + link))
+
     def test_start_goes_on_when_it_cannot_listen_yet(self):
         self.succeed('gate', 'stop')
         with self.net.gate.listen('0.0.0.0', rules.REDIRECT_PORT):
@@ -347,6 +402,15 @@ class Sysvinit(Lives, InitCase):
         machine.run(script, 'stop')
         self.assertIsNone(self.pid('gate'))
 
+    def test_stop_under_traffic_with_iptables_refuses_nobody(self):
+        path = '/etc/default/srcproxy.gate'
+        self.succeed('gate', 'stop')
+        self.addCleanup(self.machines['gate'].write, path, SETTINGS)
+        self.machines['gate'].write(
+            path, SETTINGS + 'SRCPROXY_RULES_OPTIONS=--iptables\n')
+        self.succeed('gate', 'start')
+        self.test_stop_under_traffic_refuses_nobody()
+
     def test_start_that_cannot_listen_fails(self):
         self.succeed('gate', 'stop')
         self.listen(self.net.gate, '0.0.0.0', rules.REDIRECT_PORT)
@@ -375,6 +439,10 @@ class Systemd(Lives, Respawns, InitCase):
         # As a package has it, for all inits.
         machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
                         0o755)
+        machine.install('debian/srcproxy.prerm', '/root/prerm')
+        # Images of containers forbid that a package starts or stops anything.
+        machine.write('/layer/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 0\n')
+        os.chmod(machine.root + '/layer/usr/sbin/policy-rc.d', 0o755)
         return machine
 
     @classmethod
@@ -389,6 +457,10 @@ class Systemd(Lives, Respawns, InitCase):
         units = {'start': (rules_unit, half), 'stop': (half, rules_unit)}
         return self.machines[name].run('systemctl', verb,
                                        *units.get(verb, (half,)), check=False)
+
+    def stop_for_good(self, name):
+        """As a removal of Debian's package does, behind which files go."""
+        self.machines[name].run('sh', '/root/prerm', 'remove')
 
     def test_half_waits_for_rules_that_failed(self):
         self.succeed('exit', 'stop')
