@@ -262,6 +262,19 @@ class Lives:
         finally:
             machine.run('umount', path)
 
+    def test_without_ipv6_the_users_of_ipv4_are_served(self):
+        for name, host in (('gate', self.net.gate), ('exit', self.net.exit)):
+            self.succeed(name, 'stop')
+            host.sysctl('ipv6/conf/all/disable_ipv6', 1)
+            self.addCleanup(host.sysctl, 'ipv6/conf/all/disable_ipv6', 0)
+            self.succeed(name, 'start')
+            self.succeed(name, 'status')
+            self.assertTrue(self.has_rules(name))
+        self.assert_proxies()
+        for name in self.machines:
+            self.succeed(name, 'stop')
+            self.assertFalse(self.has_rules(name))
+
     def is_reset(self, listener):
         """A connection may still have come by the old configuration."""
         try:
