@@ -2,19 +2,21 @@
 
 import os
 import re
+import socket
 import subprocess
 import unittest
 
 import rules
 from cases import NetworkCase
-from families import IPV4, IPV6
+from families import IPV4, IPV6, endpoint
 from hosts import Host
 from machines import (Machine, make_openrc_machine, make_systemd_machine,
                       needs_openrc, needs_systemd, needs_sysvinit,
                       wait_for_systemd)
-from peers import receive
+from peers import background, receive
 from sandbox import WORK
 from test_documents import ROOT, read
+from waiting import wait_until
 
 SOURCES = ('meson.build', 'meson_options.txt', 'src', 'man', 'contrib', 'tests')
 # What has been built there is of use to the next one who follows the way.
@@ -71,24 +73,32 @@ class Follows:
 
     @classmethod
     def follow(cls, machine, half):
-        """As in one shell of that host."""
-        commands = [text for title in ('Build it', 'Give it a user',
-                                       f'Configure the {half}',
-                                       'Start it at boot')
-                    for before, text in commands_of(title)
-                    if cls.concerns_it(before, text)]
-        script = ''.join(commands).replace('init=systemd', f'init={cls.init}')
+        script = cls.script_of('Build it', 'Give it a user',
+                               f'Configure the {half}', 'Start it at boot')
         tree = machine.root + '/root/srcproxy'
         cls.bring_sources(tree)
         if os.path.exists(tree + '/build'):
             script = script.replace('setup build', 'setup --reconfigure build')
+        cls.run_script(machine, script)
+        if not os.path.exists(TREE):
+            cls.copy(tree, TREE)
+
+    @classmethod
+    def script_of(cls, *titles):
+        commands = [text for title in titles
+                    for before, text in commands_of(title)
+                    if cls.concerns_it(before, text)]
+        return ''.join(commands).replace('init=systemd', f'init={cls.init}')
+
+    @staticmethod
+    def run_script(machine, script):
+        """As in one shell of that host."""
         result = machine.run(
             'sh', '-exc', 'cd /root/srcproxy; exec 2>&1\n' + script,
             check=False, timeout=BUILD_TIMEOUT)
         if result.returncode:
-            raise AssertionError(f'{half}: {result.stdout}')
-        if not os.path.exists(TREE):
-            cls.copy(tree, TREE)
+            raise AssertionError(f'{machine.host.name}: {result.stdout}')
+        return result.stdout
 
     @classmethod
     def concerns_it(cls, before, text):
@@ -117,6 +127,7 @@ class Follows:
                          user.getsockname()[:2])
         user.sendall(b'hello')
         self.assertEqual(receive(destination, 5), b'hello')
+        return user, destination
 
     def test_pair_carries_ipv4(self):
         self.assert_keeps_the_source(IPV4)
@@ -126,9 +137,33 @@ class Follows:
 
     def test_doctor_finds_nothing_wrong(self):
         for half, (_, text) in zip(('exit', 'gate'),
-                                   commands_of('Look whether')):
+                                   commands_of('Look whether')[:2]):
             result = self.machines[half].run('sh', '-ec', text)
             self.assertIn('ok: ', result.stdout)
+
+    def test_log_of_the_gate_proves_that_a_connection_went_through(self):
+        (show,) = [text for before, text in commands_of('Look whether')[2:]
+                   if self.concerns_it(before, text)]
+        user, destination = self.assert_keeps_the_source(IPV4)
+        line = (f'source={endpoint(*user.getsockname())} .*'
+                f'destination={endpoint(*destination.getsockname())}\\n')
+        wait_until(lambda: re.search(line, self.machines['gate'].run(
+            'sh', '-c', show, check=False).stdout), 'the line of the log')
+
+    def test_uninstalled_it_leaves_nothing(self):
+        """The last one of all, by its name."""
+        script = self.script_of('To uninstall it')
+        for half, machine in self.machines.items():
+            self.run_script(machine, f'half={half}\n{script}')
+            for command in ('pgrep -x srcproxy', 'getent passwd srcproxy',
+                            'getent group srcproxy',
+                            'nft list tables | grep srcproxy',
+                            'ip rule list pref 30000',
+                            'ip -6 rule list pref 30000',
+                            'find /etc /usr/local /run /var/lib '
+                            '-name "*srcproxy*"'):
+                found = machine.run('sh', '-c', command, check=False).stdout
+                self.assertEqual(found, '', f'{half}: {command}')
 
     def test_it_is_started_at_boot(self):
         for half, machine in self.machines.items():
@@ -137,20 +172,48 @@ class Follows:
                 self.started.format(half=half))
 
 
+class LogsToFile:
+    """For a host with a syslogd, which keeps all in one file."""
+
+    @classmethod
+    def wait_for_boot(cls, machine):
+        super().wait_for_boot(machine)
+        syslogd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        syslogd.bind(machine.root + '/dev/log')
+        syslogd.settimeout(None)
+        os.chmod(machine.root + '/dev/log', 0o666)
+        os.makedirs(machine.root + '/var/log')
+        log = open(machine.root + cls.log, 'wb', buffering=0)
+        keeper = background(cls.keep_lines, syslogd, log)
+        cls.addClassCleanup(keeper.result)
+        cls.addClassCleanup(syslogd.shutdown, socket.SHUT_RDWR)
+
+    @staticmethod
+    def keep_lines(syslogd, log):
+        with syslogd, log:
+            line = syslogd.recv(4096)
+            while line:
+                log.write(line + b'\n')
+                line = syslogd.recv(4096)
+
+
 @needs_openrc
-class OnOpenRC(Follows, NetworkCase):
+class OnOpenRC(LogsToFile, Follows, NetworkCase):
     init, init_title = 'openrc', 'OpenRC'
+    log = '/var/log/messages'
     at_boot, started = 'rc-update show default', r'srcproxy\.{half} \| default'
     make_machine = staticmethod(make_openrc_machine)
 
-    @staticmethod
-    def wait_for_boot(machine):
+    @classmethod
+    def wait_for_boot(cls, machine):
+        super().wait_for_boot(machine)
         machine.run('rc-update', '-u')
 
 
 @needs_sysvinit
-class OnSysvinit(Follows, NetworkCase):
+class OnSysvinit(LogsToFile, Follows, NetworkCase):
     init, init_title = 'sysvinit', 'sysvinit'
+    log = '/var/log/syslog'
     at_boot = '/etc/rc2.d/S??srcproxy status'
     started = 'srcproxy {half} is running'
     make_machine = Machine
@@ -184,6 +247,11 @@ class Page(unittest.TestCase):
         needed = re.search(r'^makedepends="(.*?)"',
                            read('contrib/alpine/APKBUILD'), re.M | re.S)[1]
         self.assertLessEqual(set(needed.split()), found)
+
+    def test_package_of_alpine_brings_what_the_rules_take(self):
+        recipe = read('contrib/alpine/APKBUILD')
+        found = re.search('^depends_openrc="(.*?)"', recipe, re.M)[1].split()
+        self.assertEqual(set(found), {'iproute2', 'nftables'})
 
     def test_user_of_alpine_is_that_of_its_package(self):
         text = self.commands_for('Give it a user', 'Alpine:')
