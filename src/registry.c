@@ -1,22 +1,16 @@
 #include "registry.h"
 
-#include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "condition.h"
 #include "deadline.h"
 #include "must.h"
 
 void
 registry_init(struct registry *registry)
 {
-	pthread_condattr_t attributes;
-
 	must(pthread_mutex_init(&registry->lock, NULL));
-	must(pthread_condattr_init(&attributes));
-	must(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
-	must(pthread_cond_init(&registry->left, &attributes));
-	must(pthread_condattr_destroy(&attributes));
+	condition_init(&registry->left);
 	registry->live = 0;
 	registry->limit = SIZE_MAX;
 	registry->closed = false;
@@ -57,22 +51,6 @@ registry_note_full(struct registry *registry)
 	}
 	must(pthread_mutex_unlock(&registry->lock));
 	return count;
-}
-
-/* Returns 0 or ETIMEDOUT. With the lock. */
-static int
-wait_until(struct registry *registry, int64_t deadline)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(deadline / 1000),
-		.tv_nsec = (long)(deadline % 1000) * 1000000,
-	};
-	int error = deadline == DEADLINE_NEVER
-	    ? pthread_cond_wait(&registry->left, &registry->lock)
-	    : pthread_cond_timedwait(&registry->left, &registry->lock, &until);
-
-	must(error == ETIMEDOUT ? 0 : error);
-	return error;
 }
 
 /* One pending connection is always fine: all others may be established. */
@@ -118,7 +96,7 @@ make_room(struct registry *registry)
 			return;
 		}
 	}
-	wait_until(registry, deadline);
+	condition_wait(&registry->left, &registry->lock, deadline);
 }
 
 /* With the lock. */
@@ -220,11 +198,10 @@ registry_live(struct registry *registry)
 size_t
 registry_wait(struct registry *registry, size_t live, int64_t deadline)
 {
-	int error = 0;
-
 	must(pthread_mutex_lock(&registry->lock));
-	while (registry->live > live && error != ETIMEDOUT)
-		error = wait_until(registry, deadline);
+	while (registry->live > live &&
+	    condition_wait(&registry->left, &registry->lock, deadline)) {
+	}
 	live = registry->live;
 	must(pthread_mutex_unlock(&registry->lock));
 	return live;

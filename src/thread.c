@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "condition.h"
+#include "deadline.h"
 #include "must.h"
 
 /*
@@ -17,72 +18,89 @@
 #define STACK_LEN (256 * 1024)
 
 /* How long a thread stays parked. */
-#define PARK_S 10
+#define PARK_MS 10000
 
+/*
+ * Never freed: whoever calls a thread signals it without the lock, which it
+ * needs at once, and by then it may have ended.
+ */
 struct thread {
-	void (*run)(void *argument);
+	void (*run)(void *argument); /* NULL while it is parked */
 	void *argument;
-	sem_t called;        /* posted when there is a task */
-	struct thread *next; /* in the list of those that are parked */
+	pthread_cond_t called; /* signalled when there is a task again */
+	struct thread *next;   /* in one of these lists */
 };
 
 /* The last one to be parked is the first one to be called: its stack is warm. */
 static struct thread *parked;
-static pthread_mutex_t parked_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct thread *ended; /* or never begun */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+push(struct thread **list, struct thread *thread)
+{
+	thread->next = *list;
+	*list = thread;
+}
 
 static struct thread *
-take_parked(void)
+pop(struct thread **list)
 {
-	struct thread *thread;
+	struct thread *thread = *list;
 
-	must(pthread_mutex_lock(&parked_lock));
-	thread = parked;
 	if (thread)
-		parked = thread->next;
-	must(pthread_mutex_unlock(&parked_lock));
+		*list = thread->next;
 	return thread;
 }
 
-/* False if somebody else has taken it, and will call it. */
-static bool
-leave_parked(const struct thread *thread)
+static void
+unlink_parked(const struct thread *thread)
 {
 	struct thread **link = &parked;
-	bool found;
 
-	must(pthread_mutex_lock(&parked_lock));
-	while (*link && *link != thread)
+	while (*link != thread)
 		link = &(*link)->next;
-	found = *link != NULL;
-	if (found)
-		*link = thread->next;
-	must(pthread_mutex_unlock(&parked_lock));
-	return found;
+	*link = thread->next;
+}
+
+/* False if no thread is parked. */
+static bool
+call_parked(void (*run)(void *argument), void *argument)
+{
+	struct thread *thread;
+
+	must(pthread_mutex_lock(&lock));
+	thread = pop(&parked);
+	if (thread) {
+		thread->run = run;
+		thread->argument = argument;
+	}
+	must(pthread_mutex_unlock(&lock));
+	if (thread)
+		must(pthread_cond_signal(&thread->called));
+	return thread != NULL;
 }
 
 /* Waits for a task; false if none came in time. */
 static bool
 park(struct thread *thread)
 {
-	struct timespec until;
-	int error;
+	int64_t deadline = deadline_after(PARK_MS);
+	bool is_called;
 
-	must(pthread_mutex_lock(&parked_lock));
-	thread->next = parked;
-	parked = thread;
-	must(pthread_mutex_unlock(&parked_lock));
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PARK_S;
-	do {
-		error = sem_timedwait(&thread->called, &until) ? errno : 0;
-	} while (error == EINTR);
-	if (!error)
-		return true;
-	if (leave_parked(thread))
-		return false;
-	while (sem_wait(&thread->called)) {
+	must(pthread_mutex_lock(&lock));
+	thread->run = NULL;
+	push(&parked, thread);
+	while (
+	    !thread->run && condition_wait(&thread->called, &lock, deadline)) {
 	}
-	return true;
+	is_called = thread->run != NULL;
+	if (!is_called) {
+		unlink_parked(thread);
+		push(&ended, thread);
+	}
+	must(pthread_mutex_unlock(&lock));
+	return is_called;
 }
 
 static void *
@@ -93,8 +111,6 @@ thread_main(void *argument)
 	do {
 		thread->run(thread->argument);
 	} while (park(thread));
-	must(sem_destroy(&thread->called));
-	free(thread);
 	return NULL;
 }
 
@@ -122,29 +138,40 @@ create(struct thread *thread)
 	return -error;
 }
 
+static struct thread *
+allocate(void)
+{
+	struct thread *thread;
+
+	must(pthread_mutex_lock(&lock));
+	thread = pop(&ended);
+	must(pthread_mutex_unlock(&lock));
+	if (thread)
+		return thread;
+	thread = malloc(sizeof(*thread));
+	if (thread)
+		condition_init(&thread->called);
+	return thread;
+}
+
 int
 thread_start(void (*run)(void *argument), void *argument)
 {
-	struct thread *thread = take_parked();
+	struct thread *thread;
 	int error;
 
-	if (thread) {
-		thread->run = run;
-		thread->argument = argument;
-		/* No lock is held: whoever wakes needs it soon. */
-		must(sem_post(&thread->called));
+	if (call_parked(run, argument))
 		return 0;
-	}
-	thread = malloc(sizeof(*thread));
+	thread = allocate();
 	if (!thread)
 		return -ENOMEM;
 	thread->run = run;
 	thread->argument = argument;
-	must(sem_init(&thread->called, 0, 0));
 	error = create(thread);
 	if (error) {
-		must(sem_destroy(&thread->called));
-		free(thread);
+		must(pthread_mutex_lock(&lock));
+		push(&ended, thread);
+		must(pthread_mutex_unlock(&lock));
 	}
 	return error;
 }

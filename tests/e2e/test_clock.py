@@ -8,6 +8,7 @@ from cases import SERVER, RoutedCase
 from families import IPV4
 from injection import Injection
 from peers import receive, receive_until_reset, reset
+from waiting import wait_until
 
 DAY = 24 * 60 * 60
 JUMPS = (DAY, -DAY)
@@ -124,3 +125,13 @@ class Jumps(RoutedCase):
                     receive_until_reset(destination)
                 self.jump(seconds)
                 self.assert_proxies()
+
+    def test_threads_that_wait_for_work_in_vain_end(self):
+        self.start_both({})
+        before = self.server.threads()
+        self.jump(DAY)
+        user, destination = self.open()
+        reset(user)
+        receive_until_reset(destination)
+        wait_until(lambda: self.server.threads() == before,
+                   f'{before} threads again')

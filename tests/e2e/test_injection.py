@@ -29,7 +29,7 @@ SERVER_NAME = 'exit.test'
 THREADS_MORE = 8
 
 # A connection can do without these: a copy for a pipe, another try.
-SPARED_CALLS = {'accept4', 'fcntl', 'pipe2', 'sem_timedwait', 'sem_wait',
+SPARED_CALLS = {'accept4', 'fcntl', 'pipe2', 'pthread_cond_timedwait',
                 'write'}
 
 
@@ -165,8 +165,8 @@ class Injected:
 
 
 COMMON = {'accept4', 'calloc', 'connect', 'fcntl', 'getsockname', 'getsockopt',
-          'pipe2', 'poll', 'recv', 'sem_timedwait', 'send', 'setsockopt',
-          'socket', 'splice', 'write'}
+          'pipe2', 'poll', 'pthread_cond_timedwait', 'recv', 'send',
+          'setsockopt', 'socket', 'splice', 'write'}
 
 
 class ClientHalf(Injected, RoutedCase):

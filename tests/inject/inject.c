@@ -18,7 +18,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +32,7 @@
 
 #define SITES 256
 #define TIMES 6 /* of one site, after an arming */
+#define PARKED_S 2
 
 /* As tests/e2e/injection.py has it. */
 struct control {
@@ -142,7 +142,6 @@ WRAP(int, pthread_create,
     (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
 	void *argument),
     (thread, attributes, run, argument), error, EAGAIN, ENOMEM)
-WRAP(int, sem_wait, (sem_t * semaphore), (semaphore), -1, EINTR)
 WRAP(int, socket, (int domain, int type, int protocol),
     (domain, type, protocol), -1, EMFILE, ENFILE, ENOBUFS)
 WRAP(int, accept4, (int fd, struct sockaddr *peer, socklen_t *len, int flags),
@@ -217,21 +216,27 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 	return -1;
 }
 
-int __real_sem_timedwait(sem_t *semaphore, const struct timespec *until);
-int __wrap_sem_timedwait(sem_t *semaphore, const struct timespec *until);
+/* Of parked threads, which alone wait for seconds. */
+int __real_pthread_cond_timedwait(pthread_cond_t *condition,
+    pthread_mutex_t *mutex, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
+    pthread_mutex_t *mutex, const struct timespec *until);
 int
-__wrap_sem_timedwait(sem_t *semaphore, const struct timespec *until)
+__wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+    const struct timespec *until)
 {
-	static const int errors[] = { EINTR, ETIMEDOUT, 0 };
-	int error =
-	    inject("sem_timedwait", errors, __builtin_return_address(0));
+	static const int errors[] = { ETIMEDOUT, 0 };
+	struct timespec now;
+	int error = 0;
 
-	if (control && atomic_load(&control->unparked))
-		error = ETIMEDOUT;
-	if (!error)
-		return __real_sem_timedwait(semaphore, until);
-	errno = error;
-	return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (until->tv_sec > now.tv_sec + PARKED_S)
+		error = control && atomic_load(&control->unparked)
+		    ? ETIMEDOUT
+		    : inject("pthread_cond_timedwait", errors,
+			  __builtin_return_address(0));
+	return error ? error
+		     : __real_pthread_cond_timedwait(condition, mutex, until);
 }
 
 /* As where somebody sets the clock: no namespace has one of its own. */

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "condition.h"
 #include "suite.h"
 
 #define MANY 50
@@ -19,6 +21,29 @@
 #else
 #define IS_SANITIZED false
 #endif
+
+/* In place of condition.c: what becomes of a thread that is parked. */
+static _Atomic enum {
+	WAITS,   /* until it is called */
+	IS_LATE, /* the same, but its time is over when it is */
+	GIVES_UP,
+} parking;
+
+void
+condition_init(pthread_cond_t *condition)
+{
+	pthread_cond_init(condition, NULL);
+}
+
+bool
+condition_wait(
+    pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline)
+{
+	ck_assert_int_gt(deadline, 0);
+	if (parking != GIVES_UP)
+		pthread_cond_wait(condition, lock);
+	return parking == WAITS;
+}
 
 /* What a task found out about its thread, and when it may end. */
 struct task {
@@ -157,6 +182,54 @@ START_TEST(every_task_is_run_once)
 }
 END_TEST
 
+static void
+run_and_await(int all)
+{
+	ended = 0;
+	for (int i = 1; i <= all; i++) {
+		ck_assert_int_eq(thread_start(count, NULL), 0);
+		while (ended < i)
+			sched_yield();
+	}
+}
+
+START_TEST(a_task_that_comes_as_the_time_is_over_is_run)
+{
+	parking = IS_LATE;
+	run_and_await(1000);
+}
+END_TEST
+
+static int
+count_threads(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	int found = -2; /* . and .. */
+
+	ck_assert_ptr_nonnull(threads);
+	while (readdir(threads))
+		found++;
+	closedir(threads);
+	return found;
+}
+
+/* Nor is what is left of it used by two. */
+START_TEST(a_thread_that_is_not_called_in_time_ends)
+{
+	int before = count_threads();
+
+	parking = GIVES_UP;
+	run_and_await(1000);
+	while (count_threads() > before)
+		sched_yield();
+	parking = WAITS;
+	run_and_await(10);
+	for (int i = 0; i < MANY; i++)
+		start(i);
+	ck_assert_int_ge(count_threads(), before + MANY);
+}
+END_TEST
+
 /* Root is not bound by RLIMIT_NPROC, but by its address space. */
 START_TEST(a_thread_that_cannot_be_had_is_an_error)
 {
@@ -188,6 +261,8 @@ suite(void)
 	tcase_add_test(start, tasks_at_the_same_time_have_a_thread_each);
 	tcase_add_test(start, a_thread_whose_task_has_ended_is_used_again);
 	tcase_add_test(start, every_task_is_run_once);
+	tcase_add_test(start, a_task_that_comes_as_the_time_is_over_is_run);
+	tcase_add_test(start, a_thread_that_is_not_called_in_time_ends);
 	tcase_add_test(start, a_thread_that_cannot_be_had_is_an_error);
 	suite_add_tcase(suite, start);
 	return suite;
