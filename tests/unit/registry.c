@@ -3,7 +3,11 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "deadline.h"
 #include "suite.h"
@@ -247,21 +251,26 @@ START_TEST(that_it_is_full_is_noted_once_each_time)
 END_TEST
 
 /* A connection that sends no request, as a worker serves it. */
-static struct {
+static struct silent {
 	int fd[2]; /* the worker's, the peer's */
 	struct handshake handshake;
 } silent;
 
 static void
-begin_silent(void)
+begin_one(struct silent *one)
 {
 	union address peer;
 
 	ck_assert(address_parse("192.0.2.1", &peer));
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, silent.fd), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, one->fd), 0);
 	registry_enter(&registry);
-	registry_begin_handshake(
-	    &registry, &silent.handshake, silent.fd[0], &peer);
+	registry_begin_handshake(&registry, &one->handshake, one->fd[0], &peer);
+}
+
+static void
+begin_silent(void)
+{
+	begin_one(&silent);
 }
 
 static void *
@@ -316,6 +325,126 @@ START_TEST(nobody_is_cut_off_while_there_is_room)
 }
 END_TEST
 
+/* With a limit of 1 half of it is none, but then the one is all there is. */
+static const struct {
+	size_t limit, pending; /* so many are fine, one more is too many */
+} halves[] = { { 2, 1 }, { 3, 1 }, { 4, 2 }, { 5, 2 }, { 8, 4 }, { 9, 4 } };
+
+/* One that has sent its request does not count. */
+START_TEST(half_of_the_limit_may_be_pending)
+{
+	static struct silent pending[10];
+
+	registry_set_limit(&registry, halves[_i].limit);
+	for (size_t i = 0; i < halves[_i].pending; i++) {
+		ck_assert(registry_has_room(&registry));
+		begin_one(&pending[i]);
+	}
+	if (halves[_i].limit > 2) {
+		ck_assert(registry_has_room(&registry));
+		begin_one(&pending[halves[_i].pending]);
+		ck_assert(!registry_has_room(&registry));
+		ck_assert(
+		    !registry_end_handshake(&registry, &pending[0].handshake));
+	}
+	ck_assert(registry_has_room(&registry));
+	registry_enter(&registry);
+}
+END_TEST
+
+static void *
+run_room(void *argument)
+{
+	(void)argument;
+	return (void *)(uintptr_t)registry_await_room(&registry);
+}
+
+/* Until that thread of this process sleeps, as only in its wait it does. */
+static void
+await_sleep(const atomic_int *thread)
+{
+	char path[64], state = '?';
+
+	while (state != 'S') {
+		FILE *file;
+
+		sched_yield();
+		sprintf(path, "/proc/self/task/%d/stat", *thread);
+		file = fopen(path, "r");
+		if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = '?';
+		if (file)
+			fclose(file);
+	}
+}
+
+static atomic_int waiter;
+
+static void *
+run_noted_room(void *argument)
+{
+	waiter = (int)syscall(SYS_gettid);
+	return run_room(argument);
+}
+
+/*
+ * Nothing else would: nobody leaves, and no pending one is old enough to be cut
+ * off in the lifetime of this test.
+ */
+START_TEST(whoever_waits_for_fewer_pending_ones_is_woken_by_a_request)
+{
+	static struct silent pending[5];
+	pthread_t thread;
+	void *had_room;
+
+	registry_set_limit(&registry, 8);
+	for (int i = 0; i < 5; i++) {
+		begin_one(&pending[i]);
+		pending[i].handshake.began += 1000L * 3600 * 24;
+	}
+	ck_assert(!registry_has_room(&registry));
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, run_noted_room, NULL), 0);
+	while (!waiter)
+		sched_yield();
+	await_sleep(&waiter);
+	ck_assert(!registry_end_handshake(&registry, &pending[4].handshake));
+	pthread_join(thread, &had_room);
+	ck_assert_ptr_nonnull(had_room);
+}
+END_TEST
+
+/* Once: as soon as it has noticed, there is room. */
+START_TEST(no_more_are_cut_off_than_it_takes)
+{
+	static struct silent pending[2];
+	pthread_t thread;
+	void *had_room;
+
+	registry_set_limit(&registry, 2);
+	for (int i = 0; i < 2; i++) {
+		/* Pending ones are half of the limit at most. */
+		registry_set_limit(&registry, 4);
+		begin_one(&pending[i]);
+		pending[i].handshake.began -= 10L * REGISTRY_GRACE_MS;
+	}
+	registry_set_limit(&registry, 2);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, run_noted_room, NULL), 0);
+	while (!waiter)
+		sched_yield();
+	while (registry_live(&registry) == 2 && pending[0].handshake.fd >= 0)
+		sched_yield();
+	await_sleep(&waiter);
+	ck_assert(registry_end_handshake(&registry, &pending[0].handshake));
+	ck_assert_int_ge(pending[1].handshake.fd, 0);
+	registry_leave(&registry);
+	pthread_join(thread, &had_room);
+	ck_assert_ptr_nonnull(had_room);
+	ck_assert(!registry_end_handshake(&registry, &pending[1].handshake));
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -348,6 +477,11 @@ suite(void)
 	tcase_add_test(room, whoever_sends_no_request_makes_room_for_others);
 	tcase_add_test(room, whoever_has_sent_the_request_is_left_alone);
 	tcase_add_test(room, nobody_is_cut_off_while_there_is_room);
+	tcase_add_loop_test(
+	    room, half_of_the_limit_may_be_pending, 0, COUNT(halves));
+	tcase_add_test(
+	    room, whoever_waits_for_fewer_pending_ones_is_woken_by_a_request);
+	tcase_add_test(room, no_more_are_cut_off_than_it_takes);
 	suite_add_tcase(suite, room);
 	return suite;
 }
