@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ static struct registry registry;
 static void
 open_registry(void)
 {
+	/* Nothing may count on what was there before. */
+	memset(&registry, 0xff, sizeof(registry));
 	registry_init(&registry);
 }
 
@@ -414,6 +417,26 @@ START_TEST(whoever_waits_for_fewer_pending_ones_is_woken_by_a_request)
 }
 END_TEST
 
+/* As one is allowed, it is the limit itself that has no room. */
+START_TEST(the_only_one_that_is_pending_makes_room_for_others)
+{
+	pthread_t thread;
+	void *had_room;
+
+	registry_set_limit(&registry, 2);
+	registry_enter(&registry);
+	begin_silent();
+	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_room, NULL), 0);
+	while (recv(silent.fd[0], &(char){ 0 }, 1, 0) != 0) {
+	}
+	ck_assert(registry_end_handshake(&registry, &silent.handshake));
+	registry_leave(&registry);
+	pthread_join(thread, &had_room);
+	ck_assert_ptr_nonnull(had_room);
+}
+END_TEST
+
 /* Once: as soon as it has noticed, there is room. */
 START_TEST(no_more_are_cut_off_than_it_takes)
 {
@@ -421,10 +444,8 @@ START_TEST(no_more_are_cut_off_than_it_takes)
 	pthread_t thread;
 	void *had_room;
 
-	registry_set_limit(&registry, 2);
+	registry_set_limit(&registry, 4);
 	for (int i = 0; i < 2; i++) {
-		/* Pending ones are half of the limit at most. */
-		registry_set_limit(&registry, 4);
 		begin_one(&pending[i]);
 		pending[i].handshake.began -= 10L * REGISTRY_GRACE_MS;
 	}
@@ -481,6 +502,8 @@ suite(void)
 	    room, half_of_the_limit_may_be_pending, 0, COUNT(halves));
 	tcase_add_test(
 	    room, whoever_waits_for_fewer_pending_ones_is_woken_by_a_request);
+	tcase_add_test(
+	    room, the_only_one_that_is_pending_makes_room_for_others);
 	tcase_add_test(room, no_more_are_cut_off_than_it_takes);
 	suite_add_tcase(suite, room);
 	return suite;

@@ -29,6 +29,13 @@ static _Atomic enum {
 	GIVES_UP,
 } parking;
 
+/* With the lock: those that began last. */
+static struct {
+	pthread_cond_t *condition;
+	pthread_mutex_t *lock;
+} waits[MANY];
+static atomic_int wait_count;
+
 void
 condition_init(pthread_cond_t *condition)
 {
@@ -40,8 +47,11 @@ condition_wait(
     pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline)
 {
 	ck_assert_int_gt(deadline, 0);
-	if (parking != GIVES_UP)
+	if (parking != GIVES_UP) {
+		waits[wait_count % MANY].condition = condition;
+		waits[wait_count++ % MANY].lock = lock;
 		pthread_cond_wait(condition, lock);
+	}
 	return parking == WAITS;
 }
 
@@ -230,6 +240,39 @@ START_TEST(a_thread_that_is_not_called_in_time_ends)
 }
 END_TEST
 
+static void
+give_up(int i)
+{
+	pthread_mutex_lock(waits[i].lock);
+	pthread_cond_signal(waits[i].condition);
+	pthread_mutex_unlock(waits[i].lock);
+}
+
+/* The first, the last and those between them; the rest is still called. */
+START_TEST(threads_that_are_parked_end_in_any_order)
+{
+	int before = count_threads(), left = MANY;
+
+	for (int i = 0; i < MANY; i++)
+		start(i);
+	for (int i = 0; i < MANY; i++)
+		sem_post(&tasks[i].may_end);
+	while (wait_count < MANY)
+		sched_yield();
+	parking = GIVES_UP;
+	for (int i = 0; i < MANY; i += 7) {
+		give_up(i);
+		while (count_threads() >= before + left)
+			sched_yield();
+		left--;
+	}
+	parking = WAITS;
+	for (int i = 0; i < left; i++)
+		start(i);
+	ck_assert_int_eq(count_threads(), before + left);
+}
+END_TEST
+
 /* Root is not bound by RLIMIT_NPROC, but by its address space. */
 START_TEST(a_thread_that_cannot_be_had_is_an_error)
 {
@@ -263,6 +306,7 @@ suite(void)
 	tcase_add_test(start, every_task_is_run_once);
 	tcase_add_test(start, a_task_that_comes_as_the_time_is_over_is_run);
 	tcase_add_test(start, a_thread_that_is_not_called_in_time_ends);
+	tcase_add_test(start, threads_that_are_parked_end_in_any_order);
 	tcase_add_test(start, a_thread_that_cannot_be_had_is_an_error);
 	suite_add_tcase(suite, start);
 	return suite;
