@@ -50,10 +50,11 @@ source_is_transparent(int family)
 
 /*
  * SO_REUSEADDR lets one source go to several destinations, and to the same
- * one again while the last is in TIME_WAIT.
+ * one again while the last is in TIME_WAIT. late: the kernel chooses the port
+ * at connect(2), where it has the destination to tell connections apart by.
  */
 static int
-open_unbound(const union address *source)
+open_unbound(const union address *source, bool late)
 {
 	int fd = socket_open(source->any.sa_family);
 	int on = 1;
@@ -61,8 +62,7 @@ open_unbound(const union address *source)
 	if (fd < 0)
 		return fd;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* The port is chosen when the destination is known: there are more. */
-	if (address_port(source) == 0)
+	if (late)
 		setsockopt(
 		    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	return fd;
@@ -71,7 +71,7 @@ open_unbound(const union address *source)
 int
 source_open(const union address *source)
 {
-	int fd = open_unbound(source);
+	int fd = open_unbound(source, address_port(source) == 0);
 
 	if (fd >= 0) {
 		source_set_freebind(fd);
@@ -178,7 +178,7 @@ explain_port(bool is_bound, int error)
 /* Returns a descriptor; on failure *port says if it is the port's fault. */
 static int
 connect_from(struct connection *connection, const union address *source,
-    int64_t deadline, const char **port)
+    bool late, int64_t deadline, const char **port)
 {
 	socklen_t len = sizeof(connection->source_used);
 	bool is_bound;
@@ -186,7 +186,7 @@ connect_from(struct connection *connection, const union address *source,
 
 	*port = NULL;
 	connection->tried = "open a socket";
-	fd = open_unbound(source);
+	fd = open_unbound(source, late);
 	if (fd < 0)
 		return fd;
 	error = bind_source(connection, fd, source);
@@ -210,28 +210,45 @@ connect_from(struct connection *connection, const union address *source,
 	return error;
 }
 
+/*
+ * From a port that the kernel chooses: of those that no connection to this
+ * destination has, which are the most. But there it leaves out each port that
+ * any socket is bound to, of whatever address, which all users' own ports are;
+ * bind(2) looks at this address only.
+ */
+static int
+connect_from_any_port(struct connection *connection, union address *source,
+    int64_t deadline, const char **port)
+{
+	int fd;
+
+	address_set_port(source, 0);
+	fd = connect_from(connection, source, true, deadline, port);
+	if (*port)
+		fd = connect_from(connection, source, false, deadline, port);
+	if (*port)
+		*port = "the source has no port left for this destination; "
+			"widen net.ipv4.ip_local_port_range";
+	return fd;
+}
+
 static int
 connect_by_policy(struct connection *connection)
 {
 	int64_t deadline = deadline_after(connection->config->timeout_ms);
 	enum source_port policy = connection->config->source_port;
 	union address source = connection->source;
-	const char *port;
-	int fd;
+	bool is_own = policy != SOURCE_PORT_ANY && address_port(&source) != 0;
+	const char *port = NULL;
+	int fd = -EADDRNOTAVAIL;
 
-	if (policy == SOURCE_PORT_ANY)
-		address_set_port(&source, 0);
-	fd = connect_from(connection, &source, deadline, &port);
-	if (!port)
-		return fd;
-	if (policy == SOURCE_PORT_PREFER && address_port(&source) != 0) {
-		address_set_port(&source, 0);
-		fd = connect_from(connection, &source, deadline, &port);
-	}
+	if (is_own)
+		fd = connect_from(connection, &source, false, deadline, &port);
+	if (!is_own || (port && policy == SOURCE_PORT_PREFER))
+		fd =
+		    connect_from_any_port(connection, &source, deadline, &port);
 	if (port)
-		connection->reason = address_port(&source) != 0
-		    ? port
-		    : "the source has no port left for this destination";
+		connection->reason = port;
 	return fd;
 }
 

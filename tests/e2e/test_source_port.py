@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+import socket
 
 from cases import ProxyCase, ServerCase, fresh_port
 from families import IPV4, IPV6, endpoint
 from hosts import TIME_WAIT
 from peers import end_stream, receive, receive_all, receive_until_reset
 
+IP_FREEBIND = 15    # ip(7)
 PRIVILEGED_PORT = 700
 ROUNDS = 20
 STRICT = {'source_port': 'strict'}
@@ -147,7 +149,29 @@ class SourcePort:
         with self.ephemeral_ports(one, one):
             server = self.start_server({'source_port': 'any'})
             self.relay()
-            self.assert_refused(server, 'connect', 'no port left')
+            self.assert_refused(server, 'bind',
+                                'no port left.*ip_local_port_range')
+
+    def assert_served_among_others(self, config):
+        """Users of another address have all ports that the kernel gives."""
+        server = self.start_server(config)
+        ports = [fresh_port() for _ in range(4)]
+        with self.ephemeral_ports(ports[0], ports[-1]):
+            for port in ports:
+                other = self.keep(self.net.exit.socket(self.family.af))
+                other.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                other.bind((self.family.second_user, port))
+            self.listen(self.net.exit, self.family.any, self.source[1])
+            _, destination = self.relay()
+            self.assert_other_port(server, destination)
+            self.assertIn(destination.getpeername()[1], ports)
+
+    def test_another_port_of_few_that_others_have(self):
+        self.assert_served_among_others({})
+
+    def test_any_port_of_few_that_others_have(self):
+        self.assert_served_among_others({'source_port': 'any'})
 
     @contextlib.contextmanager
     def ephemeral_ports(self, first, last):
