@@ -96,6 +96,9 @@ receive_request(struct connection *connection, struct inbox *inbox)
 		connection->received += (size_t)received;
 		taken = protocol_decode(inbox->data, connection->received,
 		    &inbox->request, &connection->reason);
+		/* The peer may hold the rest back until this much is. */
+		if (taken == 0)
+			socket_acknowledge(connection->downstream_fd);
 	}
 	if (taken < 0)
 		return (int)taken;

@@ -271,6 +271,12 @@ socket_delay_acknowledgements(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
 
+void
+socket_acknowledge(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 int
 socket_set_recv_timeout(int fd, int64_t wait_ms)
 {

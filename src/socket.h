@@ -64,6 +64,12 @@ int socket_connect(
  */
 void socket_delay_acknowledgements(int fd);
 
+/*
+ * Acknowledges at once what has been received, and so on until data is sent:
+ * for a peer who may wait for it, as Nagle's algorithm does (RFC 1122, 4.2.3.4).
+ */
+void socket_acknowledge(int fd);
+
 /* No recv(2) or send(2) waits longer than that; 0: no limit. */
 int socket_set_recv_timeout(int fd, int64_t wait_ms);
 int socket_set_send_timeout(int fd, int64_t wait_ms);

@@ -155,6 +155,13 @@ class Host:
             return [_parse_tcp_entry(line) for line in file.readlines()[1:]]
 
     def is_dialling(self, to):
+    def tcp_counter(self, name):
+        """Of netstat -s: what the kernel counts there as TcpExt."""
+        with self.inside(), open('/proc/thread-self/net/netstat') as file:
+            names, values = (line.split() for line in file
+                             if line.startswith('TcpExt:'))
+        return int(values[names.index(name)])
+
         """Whether a connection to that address and port is being made."""
         return any(entry.state == SYN_SENT and entry.remote == to
                    for entry in self.tcp_entries(af_of(to[0])))

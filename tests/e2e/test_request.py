@@ -11,7 +11,7 @@ from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
 from hosts import is_kept_alive
 from peers import (end_stream, receive, receive_all, receive_until_reset,
-                   reset)
+                   reset, wait_until_taken)
 from waiting import wait_until
 from wire import auth_digest, mapped
 
@@ -51,6 +51,18 @@ class GoodRequest:
         for byte in self.request() + b'question':
             client.sendall(bytes([byte]))
         self.assert_relays(client)
+
+    def test_nothing_waits_for_a_delayed_acknowledgement(self):
+        # Nagle's algorithm holds the second piece until the first one is
+        # acknowledged; what the timer acknowledges the kernel counts.
+        self.start_server()
+        before = self.net.exit.tcp_counter('DelayedACKs')
+        for end in range(1, 21):
+            client = self.send()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            client.sendall(self.request()[:end])
+            wait_until_taken(client)
+        self.assertEqual(self.net.exit.tcp_counter('DelayedACKs'), before)
 
     def test_first_bytes_glued_to_the_request(self):
         self.start_server()
