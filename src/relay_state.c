@@ -132,21 +132,61 @@ relay_note_wait(struct relay *relay)
 }
 
 /*
- * A reset overtakes what is still queued, or was lost and is to be sent again:
- * waits until the peer has acknowledged everything. There is no event for that.
+ * Waits until the peer has taken what left() counts of it, or is gone: there is
+ * no event for that. False if it idles.
  */
-void
-relay_drain(struct relay *relay, int fd)
+static bool
+drain(struct relay *relay, int fd, int (*left)(int fd))
 {
 	int wait_ms = DRAIN_MIN_MS;
 
-	while (socket_unacknowledged(fd) > 0 && !socket_is_closed(fd) &&
-	    !relay_check_idle(relay)) {
+	while (left(fd) > 0 && !socket_is_closed(fd)) {
+		if (relay_check_idle(relay))
+			return false;
 		poll(NULL, 0, wait_ms);
 		wait_ms *= 2;
 		if (wait_ms > DRAIN_MAX_MS)
 			wait_ms = DRAIN_MAX_MS;
 	}
+	return true;
+}
+
+/* A reset overtakes what is still queued, or was lost and is to be sent again. */
+void
+relay_drain(struct relay *relay, int fd)
+{
+	drain(relay, fd, socket_unacknowledged);
+}
+
+static void
+set_graceful(const struct relay *relay, bool graceful)
+{
+	for (int side = 0; side < 2; side++)
+		socket_set_graceful(relay->fd[side], graceful);
+}
+
+/*
+ * Both streams are complete, but of what the peers have no room for megabytes
+ * may be queued. Left to the kernel they would stay there for minutes, beyond
+ * idle_ms and uncounted. TCP_USER_TIMEOUT, which is for that, cuts off who reads
+ * slowly (Linux 6.18): its time is over although acknowledgements come. What is
+ * on its way is left to the kernel, and all of it if the program ends.
+ */
+static void
+deliver_rest(struct relay *relay)
+{
+	bool is_taken = true;
+
+	if (socket_unsent(relay->fd[0]) <= 0 &&
+	    socket_unsent(relay->fd[1]) <= 0)
+		return;
+	set_graceful(relay, true);
+	for (int side = 0; side < 2 && is_taken; side++)
+		is_taken = drain(relay, relay->fd[side], socket_unsent);
+	if (is_taken)
+		return;
+	set_graceful(relay, false);
+	relay->end = RELAY_IDLE;
 }
 
 void
@@ -156,6 +196,8 @@ relay_leave(struct relay *relay)
 		return;
 	if (relay->end == RELAY_RESET)
 		relay_drain(relay, relay->fd[!relay->culprit]);
+	else if (relay->end == RELAY_EOF)
+		deliver_rest(relay);
 	must(pthread_mutex_destroy(&relay->lock));
 	relay->done(relay);
 }

@@ -77,7 +77,8 @@ void relay_drain(struct relay *relay, int fd);
 
 /*
  * The last thing that a thread does with it. The last thread to do so sees to
- * it that a reset comes after all data, and calls done().
+ * it that a reset comes after all data, and that no more of a complete stream
+ * is left to the kernel than is on its way, and calls done().
  */
 void relay_leave(struct relay *relay);
 

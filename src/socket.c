@@ -336,6 +336,14 @@ socket_unacknowledged(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
 }
 
+int
+socket_unsent(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQNSD, &bytes) ? -errno : bytes;
+}
+
 uint64_t
 socket_acknowledged(int fd)
 {
@@ -384,8 +392,14 @@ socket_is_closed(int fd)
 }
 
 void
+socket_set_graceful(int fd, bool graceful)
+{
+	set_linger(fd, !graceful);
+}
+
+void
 socket_close_gracefully(int fd)
 {
-	set_linger(fd, false);
+	socket_set_graceful(fd, true);
 	close(fd);
 }

@@ -4,7 +4,7 @@
 /*
  * TCP sockets as this program wants them (tcp(7), socket(7)): nothing held
  * back (TCP_NODELAY), no call that waits for long (SOCKET_WAIT_MS), and,
- * whatever ends them but socket_close_gracefully(), a reset (SO_LINGER 0). A
+ * whatever ends them but a graceful end, a reset (SO_LINGER 0). A
  * connection that is cut off by an error, an exit or a kill can so never look
  * like a complete one.
  *
@@ -86,6 +86,9 @@ bool socket_is_readable(int fd);
 /* Bytes, and a FIN counted as one, that the peer has not acknowledged yet. */
 int socket_unacknowledged(int fd);
 
+/* Of these, what waits for the peer's window, or for the network's. */
+int socket_unsent(int fd);
+
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);
 
@@ -101,7 +104,11 @@ enum socket_end socket_find_end(int fd, uint64_t received);
 /* True once a reset, a timeout or both FINs have ended the connection. */
 bool socket_is_closed(int fd);
 
-/* The kernel goes on to deliver what was sent, and a FIN. */
+/*
+ * Whether what ends it, be it a kill, is no reset: the kernel goes on to deliver
+ * what was sent, and a FIN. For streams that are complete.
+ */
+void socket_set_graceful(int fd, bool graceful);
 void socket_close_gracefully(int fd);
 
 #endif

@@ -18,7 +18,8 @@ CLONE_NEWNET = 0x40000000
 DISCARD_PORT = 9    # nobody listens there
 
 # States as the kernel numbers them in /proc/net/tcp.
-ESTABLISHED, SYN_SENT, TIME_WAIT, LAST_ACK, LISTEN = 1, 2, 6, 9, 10
+ESTABLISHED, SYN_SENT, FIN_WAIT1, TIME_WAIT = 1, 2, 4, 6
+LAST_ACK, LISTEN, CLOSING = 9, 10, 11
 
 # The kernel's timer of a socket, in that file, and how fine its clock is.
 KEEPALIVE_TIMER = 2
@@ -154,7 +155,6 @@ class Host:
         with self.inside(), open('/proc/thread-self/net/' + name) as file:
             return [_parse_tcp_entry(line) for line in file.readlines()[1:]]
 
-    def is_dialling(self, to):
     def tcp_counter(self, name):
         """Of netstat -s: what the kernel counts there as TcpExt."""
         with self.inside(), open('/proc/thread-self/net/netstat') as file:
@@ -162,6 +162,7 @@ class Host:
                              if line.startswith('TcpExt:'))
         return int(values[names.index(name)])
 
+    def is_dialling(self, to):
         """Whether a connection to that address and port is being made."""
         return any(entry.state == SYN_SENT and entry.remote == to
                    for entry in self.tcp_entries(af_of(to[0])))

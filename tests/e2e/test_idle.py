@@ -4,6 +4,7 @@ import select
 
 from cases import ProxyCase
 from families import IPV4, IPV6
+from hosts import CLOSING, FIN_WAIT1, LAST_ACK
 from peers import (Flood, background, digest, end_stream, receive,
                    receive_all, receive_until_reset, send_and_end,
                    wait_until_dead)
@@ -13,11 +14,14 @@ TIMEOUT = '1s'
 TICK_SECONDS = 0.1
 SLOW_BYTES = 16 * 1024
 FINITE_BYTES = 1024 * 1024
+QUEUED_BYTES = 2 * 1024 * 1024
 
 # A half learns of a slow reader only when the next host announces a window
 # again: a sixteenth of its receive buffer, once a third of its send buffer is
 # free. Of megabytes that is more than a slow reader takes in a second.
 SMALL_BUFFERS = '4096 16384 65536'
+# Room for all that is QUEUED_BYTES, from the beginning.
+LARGE_BUFFERS = '4096 4194304 4194304'
 
 
 class Idle:
@@ -97,6 +101,36 @@ class Idle:
         sending.result()
 
 
+    def end_both(self, length):
+        """Both have ended; most waits for the user to read."""
+        user, destination = self.open()
+        end_stream(user)
+        receive_all(destination)
+        send_and_end(destination, bytes(length))
+        return user
+
+    def test_reader_that_has_stopped_after_both_ends_is_idle(self):
+        user = self.end_both(QUEUED_BYTES)
+        self.assert_logged()
+        wait_until(lambda: not self.is_queued(), 'the kernel has no queue')
+        self.assertLess(len(receive_until_reset(user)), QUEUED_BYTES)
+
+    def is_queued(self):
+        """Whether a host of the halves goes on with what they have left."""
+        return any(entry.state in (FIN_WAIT1, LAST_ACK, CLOSING)
+                   for host in (self.net.gate, self.net.exit)
+                   for entry in host.tcp_entries(self.family.af))
+
+    def test_slow_reader_is_not_idle_after_both_ends(self):
+        user = self.end_both(QUEUED_BYTES)
+        received = []
+        self.let_time_pass(
+            lambda: received.append(receive(user, SLOW_BYTES)))
+        received.append(receive_all(user))
+        self.assertEqual(digest(b''.join(received)),
+                         digest(bytes(QUEUED_BYTES)))
+
+
 def is_readable(connection):
     return bool(select.select([connection], [], [], TICK_SECONDS)[0])
 
@@ -113,6 +147,7 @@ class IdleAtServer(Idle):
     def setUpClass(cls):
         super().setUpClass()
         shrink_buffers(cls.net.gate)
+        cls.net.exit.sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
 
     def limited(self):
         return self.server
@@ -125,6 +160,7 @@ class IdleAtClient(Idle):
     def setUpClass(cls):
         super().setUpClass()
         shrink_buffers(cls.net.user)
+        cls.net.gate.sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
 
     def limited(self):
         return self.client

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -372,6 +373,75 @@ START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
 }
 END_TEST
 
+#define PIECE 4096
+
+/* Both have ended their streams, and the kernel has most of one of them. */
+static void
+start_complete(int _i)
+{
+	int large = MEBIBYTE;
+
+	rig_open(&rig, FAMILY, SMALL / 2, SMALL / 2);
+	setsockopt(
+	    rig.relay.fd[!SIDE], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+	rig.relay.idle_ms = TRICKLE_IDLE_MS;
+	rig_start(&rig);
+	shutdown(rig.end[!SIDE], SHUT_WR);
+	check_stream(rig.end[SIDE], SEED(1), 0, 0);
+	tcp_send(rig.end[SIDE], SEED(0), 0, TRICKLES * PIECE);
+	shutdown(rig.end[SIDE], SHUT_WR);
+	tcp_await_acknowledged(rig.end[SIDE]);
+}
+
+START_TEST(who_stops_reading_what_is_complete_idles)
+{
+	struct tcp_reading reading;
+
+	start_complete(_i);
+	rig_join(&rig);
+	ck_assert_int_eq(rig.relay.end, RELAY_IDLE);
+	reading = tcp_read_all(rig.end[!SIDE], SEED(0));
+	ck_assert(reading.intact);
+	ck_assert_int_eq(reading.error, ECONNRESET);
+	ck_assert_uint_lt(reading.count, TRICKLES * PIECE);
+}
+END_TEST
+
+START_TEST(who_reads_slowly_what_is_complete_is_not_idle)
+{
+	start_complete(_i);
+	for (uint64_t at = 0; at < TRICKLES; at++) {
+		poll(NULL, 0, TRICKLE_GAP_MS);
+		tcp_expect(
+		    rig.end[!SIDE], SEED(0), at * PIECE, (at + 1) * PIECE);
+	}
+	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
+static bool
+is_graceful(int fd)
+{
+	struct linger linger;
+	socklen_t len = sizeof(linger);
+
+	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len);
+	return !linger.l_onoff;
+}
+
+/* A kill closes all sockets; the kernel then goes on to deliver. */
+START_TEST(whatever_ends_the_program_what_is_complete_is_delivered)
+{
+	start_complete(_i);
+	while (!is_graceful(rig.relay.fd[SIDE]) ||
+	    !is_graceful(rig.relay.fd[!SIDE]))
+		poll(NULL, 0, 1);
+	check_stream(rig.end[!SIDE], SEED(0), TRICKLES * PIECE, 0);
+	rig_finish(&rig, RELAY_EOF);
+}
+END_TEST
+
 /*
  * One side ended its stream, and the other too, with more behind it than the
  * first has read: both threads have something to wait for.
@@ -456,6 +526,12 @@ suite(void)
 	    idle, one_byte_now_and_then_one_way_is_not_idle, 0, 2);
 	tcase_add_loop_test(
 	    idle, who_reads_slowly_what_the_kernel_has_is_not_idle, 0, 2);
+	tcase_add_loop_test(
+	    idle, who_stops_reading_what_is_complete_idles, 0, 2);
+	tcase_add_loop_test(
+	    idle, who_reads_slowly_what_is_complete_is_not_idle, 0, 2);
+	tcase_add_loop_test(idle,
+	    whatever_ends_the_program_what_is_complete_is_delivered, 0, 2);
 	tcase_add_loop_test(
 	    idle, who_waits_leaves_the_processor_to_others, 0, 2);
 	tcase_add_test(idle, a_limit_of_zero_is_none);
