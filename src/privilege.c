@@ -99,6 +99,9 @@ privilege_parse(const char *text, struct privilege *privilege)
 
 #ifdef HAVE_LIBCAP_NG
 
+#define NET_RAW (UINT64_C(1) << CAP_NET_RAW)
+#define NET_ADMIN (UINT64_C(1) << CAP_NET_ADMIN)
+
 /* For the functions below, until they change what libcap-ng holds. */
 static int
 read_capabilities(void)
@@ -111,7 +114,11 @@ read_capabilities(void)
 	return -1;
 }
 
-/* What root itself lacks, as in many containers, cannot be kept. */
+/*
+ * What root itself lacks, as in many containers, cannot be kept. SO_MARK and
+ * IP_TRANSPARENT take CAP_NET_ADMIN as well (socket(7), ip(7)), which is kept
+ * where somebody gave nothing but that.
+ */
 static uint64_t
 available(uint64_t capabilities)
 {
@@ -124,7 +131,18 @@ available(uint64_t capabilities)
 		    capng_have_capability(CAPNG_PERMITTED, i))
 			result |= bit;
 	}
+	if (capabilities & ~result & NET_RAW &&
+	    capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN))
+		result |= NET_ADMIN;
 	return result;
+}
+
+static uint64_t
+missing(uint64_t capabilities, uint64_t kept)
+{
+	if (kept & NET_ADMIN)
+		capabilities &= ~NET_RAW;
+	return capabilities & ~kept;
 }
 
 static void
@@ -204,10 +222,10 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 	log_info("privileges user=%s uid=%u gid=%u capabilities=%s",
 	    *privilege->name ? privilege->name : "-", privilege->uid,
 	    privilege->gid, format_capabilities(kept, text));
-	if (kept != capabilities)
+	if (missing(capabilities, kept))
 		log_warning("root of this host (a container?) did not have "
 			    "what this configuration needs: %s",
-		    format_capabilities(capabilities & ~kept, text));
+		    format_capabilities(missing(capabilities, kept), text));
 	return 0;
 }
 

@@ -36,7 +36,8 @@ int privilege_drop(const struct privilege *privilege, uint64_t capabilities);
 
 /*
  * For a user other than root whom somebody gave capabilities, as a service
- * manager does: gives up all but these. Otherwise as above.
+ * manager does: gives up all but these, and CAP_NET_ADMIN where it stands in
+ * for CAP_NET_RAW, which is not there. Otherwise as above.
  */
 int privilege_trim(uint64_t capabilities);
 

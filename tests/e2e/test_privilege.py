@@ -19,10 +19,15 @@ NOBODY = ('setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups',
 AMBIENT = ('setpriv', '--reuid', '65534', '--regid', '65534',
            '--clear-groups', '--inh-caps', '-all,+net_raw,+net_bind_service',
            '--ambient-caps', '-all,+net_raw,+net_bind_service')
+ONLY_NET_ADMIN = ('setpriv', '--reuid', '65534', '--regid', '65534',
+                  '--clear-groups', '--inh-caps', '-all,+net_admin',
+                  '--ambient-caps', '-all,+net_admin',
+                  '--bounding-set', '-all,+net_admin')
 ONLY_ROOT_READS = ('sh', '-c', 'eval chmod 600 \\${$#}; exec "$@"', 'sh')
 PRIVILEGED_PORT = 700
 
 CAP_NET_BIND_SERVICE = 1 << 10
+CAP_NET_ADMIN = 1 << 12
 CAP_NET_RAW = 1 << 13
 
 # Of the field Seccomp in /proc/PID/status.
@@ -179,6 +184,20 @@ class Given(RoutedCase):
                          [{both}, {both}, {none}, {none}])
         self.assertEqual(self.capabilities_of(client), [{none}] * 4)
         client.wait_for('privileges', uid='65534', capabilities='none')
+
+
+    def test_other_one_that_permits_a_mark_and_transparent_sockets(self):
+        client = self.start_client(
+            {'outbound': {'server': endpoint(IPV4.exit_link, SERVER_PORT),
+                          'fwmark': MARK}}, wrapper=ONLY_NET_ADMIN)
+        server = self.start_server(wrapper=ONLY_NET_ADMIN)
+        server.wait_for('sources', ipv4='transparent')
+        self.assert_proxies()
+        for half in (client, server):
+            kept = f'{CAP_NET_ADMIN:016x}'
+            self.assertEqual(self.capabilities_of(half),
+                             [{kept}, {kept}, {f'{0:016x}'}, {f'{0:016x}'}])
+            half.wait_for('privileges', capabilities='net_admin')
 
 
 class DropIPv6(DropCase, RoutedCase):
