@@ -14,6 +14,7 @@
 #include "doctor_return.h"
 #include "doctor_server.h"
 #include "log.h"
+#include "netlink.h"
 #include "packets.h"
 #include "privilege.h"
 #include "role.h"
@@ -253,6 +254,12 @@ doctor_warn(const struct config *config, const char *path)
 	};
 	char *const none[] = { NULL };
 
+	if (!netlink_is_permitted()) {
+		log_warning("AF_NETLINK is not permitted here, so the routes "
+			    "are not looked at; add it to "
+			    "RestrictAddressFamilies= of the unit");
+		return;
+	}
 	begin(&examination, &commands, path, none);
 	if (user_prefixes_collect(config, none, false, &prefixes) == 0 &&
 	    leave_out_ipv6(&findings, &prefixes)) {

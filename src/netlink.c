@@ -70,6 +70,17 @@ check_answer(const union netlink_message *answer, ssize_t len, uint16_t wanted)
 	return header->nlmsg_type == wanted ? 0 : -EPROTO;
 }
 
+bool
+netlink_is_permitted(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
 /* The kernel has answered when send(2) returns. */
 int
 netlink_ask(int protocol, const union netlink_message *question,

@@ -4,6 +4,7 @@
 /* A question to the kernel, and what it answers: netlink(7). */
 
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,12 @@ void netlink_add(union netlink_message *message, uint16_t type,
 /* What is added between the two goes into it. */
 struct nlattr *netlink_nest(union netlink_message *message, uint16_t type);
 void netlink_end_nest(union netlink_message *message, struct nlattr *nest);
+
+/*
+ * False where no socket of AF_NETLINK can be had, as in a unit of systemd with
+ * RestrictAddressFamilies=: the functions below return -EAFNOSUPPORT then.
+ */
+bool netlink_is_permitted(void);
 
 /*
  * protocol: NETLINK_ROUTE and the like. Returns 0 and the answer is there, of

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "netlink.h"
 
@@ -121,6 +123,48 @@ find_if_any(const union address *to, struct route *route)
 	return 0;
 }
 
+/* For questions that need no netlink: -EAFNOSUPPORT without the family. */
+static int
+open_datagram(const union address *to)
+{
+	int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Where netlink is not permitted (RestrictAddressFamilies= of a unit). With
+ * net.ipv4.ip_nonlocal_bind that is so of anything, which is refused then.
+ */
+static int
+can_bind(const union address *to)
+{
+	union address any_port = *to;
+	int fd = open_datagram(to);
+	int error;
+
+	if (fd < 0)
+		return fd == -EAFNOSUPPORT ? 0 : fd;
+	address_set_port(&any_port, 0);
+	error = bind(fd, &any_port.any, address_len(&any_port));
+	close(fd);
+	return error == 0;
+}
+
+/* The same for what can be bound to: without SO_BROADCAST ip(7) forbids it. */
+static int
+is_forbidden(const union address *to)
+{
+	int fd = open_datagram(to);
+	bool forbidden;
+
+	if (fd < 0)
+		return fd;
+	forbidden = connect(fd, &to->any, address_len(to)) && errno == EACCES;
+	close(fd);
+	return forbidden;
+}
+
 int
 route_ends_here(const union address *to)
 {
@@ -131,6 +175,8 @@ route_ends_here(const union address *to)
 	if (address_is_loopback(to))
 		return 1;
 	error = find_if_any(to, &route);
+	if (error == -EAFNOSUPPORT)
+		return can_bind(to);
 	return error ? error : route.is_local;
 }
 
@@ -140,6 +186,8 @@ route_is_broadcast(const union address *to)
 	struct route route;
 	int error = find_if_any(to, &route);
 
+	if (error == -EAFNOSUPPORT)
+		return is_forbidden(to);
 	return error ? error : route.is_broadcast;
 }
 

@@ -1,14 +1,18 @@
 """What srcproxy may do: started without privileges, and as -u leaves them."""
 
+import platform
 import pwd
 import re
 import shutil
+import sys
 import unittest
 
+import forbid_netlink
 import rules
-from cases import SERVER_PORT, RoutedCase, ServerCase
+from cases import SERVER_PORT, RoutedCase, ServerCase, fresh_port
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, endpoint
+from forbid_netlink import NUMBERS
 from hosts import Host
 from names import name_server
 from peers import receive_until_reset
@@ -23,6 +27,7 @@ ONLY_NET_ADMIN = ('setpriv', '--reuid', '65534', '--regid', '65534',
                   '--clear-groups', '--inh-caps', '-all,+net_admin',
                   '--ambient-caps', '-all,+net_admin',
                   '--bounding-set', '-all,+net_admin')
+WITHOUT_NETLINK = (sys.executable, forbid_netlink.__file__)
 ONLY_ROOT_READS = ('sh', '-c', 'eval chmod 600 \\${$#}; exec "$@"', 'sh')
 PRIVILEGED_PORT = 700
 
@@ -34,6 +39,7 @@ CAP_NET_RAW = 1 << 13
 SECCOMP_FILTER = '2'
 
 MARK = 0x7
+BROADCAST = '203.0.113.255'     # of a link of the exit
 
 
 def deliver_locally(exit_host):
@@ -198,6 +204,53 @@ class Given(RoutedCase):
             self.assertEqual(self.capabilities_of(half),
                              [{kept}, {kept}, {f'{0:016x}'}, {f'{0:016x}'}])
             half.wait_for('privileges', capabilities='net_admin')
+
+
+@unittest.skipUnless(platform.machine() in NUMBERS,
+                     'the number of socket(2) is not known here')
+class NoNetlink(ServerCase):
+    """In a unit whose RestrictAddressFamilies= does not name AF_NETLINK."""
+
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.start_server(
+            {'acl': [{'allowed_src_ips': [self.family.users, BROADCAST]}]},
+            wrapper=WITHOUT_NETLINK)
+        self.client = self.start_client(wrapper=WITHOUT_NETLINK)
+
+    def test_it_is_said_once(self):
+        self.assert_proxies()
+        for half in (self.server, self.client):
+            warnings = [line for line in half.log.splitlines()
+                        if ' warning ' in line]
+            self.assertRegex('\n'.join(warnings), 'AF_NETLINK.*'
+                             'RestrictAddressFamilies=')
+            self.assertEqual(len([line for line in warnings
+                                  if 'auth' not in line]), 1)
+
+    def test_port_of_a_listener_elsewhere_is_served(self):
+        for port in (SERVER_PORT, rules.REDIRECT_PORT):
+            self.open(self.listen(self.net.destination,
+                                  self.family.destination, port))
+
+    def assert_refused(self, half, reason):
+        half.wait_for('refused', reason=re.compile(reason))
+        self.assertNotIn('Address family', half.log)
+
+    def test_own_listener_is_refused(self):
+        self.assert_reset(self.net.user, (self.family.exit_out, SERVER_PORT))
+        self.assert_refused(self.server, 'the destination is this listener')
+        self.assert_reset(self.net.user, (self.family.gate_link,
+                                          rules.REDIRECT_PORT))
+        self.assert_refused(self.client, 'this listener')
+
+    def test_broadcast_source_is_refused(self):
+        self.source = (BROADCAST, fresh_port())
+        client = self.send(self.request())
+        self.assertEqual(receive_until_reset(client), b'')
+        self.assert_refused(self.server, 'a broadcast address')
 
 
 class DropIPv6(DropCase, RoutedCase):
