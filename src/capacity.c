@@ -1,8 +1,6 @@
 #include "capacity.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +8,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cgroup.h"
+#include "host_file.h"
+
 #define CONNECTION_DESCRIPTORS 2
 #define CONNECTION_THREADS 2
 #define CONNECTION_MAPS 4 /* a stack and its guard for each thread */
+/* An idle one takes 73, measured, nearly all for its threads. */
+#define CONNECTION_KIB 80
 
 /* Log, listeners, the resolver, the configuration when it is read again. */
 #define RESERVE_DESCRIPTORS 32
@@ -22,6 +25,14 @@
 #define RESERVE_MAPS 1024
 
 /*
+ * Of threads and memory that are free at the start, unless max_connections
+ * says otherwise: two instances leave others a third. The rest of the memory
+ * is for what is in flight, which sockets hold.
+ */
+#define SHARED_PARTS 3
+#define OWN_PARTS 1
+
+/*
  * One eighth of the descriptors is for pipes. Past 1,024 pipes of 64 KiB a
  * user has small ones only (pipe(7), pipe-user-pages-soft).
  */
@@ -29,8 +40,11 @@
 #define PIPES_SHARE 8
 #define PIPES_ENOUGH 1024
 
-/* The longest path that is looked at, and the longest file. */
-#define TEXT_MAX_LEN 4096
+/* What cgroup_visit_all() is told to read. */
+struct reading {
+	struct capacity *capacity;
+	const char *root;
+};
 
 void
 capacity_raise_descriptors(void)
@@ -43,43 +57,6 @@ capacity_raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static bool
-read_text(const char *root, const char *path, char *text)
-{
-	char full[TEXT_MAX_LEN];
-	ssize_t len;
-	int fd;
-
-	if (snprintf(full, sizeof(full), "%s%s", root, path) >=
-	    (int)sizeof(full))
-		return false;
-	fd = open(full, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	len = read(fd, text, TEXT_MAX_LEN - 1);
-	close(fd);
-	if (len < 0)
-		return false;
-	text[len] = '\0';
-	return true;
-}
-
-/* False as well for "max", which is none. */
-static bool
-read_number(const char *root, const char *path, size_t *number)
-{
-	char text[TEXT_MAX_LEN], *end;
-	unsigned long long value;
-
-	if (!read_text(root, path, text))
-		return false;
-	value = strtoull(text, &end, 10);
-	if (end == text || value > SIZE_MAX)
-		return false;
-	*number = (size_t)value;
-	return true;
-}
-
 static size_t
 share(size_t total, size_t used, size_t cost)
 {
@@ -87,13 +64,21 @@ share(size_t total, size_t used, size_t cost)
 }
 
 static void
-lower(struct capacity *capacity, size_t connections, const char *name)
+lower(struct capacity_bound *bound, size_t connections, const char *name)
 {
-	if (connections >= capacity->most)
+	if (connections >= bound->connections)
 		return;
-	capacity->most = connections;
-	snprintf(
-	    capacity->bounded_by, sizeof(capacity->bounded_by), "%.255s", name);
+	bound->connections = connections;
+	snprintf(bound->by, sizeof(bound->by), "%.255s", name);
+}
+
+/* There is room for so many; usually one of the parts is for this process. */
+static void
+lower_both(
+    struct capacity *capacity, size_t room, size_t parts, const char *name)
+{
+	lower(&capacity->most, room, name);
+	lower(&capacity->usual, room / parts, name);
 }
 
 static void
@@ -101,42 +86,43 @@ read_descriptors(struct capacity *capacity)
 {
 	struct rlimit limit = { .rlim_cur = 0 };
 	size_t reserve = RESERVE_DESCRIPTORS;
+	size_t pipes;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	/* With few of them, half is for the rest of the program. */
 	if (reserve > limit.rlim_cur / 2)
 		reserve = limit.rlim_cur / 2;
 	capacity->descriptors = limit.rlim_cur - reserve;
-	lower(capacity, capacity->descriptors / CONNECTION_DESCRIPTORS,
+	pipes = capacity->descriptors / PIPES_SHARE / PIPE_DESCRIPTORS;
+	if (pipes > PIPES_ENOUGH)
+		pipes = PIPES_ENOUGH;
+	lower(&capacity->most, capacity->descriptors / CONNECTION_DESCRIPTORS,
 	    "ulimit -n");
-}
-
-/* proc(5), status: what follows that name, which is a line's first word. */
-static size_t
-status_number(const char *status, const char *name)
-{
-	const char *line = strstr(status, name);
-
-	return line ? strtoul(line + strlen(name), NULL, 10) : 0;
+	lower(&capacity->usual,
+	    share(capacity->descriptors, pipes * PIPE_DESCRIPTORS,
+		CONNECTION_DESCRIPTORS),
+	    "ulimit -n");
 }
 
 /* If that process is of that user, by its real id, which is what counts. */
 static size_t
 threads_of_process(const char *root, const char *process, uid_t user)
 {
-	char path[TEXT_MAX_LEN], text[TEXT_MAX_LEN];
+	char path[HOST_FILE_MAX_LEN], text[HOST_FILE_MAX_LEN];
+	size_t owner, threads;
 
 	snprintf(path, sizeof(path), "/proc/%s/status", process);
-	if (!read_text(root, path, text) ||
-	    status_number(text, "\nUid:\t") != user)
+	if (!host_file_read(root, path, text) ||
+	    !host_file_field(text, "Uid:", &owner) || owner != user ||
+	    !host_file_field(text, "Threads:", &threads))
 		return 0;
-	return status_number(text, "\nThreads:\t");
+	return threads;
 }
 
 static size_t
 threads_of_user(const char *root, uid_t user)
 {
-	char path[TEXT_MAX_LEN];
+	char path[HOST_FILE_MAX_LEN];
 	size_t count = 0;
 	DIR *processes;
 	struct dirent *entry;
@@ -152,6 +138,15 @@ threads_of_user(const char *root, uid_t user)
 	return count;
 }
 
+static void
+limit_threads(
+    struct capacity *capacity, size_t max, size_t used, const char *name)
+{
+	lower_both(capacity,
+	    share(max, used + RESERVE_THREADS, CONNECTION_THREADS),
+	    SHARED_PARTS, name);
+}
+
 /* Of getrlimit(2)'s RLIMIT_NPROC, from which root is exempt. */
 static void
 read_processes(struct capacity *capacity, const char *root)
@@ -162,20 +157,18 @@ read_processes(struct capacity *capacity, const char *root)
 	if (user == 0 || getrlimit(RLIMIT_NPROC, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return;
-	lower(capacity,
-	    share(limit.rlim_cur, threads_of_user(root, user) + RESERVE_THREADS,
-		CONNECTION_THREADS),
-	    "ulimit -u");
+	limit_threads(
+	    capacity, limit.rlim_cur, threads_of_user(root, user), "ulimit -u");
 }
 
 /* proc(5), loadavg: the fourth field is threads that run / that there are. */
 static size_t
 count_threads(const char *root)
 {
-	char text[TEXT_MAX_LEN];
+	char text[HOST_FILE_MAX_LEN];
 	const char *slash;
 
-	if (!read_text(root, "/proc/loadavg", text))
+	if (!host_file_read(root, "/proc/loadavg", text))
 		return 0;
 	slash = strchr(text, '/');
 	return slash ? strtoul(slash + 1, NULL, 10) : 0;
@@ -184,128 +177,119 @@ count_threads(const char *root)
 static void
 read_kernel(struct capacity *capacity, const char *root)
 {
-	size_t used = count_threads(root) + RESERVE_THREADS;
+	size_t used = count_threads(root);
 	size_t max;
 
-	if (read_number(root, "/proc/sys/kernel/threads-max", &max))
-		lower(capacity, share(max, used, CONNECTION_THREADS),
-		    "kernel.threads-max");
-	if (read_number(root, "/proc/sys/kernel/pid_max", &max))
-		lower(capacity, share(max, used, CONNECTION_THREADS),
-		    "kernel.pid_max");
-	if (read_number(root, "/proc/sys/vm/max_map_count", &max))
-		lower(capacity, share(max, RESERVE_MAPS, CONNECTION_MAPS),
-		    "vm.max_map_count");
+	if (host_file_number(root, "/proc/sys/kernel/threads-max", &max))
+		limit_threads(capacity, max, used, "kernel.threads-max");
+	if (host_file_number(root, "/proc/sys/kernel/pid_max", &max))
+		limit_threads(capacity, max, used, "kernel.pid_max");
+	if (host_file_number(root, "/proc/sys/vm/max_map_count", &max))
+		lower_both(capacity, share(max, RESERVE_MAPS, CONNECTION_MAPS),
+		    OWN_PARTS, "vm.max_map_count");
 }
 
 /* One cgroup's own limit; threads count, not processes. */
 static void
-read_cgroup(struct capacity *capacity, const char *root, const char *directory)
+read_pids(void *context, const char *directory)
 {
-	char path[TEXT_MAX_LEN + 16];
+	const struct reading *reading = context;
+	char path[HOST_FILE_MAX_LEN];
 	size_t max, current = 0;
 
 	snprintf(path, sizeof(path), "%s/pids.current", directory);
-	read_number(root, path, &current);
+	host_file_number(reading->root, path, &current);
 	snprintf(path, sizeof(path), "%s/pids.max", directory);
-	if (read_number(root, path, &max))
-		lower(capacity,
-		    share(max, current + RESERVE_THREADS, CONNECTION_THREADS),
-		    path);
+	if (host_file_number(reading->root, path, &max))
+		limit_threads(reading->capacity, max, current, path);
 }
 
-/*
- * A parent's limit binds all below it. In a container the path may be one of
- * the host's, which is not there: then the mount itself is the container's.
- */
 static void
-read_cgroup_path(struct capacity *capacity, const char *root, const char *mount,
-    const char *path)
+limit_memory(
+    struct capacity *capacity, size_t max, size_t used, const char *name)
 {
-	char directory[TEXT_MAX_LEN];
-	size_t mount_len = strlen(mount);
-	char *slash;
-
-	if (snprintf(directory, sizeof(directory), "%s%s", mount, path) >=
-	    (int)sizeof(directory))
-		return;
-	do {
-		slash = strrchr(directory + mount_len, '/');
-		if (!slash || slash[1])
-			read_cgroup(capacity, root, directory);
-		if (slash)
-			*slash = '\0';
-	} while (slash);
+	lower_both(
+	    capacity, share(max, used, CONNECTION_KIB), SHARED_PARTS, name);
 }
 
-static bool
-has_pids(const char *controllers)
-{
-	char copy[256], *rest, *name;
+/* Of version 2, and 1. At the second one the kernel only slows down. */
+static const struct {
+	const char *limit, *usage;
+	const char *cache[2]; /* of memory.stat: what the kernel may drop */
+} memory_files[] = {
+	{ "memory.max", "memory.current",
+	    { "inactive_file ", "active_file " } },
+	{ "memory.high", "memory.current",
+	    { "inactive_file ", "active_file " } },
+	{ "memory.limit_in_bytes", "memory.usage_in_bytes",
+	    { "total_inactive_file ", "total_active_file " } },
+};
 
-	snprintf(copy, sizeof(copy), "%s", controllers);
-	for (name = strtok_r(copy, ",", &rest); name;
-	     name = strtok_r(NULL, ",", &rest)) {
-		if (!strcmp(name, "pids"))
-			return true;
+/* One cgroup's own limit, and, of version 1, those above that are not seen. */
+static void
+read_memory_limit(
+    const struct reading *reading, const char *directory, size_t i)
+{
+	char path[HOST_FILE_MAX_LEN], stat[HOST_FILE_MAX_LEN] = "";
+	size_t max, above, cache, used = 0;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", directory);
+	host_file_read(reading->root, path, stat);
+	snprintf(path, sizeof(path), "%s/%s", directory, memory_files[i].usage);
+	host_file_number(reading->root, path, &used);
+	for (size_t j = 0; j < 2; j++) {
+		if (host_file_field(stat, memory_files[i].cache[j], &cache))
+			used -= cache < used ? cache : used;
 	}
-	return false;
-}
-
-/* cgroups(7): "ID:CONTROLLERS:PATH", of version 2 with "0::". */
-static void
-read_cgroup_line(struct capacity *capacity, const char *root, char *line)
-{
-	char *controllers = strchr(line, ':');
-	char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-
-	if (!path)
+	snprintf(path, sizeof(path), "%s/%s", directory, memory_files[i].limit);
+	if (!host_file_number(reading->root, path, &max))
 		return;
-	*path++ = '\0';
-	controllers++;
-	if (has_pids(controllers)) {
-		read_cgroup_path(capacity, root, "/sys/fs/cgroup/pids", path);
-	} else if (!*controllers) {
-		read_cgroup_path(capacity, root, "/sys/fs/cgroup", path);
-		read_cgroup_path(
-		    capacity, root, "/sys/fs/cgroup/unified", path);
-	}
+	if (host_file_field(stat, "hierarchical_memory_limit ", &above) &&
+	    above < max)
+		max = above;
+	limit_memory(reading->capacity, max / 1024, used / 1024, path);
 }
 
 static void
-read_cgroups(struct capacity *capacity, const char *root)
+read_memory(void *context, const char *directory)
 {
-	char text[TEXT_MAX_LEN], *rest, *line;
+	size_t count = sizeof(memory_files) / sizeof(*memory_files);
 
-	if (!read_text(root, "/proc/self/cgroup", text))
-		return;
-	for (line = strtok_r(text, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest))
-		read_cgroup_line(capacity, root, line);
+	for (size_t i = 0; i < count; i++)
+		read_memory_limit(context, directory, i);
+}
+
+/* Of all of it where an old kernel does not say how much there is to be had. */
+static void
+read_host_memory(struct capacity *capacity, const char *root)
+{
+	char text[HOST_FILE_MAX_LEN];
+	size_t kib;
+
+	if (host_file_read(root, "/proc/meminfo", text) &&
+	    (host_file_field(text, "MemAvailable:", &kib) ||
+		host_file_field(text, "MemTotal:", &kib)))
+		limit_memory(capacity, kib, 0, "the host's memory");
 }
 
 void
 capacity_read(struct capacity *capacity, const char *root)
 {
-	size_t pipes, beside_pipes;
+	struct reading reading = { capacity, root };
 
-	capacity->most = SIZE_MAX;
+	capacity->most.connections = SIZE_MAX;
+	capacity->usual.connections = SIZE_MAX;
 	read_descriptors(capacity);
 	read_processes(capacity, root);
 	read_kernel(capacity, root);
-	read_cgroups(capacity, root);
-	if (capacity->most == 0)
-		capacity->most = 1;
-	pipes = capacity->descriptors / PIPES_SHARE / PIPE_DESCRIPTORS;
-	if (pipes > PIPES_ENOUGH)
-		pipes = PIPES_ENOUGH;
-	beside_pipes = share(capacity->descriptors, pipes * PIPE_DESCRIPTORS,
-	    CONNECTION_DESCRIPTORS);
-	capacity->connections = capacity->most;
-	if (beside_pipes > 0 && beside_pipes < capacity->most) {
-		capacity->connections = beside_pipes;
-		strcpy(capacity->bounded_by, "ulimit -n");
-	}
+	cgroup_visit_all(root, "pids", read_pids, &reading);
+	cgroup_visit_all(root, "memory", read_memory, &reading);
+	read_host_memory(capacity, root);
+	/* Try it with one, whatever they say. */
+	if (capacity->most.connections == 0)
+		capacity->most.connections = 1;
+	if (capacity->usual.connections == 0)
+		capacity->usual.connections = 1;
 }
 
 size_t

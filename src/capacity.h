@@ -3,17 +3,29 @@
 
 /*
  * How many connections the limits of this host allow. Each costs two
- * descriptors, two threads, and two memory maps for each of these. Bulk
+ * descriptors, two threads, two memory maps for each of these, and memory. Bulk
  * transfers have pipes as well, which are optional (pump.h) and get a share.
+ *
+ * Descriptors and maps are this process's own. Threads and memory others need
+ * too, and some begin later: whoever logs in, another instance.
  */
 
 #include <stddef.h>
 
+/* A few browsers need more. */
+#define CAPACITY_FEW 100
+
+struct capacity_bound {
+	size_t connections; /* 1 or more */
+	char by[256];       /* what allows no more, as an operator knows it */
+};
+
 struct capacity {
-	size_t descriptors;   /* of RLIMIT_NOFILE, without the reserve */
-	size_t connections;   /* with that share left for pipes; 1 or more */
-	size_t most;          /* with no pipes at all; 1 or more */
-	char bounded_by[256]; /* what allows no more, as an operator knows it */
+	size_t descriptors; /* of RLIMIT_NOFILE, without the reserve */
+	/* With that share left for pipes, and a third of what others need. */
+	struct capacity_bound usual;
+	/* With no pipes at all, and nearly all threads and memory. */
+	struct capacity_bound most;
 };
 
 /*

@@ -11,8 +11,6 @@
 #include "route.h"
 #include "sysctl.h"
 
-/* A few browsers need more. */
-#define FEW 100
 #define REMEDY_MAX_LEN 512
 
 /* With any port, as the half itself may be running. */
@@ -87,20 +85,20 @@ check_limits(const struct examination *examination)
 	struct capacity capacity;
 
 	capacity_read(&capacity, "");
-	if (wanted > capacity.most)
+	if (wanted > capacity.most.connections)
 		finding_wrong(findings,
 		    "raise that limit, or take a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
-		    wanted, capacity.bounded_by, capacity.most);
-	else if (!wanted && capacity.connections < FEW)
+		    wanted, capacity.most.by, capacity.most.connections);
+	else if (!wanted && capacity.usual.connections < CAPACITY_FEW)
 		finding_note(findings,
 		    "there is room for %zu connections at once, no more, "
 		    "until this limit is raised: %s",
-		    capacity.connections, capacity.bounded_by);
+		    capacity.usual.connections, capacity.usual.by);
 	else
 		finding_ok(findings, "there is room for %zu connections (%s)",
-		    wanted ? wanted : capacity.connections,
-		    wanted ? "max_connections" : capacity.bounded_by);
+		    wanted ? wanted : capacity.usual.connections,
+		    wanted ? "max_connections" : capacity.usual.by);
 }
 
 static void

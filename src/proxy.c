@@ -141,20 +141,31 @@ drain(struct proxy *proxy)
 
 /* What is set counts, but who set it may not know what the host allows. */
 static void
+warn_of_limit(const struct capacity *capacity, size_t wanted)
+{
+	if (wanted > capacity->most.connections)
+		log_warning("max_connections=%zu is more than this host allows "
+			    "(%zu): raise %s, or some will be reset for want "
+			    "of descriptors, threads or memory",
+		    wanted, capacity->most.connections, capacity->most.by);
+	else if (!wanted && capacity->usual.connections < CAPACITY_FEW)
+		log_warning("max_connections=%zu is all that %s leaves room "
+			    "for: raise that, or set max_connections, or "
+			    "further connections will wait",
+		    capacity->usual.connections, capacity->usual.by);
+}
+
+static void
 set_limits(struct proxy *proxy, const struct config *config)
 {
 	const struct capacity *capacity = &proxy->capacity;
 	size_t wanted = config->max_connections;
-	size_t max = wanted ? wanted : capacity->connections;
+	size_t max = wanted ? wanted : capacity->usual.connections;
 	size_t pipes = capacity_pipes(capacity, max);
 
-	if (max > capacity->most)
-		log_warning("max_connections=%zu is more than this host allows "
-			    "(%zu): raise %s, or some will be reset for want "
-			    "of descriptors or threads",
-		    max, capacity->most, capacity->bounded_by);
+	warn_of_limit(capacity, wanted);
 	log_info("limit max_connections=%zu bounded_by=\"%s\" pipes=%zu", max,
-	    wanted ? "configuration" : capacity->bounded_by, pipes);
+	    wanted ? "configuration" : capacity->usual.by, pipes);
 	registry_set_limit(&proxy->registry, max);
 	pump_limit_pipes(pipes);
 }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from cases import ProxyCase, RoutedCase
-from cgroup import limit_memory
+from cgroup import limit_memory, limit_threads
 from families import IPV4
 from peers import (Flood, background, digest, receive, receive_all,
                    receive_until_reset, reset, send_and_end)
@@ -27,11 +27,20 @@ AND_DROPS_ROOT = {'flags': ('-u', f'{USER}:{USER}')}
 PROCESSES = 12
 # As src/capacity.c has it.
 RESERVE = 32
+SHARED_PARTS = 3
 OTHERS = 20
-ALLOWED = 100
+ALLOWED = 300
+# Of the user who logs in while all connections are taken. It waits for them,
+# as process 1 of the tests does not, and who is not awaited counts.
+LOGIN = ('trap "kill \\$all; wait" EXIT; for i in $(seq 100); '
+         'do sleep 60 >/dev/null 2>&1 & all="$all $!"; done')
 
 MEMORY = 8 * MEBIBYTE
 MEMORY_COMERS = 3000
+
+LITTLE_MEMORY = 64 * MEBIBYTE
+LITTLE_MEMORY_COMERS = 1500
+PIECE = 16 * 1024
 
 # As pipe(7) has it: past these a user's pipes are small.
 PIPES = 1024
@@ -70,13 +79,54 @@ class Processes(RoutedCase):
         # Its own main thread is one of them.
         client.wait_for(
             'limit', bounded_by='ulimit -u',
-            max_connections=str((ALLOWED - OTHERS - 1 - RESERVE) // 2))
+            max_connections=str((ALLOWED - OTHERS - 1 - RESERVE) // 2
+                                // SHARED_PARTS))
 
     def test_user_who_starts_it(self):
         self.assert_counted(AS_USER)
 
     def test_user_that_root_makes_it(self):
         self.assert_counted(**AND_DROPS_ROOT)
+
+
+class FewProcesses(RoutedCase):
+    """Who has no more than 300 can do other things with them, too."""
+
+    family = IPV4
+
+    def assert_login_works_while_it_is_full(self, pattern, wrapper):
+        server = self.start_server(wrapper=wrapper)
+        self.start_client()
+        most = int(server.wait_for('limit', bounded_by=re.compile(pattern))
+                   ['max_connections'])
+        server.wait_for_line(f'warning max_connections={most} is all that '
+                             f'.*{pattern} .* raise that, or set')
+        self.assertGreater(most, 20)
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        users = [self.connect(self.net.user, to) for _ in range(2 * most)]
+        served = [self.accept(listener) for _ in range(most)]
+        server.wait_for('full', connections=str(most))
+        self.net.exit.run(*wrapper, 'sh', '-c', LOGIN)
+        # All at once, as threads are found only while others still end.
+        for end in users + served:
+            reset(end)
+        for half in self.test_daemons:
+            half.mark()
+        self.assert_proxies()
+        self.assertNotIn('cannot start a thread', server.log)
+
+    def test_of_a_control_group(self):
+        cgroup = limit_threads(ALLOWED)
+        if not cgroup:
+            self.skipTest('no control group can limit threads here')
+        self.addCleanup(cgroup.remove)
+        self.assert_login_works_while_it_is_full('pids.max', cgroup.wrapper)
+
+    def test_of_a_user(self):
+        self.assert_login_works_while_it_is_full(
+            'ulimit -u', ('prlimit', f'--nproc={ALLOWED}',
+                          *WITH_CAPABILITIES))
 
 
 def user_of(process):
@@ -99,7 +149,10 @@ class NoMemoryLeft(RoutedCase):
 
     def assert_killed(self, role):
         cgroup = limit_memory(MEMORY)
-        options = {role: {'wrapper': cgroup.wrapper} if cgroup else {}}
+        options = {role: {
+            # Of its own it would take as many as there is memory for.
+            'config': {'max_connections': MEMORY_COMERS},
+            **({'wrapper': cgroup.wrapper} if cgroup else {})}}
         halves = {'server': self.start_server(**options.get('server', {})),
                   'client': self.start_client(**options.get('client', {}))}
         victim = halves.pop(role)
@@ -131,6 +184,48 @@ class NoMemoryLeft(RoutedCase):
                 return
             with contextlib.suppress(OSError):
                 self.connect(self.net.user, listener.getsockname()[:2])
+
+
+class LittleMemory(RoutedCase):
+    """What a small container has is enough, however many come."""
+
+    family = IPV4
+
+    def test_flood(self):
+        for role in ('server', 'client'):
+            with self.subTest(half=role):
+                self.assert_survives(role)
+
+    def assert_survives(self, role):
+        cgroup = limit_memory(LITTLE_MEMORY)
+        if not cgroup:
+            self.skipTest('no control group can limit memory here')
+        options = {role: {'wrapper': cgroup.wrapper}}
+        halves = {'server': self.start_server(**options.get('server', {})),
+                  'client': self.start_client(**options.get('client', {}))}
+        most = int(halves[role].wait_for(
+            'limit', bounded_by=re.compile('memory'))['max_connections'])
+        self.assertGreater(most, 100)
+        listener = self.listen_at_destination()
+        listener.listen(LITTLE_MEMORY_COMERS)
+        to = listener.getsockname()[:2]
+        users = []
+        for _ in range(LITTLE_MEMORY_COMERS):
+            users.append(self.connect(self.net.user, to))
+            users[-1].sendall(bytes(PIECE))
+        served = [self.accept(listener) for _ in range(most)]
+        for destination in served:
+            destination.sendall(bytes(PIECE))
+        for destination in served:
+            self.assertEqual(receive(destination, PIECE), bytes(PIECE))
+        halves[role].wait_for('full', connections=str(most))
+        for end in users + served:
+            reset(end)
+        listener.close()
+        self.assert_proxies()
+        for half in halves.values():
+            half.finish()
+        cgroup.remove()
 
 
 class NoPipesLeft(RoutedCase):
