@@ -81,23 +81,44 @@ netlink_is_permitted(void)
 	return true;
 }
 
+static int
+send_question(int fd, const union netlink_message *question)
+{
+	ssize_t len;
+
+	do {
+		len = send(fd, question, question->header.nlmsg_len, 0);
+	} while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : 0;
+}
+
+/* Returns the length or a negative errno: what there is, is there already. */
+static ssize_t
+receive(int fd, void *data, size_t size)
+{
+	ssize_t len;
+
+	do {
+		len = recv(fd, data, size, MSG_DONTWAIT);
+	} while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : len;
+}
+
 /* The kernel has answered when send(2) returns. */
 int
 netlink_ask(int protocol, const union netlink_message *question,
     uint16_t wanted, union netlink_message *answer)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	ssize_t len = -1;
-	int error = 0;
+	ssize_t len;
 
 	if (fd < 0)
 		return -errno;
-	if (send(fd, question, question->header.nlmsg_len, 0) >= 0)
-		len = recv(fd, answer, sizeof(*answer), MSG_DONTWAIT);
-	if (len < 0)
-		error = -errno;
+	len = send_question(fd, question);
+	if (len == 0)
+		len = receive(fd, answer, sizeof(*answer));
 	close(fd);
-	return error ? error : check_answer(answer, len, wanted);
+	return len < 0 ? (int)len : check_answer(answer, len, wanted);
 }
 
 /* The error that the last message tells of, or 0. */
@@ -149,17 +170,17 @@ netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	uint8_t data[DUMP_MAX_LEN];
 	ssize_t len;
-	int more = 1;
+	int more;
 
 	if (fd < 0)
 		return -errno;
 	question->header.nlmsg_flags |= NLM_F_DUMP;
-	if (send(fd, question, question->header.nlmsg_len, 0) < 0)
-		more = -errno;
+	len = send_question(fd, question);
+	more = len < 0 ? (int)len : 1;
 	while (more > 0) {
-		len = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+		len = receive(fd, data, sizeof(data));
 		more = len < 0
-		    ? -errno
+		    ? (int)len
 		    : visit_each(data, (size_t)len, wanted, visit, context);
 	}
 	close(fd);
