@@ -39,10 +39,7 @@
 static const char *const allowed[] = {
 	/* memory */
 	"brk",
-	"madvise",
 	"membarrier",
-	"mremap",
-	"munmap",
 	/* threads and time */
 	"clock_getres",
 	"clock_gettime",
@@ -208,36 +205,51 @@ allow_plain(scmp_filter_ctx filter)
 	return error;
 }
 
+/* Behind the one path that may be opened, the lowest of all memory. */
+static uint64_t
+end_of_sealed(const char *only)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return only ? ((uintptr_t)only + strlen(only) + page) / page * page : 0;
+}
+
 /*
  * Memory, but no code: no modules of name resolution either, which are loaded
- * before (names.h). The argument is the same one of all three calls, but where
- * mmap(2) takes a pointer to all of its arguments: on 32-bit x86, which has
- * mmap2(2), and on s390, where it cannot be restricted.
+ * before (names.h). And nothing in the place of that path: no call begins
+ * there, and nothing is put to an address of choice.
+ *
+ * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments;
+ * the former has mmap2(2), the latter can only let it through.
  */
 static int
-allow_memory(scmp_filter_ctx filter)
+allow_memory(scmp_filter_ctx filter, const char *only)
 {
-	static const int calls[] = {
-#if defined(__s390__)
-		SCMP_SYS(mprotect),
-#elif defined(__i386__)
-		SCMP_SYS(mprotect),
-		SCMP_SYS(mmap2),
-#else
-		SCMP_SYS(mprotect),
-		SCMP_SYS(mmap2),
-		SCMP_SYS(mmap),
-#endif
-	};
-	int error = 0;
+	static const int others[] = { SCMP_SYS(madvise), SCMP_SYS(mremap),
+		SCMP_SYS(munmap) };
+	struct scmp_arg_cmp behind = { 0, SCMP_CMP_GE, end_of_sealed(only), 0 };
+	struct scmp_arg_cmp no_code = masked(2, PROT_EXEC, 0);
+	int error = seccomp_rule_add(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 2, behind, no_code);
 
-	for (size_t i = 0; i < COUNT(calls) && !error; i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
-		    masked(2, PROT_EXEC, 0));
-#ifdef __s390__
+	for (size_t i = 0; i < COUNT(others) && !error; i++) {
+		bool moves = others[i] == SCMP_SYS(mremap) && only;
+
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, others[i],
+		    moves ? 2 : 1, behind, masked(3, MREMAP_FIXED, 0));
+	}
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap2),
+			only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
+#if defined(__s390__)
 	if (!error)
 		error =
 		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 0);
+#elif !defined(__i386__)
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		    only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
 #endif
 	return error;
 }
@@ -375,7 +387,7 @@ syscalls_restrict(bool names, const char *only)
 	if (!error)
 		error = allow_plain(filter);
 	if (!error)
-		error = allow_memory(filter);
+		error = allow_memory(filter, only);
 	if (!error)
 		error = allow_ioctls(filter);
 	if (!error)

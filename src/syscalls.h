@@ -15,9 +15,10 @@
 /*
  * Only before the first thread, and with all files open that are to be written
  * to. names: hosts are looked up, which takes local sockets. only: the path of
- * the one file that may be opened, at this address alone, where it lies for
- * ever and does not change; NULL: any. Sets no_new_privs. Returns NULL, or why
- * nothing was restricted.
+ * the one file that may be opened, by this pointer alone; it lies below all
+ * other memory, from the start of a page, and cannot be changed any more.
+ * NULL: any file. Sets no_new_privs. Returns NULL, or why nothing was
+ * restricted.
  */
 const char *syscalls_restrict(bool names, const char *only);
 
