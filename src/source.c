@@ -88,19 +88,26 @@ may_be_anycast(const union address *source)
 	    (source->v6.sin6_addr.s6_addr[15] & 3) == 0;
 }
 
+/* Where it cannot be told, it is not risked. */
+static int
+refuse_unknown(struct connection *connection, int error)
+{
+	connection->tried = "see whether the source is this host's own address";
+	if (error == -EAFNOSUPPORT)
+		connection->reason =
+		    "netlink is not permitted, which tells this host's "
+		    "addresses (RestrictAddressFamilies=AF_NETLINK)";
+	return error;
+}
+
 /* From an own address connections to own services pass the firewall by lo. */
 static int
 refuse_own(struct connection *connection, int is_own)
 {
 	if (is_own == 0 || connection->may_be_host)
 		return 0;
-	if (is_own < 0) {
-		connection->reason =
-		    "it cannot be told whether this source is one of this "
-		    "host's own addresses: netlink(7) does not answer "
-		    "(RestrictAddressFamilies=AF_NETLINK)";
-		return is_own;
-	}
+	if (is_own < 0)
+		return refuse_unknown(connection, is_own);
 	connection->reason =
 	    "this source is this host's own address, which only an entry of "
 	    "that address alone in allowed_src_ips permits";
@@ -123,7 +130,7 @@ check_source(
 	    : 0;
 
 	if (is_broadcast < 0)
-		return is_broadcast;
+		return refuse_unknown(connection, is_broadcast);
 	if (is_broadcast) {
 		connection->reason = "nobody can send from this source, a "
 				     "broadcast address of this host's link";
