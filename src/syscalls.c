@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -157,8 +158,8 @@ static const char *const allowed[] = {
 
 /* Neither what simulates input to a terminal nor what sets up interfaces. */
 static const uint32_t ioctls[] = {
-	FIONBIO, FIONREAD, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME, TCGETS,
-	TIOCGWINSZ, TIOCOUTQ, /* SIOCOUTQ */
+	FIONBIO, FIONREAD, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME, SIOCOUTQNSD,
+	TCGETS, TIOCGWINSZ, TIOCOUTQ, /* SIOCOUTQ */
 };
 
 /*

@@ -4,7 +4,7 @@ import select
 
 from cases import ProxyCase
 from families import IPV4, IPV6
-from hosts import CLOSING, FIN_WAIT1, LAST_ACK
+from hosts import CLOSING, FIN_WAIT1, LAST_ACK, Network
 from peers import (Flood, background, digest, end_stream, receive,
                    receive_all, receive_until_reset, send_and_end,
                    wait_until_dead)
@@ -140,6 +140,13 @@ def shrink_buffers(host):
         host.sysctl('ipv4/' + name, SMALL_BUFFERS)
 
 
+def make_network_with_room(name):
+    """A listener hands on what it had when it was made."""
+    network = Network()
+    getattr(network, name).sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
+    return network
+
+
 class IdleAtServer(Idle):
     server_config = {'timeout': TIMEOUT}
 
@@ -147,7 +154,10 @@ class IdleAtServer(Idle):
     def setUpClass(cls):
         super().setUpClass()
         shrink_buffers(cls.net.gate)
-        cls.net.exit.sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
+
+    @staticmethod
+    def make_network():
+        return make_network_with_room('exit')
 
     def limited(self):
         return self.server
@@ -160,7 +170,10 @@ class IdleAtClient(Idle):
     def setUpClass(cls):
         super().setUpClass()
         shrink_buffers(cls.net.user)
-        cls.net.gate.sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
+
+    @staticmethod
+    def make_network():
+        return make_network_with_room('gate')
 
     def limited(self):
         return self.client

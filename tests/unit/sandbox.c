@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -816,11 +817,15 @@ need_sockets(void)
 	socklen_t len = sizeof(address);
 	int listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int queued;
 
 	if (listen(listen_fd, 1) ||
 	    getsockname(listen_fd, (struct sockaddr *)&address, &len) ||
 	    (connect(fd, (struct sockaddr *)&address, len) &&
 		errno != EINPROGRESS))
+		return errno;
+	if (ioctl(fd, SIOCINQ, &queued) || ioctl(fd, SIOCOUTQ, &queued) ||
+	    ioctl(fd, SIOCOUTQNSD, &queued))
 		return errno;
 	return outcome(accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC));
 }
