@@ -56,13 +56,20 @@ class GoodRequest:
         # Nagle's algorithm holds the second piece until the first one is
         # acknowledged; what the timer acknowledges the kernel counts.
         self.start_server()
+        clients = [self.send() for _ in range(5)]
+        # So all are waited for, by a thread that has made its socket ready.
+        wait_until(lambda: self.count_kept_alive() == len(clients),
+                   'silent peers are kept alive')
         before = self.net.exit.tcp_counter('DelayedACKs')
-        for end in range(1, 21):
-            client = self.send()
+        for end, client in enumerate(clients, 1):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
             client.sendall(self.request()[:end])
             wait_until_taken(client)
         self.assertEqual(self.net.exit.tcp_counter('DelayedACKs'), before)
+
+    def count_kept_alive(self):
+        return sum(entry.local == SERVER and is_kept_alive(entry)
+                   for entry in self.net.exit.tcp_entries(socket.AF_INET))
 
     def test_first_bytes_glued_to_the_request(self):
         self.start_server()
