@@ -1030,6 +1030,16 @@ class Gate(GateCase):
                          config=self.outbound(
                              server=endpoint(*listener.getsockname())))
 
+    def test_service_that_says_nothing_to_many_users(self):
+        """One after another they would take more than a minute."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        users = [f'198.51.100.{i}' for i in range(40)]
+        findings = self.doctor(prefixes=users, config=self.outbound(
+            server=endpoint(*listener.getsockname())))
+        tried = findings.of('note', 'did not refuse a request')
+        (rest, _), = findings.of('note', 'more prefixes were not tried')
+        self.assertEqual(len(tried) + int(rest.split()[0]), len(users))
+
     def test_address_that_is_not_there_where_any_can_be_bound_to(self):
         with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
             self.check_local_address('192.0.2.99')
