@@ -7,21 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "capacity.h"
-#include "config.h"
-#include "doctor.h"
-#include "finding.h"
-#include "log.h"
-#include "names.h"
-#include "notify.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "config/config.h"
+#include "doctor/doctor.h"
+#include "doctor/finding.h"
 #include "options.h"
-#include "pidfile.h"
-#include "privilege.h"
-#include "proxy.h"
-#include "role.h"
-#include "rules.h"
-#include "sandbox.h"
-#include "signals.h"
+#include "process/limits.h"
+#include "process/notify.h"
+#include "process/nss.h"
+#include "process/pidfile.h"
+#include "process/privilege.h"
+#include "process/sandbox.h"
+#include "proxy/proxy.h"
+#include "proxy/role.h"
+#include "rules/rules.h"
 
 static void
 report_problem(bool fatal, const char *problem)

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "rules.h"
+#include "config/config.h"
+#include "rules/rules.h"
 
 #define EXIT_USAGE 2
 

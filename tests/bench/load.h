@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "address.h"
+#include "net/address.h"
 
 #define SERVICE_ECHO 'e'
 /* Takes a stream to its end, then sends its length as a uint64_t. */

@@ -19,7 +19,7 @@ LIMITS = {'timeout': f'{LIMIT_S}s', 'handshake_timeout': f'{LIMIT_S}s'}
 # What a busy machine may add to it.
 SLACK_S = 5
 
-# As src/log.c has it.
+# As src/base/log.c has it.
 LINES = 10
 
 

@@ -25,7 +25,7 @@ WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
 AND_DROPS_ROOT = {'flags': ('-u', f'{USER}:{USER}')}
 
 PROCESSES = 12
-# As src/capacity.c has it.
+# As src/process/limits.c has it.
 RESERVE = 32
 SHARED_PARTS = 3
 OTHERS = 20

@@ -1,12 +1,12 @@
 /* A configuration file, read as each half's. */
 
-#include "config.h"
+#include "config/config.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "duration.h"
+#include "base/duration.h"
 #include "fuzz.h"
 #include "place.h"
 

@@ -1,6 +1,6 @@
 /* JSON5, whether it is some or not. */
 
-#include "json5.h"
+#include "json5/json5.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "protocol.h"
+#include "proxy/protocol.h"
 
 struct result {
 	ssize_t taken;

@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define SITES 256
 #define TIMES 6 /* of one site, after an arming */

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "socket.h"
+#include "base/deadline.h"
+#include "net/socket.h"
 #include "suite.h"
 
 static void

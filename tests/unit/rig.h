@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "relay.h"
+#include "relay/relay.h"
 #include "tcp.h"
 
 struct rig {

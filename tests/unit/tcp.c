@@ -9,8 +9,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "socket.h"
+#include "base/deadline.h"
+#include "net/socket.h"
 #include "suite.h"
 
 #define CHUNK_LEN (16 * 1024)

@@ -7,7 +7,7 @@
  * or send that nothing ends gives up with EAGAIN after a minute.
  */
 
-#include "address.h"
+#include "net/address.h"
 
 /* 1 or, on a host with IPv6, 2: for loop tests over tcp_family(_i). */
 int tcp_family_count(void);

@@ -1,0 +1,252 @@
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/deadline.h"
+#include "base/log_output.h"
+#include "base/must.h"
+#include "base/unicode.h"
+
+#define LINE_MAX_LEN 1000
+#define LIMIT_LINES 10
+#define LIMIT_MS 10000
+
+struct kind {
+	const char *name;
+	int priority;
+};
+
+static const struct kind error = { "error", LOG_ERR };
+static const struct kind warning = { "warning", LOG_WARNING };
+static const struct kind info = { "info", LOG_INFO };
+
+static atomic_int highest = LOG_LEVEL_INFO;
+static atomic_uint lines_lost;
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Those that have ever kept something back, with limit_lock. */
+static struct log_limit *limits;
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store(&highest, (int)level);
+}
+
+void
+log_open(enum log_level level)
+{
+	log_set_level(level);
+	sink_open_stderr();
+}
+
+void
+log_open_syslog(enum log_level level)
+{
+	int nobody;
+
+	log_set_level(level);
+	nobody = sink_open_syslog();
+	if (nobody)
+		fprintf(stderr,
+		    "srcproxy: warning: /dev/log: %s; the log is lost until "
+		    "syslogd runs\n",
+		    strerror(-nobody));
+}
+
+/* What every line begins with; returns its length. */
+static size_t
+format_head(char *line, size_t size, const struct kind *kind)
+{
+	size_t len = sink_format_head(line, kind->priority);
+
+	return len +
+	    (size_t)snprintf(line + len, size - len, "%s ", kind->name);
+}
+
+static void
+report_lost(void)
+{
+	unsigned lost = atomic_exchange(&lines_lost, 0);
+	char line[SINK_HEAD_MAX_LEN + 100];
+	size_t len;
+
+	if (lost == 0)
+		return;
+	len = format_head(line, sizeof(line), &warning);
+	len += (size_t)snprintf(line + len, sizeof(line) - len,
+	    "log-lost lines=%u reason=\"the log took no more\"\n", lost);
+	if (!sink_write(line, len))
+		atomic_fetch_add(&lines_lost, lost);
+}
+
+/*
+ * Paths and names may be anything: nothing of them begins a line of its own,
+ * or is obeyed by a terminal.
+ */
+static void
+hide_invisible(char *text, size_t len)
+{
+	while (len > 0) {
+		uint32_t c;
+		size_t taken = json5_char_decode(text, len, &c);
+
+		if (taken == 0 || !json5_char_is_visible(c)) {
+			taken = taken > 0 ? taken : 1;
+			memset(text, '?', taken);
+		}
+		text += taken;
+		len -= taken;
+	}
+}
+
+static void __attribute__((format(printf, 2, 0)))
+vlog(const struct kind *kind, const char *format, va_list arguments)
+{
+	char line[LINE_MAX_LEN + 1];
+	size_t head = format_head(line, sizeof(line), kind), len;
+	int more =
+	    vsnprintf(line + head, sizeof(line) - head, format, arguments);
+
+	if (more < 0)
+		return;
+	len = head + (size_t)more;
+	if (len >= LINE_MAX_LEN)
+		len = LINE_MAX_LEN - 1;
+	hide_invisible(line + head, len - head);
+	line[len++] = '\n';
+	report_lost();
+	if (!sink_write(line, len))
+		atomic_fetch_add(&lines_lost, 1);
+}
+
+void
+log_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vlog(&error, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vlog(&warning, format, arguments);
+	va_end(arguments);
+}
+
+bool
+log_shows_info(void)
+{
+	return atomic_load(&highest) >= LOG_LEVEL_INFO;
+}
+
+void
+log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!log_shows_info())
+		return;
+	va_start(arguments, format);
+	vlog(&info, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_answer(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vlog(&info, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_await(int64_t deadline)
+{
+	sink_await(deadline);
+}
+
+static void
+list_limit(struct log_limit *limit)
+{
+	if (limit->is_listed || !limit->name)
+		return;
+	limit->is_listed = true;
+	limit->next = limits;
+	limits = limit;
+}
+
+bool
+log_limit_pass(struct log_limit *limit, unsigned *skipped)
+{
+	int64_t now = deadline_now();
+	bool pass;
+
+	must(pthread_mutex_lock(&limit_lock));
+	if (now >= limit->window_ends) {
+		limit->window_ends = now + LIMIT_MS;
+		limit->passed = 0;
+	}
+	pass = limit->passed < LIMIT_LINES;
+	if (pass) {
+		limit->passed++;
+		*skipped = limit->skipped;
+		limit->skipped = 0;
+	} else {
+		limit->skipped++;
+		list_limit(limit);
+	}
+	must(pthread_mutex_unlock(&limit_lock));
+	return pass;
+}
+
+/* With limit_lock. */
+static unsigned
+take_skipped(struct log_limit *limit, bool is_end)
+{
+	unsigned skipped = limit->skipped;
+
+	if (!is_end && deadline_now() < limit->window_ends)
+		return 0;
+	limit->skipped = 0;
+	return skipped;
+}
+
+unsigned
+log_limit_take(struct log_limit *limit, bool is_end)
+{
+	unsigned skipped;
+
+	must(pthread_mutex_lock(&limit_lock));
+	skipped = take_skipped(limit, is_end);
+	must(pthread_mutex_unlock(&limit_lock));
+	return skipped;
+}
+
+void
+log_report_skipped(bool is_end)
+{
+	must(pthread_mutex_lock(&limit_lock));
+	for (struct log_limit *limit = limits; limit; limit = limit->next) {
+		unsigned skipped = take_skipped(limit, is_end);
+
+		if (skipped > 0)
+			log_warning("not-shown lines=%u of=\"%s\"", skipped,
+			    limit->name);
+	}
+	must(pthread_mutex_unlock(&limit_lock));
+}

@@ -1,0 +1,211 @@
+#include "base/log_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/must.h"
+
+enum sink_kind {
+	SINK_STREAM, /* a file, a pipe, a terminal */
+	SINK_SOCKET, /* standard error, and a socket */
+	SINK_JOURNAL,
+	SINK_SYSLOG,
+};
+
+static struct {
+	enum sink_kind kind;
+	int fd;
+	pid_t pid;
+	bool is_torn; /* its last line has no end; with write_lock */
+} sink = { .kind = SINK_STREAM, .fd = STDERR_FILENO };
+
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* systemd.exec(5): the journal's device and inode, if it is still that one. */
+static bool
+is_journal(const struct stat *status)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status->st_dev,
+	    (uintmax_t)status->st_ino);
+	return stream && !strcmp(stream, own);
+}
+
+void
+sink_open_stderr(void)
+{
+	struct stat status;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &status))
+		return;
+	if (S_ISSOCK(status.st_mode))
+		sink.kind = is_journal(&status) ? SINK_JOURNAL : SINK_SOCKET;
+	if (sink.fd != STDERR_FILENO ||
+	    (!S_ISFIFO(status.st_mode) && !isatty(STDERR_FILENO)))
+		return;
+	/*
+	 * A description of our own, for O_NONBLOCK on the one that we were
+	 * given would change it under everybody else who has it.
+	 */
+	fd = open(
+	    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		sink.fd = fd;
+}
+
+/* May be done again, to find the socket of another syslogd. */
+static int
+connect_syslog(void)
+{
+	static const struct sockaddr_un address = { AF_UNIX, "/dev/log" };
+
+	return connect(
+		   sink.fd, (const struct sockaddr *)&address, sizeof(address))
+	    ? -errno
+	    : 0;
+}
+
+int
+sink_open_syslog(void)
+{
+	sink.kind = SINK_SYSLOG;
+	sink.pid = getpid();
+	/* Now, for where it reads the zone may be out of reach later. */
+	tzset();
+	sink.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return sink.fd < 0 ? -errno : connect_syslog();
+}
+
+static size_t
+format_utc(char *head, const struct timespec *now)
+{
+	struct tm utc;
+	size_t len;
+
+	gmtime_r(&now->tv_sec, &utc);
+	len = strftime(head, SINK_HEAD_MAX_LEN, "%Y-%m-%dT%H:%M:%S", &utc);
+	return len +
+	    (size_t)snprintf(head + len, SINK_HEAD_MAX_LEN - len, ".%03ldZ ",
+		now->tv_nsec / 1000000);
+}
+
+static size_t
+format_rfc3164(char *head, const struct timespec *now, int priority)
+{
+	char when[sizeof("Jan 31 12:00:00")] = "";
+	struct tm local;
+
+	localtime_r(&now->tv_sec, &local);
+	strftime(when, sizeof(when), "%b %e %H:%M:%S", &local);
+	return (size_t)snprintf(head, SINK_HEAD_MAX_LEN,
+	    "<%d>%s srcproxy[%d]: ", LOG_DAEMON | priority, when,
+	    (int)sink.pid);
+}
+
+size_t
+sink_format_head(char head[SINK_HEAD_MAX_LEN], int priority)
+{
+	struct timespec now;
+
+	if (sink.kind == SINK_JOURNAL)
+		return (size_t)snprintf(
+		    head, SINK_HEAD_MAX_LEN, "<%d>", priority);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (sink.kind == SINK_SYSLOG)
+		return format_rfc3164(head, &now, priority);
+	return format_utc(head, &now);
+}
+
+static bool
+send_line(const char *line, size_t len)
+{
+	return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    (ssize_t)len;
+}
+
+/* What is no sign of a full queue is one of a syslogd that is gone. */
+static bool
+send_syslog(const char *line, size_t len)
+{
+	if (send_line(line, len))
+		return true;
+	if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
+		return false;
+	return connect_syslog() == 0 && send_line(line, len);
+}
+
+/* One at a time, or one would send while another one connects. */
+static bool
+write_syslog(const char *line, size_t len)
+{
+	bool written;
+
+	must(pthread_mutex_lock(&write_lock));
+	written = send_syslog(line, len);
+	must(pthread_mutex_unlock(&write_lock));
+	return written;
+}
+
+/* A full disk, or terminal, may take a part of it. With write_lock. */
+static bool
+write_line(const char *line, size_t len)
+{
+	ssize_t written;
+
+	if (sink.is_torn && write(sink.fd, "\n", 1) != 1)
+		return false;
+	written = write(sink.fd, line, len);
+	sink.is_torn = written > 0 && written < (ssize_t)len;
+	return written == (ssize_t)len;
+}
+
+static bool
+write_stream(const char *line, size_t len)
+{
+	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+	bool written;
+
+	/* Two at once could both find the last room in a blocking pipe. */
+	must(pthread_mutex_lock(&write_lock));
+	written = poll(&ready, 1, 0) == 1 && write_line(line, len);
+	must(pthread_mutex_unlock(&write_lock));
+	return written;
+}
+
+void
+sink_await(int64_t deadline)
+{
+	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+
+	poll(&ready, 1, deadline_poll(deadline));
+}
+
+bool
+sink_write(const char *line, size_t len)
+{
+	switch (sink.kind) {
+	case SINK_SYSLOG:
+		/* A datagram ends by itself. */
+		return write_syslog(line, len - 1);
+	case SINK_SOCKET:
+	case SINK_JOURNAL:
+		return send_line(line, len);
+	default:
+		return write_stream(line, len);
+	}
+}

@@ -1,0 +1,19 @@
+#ifndef BASE_MUST_H
+#define BASE_MUST_H
+
+/*
+ * For calls that fail only on bugs, such as pthread_mutex_lock(3): after one
+ * of those nothing can be trusted any more.
+ */
+
+#include <stdlib.h>
+
+/* error: what the call returned, 0 when all is well. */
+static inline void
+must(int error)
+{
+	if (error)
+		abort();
+}
+
+#endif

@@ -1,0 +1,64 @@
+#include "base/signals.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "base/must.h"
+
+void
+signals_block(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	/* These say that something is broken. */
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGABRT);
+	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
+}
+
+/* Those that count while the program ends, too. */
+static sigset_t
+ending_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	return set;
+}
+
+/* Returns 0 when the time is over. */
+static int
+wait_for(const sigset_t *set, int64_t wait_ms)
+{
+	struct timespec wait = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
+	};
+	int number = sigtimedwait(set, NULL, &wait);
+
+	return number > 0 ? number : 0;
+}
+
+int
+signals_wait(int64_t wait_ms)
+{
+	sigset_t set = ending_signals();
+
+	sigaddset(&set, SIGHUP);
+	return wait_for(&set, wait_ms);
+}
+
+int
+signals_wait_ending(int64_t wait_ms)
+{
+	sigset_t set = ending_signals();
+
+	return wait_for(&set, wait_ms);
+}

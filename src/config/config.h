@@ -1,0 +1,70 @@
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+/*
+ * A configuration file, read and checked: data that never changes, free to be
+ * read by all threads for as long as one of them holds a reference.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "config/acl.h"
+#include "net/endpoint.h"
+#include "net/local_bind.h"
+
+enum config_kind {
+	CONFIG_CLIENT,
+	CONFIG_SERVER,
+};
+
+/* What becomes of the port that a user's connection comes from. */
+enum source_port {
+	SOURCE_PORT_PREFER, /* it is kept where it can be had */
+	SOURCE_PORT_STRICT, /* it is kept, or the connection refused */
+	SOURCE_PORT_ANY,    /* the kernel chooses */
+};
+
+struct config {
+	atomic_size_t references;
+	enum config_kind kind;
+	struct endpoint listen;
+	int64_t timeout_ms; /* to connect, and idle; 0: no limit */
+	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
+	enum log_level log_level;
+	size_t max_connections; /* 0: what the host's limits allow */
+
+	/* CONFIG_SERVER */
+	struct acl acl;
+	enum source_port source_port;
+	int64_t handshake_ms; /* for the whole request; 0: no limit */
+
+	/* CONFIG_CLIENT */
+	struct endpoint server;
+	struct digest auth;
+	struct egress egress;
+};
+
+/*
+ * Is told of each problem: "file:line:column: key path: what is wrong", or
+ * "file: what is wrong" of the file as a whole, no newline. A warning (fatal is
+ * false) has "warning: " in it, and does not keep the file from being used: what
+ * it leaves open (exposure.h) is one.
+ */
+typedef void config_report(bool fatal, const char *problem);
+
+/*
+ * Reads the file. Returns NULL when there was a fatal problem, after all of
+ * them have been reported; else the caller has a reference to the result.
+ */
+struct config *config_load(
+    const char *path, enum config_kind kind, config_report *report);
+
+/* Returns config, for one more who will call config_unref(). */
+struct config *config_ref(struct config *config);
+
+/* The last one frees it. NULL is fine. */
+void config_unref(struct config *config);
+
+#endif

@@ -1,0 +1,235 @@
+#include "config/exposure.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SECRET_MIN_LEN 16
+
+/* A prefix that a user may send from, and where it is in the file. */
+struct claim {
+	const struct prefix *prefix;
+	size_t user, item;
+};
+
+static int
+compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = prefix_compare(x->prefix, y->prefix);
+
+	if (order != 0)
+		return order;
+	return (x->user > y->user) - (x->user < y->user);
+}
+
+/*
+ * Those of everybody, sorted: a prefix stands in front of all within it. Who may
+ * send from all addresses is warned of by that, and not by all others.
+ */
+static struct claim *
+list_claims(struct reader *reader, const struct acl *acl, size_t *count)
+{
+	struct claim *claims;
+	size_t room = 1;
+
+	*count = 0;
+	for (size_t i = 0; i < acl->user_count; i++)
+		room += acl->users[i].source_count;
+	claims = reader_allocate(reader, room, sizeof(*claims));
+	for (size_t i = 0; claims && i < acl->user_count; i++) {
+		const struct acl_user *user = &acl->users[i];
+
+		for (size_t j = 0; j < user->source_count; j++) {
+			if (user->sources[j].bit_count > 0)
+				claims[(*count)++] =
+				    (struct claim){ &user->sources[j], i, j };
+		}
+	}
+	if (claims)
+		qsort(claims, *count, sizeof(*claims), compare_claims);
+	return claims;
+}
+
+static void
+warn_of_overlap(struct reader *reader, const struct json5 *list,
+    const struct acl *acl, const struct claim *inner, const struct claim *outer)
+{
+	char inside[PREFIX_STRLEN], around[PREFIX_STRLEN];
+	const struct json5 *sources =
+	    json5_member(json5_item(list, inner->user), "allowed_src_ips");
+
+	reader_warn(reader, json5_item(sources, inner->item),
+	    "%s of %s overlaps with %s of %s: both may send from the same "
+	    "addresses; give each address to one user",
+	    prefix_format(inner->prefix, inside), acl->users[inner->user].name,
+	    prefix_format(outer->prefix, around), acl->users[outer->user].name);
+}
+
+/*
+ * What is around a claim is the stack of those in front of it that contain it,
+ * of which the innermost of another user is named.
+ */
+static void
+check_overlaps(
+    struct reader *reader, const struct json5 *list, const struct acl *acl)
+{
+	size_t count, depth = 0;
+	struct claim *claims = list_claims(reader, acl, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct claim claim = claims[i];
+		size_t outer;
+
+		while (depth > 0 &&
+		    !prefix_is_within(claim.prefix, claims[depth - 1].prefix))
+			depth--;
+		outer = depth;
+		while (outer > 0 && claims[outer - 1].user == claim.user)
+			outer--;
+		if (outer > 0)
+			warn_of_overlap(
+			    reader, list, acl, &claim, &claims[outer - 1]);
+		/* A user's own doubles would be walked over again and again. */
+		if (depth == 0 || claims[depth - 1].user != claim.user ||
+		    prefix_compare(claims[depth - 1].prefix, claim.prefix))
+			claims[depth++] = claim;
+	}
+	free(claims);
+}
+
+/* Of whoever is at that place of the file. */
+static void
+check_secret(struct reader *reader, const struct json5 *object)
+{
+	const struct json5 *auth = json5_member(object, "auth");
+	const char *text = auth ? json5_string(auth, NULL) : NULL;
+	size_t len = 0;
+
+	if (text)
+		json5_string(auth, &len);
+	if (len == 0)
+		reader_warn(reader, auth ? auth : object,
+		    "the secret (auth) is blank, which anybody can guess; take "
+		    "a long random one, such as uuidgen makes");
+	else if (len < SECRET_MIN_LEN)
+		reader_warn(reader, auth,
+		    "the secret is shorter than %d characters (%zu), so that "
+		    "it can be guessed; take a long random one, such as "
+		    "uuidgen makes",
+		    SECRET_MIN_LEN, len);
+}
+
+static bool
+permits_any(const struct acl_user *user)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		if (user->sources[i].bit_count == 0)
+			return true;
+	}
+	return user->source_count == 0;
+}
+
+static void
+check_users(
+    struct reader *reader, const struct json5 *list, const struct acl *acl)
+{
+	for (size_t i = 0; i < acl->user_count; i++) {
+		const struct json5 *object = json5_item(list, i);
+		const struct json5 *sources =
+		    json5_member(object, "allowed_src_ips");
+
+		check_secret(reader, object);
+		if (permits_any(&acl->users[i]))
+			reader_warn(reader, sources ? sources : object,
+			    "%s may send from any address; name the user's own "
+			    "in allowed_src_ips",
+			    acl->users[i].name);
+	}
+	check_overlaps(reader, list, acl);
+}
+
+static bool
+is_beyond_loopback(const struct endpoint *listen)
+{
+	return listen->address.any.sa_family == AF_UNSPEC ||
+	    !address_is_loopback(&listen->address);
+}
+
+static void
+check_acl(struct reader *reader, const struct json5 *root,
+    const struct endpoint *listen, const struct acl *acl)
+{
+	const struct json5 *list = json5_member(root, "acl");
+
+	if (acl->user_count > 0)
+		check_users(reader, list, acl);
+	else if (is_beyond_loopback(listen))
+		reader_warn(reader, list ? list : root,
+		    "the ACL is off: whoever reaches the listener may connect "
+		    "anywhere from any address; set acl");
+}
+
+static void
+check_listen(struct reader *reader, const struct json5 *object,
+    const struct endpoint *listen)
+{
+	const struct json5 *value = json5_member(object, "listen");
+
+	if (listen->address.any.sa_family == AF_INET &&
+	    address_is_unspecified(&listen->address))
+		reader_warn(reader, value,
+		    "0.0.0.0 listens for IPv4 only; \":%u\" is for both "
+		    "families",
+		    listen->port);
+}
+
+static bool
+can_others_replace(const char *path, char folder[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash > path ? (size_t)(slash - path) : 1;
+	struct stat status;
+
+	snprintf(folder, PATH_MAX, "%.*s", (int)len, slash ? path : ".");
+	return stat(folder, &status) == 0 && (status.st_mode & S_IWOTH) &&
+	    !(status.st_mode & S_ISVTX);
+}
+
+/* A pipe or device is nobody's to read but ours. */
+static void
+check_file(struct reader *reader)
+{
+	char folder[PATH_MAX];
+
+	if (!S_ISREG(reader->mode))
+		return;
+	if (reader->mode & S_IROTH)
+		reader_warn(reader, NULL,
+		    "others can read this file, and the secrets in it; take "
+		    "that from them (chmod o-rwx)");
+	if (reader->mode & S_IWOTH)
+		reader_warn(reader, NULL,
+		    "others can write to this file, and let themselves in; "
+		    "take that from them (chmod o-rwx)");
+	if (can_others_replace(reader->path, folder))
+		reader_warn(reader, NULL,
+		    "others can write to its folder %s, and put another file "
+		    "in its place; take that from them (chmod o-w)",
+		    folder);
+}
+
+void
+exposure_check(struct reader *reader, const struct json5 *root,
+    const struct endpoint *listen, const struct acl *acl)
+{
+	check_file(reader);
+	check_listen(
+	    reader, acl ? root : json5_member(root, "inbound"), listen);
+	if (acl)
+		check_acl(reader, root, listen, acl);
+	else
+		check_secret(reader, json5_member(root, "outbound"));
+}

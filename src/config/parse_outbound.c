@@ -1,0 +1,76 @@
+#include "config/parse_outbound.h"
+
+#include <inttypes.h>
+
+static const char *const outbound_keys[] = { "server", "auth", "local_addr",
+	"fwmark", NULL };
+
+static void
+read_local_addr(struct reader *reader, const struct json5 *outbound,
+    const struct endpoint *server, struct egress *egress)
+{
+	const char *text = reader_word(reader, outbound, "local_addr");
+	const char *wrong;
+
+	if (!text)
+		return;
+	wrong = egress_parse_local(text, egress);
+	if (!wrong && egress->address.any.sa_family != AF_UNSPEC &&
+	    server->address.any.sa_family != AF_UNSPEC &&
+	    egress->address.any.sa_family != server->address.any.sa_family)
+		wrong = "the server's address is of the other family";
+	if (wrong)
+		reader_fail_address(
+		    reader, json5_member(outbound, "local_addr"), text, wrong);
+}
+
+static void
+read_fwmark(
+    struct reader *reader, const struct json5 *outbound, struct egress *egress)
+{
+	const struct json5 *value =
+	    reader_member(reader, outbound, "fwmark", JSON5_INTEGER);
+	int64_t mark;
+
+	if (!value || !json5_integer(value, &mark))
+		return;
+	if (mark < 0 || mark > UINT32_MAX) {
+		reader_fail(reader, value,
+		    "%" PRId64 ": a mark is 0 to 0xffffffff", mark);
+		return;
+	}
+	egress->marked = true;
+	egress->mark = (uint32_t)mark;
+}
+
+static void
+read_server(struct reader *reader, const struct json5 *outbound,
+    struct endpoint *server)
+{
+	reader_endpoint(reader, outbound, "server", server);
+	if (server->port &&
+	    (!*server->host ||
+		(server->address.any.sa_family != AF_UNSPEC &&
+		    !address_is_unicast(&server->address))))
+		reader_fail(reader, json5_member(outbound, "server"),
+		    "\"%.80s\": there is no server's address in it",
+		    json5_string(json5_member(outbound, "server"), NULL));
+}
+
+void
+config_outbound_read(struct reader *reader, const struct json5 *root,
+    struct endpoint *server, struct digest *auth, struct egress *egress)
+{
+	const struct json5 *outbound;
+
+	egress->address.any.sa_family = AF_UNSPEC;
+	reader_require(reader, root, "outbound");
+	outbound = reader_member(reader, root, "outbound", JSON5_OBJECT);
+	if (!outbound)
+		return;
+	reader_refuse_unknown(reader, outbound, outbound_keys);
+	read_server(reader, outbound, server);
+	reader_digest(reader, outbound, "auth", auth);
+	read_local_addr(reader, outbound, server, egress);
+	read_fwmark(reader, outbound, egress);
+}

@@ -1,0 +1,440 @@
+#include "config/reader.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/suggest.h"
+#include "config/dialect.h"
+
+#define FILE_MAX_LEN (1024 * 1024)
+
+/* Whether the next problem of that kind is still shown; all that fail count. */
+static bool
+is_shown(struct reader *reader, bool fatal, const char *format)
+{
+	struct reader_kind *kind = reader->kinds;
+	const struct reader_kind *last = kind + READER_KINDS - 1;
+
+	reader->failed |= fatal;
+	while (kind < last && kind->format && kind->format != format)
+		kind++;
+	kind->format = format;
+	if (++kind->count <= READER_KIND_MAX)
+		return true;
+	reader->not_shown[fatal]++;
+	return false;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+report(struct reader *reader, bool fatal, const char *format, ...)
+{
+	char problem[PATH_MAX + 1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(problem, sizeof(problem), format, arguments);
+	va_end(arguments);
+	/* What was written in the file may be anything. */
+	for (char *c = problem; *c; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	}
+	reader->sink(fatal, problem);
+	reader->failed |= fatal;
+}
+
+void
+reader_finish(struct reader *reader)
+{
+	if (reader->not_shown[true] > 0)
+		report(reader, true,
+		    "%s: %u more problems like these are not shown",
+		    reader->path, reader->not_shown[true]);
+	if (reader->not_shown[false] > 0)
+		report(reader, false,
+		    "%s: warning: %u more warnings like these are not shown",
+		    reader->path, reader->not_shown[false]);
+}
+
+static void
+report_at(struct reader *reader, bool fatal, struct json5_place place,
+    const char *path, const char *reason)
+{
+	report(reader, fatal, "%s:%u:%u: %s%s%s%s", reader->path, place.line,
+	    place.column, path, *path ? ": " : "",
+	    fatal ? "" : "warning: ", reason);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+report_value(struct reader *reader, bool fatal, const struct json5 *value,
+    const char *format, va_list arguments)
+{
+	char reason[512];
+
+	if (!is_shown(reader, fatal, format))
+		return;
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	if (value)
+		report_at(reader, fatal, json5_place(value), json5_path(value),
+		    reason);
+	else
+		report(reader, fatal, "%s: %s%s", reader->path,
+		    fatal ? "" : "warning: ", reason);
+}
+
+void
+reader_fail(
+    struct reader *reader, const struct json5 *value, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report_value(reader, true, value, format, arguments);
+	va_end(arguments);
+}
+
+void
+reader_warn(
+    struct reader *reader, const struct json5 *value, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report_value(reader, false, value, format, arguments);
+	va_end(arguments);
+}
+
+static void
+report_unknown(struct reader *reader, const struct json5 *member,
+    const char *const known[])
+{
+	static const char unknown[] = "this key is unknown";
+	const char *meant;
+	char reason[128];
+
+	if (!is_shown(reader, true, unknown))
+		return;
+	meant = nearest_word(json5_key(member), known);
+	snprintf(reason, sizeof(reason), "%s", unknown);
+	if (meant)
+		snprintf(reason, sizeof(reason),
+		    "this key is unknown; did you mean \"%s\"?", meant);
+	report_at(
+	    reader, true, json5_key_place(member), json5_path(member), reason);
+}
+
+/* A typo must not pass: an ACL that nobody reads lets everybody in. */
+void
+reader_refuse_unknown(struct reader *reader, const struct json5 *object,
+    const char *const known[])
+{
+	const struct json5 *member = NULL;
+
+	while ((member = json5_unexpected(object, known, member)))
+		report_unknown(reader, member, known);
+}
+
+bool
+reader_expect(
+    struct reader *reader, const struct json5 *value, enum json5_type type)
+{
+	if (json5_type(value) == type)
+		return true;
+	reader_fail(reader, value, "this must be %s, not %s",
+	    json5_type_name(type), json5_type_name(json5_type(value)));
+	return false;
+}
+
+/*
+ * null is for what is absent, as it is for programs that write JSON. But a list
+ * says who may do what, and none may be more than an empty one.
+ */
+static const struct json5 *
+find_present(const struct json5 *object, const char *key)
+{
+	const struct json5 *value = json5_member(object, key);
+
+	return value && json5_type(value) != JSON5_NULL ? value : NULL;
+}
+
+const struct json5 *
+reader_member(struct reader *reader, const struct json5 *object,
+    const char *key, enum json5_type type)
+{
+	const struct json5 *value = type == JSON5_ARRAY
+	    ? json5_member(object, key)
+	    : find_present(object, key);
+
+	return value && reader_expect(reader, value, type) ? value : NULL;
+}
+
+void
+reader_require(
+    struct reader *reader, const struct json5 *object, const char *key)
+{
+	const char *path = json5_path(object);
+	char key_path[256];
+
+	if (find_present(object, key))
+		return;
+	snprintf(
+	    key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "", key);
+	report_at(reader, true, json5_place(object), key_path,
+	    "this key is required");
+}
+
+const char *
+reader_text(struct reader *reader, const struct json5 *value)
+{
+	size_t len;
+	const char *text = json5_string(value, &len);
+
+	if (strlen(text) == len)
+		return text;
+	reader_fail(reader, value, "there is a NUL character in this string");
+	return NULL;
+}
+
+const char *
+reader_string(
+    struct reader *reader, const struct json5 *object, const char *key)
+{
+	const struct json5 *value =
+	    reader_member(reader, object, key, JSON5_STRING);
+
+	return value ? reader_text(reader, value) : NULL;
+}
+
+const char *
+reader_word(struct reader *reader, const struct json5 *object, const char *key)
+{
+	const char *text = reader_string(reader, object, key);
+
+	return text && *text ? text : NULL;
+}
+
+/* What people write in place of one address, and what to write. */
+static const char *
+find_slip(const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t len = strlen(text);
+
+	if (strpbrk(text, ",;"))
+		return "this is a list in one string; each address is a "
+		       "string of its own";
+	if (len > 0 && strchr(blanks, text[len - 1]))
+		return "there is a blank at its end; take it away";
+	if (len > 0 && strchr(blanks, *text))
+		return "there is a blank at its beginning; take it away";
+	if (strpbrk(text, blanks))
+		return "there is a blank in it; each address is a string of "
+		       "its own";
+	return NULL;
+}
+
+void
+reader_fail_address(struct reader *reader, const struct json5 *value,
+    const char *text, const char *wrong)
+{
+	const char *slip = find_slip(text);
+
+	reader_fail(reader, value, "\"%.80s\": %s", text, slip ? slip : wrong);
+}
+
+void
+reader_endpoint(struct reader *reader, const struct json5 *object,
+    const char *key, struct endpoint *endpoint)
+{
+	const char *text, *wrong;
+
+	reader_require(reader, object, key);
+	text = reader_string(reader, object, key);
+	if (!text)
+		return;
+	wrong = endpoint_parse(text, endpoint);
+	if (wrong)
+		reader_fail_address(
+		    reader, json5_member(object, key), text, wrong);
+}
+
+/* Waiting for longer than that is of no use, and poll(2) cannot. */
+static void
+take_span(struct reader *reader, const struct json5 *value, int64_t given_ms,
+    int64_t *ms)
+{
+	*ms = given_ms < DURATION_MAX_MS ? given_ms : DURATION_MAX_MS;
+	if (given_ms > DURATION_MAX_MS)
+		reader_warn(reader, value,
+		    "a time is at most 596 hours, which this is taken as; 0 is "
+		    "no limit");
+}
+
+static void
+read_seconds(struct reader *reader, const struct json5 *value, int64_t seconds,
+    int64_t *ms)
+{
+	if (seconds < 0)
+		reader_fail(reader, value,
+		    "%" PRId64 ": a time is 0 seconds or more", seconds);
+	else if (seconds > DURATION_MAX_MS / 1000)
+		take_span(reader, value, INT64_MAX, ms);
+	else
+		*ms = seconds * 1000;
+}
+
+void
+reader_duration(struct reader *reader, const struct json5 *object,
+    const char *key, int64_t *ms)
+{
+	const struct json5 *value = find_present(object, key);
+	int64_t number;
+	const char *text;
+
+	if (!value)
+		return;
+	if (json5_integer(value, &number)) {
+		read_seconds(reader, value, number, ms);
+		return;
+	}
+	if (json5_type(value) != JSON5_STRING) {
+		reader_fail(reader, value,
+		    "this must be a time such as \"5m\" or whole seconds, "
+		    "not %s",
+		    json5_type_name(json5_type(value)));
+		return;
+	}
+	text = reader_text(reader, value);
+	if (!text)
+		return;
+	if (duration_parse(text, &number))
+		take_span(reader, value, number, ms);
+	else
+		reader_fail(reader, value,
+		    "\"%.80s\": this is no time such as \"5m\", "
+		    "\"1h30m\", \"300ms\"",
+		    text);
+}
+
+bool
+reader_digest(struct reader *reader, const struct json5 *object,
+    const char *key, struct digest *digest)
+{
+	const struct json5 *value = find_present(object, key);
+	const char *text = "";
+	size_t len = 0;
+
+	if (value && !reader_expect(reader, value, JSON5_STRING))
+		return false;
+	if (value)
+		text = json5_string(value, &len);
+	digest_compute(text, len, digest);
+	return true;
+}
+
+void
+reader_fail_memory(struct reader *reader)
+{
+	report(reader, true, "%s: %s", reader->path, strerror(ENOMEM));
+}
+
+void *
+reader_allocate(struct reader *reader, size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (!memory)
+		reader_fail_memory(reader);
+	return memory;
+}
+
+/* Returns the length, or -1. */
+static ssize_t
+read_file(struct reader *reader, char *text)
+{
+	int fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : 1;
+	struct stat status;
+	size_t len = 0;
+
+	if (fd >= 0 && fstat(fd, &status) == 0)
+		reader->mode = status.st_mode;
+	while (got > 0 && len <= FILE_MAX_LEN) {
+		got = read(fd, text + len, FILE_MAX_LEN + 1 - len);
+		len += got > 0 ? (size_t)got : 0;
+	}
+	if (got < 0)
+		report(reader, true, "%s: cannot %s: %s", reader->path,
+		    fd < 0 ? "open" : "read", strerror(errno));
+	else if (len > FILE_MAX_LEN)
+		report(reader, true, "%s: this is larger than 1 MiB",
+		    reader->path);
+	if (fd >= 0)
+		close(fd);
+	return reader->failed ? -1 : (ssize_t)len;
+}
+
+static void
+report_syntax(struct reader *reader, const char *text, size_t len,
+    const struct json5_error *error)
+{
+	const char *dialect = dialect_guess(text, len);
+	char reason[128];
+
+	if (dialect)
+		snprintf(reason, sizeof(reason),
+		    "this is not JSON5: it looks like %s; a configuration is "
+		    "an object in { }",
+		    dialect);
+	report_at(reader, true, error->place, dialect ? "" : error->path,
+	    dialect ? reason : error->reason);
+}
+
+struct json5 *
+reader_load(struct reader *reader)
+{
+	char *text = reader_allocate(reader, 1, FILE_MAX_LEN + 1);
+	struct json5 *root = NULL;
+	struct json5_error error;
+	ssize_t len;
+
+	if (!text)
+		return NULL;
+	len = read_file(reader, text);
+	if (len >= 0) {
+		root = json5_parse(text, (size_t)len, &error);
+		if (!root)
+			report_syntax(reader, text, (size_t)len, &error);
+	}
+	explicit_bzero(text, len < 0 ? FILE_MAX_LEN + 1 : (size_t)len);
+	free(text);
+	return root;
+}
+
+void
+reader_count(struct reader *reader, const struct json5 *object, const char *key,
+    size_t *count)
+{
+	const struct json5 *value =
+	    reader_member(reader, object, key, JSON5_INTEGER);
+	int64_t number;
+
+	if (!value || !json5_integer(value, &number))
+		return;
+	if (number < 1 || number > INT32_MAX)
+		reader_fail(reader, value,
+		    "%" PRId64 ": this is a number from 1 to %d", number,
+		    INT32_MAX);
+	else
+		*count = (size_t)number;
+}

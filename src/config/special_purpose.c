@@ -1,0 +1,141 @@
+#include "config/special_purpose.h"
+
+#include "net/prefix.h"
+
+struct block {
+	const char *prefix, *reason;
+};
+
+#define SPECIAL(prefix, name)                                           \
+	{                                                               \
+		prefix,                                                 \
+		    name " destinations (" prefix ") need an entry of " \
+			 "their own in allowed_dst_ips"                 \
+	}
+
+/*
+ * The first that contains an address counts. srcproxy.conf(5) has the same
+ * list, and a test compares them. Behind each metadata service is who has it,
+ * and where that is written. Those of DigitalOcean, Exoscale, Hetzner, Huawei,
+ * IBM, NAVER, OpenStack (fe80::a9fe:a9fe), Tencent and Vultr, and the IPv4 ones
+ * of Akamai, Amazon, Google, Oracle and Scaleway, are link-local.
+ */
+static const struct block v4_blocks[] = {
+	/* Linux takes 0.0.0.0 for loopback, and the rest for hosts. */
+	SPECIAL("0.0.0.0/8", "unspecified"),
+	SPECIAL("127.0.0.0/8", "loopback"),
+	SPECIAL("169.254.0.0/16", "link-local"),
+	/* UCloud: docs.ucloud.cn/uhost/guide/metadata/metadata-server */
+	SPECIAL("100.80.80.80", "cloud metadata"),
+	/* Volcengine: github.com/volcengine/cello, pkg/provider/credential */
+	SPECIAL("100.96.0.96", "cloud metadata"),
+	/* Alibaba: cloud-init, datasource AliYun */
+	SPECIAL("100.100.100.200", "cloud metadata"),
+	/* Azure: "What is IP address 168.63.129.16?", learn.microsoft.com */
+	SPECIAL("168.63.129.16", "cloud metadata"),
+	/* Oracle Cloud at Customer: "Retrieve Predefined Instance Metadata" */
+	SPECIAL("192.0.0.192", "cloud metadata"),
+	SPECIAL("224.0.0.0/4", "multicast"),
+	SPECIAL("255.255.255.255", "broadcast"),
+	SPECIAL("240.0.0.0/4", "reserved"),
+};
+
+static const struct block v6_blocks[] = {
+	SPECIAL("::", "unspecified"),
+	SPECIAL("::1", "loopback"),
+	SPECIAL("::/96", "IPv4-compatible"),
+	SPECIAL("fe80::/10", "link-local"),
+	/* Scaleway: cloud-init, datasource Scaleway */
+	SPECIAL("fd00:42::42", "cloud metadata"),
+	/* Oracle: github.com/oracle/oci-python-sdk, instance principals */
+	SPECIAL("fd00:c1::a9fe:a9fe", "cloud metadata"),
+	/* Alibaba: cloud-init, datasource AliYun */
+	SPECIAL("fd00:100::100:200", "cloud metadata"),
+	/* Amazon: "Access instance metadata" (::254), EKS Pod Identity (::23) */
+	SPECIAL("fd00:ec2::/32", "cloud metadata"),
+	/* Akamai: techdocs.akamai.com, "Metadata service API" */
+	SPECIAL("fd00:a9fe:a9fe::1", "cloud metadata"),
+	/* Google: "About VM metadata", for hosts with IPv6 only */
+	SPECIAL("fd20:ce::254", "cloud metadata"),
+	SPECIAL("64:ff9b:1::/48", "local-use NAT64"), /* RFC 8215 */
+	SPECIAL("ff00::/8", "multicast"),
+};
+
+/*
+ * Where an IPv4 address is in the bytes of an IPv6 one. Not here are ISATAP (RFC
+ * 5214) and Teredo (RFC 4380): what a tunnel of these delivers stays IPv6, and a
+ * service that listens for IPv4 never sees it.
+ */
+static const struct {
+	const char *prefix;
+	unsigned offset;
+} embeddings[] = {
+	{ "64:ff9b::/96", 12 },    /* NAT64: RFC 6052 */
+	{ "::ffff:0:0:0/96", 12 }, /* IPv4-translated: RFC 7915 */
+	{ "2002::/16", 2 },        /* 6to4: RFC 3056 */
+};
+
+static bool
+is_within(const union address *address, const char *text, unsigned *bit_count)
+{
+	struct prefix prefix;
+	bool masked;
+
+	if (prefix_parse(text, &prefix, &masked) ||
+	    !prefix_contains(&prefix, address))
+		return false;
+	*bit_count = prefix.bit_count;
+	return true;
+}
+
+static const char *
+find_among(const struct block *blocks, size_t count,
+    const union address *address, unsigned *bit_count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (is_within(address, blocks[i].prefix, bit_count))
+			return blocks[i].reason;
+	}
+	return NULL;
+}
+
+static const char *
+find_v4(const union address *address, unsigned *bit_count)
+{
+	return find_among(v4_blocks, sizeof(v4_blocks) / sizeof(*v4_blocks),
+	    address, bit_count);
+}
+
+static const char *
+find_embedded(const union address *address, unsigned *bit_count)
+{
+	size_t raw_len;
+	const uint8_t *raw = address_raw(address, &raw_len);
+
+	for (size_t i = 0; i < sizeof(embeddings) / sizeof(*embeddings); i++) {
+		unsigned offset = embeddings[i].offset, outer_bits;
+		union address inner;
+		const char *reason;
+
+		if (!is_within(address, embeddings[i].prefix, &outer_bits))
+			continue;
+		address_from_raw(&inner, raw + offset, 4, 0);
+		reason = find_v4(&inner, bit_count);
+		if (reason)
+			*bit_count += offset * 8;
+		return reason;
+	}
+	return NULL;
+}
+
+const char *
+special_find(const union address *address, unsigned *bit_count)
+{
+	const char *reason;
+
+	if (address->any.sa_family == AF_INET)
+		return find_v4(address, bit_count);
+	reason = find_among(v6_blocks, sizeof(v6_blocks) / sizeof(*v6_blocks),
+	    address, bit_count);
+	return reason ? reason : find_embedded(address, bit_count);
+}

@@ -1,0 +1,87 @@
+#include "config/user_prefixes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int
+report(int error)
+{
+	if (error)
+		fprintf(stderr, "srcproxy: %s\n", strerror(-error));
+	return error;
+}
+
+static int
+add_prefix(struct prefix_list *list, const struct prefix *prefix)
+{
+	return report(prefix_list_add(list, prefix));
+}
+
+static int
+add_text(struct prefix_list *list, const char *text)
+{
+	const char *wrong;
+	struct prefix prefix;
+	bool masked;
+	char taken[PREFIX_STRLEN];
+
+	wrong = prefix_parse(text, &prefix, &masked);
+	if (!wrong && prefix.bit_count == 0)
+		wrong = "these are all addresses; name the users' own";
+	if (wrong) {
+		fprintf(stderr, "srcproxy: \"%s\": %s\n", text, wrong);
+		return -EINVAL;
+	}
+	if (masked)
+		fprintf(stderr,
+		    "srcproxy: warning: \"%s\" has bits set behind the prefix; "
+		    "taken as %s\n",
+		    text, prefix_format(&prefix, taken));
+	return add_prefix(list, &prefix);
+}
+
+/* Of a user who may send from any address, only what else is there. */
+static int
+add_user(struct prefix_list *list, const struct acl_user *user, bool *any)
+{
+	int error = 0;
+
+	*any |= user->source_count == 0;
+	for (size_t i = 0; i < user->source_count && !error; i++) {
+		if (user->sources[i].bit_count > 0)
+			error = add_prefix(list, &user->sources[i]);
+		else
+			*any = true;
+	}
+	return error;
+}
+
+int
+user_prefixes_collect(const struct config *config, char *const *texts,
+    bool required, struct prefix_list *list)
+{
+	const struct acl *acl = &config->acl;
+	bool any = acl->user_count == 0;
+	bool given = *texts;
+	int error = 0;
+
+	for (size_t i = 0; i < acl->user_count && !error; i++)
+		error = add_user(list, &acl->users[i], &any);
+	while (*texts && !error)
+		error = add_text(list, *texts++);
+	if (!error)
+		error = report(prefix_list_reduce(list));
+	if (error || given || !any || !required)
+		return error;
+	if (config->kind == CONFIG_CLIENT)
+		fputs("srcproxy: the users' prefixes are missing: srcproxy "
+		      "rules client CONFIG PREFIX...\n",
+		    stderr);
+	else
+		fputs("srcproxy: the configuration allows any source; name the "
+		      "prefixes that are routed to this host: srcproxy rules "
+		      "server CONFIG PREFIX...\n",
+		    stderr);
+	return -EINVAL;
+}

@@ -1,0 +1,274 @@
+#include "doctor/doctor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/user_prefixes.h"
+#include "doctor/client.h"
+#include "doctor/client_to_server.h"
+#include "doctor/host.h"
+#include "doctor/return_route.h"
+#include "doctor/server.h"
+#include "doctor/socket_options.h"
+#include "firewall/ruleset.h"
+#include "kernel/capture.h"
+#include "kernel/netlink.h"
+#include "kernel/sysctl.h"
+#include "process/limits.h"
+#include "process/privilege.h"
+#include "proxy/role.h"
+
+#define COMMAND_MAX_LEN 1024
+
+struct commands {
+	char rules[COMMAND_MAX_LEN], simple[COMMAND_MAX_LEN];
+};
+
+/* Where ruleset_read looks, too. */
+static bool
+is_installed(const char *program)
+{
+	const char *path = getenv("PATH");
+	char folders[COMMAND_MAX_LEN], file[2 * COMMAND_MAX_LEN], *rest;
+
+	snprintf(
+	    folders, sizeof(folders), "/usr/sbin:/sbin:%s", path ? path : "");
+	for (char *folder = strtok_r(folders, ":", &rest); folder;
+	     folder = strtok_r(NULL, ":", &rest)) {
+		snprintf(file, sizeof(file), "%s/%s", folder, program);
+		if (!access(file, X_OK))
+			return true;
+	}
+	return false;
+}
+
+/* For sh(1). Cut off where there is no room. */
+static void
+quote(const char *path, char quoted[COMMAND_MAX_LEN])
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789/._-+:=@%,";
+	size_t len = 0;
+
+	if (!path[strspn(path, plain)]) {
+		snprintf(quoted, COMMAND_MAX_LEN, "%s", path);
+		return;
+	}
+	quoted[len++] = '\'';
+	for (; *path && len < COMMAND_MAX_LEN - 8; path++)
+		len += (size_t)sprintf(
+		    quoted + len, *path == '\'' ? "'\\''" : "%c", *path);
+	strcpy(quoted + len, "'");
+}
+
+static void
+format_command(char *command, const char *option, const char *half,
+    const char *path, char *const *texts)
+{
+	size_t len = (size_t)snprintf(command, COMMAND_MAX_LEN,
+	    "srcproxy rules %s%s %s", option, half, path);
+
+	for (; *texts && len < COMMAND_MAX_LEN; texts++)
+		len += (size_t)snprintf(
+		    command + len, COMMAND_MAX_LEN - len, " %s", *texts);
+	if (len < COMMAND_MAX_LEN)
+		snprintf(command + len, COMMAND_MAX_LEN - len, " | sh");
+}
+
+/* What points to commands is good as long as they are. */
+static void
+begin(struct examination *examination, struct commands *commands,
+    const char *path, char *const *texts)
+{
+	bool is_client = examination->config->kind == CONFIG_CLIENT;
+	const char *half = is_client ? "client" : "server";
+	bool has_nft = is_installed("nft") || !is_installed("iptables");
+	char quoted[COMMAND_MAX_LEN];
+
+	quote(path, quoted);
+	format_command(
+	    commands->rules, has_nft ? "" : "--iptables ", half, quoted, texts);
+	format_command(commands->simple, "--simple ", half, quoted, texts);
+	examination->rules = commands->rules;
+	examination->simple_rules = commands->simple;
+}
+
+static void
+read_firewall(struct examination *examination)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	bool is_missed = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		examination->firewall[i] = ruleset_read(families[i]);
+		is_missed |= !examination->firewall[i] &&
+		    prefix_list_has_family(examination->prefixes, families[i]);
+	}
+	if (is_missed ||
+	    (!examination->firewall[0] && !examination->firewall[1]))
+		finding_note(examination->findings,
+		    "the firewall could not be looked at: that takes root, "
+		    "and nft or iptables");
+}
+
+/* The firewall, mostly; and what is used later, and opened now. */
+static void
+look_as_root(struct examination *examination)
+{
+	capacity_raise_descriptors();
+	read_firewall(examination);
+	examination->packet_fd = packets_open();
+	doctor_host_look(examination);
+	if (examination->config->kind == CONFIG_CLIENT) {
+		doctor_gate_look(examination);
+		doctor_server_look(examination);
+	} else {
+		doctor_exit_look(examination);
+	}
+}
+
+/* As the half does it. */
+static int
+become(const struct config *config, const struct privilege *privilege)
+{
+	const struct role *role =
+	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
+	uint64_t capabilities = role->capabilities(config);
+
+	return privilege ? privilege_drop(privilege, capabilities)
+			 : privilege_trim(capabilities);
+}
+
+/* For a reload; root has read it before. */
+static void
+check_file(const struct examination *examination, const char *path)
+{
+	char remedy[2 * COMMAND_MAX_LEN + 64], quoted[COMMAND_MAX_LEN];
+
+	quote(path, quoted);
+	snprintf(remedy, sizeof(remedy), "chgrp %u %s && chmod 640 %s",
+	    getegid(), quoted, quoted);
+	if (access(path, R_OK))
+		finding_wrong(examination->findings, remedy,
+		    "uid %u, gid %u cannot read the configuration again, for "
+		    "a reload: %s: %s",
+		    getuid(), getegid(), path, strerror(errno));
+	else
+		finding_ok(examination->findings,
+		    "uid %u, gid %u can read the configuration", getuid(),
+		    getegid());
+}
+
+static void
+examine(const struct examination *examination)
+{
+	doctor_host_check(examination);
+	abilities_check(examination);
+	if (examination->config->kind == CONFIG_CLIENT) {
+		doctor_gate_check(examination);
+		doctor_server_check(examination);
+	} else {
+		doctor_exit_check(examination);
+	}
+}
+
+/*
+ * Families are independent: IPv4 users are served without IPv6. False: there is
+ * nothing to examine then, as nobody is left.
+ */
+static bool
+leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
+{
+	long off;
+
+	if (!prefix_list_has_family(prefixes, AF_INET6) ||
+	    !sysctl_disables_ipv6())
+		return true;
+	prefix_list_remove_family(prefixes, AF_INET6);
+	if (prefixes->count > 0)
+		finding_note(findings,
+		    "IPv6 is disabled here: only IPv4 users are served, and "
+		    "examined");
+	else
+		finding_wrong(findings,
+		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
+			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0, then "
+			  "give this host its IPv6 addresses again"
+			: "boot without ipv6.disable=1",
+		    "IPv6 is disabled here, and all users have IPv6 addresses");
+	return prefixes->count > 0;
+}
+
+int
+doctor_run(const struct config *config, const char *path, char *const *texts,
+    const struct privilege *privilege)
+{
+	struct findings findings = { .logged = false };
+	struct prefix_list prefixes = { 0 };
+	struct commands commands;
+	struct examination examination = {
+		.config = config,
+		.prefixes = &prefixes,
+		.findings = &findings,
+		.packet_fd = -1,
+	};
+	int error = user_prefixes_collect(config, texts, false, &prefixes);
+
+	if (!error && !leave_out_ipv6(&findings, &prefixes)) {
+		prefix_list_finish(&prefixes);
+		return 1;
+	}
+	begin(&examination, &commands, path, texts);
+	log_set_level(LOG_LEVEL_ERROR);
+	if (!error) {
+		look_as_root(&examination);
+		error = become(config, privilege);
+	}
+	if (!error && privilege)
+		check_file(&examination, path);
+	if (!error)
+		examine(&examination);
+	if (examination.packet_fd >= 0)
+		close(examination.packet_fd);
+	free(examination.firewall[0]);
+	free(examination.firewall[1]);
+	prefix_list_finish(&prefixes);
+	return error ? error : findings.any_wrong;
+}
+
+void
+doctor_warn(const struct config *config, const char *path)
+{
+	struct findings findings = { .logged = true };
+	struct prefix_list prefixes = { 0 };
+	struct commands commands;
+	struct examination examination = {
+		.config = config,
+		.prefixes = &prefixes,
+		.findings = &findings,
+	};
+	char *const none[] = { NULL };
+
+	if (!netlink_is_permitted()) {
+		log_warning("AF_NETLINK is not permitted here, so the routes "
+			    "are not looked at; add it to "
+			    "RestrictAddressFamilies= of the unit");
+		return;
+	}
+	begin(&examination, &commands, path, none);
+	if (user_prefixes_collect(config, none, false, &prefixes) == 0 &&
+	    leave_out_ipv6(&findings, &prefixes)) {
+		if (config->kind == CONFIG_CLIENT)
+			doctor_server_check_loop(&examination);
+		else
+			doctor_return_check_routes(&examination);
+	}
+	if (config->kind == CONFIG_SERVER)
+		doctor_exit_check_own_sources(&examination);
+	prefix_list_finish(&prefixes);
+}

@@ -1,0 +1,167 @@
+#include "doctor/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "firewall/input_filter.h"
+#include "kernel/route.h"
+#include "kernel/sysctl.h"
+#include "process/limits.h"
+
+#define REMEDY_MAX_LEN 512
+
+/* With any port, as the half itself may be running. */
+static int
+try_address(const union address *address)
+{
+	union address any_port = *address;
+	int fd, error = 0;
+
+	/* For want of IPv6 it becomes 0.0.0.0. */
+	if (address_is_unspecified(address))
+		return 0;
+	fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	address_set_port(&any_port, 0);
+	if (bind(fd, &any_port.any, address_len(&any_port)))
+		error = -errno;
+	close(fd);
+	/* With net.ipv4.ip_nonlocal_bind it takes any. */
+	if (!error && route_ends_here(address) == 0)
+		error = -EADDRNOTAVAIL;
+	return error;
+}
+
+static const char *
+format_remedy(const char *host, char remedy[REMEDY_MAX_LEN])
+{
+	bool is_off = strchr(host, ':') && sysctl_disables_ipv6();
+
+	snprintf(remedy, REMEDY_MAX_LEN,
+	    "%sip address add %s dev INTERFACE, or correct listen",
+	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
+	return remedy;
+}
+
+/* Of a name's addresses one is enough. */
+static void
+check_listen(const struct examination *examination)
+{
+	const struct endpoint *listen = &examination->config->listen;
+	struct findings *findings = examination->findings;
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	char remedy[REMEDY_MAX_LEN];
+	const char *wrong;
+	size_t count;
+	int error = -EADDRNOTAVAIL;
+
+	wrong = endpoint_resolve(listen, addresses, &count);
+	for (size_t i = 0; i < count && error; i++)
+		error = try_address(&addresses[i]);
+	if (wrong)
+		finding_wrong(findings,
+		    "correct listen, or what resolves names: /etc/hosts, "
+		    "/etc/resolv.conf",
+		    "cannot listen on %s: %s", listen->host, wrong);
+	else if (error)
+		finding_wrong(findings, format_remedy(listen->host, remedy),
+		    "cannot listen on %s: %s", listen->host, strerror(-error));
+	else
+		finding_ok(findings,
+		    "this host has the address to listen on, "
+		    "%s",
+		    *listen->host ? listen->host : "any");
+}
+
+static void
+check_limits(const struct examination *examination)
+{
+	struct findings *findings = examination->findings;
+	size_t wanted = examination->config->max_connections;
+	struct capacity capacity;
+
+	capacity_read(&capacity, "");
+	if (wanted > capacity.most.connections)
+		finding_wrong(findings,
+		    "raise that limit, or take a smaller max_connections",
+		    "max_connections is %zu, but %s allows no more than %zu",
+		    wanted, capacity.most.by, capacity.most.connections);
+	else if (!wanted && capacity.usual.connections < CAPACITY_FEW)
+		finding_note(findings,
+		    "there is room for %zu connections at once, no more, "
+		    "until this limit is raised: %s",
+		    capacity.usual.connections, capacity.usual.by);
+	else
+		finding_ok(findings, "there is room for %zu connections (%s)",
+		    wanted ? wanted : capacity.usual.connections,
+		    wanted ? "max_connections" : capacity.usual.by);
+}
+
+static void
+check_forwarding(
+    const struct examination *examination, int family, const char *name)
+{
+	long on;
+
+	if (!prefix_list_has_family(examination->prefixes, family) ||
+	    !sysctl_read(name, &on))
+		return;
+	if (on)
+		finding_ok(examination->findings, "net/%s is on", name);
+	else
+		finding_note(examination->findings,
+		    "net/%s is off: users' TCP is carried, but nothing else "
+		    "passes this host (DNS, ping, connections to users)",
+		    name);
+}
+
+/* Users of both families come to the gate, and gates to one address. */
+static bool
+is_served(const struct examination *examination, int family)
+{
+	const union address *listen = &examination->config->listen.address;
+
+	if (examination->config->kind == CONFIG_CLIENT)
+		return prefix_list_has_family(examination->prefixes, family);
+	return listen->any.sa_family == family && !address_is_loopback(listen);
+}
+
+static void
+check_intake(const struct examination *examination, int family)
+{
+	const struct config *config = examination->config;
+	bool redirected = config->kind == CONFIG_CLIENT;
+	const char *rules = examination_firewall(examination, family);
+	char command[REMEDY_MAX_LEN];
+
+	if (rules && is_served(examination, family) &&
+	    intake_is_closed(rules, family, config->listen.port,
+		redirected ? examination->prefixes : NULL, command,
+		sizeof(command)))
+		finding_wrong(examination->findings, command,
+		    "the firewall drops what comes in to port %u (%s), where "
+		    "%s: no rule accepts it",
+		    config->listen.port, family == AF_INET ? "IPv4" : "IPv6",
+		    redirected ? "the users are redirected to"
+			       : "gates connect to");
+}
+
+void
+doctor_host_look(const struct examination *examination)
+{
+	check_intake(examination, AF_INET);
+	check_intake(examination, AF_INET6);
+}
+
+void
+doctor_host_check(const struct examination *examination)
+{
+	check_listen(examination);
+	check_limits(examination);
+	check_forwarding(examination, AF_INET, "ipv4/ip_forward");
+	check_forwarding(examination, AF_INET6, "ipv6/conf/all/forwarding");
+}

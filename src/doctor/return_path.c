@@ -1,0 +1,366 @@
+#include "doctor/return_path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/deadline.h"
+#include "doctor/external.h"
+#include "doctor/port_probe.h"
+#include "firewall/remedy.h"
+#include "kernel/capture.h"
+#include "kernel/counters.h"
+#include "kernel/route.h"
+
+#define ANSWER_MS 1500
+#define ALL_MS 7500 /* no more is begun then */
+
+/* At once: few enough descriptors for the limit of most hosts, 1024. */
+#define MANY 64
+#define FAMILIES 2
+#define REMEDY_MAX_LEN 256
+#define HERE_MAX_LEN 2048
+
+/* Why nothing came back. */
+enum silence {
+	SILENCE_ALL,     /* the router answers nobody */
+	SILENCE_NETWORK, /* it, or who is between, does not answer users */
+	SILENCE_OUTPUT,  /* nothing has left this host */
+	SILENCE_INPUT,   /* this host does not take answers */
+	SILENCE_FILTER,  /* rp_filter does not */
+	SILENCE_HERE,    /* this host takes none to users */
+};
+
+/* The next router on the default route of a family. */
+struct router {
+	union address address;
+	char text[ADDRESS_STRLEN];
+	const char *why_not; /* NULL: it can be asked */
+	struct probe own;    /* from this host's own address */
+	bool has_own;
+};
+
+/* From users to their router. */
+struct path {
+	const struct prefix *users;
+	union address user; /* one of them */
+	char prefix[PREFIX_STRLEN];
+	const struct router *router;
+	struct probe probe;
+	bool has_left, has_come; /* a packet, seen on the links */
+};
+
+/* What is tried side by side. */
+struct wave {
+	const struct examination *examination;
+	int packet_fd; /* or -1 */
+	struct router routers[FAMILIES];
+	struct path paths[MANY];
+	size_t count;
+};
+
+static void
+report_output(const struct examination *examination, const struct path *path)
+{
+	const char *rules =
+	    examination_firewall(examination, path->user.any.sa_family);
+	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+
+	strcpy(remedy, "let no rule drop or rewrite what they send");
+	if (rules)
+		exemption_find_sent(rules, path->users, remedy, sizeof(remedy));
+	finding_wrong(examination->findings, remedy,
+	    "%s: what is sent from %s to %s does not leave this host with that "
+	    "address: the firewall drops it (OUTPUT) or rewrites it",
+	    path->prefix, address_format_host(&path->user, text),
+	    path->router->text);
+}
+
+static void
+report_input(const struct examination *examination, const struct path *path)
+{
+	int family = path->user.any.sa_family;
+	const char *rules = examination_firewall(examination, family);
+	char remedy[REMEDY_MAX_LEN];
+
+	strcpy(remedy, "let no rule drop what answers this host");
+	if (rules)
+		exemption_find_answers(rules, family, remedy, sizeof(remedy));
+	finding_wrong(examination->findings, remedy,
+	    "%s: what %s answers comes to this host, which takes none of it, "
+	    "for its own addresses neither: the firewall drops it (INPUT)",
+	    path->prefix, path->router->text);
+}
+
+static void
+report_silence(const struct examination *examination, const struct path *path,
+    enum silence silence)
+{
+	const char *prefix = path->prefix, *router = path->router->text;
+	struct findings *findings = examination->findings;
+	char text[ADDRESS_STRLEN], remedy[HERE_MAX_LEN];
+
+	address_format_host(&path->user, text);
+	switch (silence) {
+	case SILENCE_OUTPUT:
+		report_output(examination, path);
+		break;
+	case SILENCE_INPUT:
+		report_input(examination, path);
+		break;
+	case SILENCE_FILTER:
+		finding_wrong(findings,
+		    "sysctl -w net.ipv4.conf.all.rp_filter=2",
+		    "%s: what %s answers to %s comes to this host by another "
+		    "interface than it would answer by, and rp_filter drops it",
+		    prefix, router, text);
+		break;
+	case SILENCE_HERE:
+		snprintf(remedy, sizeof(remedy),
+		    "%s, if that was not done; else find the rule that drops "
+		    "it or gives another mark: nft list ruleset; iptables-save",
+		    examination->rules);
+		finding_wrong(findings, remedy,
+		    "%s: what %s answers to %s comes to this host, but not to "
+		    "the socket: no rule of the firewall marks it, or one "
+		    "drops it (INPUT, or its own check of sources)",
+		    prefix, router, text);
+		break;
+	case SILENCE_NETWORK:
+		finding_wrong(findings,
+		    "see what else is wrong here; if nothing is, let the "
+		    "network route the prefix to this host, and permit it to "
+		    "send from there",
+		    "%s: %s answers this host, but what it answers to %s does "
+		    "not come back",
+		    prefix, router, text);
+		break;
+	case SILENCE_ALL:
+		finding_note(findings,
+		    "%s: the way back was not tried, as %s answers nobody",
+		    prefix, router);
+		break;
+	}
+}
+
+static uint64_t
+count_filtered(void)
+{
+	uint64_t count = 0;
+
+	netstat_read("TcpExt IPReversePathFilter", &count);
+	return count;
+}
+
+/* filtered: packets by rp_filter, meanwhile. */
+static enum silence
+explain_silence(const struct wave *wave, const struct path *path, bool filtered)
+{
+	bool answers = path->router->has_own && path->router->own.is_answered;
+
+	if (wave->packet_fd >= 0 && !path->has_left)
+		return SILENCE_OUTPUT;
+	if (!path->has_come)
+		return answers ? SILENCE_NETWORK : SILENCE_ALL;
+	if (filtered && path->user.any.sa_family == AF_INET)
+		return SILENCE_FILTER;
+	return answers ? SILENCE_HERE : SILENCE_INPUT;
+}
+
+static void
+report_forbidden(
+    const struct examination *examination, const struct path *path, int error)
+{
+	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+
+	address_format_host(&path->user, text);
+	snprintf(remedy, sizeof(remedy),
+	    "see which rule or route forbids it: ip rule; ip route get %s "
+	    "from %s iif lo",
+	    path->router->text, text);
+	finding_wrong(examination->findings, remedy,
+	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
+	    path->router->text, strerror(-error));
+}
+
+static void
+find_router(struct wave *wave, int family)
+{
+	struct router *router = &wave->routers[family == AF_INET6];
+	union address outside;
+	struct route route;
+
+	*router = (struct router){ 0 };
+	outside_sample(family, &outside);
+	if (route_find(&outside, 0, &route) || route.is_local)
+		router->why_not = "there is no default route: these users get "
+				  "only where other routes lead";
+	else if (route.gateway.any.sa_family == AF_UNSPEC)
+		router->why_not = "the default route names no router to ask";
+	if (router->why_not)
+		return;
+	router->address = route.gateway;
+	address_format_host(&route.gateway, router->text);
+}
+
+/* Each wave asks anew, as a router may answer late. */
+static void
+ask_routers(struct wave *wave)
+{
+	for (size_t i = 0; i < FAMILIES; i++) {
+		struct router *router = &wave->routers[i];
+
+		router->has_own = !router->why_not &&
+		    probe_open(&router->own, NULL, &router->address) == 0;
+	}
+}
+
+static bool
+has_room(int error)
+{
+	return error != -EMFILE && error != -ENFILE;
+}
+
+/* False: the next wave is to begin with this one. */
+static bool
+add(struct wave *wave, const struct prefix *users)
+{
+	struct path *path = &wave->paths[wave->count];
+	int family = users->base.any.sa_family, error;
+
+	*path = (struct path){ .users = users };
+	path->router = &wave->routers[family == AF_INET6];
+	prefix_format(users, path->prefix);
+	prefix_sample(users, &path->user);
+	if (path->router->why_not) {
+		finding_note(wave->examination->findings,
+		    "%s: the way back was not tried, as %s", path->prefix,
+		    path->router->why_not);
+		return true;
+	}
+	error = probe_open(&path->probe, &path->user, &path->router->address);
+	if (!error)
+		wave->count++;
+	else if (wave->count > 0 && !has_room(error))
+		return false;
+	else
+		report_forbidden(wave->examination, path, error);
+	return true;
+}
+
+/* Returns how many of the prefixes are done with it. */
+static size_t
+begin(struct wave *wave, const struct prefix *prefixes, size_t count)
+{
+	size_t done = 0;
+
+	wave->count = 0;
+	ask_routers(wave);
+	while (done < count && wave->count < MANY && add(wave, &prefixes[done]))
+		done++;
+	return done;
+}
+
+static void
+look_at_packets(struct wave *wave)
+{
+	uint8_t packet[PACKETS_MAX_LEN];
+	size_t len;
+
+	while (wave->packet_fd >= 0 &&
+	    (len = packets_next(wave->packet_fd, packet))) {
+		for (size_t i = 0; i < wave->count; i++) {
+			struct path *path = &wave->paths[i];
+			const union address *router = &path->router->address;
+
+			path->has_left |= packets_is_segment(
+			    packet, len, &path->user, router);
+			path->has_come |= packets_is_segment(
+			    packet, len, router, &path->user);
+		}
+	}
+}
+
+static bool
+all_answered(const struct wave *wave)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		if (!wave->paths[i].probe.is_answered)
+			return false;
+	}
+	return true;
+}
+
+/* Or until all paths have their answer. */
+static void
+await(struct wave *wave, int64_t deadline)
+{
+	struct pollfd polled[1 + (FAMILIES + MANY) * PROBE_PORTS];
+	struct probe *probes[FAMILIES + MANY];
+	size_t count = 0;
+
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (wave->routers[i].has_own)
+			probes[count++] = &wave->routers[i].own;
+	}
+	for (size_t i = 0; i < wave->count; i++)
+		probes[count++] = &wave->paths[i].probe;
+	polled[0] = (struct pollfd){ wave->packet_fd, POLLIN, 0 };
+	for (size_t i = 0; i < count; i++)
+		probe_watch(probes[i], &polled[1 + i * PROBE_PORTS]);
+	while (!all_answered(wave) &&
+	    poll(polled, 1 + count * PROBE_PORTS, deadline_poll(deadline)) >
+		0) {
+		look_at_packets(wave);
+		for (size_t i = 0; i < count; i++)
+			probe_look(probes[i], &polled[1 + i * PROBE_PORTS]);
+	}
+	look_at_packets(wave);
+}
+
+static void
+finish(struct wave *wave, bool filtered)
+{
+	for (size_t i = 0; i < wave->count; i++) {
+		struct path *path = &wave->paths[i];
+
+		if (path->probe.is_answered)
+			finding_ok(wave->examination->findings,
+			    "%s: what %s answers comes back here", path->prefix,
+			    path->router->text);
+		else
+			report_silence(wave->examination, path,
+			    explain_silence(wave, path, filtered));
+		probe_close(&path->probe);
+	}
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (wave->routers[i].has_own)
+			probe_close(&wave->routers[i].own);
+	}
+}
+
+void
+way_back_check(const struct examination *examination,
+    const struct prefix *prefixes, size_t count)
+{
+	int64_t end = deadline_after(ALL_MS);
+	struct wave wave = { .examination = examination };
+	size_t done = 0;
+
+	wave.packet_fd = packets_begin(examination->packet_fd);
+	find_router(&wave, AF_INET);
+	find_router(&wave, AF_INET6);
+	while (done < count && deadline_left(end) > 0) {
+		uint64_t filtered = count_filtered();
+
+		done += begin(&wave, prefixes + done, count - done);
+		await(&wave, deadline_after(ANSWER_MS));
+		finish(&wave, count_filtered() > filtered);
+	}
+	if (done < count)
+		finding_note(examination->findings,
+		    "the way back of %zu more prefixes was not tried, as "
+		    "routers that do not answer took too long",
+		    count - done);
+}

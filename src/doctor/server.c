@@ -1,0 +1,207 @@
+#include "doctor/server.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "doctor/return_path.h"
+#include "doctor/return_route.h"
+#include "doctor/source_nat.h"
+#include "kernel/host_address.h"
+#include "kernel/sysctl.h"
+#include "kernel/wildcard_listeners.h"
+
+#define PORTS_MAX 16
+#define PORTS_TEXT_MAX_LEN (PORTS_MAX * 8)
+#define NAMES_MAX_LEN 256
+#define VALIDATION_MAX_LEN (IF_NAMESIZE + 32)
+
+static long
+read_validation(const char *interface)
+{
+	char name[VALIDATION_MAX_LEN];
+	long value = 0;
+
+	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
+	sysctl_read(name, &value);
+	return value;
+}
+
+/* Of the values for all and for the interface the higher one counts. */
+static bool
+is_strict(const char *interface)
+{
+	long all = read_validation("all"), own = read_validation(interface);
+
+	return strcmp(interface, "lo") != 0 && (all > own ? all : own) == 1;
+}
+
+/* Replies may come in by a link that the host would not answer by. */
+static void
+check_validation(const struct examination *examination)
+{
+	struct if_nameindex *list = if_nameindex();
+	char names[NAMES_MAX_LEN] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; list && list[i].if_name && len < sizeof(names);
+	     i++) {
+		if (is_strict(list[i].if_name))
+			len +=
+			    (size_t)snprintf(names + len, sizeof(names) - len,
+				"%s%s", len > 0 ? ", " : "", list[i].if_name);
+	}
+	if (list)
+		if_freenameindex(list);
+	if (len > 0)
+		finding_note(examination->findings,
+		    "rp_filter is 1 on %s: what comes in by another interface "
+		    "than the one that the host would answer by is dropped; 2 "
+		    "is for hosts with several ways out",
+		    names);
+}
+
+/* Users who come from these ports lose them, or are refused. */
+static void
+check_wildcards(const struct examination *examination)
+{
+	struct findings *findings = examination->findings;
+	uint16_t ports[PORTS_MAX];
+	size_t count = wildcard_list(ports, PORTS_MAX), len = 0;
+	char text[PORTS_TEXT_MAX_LEN] = "";
+
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u",
+		    i > 0 ? ", " : "", ports[i]);
+	if (examination->config->source_port == SOURCE_PORT_ANY)
+		return;
+	if (count == 0)
+		finding_ok(findings,
+		    "nobody listens on all addresses: users keep their source "
+		    "ports");
+	else if (examination->config->source_port == SOURCE_PORT_STRICT)
+		finding_wrong(findings,
+		    "let these services listen on specific addresses, or "
+		    "set source_port: \"prefer\"",
+		    "with source_port \"strict\" users who come from these "
+		    "ports are refused, as somebody listens there on all "
+		    "addresses: %s",
+		    text);
+	else
+		finding_note(findings,
+		    "users who come from these ports get other ones, as "
+		    "somebody listens there on all addresses: %s",
+		    text);
+}
+
+static void
+check_ways_back(const struct examination *examination)
+{
+	const struct prefix_list *list = examination->prefixes;
+	struct prefix *tried = calloc(list->count + 1, sizeof(*tried));
+	size_t count = 0;
+
+	for (size_t i = 0; tried && i < list->count; i++) {
+		if (doctor_return_is_there(&list->items[i]))
+			tried[count++] = list->items[i];
+	}
+	way_back_check(examination, tried, count);
+	free(tried);
+}
+
+/* Named alone it is permitted: server.c. */
+static void
+report_own_source(struct findings *findings, const struct acl_user *user,
+    const struct prefix *prefix, const union address *own)
+{
+	bool is_named = acl_user_names(user, own);
+	char text[PREFIX_STRLEN], address[ADDRESS_STRLEN];
+
+	prefix_format(prefix, text);
+	address_format_host(own, address);
+	if (is_named && findings->logged)
+		log_warning("own-source user=%s address=%s permitted=yes: this "
+			    "host's own address; services that the firewall "
+			    "closes to the outside are open to this user",
+		    user->name, address);
+	else if (findings->logged)
+		log_info("own-source user=%s prefix=%s address=%s "
+			 "permitted=no",
+		    user->name, text, address);
+	else if (is_named)
+		finding_note(findings,
+		    "user %s may send from %s, this host's own address, and so "
+		    "reach services that the firewall closes to the outside",
+		    user->name, address);
+	else
+		finding_note(findings,
+		    "user %s: %s holds %s, this host's own address, from which "
+		    "they may not send",
+		    user->name, text, address);
+}
+
+/* Returns 0 or a negative errno. */
+static int
+check_own_sources(struct findings *findings, const struct acl_user *user)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		const struct prefix *prefix = &user->sources[i];
+		union address own;
+		int is_there = host_address_find(prefix, &own);
+
+		if (is_there < 0)
+			return is_there;
+		if (is_there)
+			report_own_source(findings, user, prefix, &own);
+	}
+	return 0;
+}
+
+void
+doctor_exit_check_own_sources(const struct examination *examination)
+{
+	const struct acl *acl = &examination->config->acl;
+	int error = 0;
+
+	for (size_t i = 0; i < acl->user_count && !error; i++)
+		error =
+		    check_own_sources(examination->findings, &acl->users[i]);
+	if (error)
+		finding_wrong(examination->findings,
+		    "let the service use netlink (RestrictAddressFamilies="
+		    "AF_NETLINK)",
+		    "this host's own addresses cannot be read, so users are "
+		    "refused whose address may be one: %s",
+		    strerror(-error));
+}
+
+void
+doctor_exit_look(const struct examination *examination)
+{
+	const struct prefix_list *list = examination->prefixes;
+
+	for (size_t i = 0; i < list->count; i++) {
+		doctor_return_check_mark(examination, &list->items[i]);
+		rewriting_check(examination, &list->items[i]);
+	}
+}
+
+void
+doctor_exit_check(const struct examination *examination)
+{
+	const struct prefix_list *list = examination->prefixes;
+
+	doctor_return_check_routes(examination);
+	check_ways_back(examination);
+	if (list->count == 0)
+		finding_note(examination->findings,
+		    "the configuration allows any source: name the prefixes "
+		    "that are routed to this host, and more is examined");
+	if (prefix_list_has_family(list, AF_INET))
+		check_validation(examination);
+	check_wildcards(examination);
+	doctor_exit_check_own_sources(examination);
+}

@@ -1,0 +1,449 @@
+#include "json5/json5.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json5/path.h"
+#include "json5/scan.h"
+
+#define MAX_DEPTH 64
+
+/*
+ * json-c has no places, and its null is no object that could carry one. So a
+ * json-c object points at its value, and the value back at it. The objects of
+ * an array or object belong to that of the container. All values of a text are
+ * one list behind the root, for json5_destroy, which takes the pointers away
+ * first: json-c 0.19 calls delete callbacks twice, and takes the userdata of an
+ * array or object that it frees for an object of its own.
+ */
+struct json5 {
+	struct json5 *next;
+	enum json5_type type;
+	bool is_held; /* its object belongs to that of a container */
+	struct json5_place place, key_place;
+	struct json_object *object; /* NULL until the value is read */
+	const char *key; /* in text, behind the path; NULL if no member */
+	char text[];     /* the path */
+};
+
+static bool
+fail_memory(struct json5_scan *scan)
+{
+	return json5_scan_fail(scan, scan->place, "out of memory");
+}
+
+/*
+ * Errors are now about this value. It is in the list of the container, so the
+ * root's json5_destroy frees it; a root has no container.
+ */
+static struct json5 *
+value_create(struct json5_scan *scan, struct json5 *container,
+    const struct json5_trail *trail, const char *key,
+    struct json5_place key_place)
+{
+	size_t path_size = trail->len + 1;
+	size_t key_size = key ? strlen(key) + 1 : 0;
+	struct json5 *value = malloc(sizeof(*value) + path_size + key_size);
+
+	if (!value) {
+		fail_memory(scan);
+		return NULL;
+	}
+	value->next = container ? container->next : NULL;
+	if (container)
+		container->next = value;
+	value->type = JSON5_NULL;
+	value->is_held = false;
+	value->place = value->key_place = key_place;
+	value->object = NULL;
+	value->key = NULL;
+	memcpy(value->text, trail->text, path_size);
+	if (key)
+		value->key = memcpy(value->text + path_size, key, key_size);
+	scan->path = value->text;
+	return value;
+}
+
+/* Gives the value its json-c object, NULL if there was no memory for one. */
+static bool
+value_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
+    struct json_object *object)
+{
+	if (!object)
+		return fail_memory(scan);
+	value->type = type;
+	value->object = object;
+	json_object_set_userdata(object, value, NULL);
+	return true;
+}
+
+/* The grammar calls itself here, MAX_DEPTH times at most. */
+static bool value_parse(
+    struct json5_scan *scan, struct json5 *value, unsigned depth);
+
+static bool
+item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
+{
+	struct json5 *item;
+	struct json5_trail trail;
+	bool parsed;
+
+	json5_trail_init(&trail, array->text);
+	json5_trail_add_index(&trail, json5_count(array));
+	item = value_create(scan, array, &trail, NULL, scan->place);
+	if (!item)
+		return false;
+	parsed = value_parse(scan, item, depth);
+	if (parsed && json_object_array_add(array->object, item->object) < 0)
+		parsed = fail_memory(scan);
+	item->is_held = parsed;
+	scan->path = array->text;
+	return parsed;
+}
+
+/* Whether json-c can hold the key, and does not yet. */
+static bool
+key_check(struct json5_scan *scan, const struct json5 *object,
+    struct json5_place place)
+{
+	const struct json5 *first;
+
+	if (strlen(scan->word) != scan->word_len)
+		return json5_scan_fail(
+		    scan, place, "a key cannot hold \\u0000");
+	first = json5_member(object, scan->word);
+	if (!first)
+		return true;
+	scan->path = first->text;
+	return json5_scan_fail(scan, place,
+	    "duplicate key; the first is at line %u, column %u",
+	    first->key_place.line, first->key_place.column);
+}
+
+/* json-c need not copy the key: it lives as long as the member. */
+static bool
+member_add(const struct json5 *object, const struct json5 *member)
+{
+	const unsigned flags =
+	    JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT;
+
+	return json_object_object_add_ex(
+		   object->object, member->key, member->object, flags) == 0;
+}
+
+static bool
+member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
+{
+	struct json5_place key_place = scan->place;
+	struct json5 *member;
+	struct json5_trail trail;
+	bool parsed;
+
+	if (!json5_scan_key(scan) || !key_check(scan, object, key_place))
+		return false;
+	json5_trail_init(&trail, object->text);
+	json5_trail_add_key(&trail, scan->word);
+	member = value_create(scan, object, &trail, scan->word, key_place);
+	if (!member)
+		return false;
+	parsed = json5_scan_space(scan) &&
+	    (json5_scan_accept(scan, ':') ||
+		json5_scan_expected(scan, "':' after the key")) &&
+	    json5_scan_space(scan) && value_parse(scan, member, depth);
+	if (parsed && !member_add(object, member))
+		parsed = fail_memory(scan);
+	member->is_held = parsed;
+	scan->path = object->text;
+	return parsed;
+}
+
+/* What is between the brackets, and the closing one. */
+static bool
+contents_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
+{
+	bool is_array = value->type == JSON5_ARRAY;
+	char closing = is_array ? ']' : '}';
+
+	while (json5_scan_space(scan)) {
+		bool parsed;
+
+		if (json5_scan_accept(scan, closing))
+			return true;
+		parsed = is_array ? item_parse(scan, value, depth)
+				  : member_parse(scan, value, depth);
+		if (!parsed || !json5_scan_space(scan))
+			return false;
+		if (json5_scan_accept(scan, ','))
+			continue;
+		return json5_scan_accept(scan, closing) ||
+		    json5_scan_expected(
+			scan, is_array ? "',' or ']'" : "',' or '}'");
+	}
+	return false;
+}
+
+/* The same with the array or object itself; the opening bracket is behind. */
+static bool
+container_parse(struct json5_scan *scan, struct json5 *value,
+    enum json5_type type, unsigned depth)
+{
+	struct json_object *object;
+
+	if (depth > MAX_DEPTH)
+		return json5_scan_fail(scan, value->place,
+		    "nested more than %d levels deep", MAX_DEPTH);
+	object = type == JSON5_ARRAY ? json_object_new_array()
+				     : json_object_new_object();
+	return value_hold(scan, value, type, object) &&
+	    contents_parse(scan, value, depth);
+}
+
+static bool
+string_parse(struct json5_scan *scan, struct json5 *value)
+{
+	return json5_scan_string(scan) &&
+	    value_hold(scan, value, JSON5_STRING,
+		json_object_new_string_len(scan->word, (int)scan->word_len));
+}
+
+static bool
+number_parse(struct json5_scan *scan, struct json5 *value)
+{
+	struct json5_number number;
+
+	if (!json5_scan_number(scan, &number))
+		return false;
+	if (number.is_integer)
+		return value_hold(scan, value, JSON5_INTEGER,
+		    json_object_new_int64(number.integer));
+	return value_hold(
+	    scan, value, JSON5_DOUBLE, json_object_new_double(number.real));
+}
+
+static bool
+literal_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
+    bool truth)
+{
+	return value_hold(scan, value, type, json_object_new_boolean(truth));
+}
+
+/* Fills in the value; depth is the number of arrays and objects around it. */
+static bool
+value_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
+{
+	value->place = scan->place;
+	if (json5_scan_accept(scan, '['))
+		return container_parse(scan, value, JSON5_ARRAY, depth + 1);
+	if (json5_scan_accept(scan, '{'))
+		return container_parse(scan, value, JSON5_OBJECT, depth + 1);
+	if (scan->c == '"' || scan->c == '\'')
+		return string_parse(scan, value);
+	if (json5_scan_literal(scan, "null"))
+		return literal_hold(scan, value, JSON5_NULL, false);
+	if (json5_scan_literal(scan, "true"))
+		return literal_hold(scan, value, JSON5_BOOLEAN, true);
+	if (json5_scan_literal(scan, "false"))
+		return literal_hold(scan, value, JSON5_BOOLEAN, false);
+	return number_parse(scan, value);
+}
+
+struct json5 *
+json5_parse(const char *text, size_t len, struct json5_error *error)
+{
+	struct json5_scan scan;
+	struct json5 *root = NULL;
+	struct json5_trail trail;
+	bool parsed;
+
+	if (!json5_scan_init(&scan, text, len, error))
+		return NULL;
+	json5_trail_init(&trail, "");
+	if (json5_scan_space(&scan))
+		root = value_create(&scan, NULL, &trail, NULL, scan.place);
+	parsed = root && value_parse(&scan, root, 0) &&
+	    json5_scan_space(&scan) &&
+	    (scan.c == 0 || json5_scan_expected(&scan, "the end of the text"));
+	if (!parsed) {
+		json5_destroy(root);
+		root = NULL;
+	}
+	json5_scan_finish(&scan);
+	return root;
+}
+
+/* json-c lends the memory of its strings as const, and it is all there is. */
+static void
+wipe_string(struct json_object *object)
+{
+	if (json_object_is_type(object, json_type_string))
+		explicit_bzero(
+		    (void *)(uintptr_t)json_object_get_string(object),
+		    (size_t)json_object_get_string_len(object));
+}
+
+/* The value is no part of json-c's object any more. */
+static void
+release(struct json_object *object)
+{
+	if (!object)
+		return;
+	wipe_string(object);
+	json_object_set_userdata(object, NULL, NULL);
+}
+
+void
+json5_destroy(struct json5 *root)
+{
+	struct json5 *value, *next;
+
+	for (value = root; value; value = value->next)
+		release(value->object);
+	/* Of a broken text, what no container has been given yet, too. */
+	for (value = root; value; value = value->next)
+		if (!value->is_held)
+			json_object_put(value->object);
+	/* The objects' keys were in the values. */
+	for (value = root; value; value = next) {
+		next = value->next;
+		free(value);
+	}
+}
+
+enum json5_type
+json5_type(const struct json5 *value)
+{
+	return value->type;
+}
+
+const char *
+json5_type_name(enum json5_type type)
+{
+	static const char *const names[] = {
+		[JSON5_NULL] = "null",
+		[JSON5_BOOLEAN] = "a boolean",
+		[JSON5_INTEGER] = "an integer",
+		[JSON5_DOUBLE] = "a number",
+		[JSON5_STRING] = "a string",
+		[JSON5_ARRAY] = "an array",
+		[JSON5_OBJECT] = "an object",
+	};
+
+	return names[type];
+}
+
+struct json5_place
+json5_place(const struct json5 *value)
+{
+	return value->place;
+}
+
+struct json5_place
+json5_key_place(const struct json5 *value)
+{
+	return value->key_place;
+}
+
+const char *
+json5_path(const struct json5 *value)
+{
+	return value->text;
+}
+
+const char *
+json5_key(const struct json5 *value)
+{
+	return value->key;
+}
+
+const char *
+json5_string(const struct json5 *value, size_t *len)
+{
+	if (value->type != JSON5_STRING)
+		return NULL;
+	if (len)
+		*len = (size_t)json_object_get_string_len(value->object);
+	return json_object_get_string(value->object);
+}
+
+bool
+json5_boolean(const struct json5 *value, bool *truth)
+{
+	if (value->type != JSON5_BOOLEAN)
+		return false;
+	*truth = json_object_get_boolean(value->object);
+	return true;
+}
+
+bool
+json5_integer(const struct json5 *value, int64_t *number)
+{
+	if (value->type != JSON5_INTEGER)
+		return false;
+	*number = json_object_get_int64(value->object);
+	return true;
+}
+
+bool
+json5_double(const struct json5 *value, double *number)
+{
+	if (value->type != JSON5_DOUBLE)
+		return false;
+	*number = json_object_get_double(value->object);
+	return true;
+}
+
+size_t
+json5_count(const struct json5 *value)
+{
+	if (value->type == JSON5_ARRAY)
+		return json_object_array_length(value->object);
+	if (value->type == JSON5_OBJECT)
+		return (size_t)json_object_object_length(value->object);
+	return 0;
+}
+
+const struct json5 *
+json5_item(const struct json5 *array, size_t index)
+{
+	if (index >= json5_count(array) || array->type != JSON5_ARRAY)
+		return NULL;
+	return json_object_get_userdata(
+	    json_object_array_get_idx(array->object, index));
+}
+
+const struct json5 *
+json5_member(const struct json5 *object, const char *key)
+{
+	struct json_object *found;
+
+	if (object->type != JSON5_OBJECT ||
+	    !json_object_object_get_ex(object->object, key, &found))
+		return NULL;
+	return json_object_get_userdata(found);
+}
+
+static bool
+key_is_known(const char *key, const char *const known[])
+{
+	while (*known && strcmp(*known, key) != 0)
+		known++;
+	return *known != NULL;
+}
+
+const struct json5 *
+json5_unexpected(const struct json5 *object, const char *const known[],
+    const struct json5 *previous)
+{
+	struct lh_table *members;
+	struct lh_entry *entry;
+
+	if (object->type != JSON5_OBJECT)
+		return NULL;
+	members = json_object_get_object(object->object);
+	entry = previous ? lh_table_lookup_entry(members, previous->key)->next
+			 : members->head;
+	while (entry && key_is_known(lh_entry_k(entry), known))
+		entry = entry->next;
+	return entry ? json_object_get_userdata(lh_entry_v(entry)) : NULL;
+}

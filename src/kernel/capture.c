@@ -1,0 +1,120 @@
+#include "kernel/capture.h"
+
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* RFC 791 and RFC 8200; a packet with extension headers is none of ours. */
+#define V4_MIN_LEN 20
+#define V4_PROTOCOL 9
+#define V4_SOURCE 12
+#define V6_LEN 40
+#define V6_NEXT_HEADER 6
+#define V6_SOURCE 8
+
+/* Where filters find it in an IPv4 segment, and in all of IPv6. */
+#define FLAGS 13
+#define SYN_OR_RST 0x06
+
+/* Or what a busy host carries would soon leave no room for more: bpf(4). */
+static struct sock_filter filter[] = {
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 5),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V4_PROTOCOL),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 8),
+	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+	BPF_STMT(BPF_LD | BPF_B | BPF_IND, FLAGS),
+	BPF_JUMP(BPF_JMP | BPF_JA, 4, 0, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 4),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_NEXT_HEADER),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 2),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_LEN + FLAGS),
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN_OR_RST, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+	BPF_STMT(BPF_RET | BPF_K, PACKETS_MAX_LEN),
+};
+
+int
+packets_open(void)
+{
+	struct sock_fprog program = {
+		sizeof(filter) / sizeof(*filter),
+		filter,
+	};
+	/* Of no protocol: packet(7). */
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		    sizeof(program));
+	return fd;
+}
+
+int
+packets_begin(int fd)
+{
+	struct sockaddr_ll link = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+	};
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof(link)))
+		return -1;
+	return fd;
+}
+
+static bool
+is_end(const uint8_t *raw, const uint8_t *port, const union address *end)
+{
+	size_t raw_len;
+	const uint8_t *wanted = address_raw(end, &raw_len);
+
+	return !memcmp(raw, wanted, raw_len) &&
+	    (address_port(end) == 0 ||
+		(port[0] << 8 | port[1]) == address_port(end));
+}
+
+bool
+packets_is_segment(const uint8_t *packet, size_t len, const union address *from,
+    const union address *to)
+{
+	bool is_v4 = from->any.sa_family == AF_INET;
+	size_t raw_len, head_len = V6_LEN;
+	const uint8_t *source = packet + (is_v4 ? V4_SOURCE : V6_SOURCE);
+
+	address_raw(from, &raw_len);
+	if (to->any.sa_family != from->any.sa_family || len < V4_MIN_LEN ||
+	    packet[0] >> 4 != (is_v4 ? 4 : 6))
+		return false;
+	if (is_v4)
+		head_len = (size_t)(packet[0] & 0xf) * 4;
+	if (head_len < V4_MIN_LEN || len < head_len + 4)
+		return false;
+	return packet[is_v4 ? V4_PROTOCOL : V6_NEXT_HEADER] == IPPROTO_TCP &&
+	    is_end(source, packet + head_len, from) &&
+	    is_end(source + raw_len, packet + head_len + 2, to);
+}
+
+size_t
+packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN])
+{
+	ssize_t len = recv(fd, packet, PACKETS_MAX_LEN, MSG_DONTWAIT);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
+bool
+packets_have(int fd, const union address *from, const union address *to)
+{
+	uint8_t packet[PACKETS_MAX_LEN];
+	size_t len;
+
+	while ((len = packets_next(fd, packet))) {
+		if (packets_is_segment(packet, len, from, to))
+			return true;
+	}
+	return false;
+}

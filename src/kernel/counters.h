@@ -1,0 +1,16 @@
+#ifndef KERNEL_COUNTERS_H
+#define KERNEL_COUNTERS_H
+
+/* What the kernel has counted since it started: nstat(8). */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* name: such as "TcpExt IPReversePathFilter". */
+bool netstat_read(const char *name, uint64_t *value);
+
+/* The same, from two lines of that file: the names, then the values. */
+bool netstat_find(
+    const char *names, const char *values, const char *name, uint64_t *value);
+
+#endif

@@ -1,0 +1,227 @@
+#include "kernel/netlink.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel puts no more into one part of an answer. */
+#define DUMP_MAX_LEN 32768
+
+static uint8_t *
+end_of(union netlink_message *message)
+{
+	return message->bytes + NLMSG_ALIGN(message->header.nlmsg_len);
+}
+
+void *
+netlink_begin(union netlink_message *message, uint16_t type, size_t family_len)
+{
+	memset(message, 0, sizeof(*message));
+	message->header.nlmsg_len = (uint32_t)NLMSG_LENGTH(family_len);
+	message->header.nlmsg_type = type;
+	message->header.nlmsg_flags = NLM_F_REQUEST;
+	return message->bytes + NLMSG_HDRLEN;
+}
+
+void
+netlink_add(
+    union netlink_message *message, uint16_t type, const void *data, size_t len)
+{
+	struct nlattr attribute = {
+		.nla_len = (uint16_t)(NLA_HDRLEN + len),
+		.nla_type = type,
+	};
+	uint8_t *end = end_of(message);
+
+	memcpy(end, &attribute, sizeof(attribute));
+	memcpy(end + NLA_HDRLEN, data, len);
+	message->header.nlmsg_len =
+	    (uint32_t)(end - message->bytes + NLA_ALIGN(NLA_HDRLEN + len));
+}
+
+struct nlattr *
+netlink_nest(union netlink_message *message, uint16_t type)
+{
+	struct nlattr *nest = (void *)end_of(message);
+
+	netlink_add(message, type | NLA_F_NESTED, "", 0);
+	return nest;
+}
+
+void
+netlink_end_nest(union netlink_message *message, struct nlattr *nest)
+{
+	nest->nla_len = (uint16_t)(end_of(message) - (uint8_t *)nest);
+}
+
+static int
+check_answer(const union netlink_message *answer, ssize_t len, uint16_t wanted)
+{
+	const struct nlmsghdr *header = &answer->header;
+	const struct nlmsgerr *refusal = NLMSG_DATA(header);
+
+	if (len < (ssize_t)NLMSG_HDRLEN || header->nlmsg_len > (size_t)len)
+		return -EPROTO;
+	if (header->nlmsg_type == NLMSG_ERROR &&
+	    len >= (ssize_t)NLMSG_LENGTH(sizeof(*refusal)) && refusal->error)
+		return refusal->error;
+	return header->nlmsg_type == wanted ? 0 : -EPROTO;
+}
+
+bool
+netlink_is_permitted(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
+static int
+send_question(int fd, const union netlink_message *question)
+{
+	ssize_t len;
+
+	do {
+		len = send(fd, question, question->header.nlmsg_len, 0);
+	} while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : 0;
+}
+
+/* Returns the length or a negative errno: what there is, is there already. */
+static ssize_t
+receive(int fd, void *data, size_t size)
+{
+	ssize_t len;
+
+	do {
+		len = recv(fd, data, size, MSG_DONTWAIT);
+	} while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : len;
+}
+
+/* The kernel has answered when send(2) returns. */
+int
+netlink_ask(int protocol, const union netlink_message *question,
+    uint16_t wanted, union netlink_message *answer)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = send_question(fd, question);
+	if (len == 0)
+		len = receive(fd, answer, sizeof(*answer));
+	close(fd);
+	return len < 0 ? (int)len : check_answer(answer, len, wanted);
+}
+
+/* The error that the last message tells of, or 0. */
+static int
+read_end(const uint8_t *data, const struct nlmsghdr *header)
+{
+	int error = 0;
+
+	/* Both NLMSG_DONE and struct nlmsgerr begin with it. */
+	if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, data + NLMSG_HDRLEN, sizeof(error));
+	return error < 0 ? error : 0;
+}
+
+/* Returns 1 if more of them follow, 0 behind the last, or a negative errno. */
+static int
+visit_each(const uint8_t *data, size_t len, uint16_t wanted,
+    netlink_visit *visit, void *context)
+{
+	union netlink_message answer;
+	const struct nlmsghdr *header = &answer.header;
+
+	while (len >= NLMSG_HDRLEN) {
+		size_t padded;
+
+		memcpy(&answer.header, data, sizeof(answer.header));
+		padded = NLMSG_ALIGN((size_t)header->nlmsg_len);
+		if (header->nlmsg_len < NLMSG_HDRLEN || padded > len)
+			return -EPROTO;
+		if (header->nlmsg_type == NLMSG_DONE ||
+		    header->nlmsg_type == NLMSG_ERROR)
+			return read_end(data, header);
+		if (header->nlmsg_type == wanted &&
+		    header->nlmsg_len <= sizeof(answer)) {
+			memcpy(&answer, data, header->nlmsg_len);
+			visit(&answer, context);
+		}
+		data += padded;
+		len -= padded;
+	}
+	return 1;
+}
+
+/* The kernel goes on answering as it is read from. */
+int
+netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
+    netlink_visit *visit, void *context)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+	uint8_t data[DUMP_MAX_LEN];
+	ssize_t len;
+	int more;
+
+	if (fd < 0)
+		return -errno;
+	question->header.nlmsg_flags |= NLM_F_DUMP;
+	len = send_question(fd, question);
+	more = len < 0 ? (int)len : 1;
+	while (more > 0) {
+		len = receive(fd, data, sizeof(data));
+		more = len < 0
+		    ? (int)len
+		    : visit_each(data, (size_t)len, wanted, visit, context);
+	}
+	close(fd);
+	return more;
+}
+
+struct netlink_part
+netlink_attributes(const union netlink_message *answer, size_t family_len)
+{
+	size_t start = NLMSG_ALIGN(NLMSG_LENGTH(family_len));
+	size_t len = answer->header.nlmsg_len;
+
+	return (struct netlink_part){
+		.data = answer->bytes + start,
+		.len = len > start ? len - start : 0,
+	};
+}
+
+struct netlink_part
+netlink_find(struct netlink_part attributes, uint16_t type, size_t least)
+{
+	struct nlattr attribute;
+
+	while (attributes.len >= NLA_HDRLEN) {
+		size_t padded;
+
+		memcpy(&attribute, attributes.data, sizeof(attribute));
+		if (attribute.nla_len < NLA_HDRLEN ||
+		    attribute.nla_len > attributes.len)
+			break;
+		if ((attribute.nla_type & NLA_TYPE_MASK) == type &&
+		    attribute.nla_len >= NLA_HDRLEN + least)
+			return (struct netlink_part){
+				.data = attributes.data + NLA_HDRLEN,
+				.len = attribute.nla_len - (size_t)NLA_HDRLEN,
+			};
+		padded = NLA_ALIGN(attribute.nla_len);
+		if (padded > attributes.len)
+			break;
+		attributes.data += padded;
+		attributes.len -= padded;
+	}
+	return (struct netlink_part){ .data = NULL };
+}

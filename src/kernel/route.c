@@ -1,0 +1,201 @@
+#include "kernel/route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/netlink.h"
+
+/* Rules may tell protocols and ports apart: "to PREFIX ipproto tcp". */
+static void
+compose(union netlink_message *question, const union address *to, uint32_t mark)
+{
+	size_t raw_len;
+	const uint8_t *raw = address_raw(to, &raw_len);
+	uint8_t protocol = IPPROTO_TCP;
+	uint16_t port = htons(address_port(to));
+	struct rtmsg *asked =
+	    netlink_begin(question, RTM_GETROUTE, sizeof(*asked));
+
+	asked->rtm_family = (uint8_t)to->any.sa_family;
+	asked->rtm_dst_len = (uint8_t)(raw_len * 8);
+	asked->rtm_flags = RTM_F_LOOKUP_TABLE;
+	netlink_add(question, RTA_DST, raw, raw_len);
+	netlink_add(question, RTA_IP_PROTO, &protocol, sizeof(protocol));
+	netlink_add(question, RTA_DPORT, &port, sizeof(port));
+	if (mark)
+		netlink_add(question, RTA_MARK, &mark, sizeof(mark));
+}
+
+/* The port becomes 0; an address of the link is nothing without the link. */
+static void
+read_gateway(
+    struct netlink_part attributes, size_t raw_len, struct route *route)
+{
+	union address *gateway = &route->gateway;
+	struct netlink_part raw =
+	    netlink_find(attributes, RTA_GATEWAY, raw_len);
+
+	if (!raw.data)
+		return;
+	address_from_raw(gateway, raw.data, raw_len, 0);
+	if (gateway->any.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_LINKLOCAL(&gateway->v6.sin6_addr))
+		gateway->v6.sin6_scope_id = route->interface;
+}
+
+static int
+ask(const union netlink_message *question, size_t raw_len, struct route *route)
+{
+	union netlink_message answer;
+	struct netlink_part attributes, part;
+	const struct rtmsg *found = NLMSG_DATA(&answer.header);
+	int error = netlink_ask(NETLINK_ROUTE, question, RTM_NEWROUTE, &answer);
+
+	if (error)
+		return error;
+	*route = (struct route){
+		.is_local = found->rtm_type == RTN_LOCAL,
+		.is_broadcast = found->rtm_type == RTN_BROADCAST,
+		.is_anycast = found->rtm_type == RTN_ANYCAST,
+		.table = found->rtm_table,
+	};
+	attributes = netlink_attributes(&answer, sizeof(*found));
+	part = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
+	if (part.data)
+		memcpy(&route->table, part.data, sizeof(route->table));
+	part = netlink_find(attributes, RTA_OIF, sizeof(route->interface));
+	if (part.data)
+		memcpy(&route->interface, part.data, sizeof(route->interface));
+	read_gateway(attributes, raw_len, route);
+	return 0;
+}
+
+int
+route_find(const union address *to, uint32_t mark, struct route *route)
+{
+	union netlink_message question;
+	size_t raw_len;
+
+	address_raw(to, &raw_len);
+	compose(&question, to, mark);
+	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
+		netlink_add(&question, RTA_OIF, &to->v6.sin6_scope_id,
+		    sizeof(to->v6.sin6_scope_id));
+	return ask(&question, raw_len, route);
+}
+
+int
+route_find_arriving(const union address *from, uint32_t interface,
+    const union address *to, uint32_t mark, struct route *route)
+{
+	union netlink_message question;
+	struct rtmsg *asked = NLMSG_DATA(&question.header);
+	size_t raw_len;
+	const uint8_t *raw = address_raw(from, &raw_len);
+
+	compose(&question, to, mark);
+	asked->rtm_src_len = (uint8_t)(raw_len * 8);
+	netlink_add(&question, RTA_SRC, raw, raw_len);
+	netlink_add(&question, RTA_IIF, &interface, sizeof(interface));
+	return ask(&question, raw_len, route);
+}
+
+/* Of routes that are unreachable, prohibit and blackhole, too. */
+static bool
+is_no_route(int error)
+{
+	return error == -ENETUNREACH || error == -EHOSTUNREACH ||
+	    error == -EACCES || error == -EINVAL;
+}
+
+/* Where there is no route it is nothing of this host. */
+static int
+find_if_any(const union address *to, struct route *route)
+{
+	int error = route_find(to, 0, route);
+
+	if (!is_no_route(error))
+		return error;
+	*route = (struct route){ 0 };
+	return 0;
+}
+
+/* For questions that need no netlink: -EAFNOSUPPORT without the family. */
+static int
+open_datagram(const union address *to)
+{
+	int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Where netlink is not permitted (RestrictAddressFamilies= of a unit). With
+ * net.ipv4.ip_nonlocal_bind that is so of anything, which is refused then.
+ */
+static int
+can_bind(const union address *to)
+{
+	union address any_port = *to;
+	int fd = open_datagram(to);
+	int error;
+
+	if (fd < 0)
+		return fd == -EAFNOSUPPORT ? 0 : fd;
+	address_set_port(&any_port, 0);
+	error = bind(fd, &any_port.any, address_len(&any_port));
+	close(fd);
+	return error == 0;
+}
+
+/* The same for what can be bound to: without SO_BROADCAST ip(7) forbids it. */
+static int
+is_forbidden(const union address *to)
+{
+	int fd = open_datagram(to);
+	bool forbidden;
+
+	if (fd < 0)
+		return fd;
+	forbidden = connect(fd, &to->any, address_len(to)) && errno == EACCES;
+	close(fd);
+	return forbidden;
+}
+
+int
+route_ends_here(const union address *to)
+{
+	struct route route;
+	int error;
+
+	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
+	if (address_is_loopback(to))
+		return 1;
+	error = find_if_any(to, &route);
+	if (error == -EAFNOSUPPORT)
+		return can_bind(to);
+	return error ? error : route.is_local;
+}
+
+int
+route_is_broadcast(const union address *to)
+{
+	struct route route;
+	int error = find_if_any(to, &route);
+
+	if (error == -EAFNOSUPPORT)
+		return is_forbidden(to);
+	return error ? error : route.is_broadcast;
+}
+
+int
+route_is_anycast(const union address *to)
+{
+	struct route route;
+	int error = find_if_any(to, &route);
+
+	return error ? error : route.is_anycast;
+}

@@ -1,0 +1,35 @@
+#ifndef NET_LOCAL_BIND_H
+#define NET_LOCAL_BIND_H
+
+/*
+ * How the client half's own connections leave the host: from which address, by
+ * which interface, with which firewall mark (socket(7): SO_BINDTODEVICE,
+ * SO_MARK).
+ */
+
+#include <net/if.h>
+
+#include "net/address.h"
+
+struct egress {
+	union address address;       /* AF_UNSPEC: the kernel's choice */
+	char interface[IF_NAMESIZE]; /* "": any */
+	bool marked;
+	uint32_t mark;
+};
+
+/*
+ * Reads "192.0.2.2%eth0", "192.0.2.2", "%eth0" or "fe80::1%eth0" into address
+ * and interface. Returns NULL, or what is wrong with the text.
+ */
+const char *egress_parse_local(const char *text, struct egress *egress);
+
+/*
+ * To be done before fd, of that family, connects. Returns 0 or a negative
+ * errno, -EAFNOSUPPORT where the address is of the other family, and *tried
+ * says which step failed.
+ */
+int egress_apply(
+    const struct egress *egress, int fd, int family, const char **tried);
+
+#endif

@@ -1,0 +1,174 @@
+#include "net/prefix.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Clears all bits from bit_count on; true if one of them was set. */
+static bool
+mask_bits(uint8_t *raw, size_t raw_len, unsigned bit_count)
+{
+	bool masked = false;
+
+	/* From the first byte on: gcc 16 fears a loop that starts later. */
+	for (size_t i = 0; i < raw_len; i++) {
+		size_t before = i * 8;
+		size_t kept = bit_count > before ? bit_count - before : 0;
+		uint8_t keep = kept < 8 ? (uint8_t)(0xff00 >> kept) : 0xff;
+
+		masked |= (raw[i] & ~keep) != 0;
+		raw[i] &= keep;
+	}
+	return masked;
+}
+
+/* Digits only, no sign, no leading zero, at most max. */
+static bool
+parse_bit_count(const char *text, unsigned max, unsigned *bit_count)
+{
+	size_t len = strspn(text, "0123456789");
+	unsigned value = 0;
+
+	if (len == 0 || len > 3 || text[len] || (*text == '0' && len > 1))
+		return false;
+	while (*text)
+		value = value * 10 + (unsigned)(*text++ - '0');
+	*bit_count = value;
+	return value <= max;
+}
+
+const char *
+prefix_parse(const char *text, struct prefix *prefix, bool *masked)
+{
+	const char *slash = strchr(text, '/');
+	size_t host_len = slash ? (size_t)(slash - text) : strlen(text);
+	char host[INET6_ADDRSTRLEN];
+	struct prefix result;
+	uint8_t raw[sizeof(struct in6_addr)];
+	const uint8_t *given;
+	size_t raw_len;
+
+	if (host_len >= sizeof(host))
+		return "this is no IPv4 or IPv6 address";
+	memcpy(host, text, host_len);
+	host[host_len] = '\0';
+	if (!address_parse(host, &result.base))
+		return "this is no IPv4 or IPv6 address";
+	given = address_raw(&result.base, &raw_len);
+	memcpy(raw, given, raw_len);
+	result.bit_count = (unsigned)raw_len * 8;
+	if (slash &&
+	    !parse_bit_count(slash + 1, result.bit_count, &result.bit_count))
+		return raw_len == 4 ? "prefix length is 0 to 32"
+				    : "prefix length is 0 to 128";
+	*masked = mask_bits(raw, raw_len, result.bit_count);
+	address_from_raw(&result.base, raw, raw_len, 0);
+	if (result.bit_count >= 96) {
+		address_unmap(&result.base);
+		if (result.base.any.sa_family == AF_INET)
+			result.bit_count -= 96;
+	}
+	*prefix = result;
+	return NULL;
+}
+
+bool
+prefix_contains(const struct prefix *prefix, const union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len, base_len;
+	const uint8_t *base = address_raw(&prefix->base, &base_len);
+	const uint8_t *given = address_raw(address, &raw_len);
+
+	if (raw_len != base_len)
+		return false;
+	memcpy(raw, given, raw_len);
+	mask_bits(raw, raw_len, prefix->bit_count);
+	return !memcmp(raw, base, raw_len);
+}
+
+bool
+prefix_is_single(const struct prefix *prefix)
+{
+	size_t raw_len;
+
+	address_raw(&prefix->base, &raw_len);
+	return prefix->bit_count == raw_len * 8;
+}
+
+bool
+prefix_is_within(const struct prefix *inner, const struct prefix *outer)
+{
+	return outer->bit_count <= inner->bit_count &&
+	    prefix_contains(outer, &inner->base);
+}
+
+int
+prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	size_t a_len, b_len;
+	const uint8_t *a_raw = address_raw(&a->base, &a_len);
+	const uint8_t *b_raw = address_raw(&b->base, &b_len);
+	int order;
+
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	order = memcmp(a_raw, b_raw, a_len);
+	if (order != 0)
+		return order;
+	return (a->bit_count > b->bit_count) - (a->bit_count < b->bit_count);
+}
+
+bool
+prefix_split(const struct prefix *prefix, struct prefix halves[2])
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+	unsigned bit = prefix->bit_count;
+
+	if (bit >= raw_len * 8)
+		return false;
+	halves[0] = halves[1] = *prefix;
+	halves[0].bit_count = halves[1].bit_count = bit + 1;
+	memcpy(raw, base, raw_len);
+	raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	address_from_raw(&halves[1].base, raw, raw_len, 0);
+	return true;
+}
+
+void
+prefix_sample(const struct prefix *prefix, union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+
+	memcpy(raw, base, raw_len);
+	/* Of two addresses or one, the first. */
+	for (size_t bit = prefix->bit_count;
+	     prefix->bit_count + 1 < raw_len * 8 && bit + 1 < raw_len * 8;
+	     bit++)
+		raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	address_from_raw(address, raw, raw_len, 0);
+}
+
+void
+prefix_sample_first(const struct prefix *prefix, union address *address)
+{
+	uint8_t raw[sizeof(struct in6_addr)];
+	size_t raw_len;
+	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+
+	memcpy(raw, base, raw_len);
+	if (prefix->bit_count + 1 < raw_len * 8)
+		raw[raw_len - 1] |= 1;
+	address_from_raw(address, raw, raw_len, 0);
+}
+
+const char *
+prefix_format(const struct prefix *prefix, char *text)
+{
+	address_format_host(&prefix->base, text);
+	snprintf(text + strlen(text), 5, "/%u", prefix->bit_count);
+	return text;
+}

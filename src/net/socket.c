@@ -1,0 +1,405 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* knows more of tcp_info than netinet/tcp.h */
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+
+/*
+ * A firewall forgets the NAT entry of a half-closed connection after 60 s
+ * without a packet (nf_conntrack_tcp_timeout_close_wait).
+ */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_COUNT 4
+
+/* Of tcpi_state; their names are in netinet/tcp.h only. */
+enum {
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11,
+};
+
+/* The kernel makes net.core.somaxconn of it; musl's SOMAXCONN is 128. */
+#define BACKLOG 65535
+
+static int
+set_option(int fd, int level, int name, int value)
+{
+	if (setsockopt(fd, level, name, &value, sizeof(value)))
+		return -errno;
+	return 0;
+}
+
+static int
+set_linger(int fd, bool reset)
+{
+	struct linger linger = { .l_onoff = reset, .l_linger = 0 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		return -errno;
+	return 0;
+}
+
+static int
+set_timeout(int fd, int name, int64_t wait_ms)
+{
+	struct timeval wait = {
+		.tv_sec = (time_t)(wait_ms / 1000),
+		.tv_usec = (suseconds_t)(wait_ms % 1000) * 1000,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, name, &wait, sizeof(wait)))
+		return -errno;
+	return 0;
+}
+
+int
+socket_prepare(int fd)
+{
+	int error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+
+	/* Urgent data is a byte like all others, or it would be left out. */
+	if (!error)
+		error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	if (!error)
+		error = set_timeout(fd, SO_RCVTIMEO, SOCKET_WAIT_MS);
+	if (!error)
+		error = set_timeout(fd, SO_SNDTIMEO, SOCKET_WAIT_MS);
+	if (!error)
+		error = set_linger(fd, true);
+	return error;
+}
+
+/* The last option counts what has gone by in silence: tcp(7). */
+void
+socket_keep_alive(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+}
+
+int
+socket_open(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = socket_prepare(fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Without waiting for whom somebody else has accepted. */
+static int
+listen_nonblocking(int fd)
+{
+	int on = 1;
+
+	if (ioctl(fd, FIONBIO, &on))
+		return -errno;
+	return listen(fd, BACKLOG) ? -errno : 0;
+}
+
+static int
+bind_and_listen(int fd, const union address *address)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+	if (!error && address->any.sa_family == AF_INET6)
+		error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+		    !address_is_unspecified(address));
+	if (error)
+		return error;
+	if (bind(fd, &address->any, address_len(address)))
+		return -errno;
+	return listen_nonblocking(fd);
+}
+
+int
+socket_listen(const union address *address)
+{
+	static const uint8_t any[4];
+	union address all_v4;
+	int fd = socket_open(address->any.sa_family);
+	int error;
+
+	if (fd == -EAFNOSUPPORT && address->any.sa_family == AF_INET6 &&
+	    address_is_unspecified(address)) {
+		address_from_raw(
+		    &all_v4, any, sizeof(any), address_port(address));
+		address = &all_v4;
+		fd = socket_open(AF_INET);
+	}
+	if (fd < 0)
+		return fd;
+	error = bind_and_listen(fd, address);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Of ss -K it would else still be shut down, and so would whom it accepts. */
+int
+socket_listen_again(int fd)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (connect(fd, &nobody, sizeof(nobody)) || listen(fd, BACKLOG))
+		return -errno;
+	return 0;
+}
+
+/* Negative errno; options of a socket are none below 0. */
+static int
+get_option(int fd, int name)
+{
+	int value;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -errno : value;
+}
+
+static int
+check_listener(int fd)
+{
+	int family = get_option(fd, SO_DOMAIN);
+	int listens = get_option(fd, SO_ACCEPTCONN);
+
+	if (family < 0)
+		return family;
+	if ((family != AF_INET && family != AF_INET6) ||
+	    get_option(fd, SO_PROTOCOL) != IPPROTO_TCP)
+		return -EPROTOTYPE;
+	return listens > 0 ? 0 : -EINVAL;
+}
+
+int
+socket_adopt(int fd, union address *address)
+{
+	socklen_t len = sizeof(*address);
+	int error = check_listener(fd);
+
+	if (!error)
+		error = socket_prepare(fd);
+	if (!error && ioctl(fd, FIOCLEX))
+		error = -errno;
+	/* Also raises its backlog. */
+	if (!error)
+		error = listen_nonblocking(fd);
+	if (!error && getsockname(fd, &address->any, &len))
+		error = -errno;
+	return error;
+}
+
+/* The errno that a connection attempt has ended with, negative; 0: none. */
+static int
+connect_result(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		return -errno;
+	return -error;
+}
+
+static int
+await_connected(int fd, int64_t deadline, int peer_fd)
+{
+	struct pollfd ends[] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = peer_fd, .events = 0 },
+	};
+
+	for (;;) {
+		int ready = poll(ends, 2, deadline_poll(deadline));
+
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready > 0 && ends[0].revents)
+			return connect_result(fd);
+		if (ready > 0)
+			return -ECONNABORTED;
+		if (deadline_left(deadline) == 0)
+			return -ETIMEDOUT;
+	}
+}
+
+/* Connecting takes less than the usual wait, which costs no poll(2) then. */
+int
+socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
+{
+	int64_t left = deadline_left(deadline);
+	int error = 0;
+
+	if (left == 0)
+		return -ETIMEDOUT;
+	if (left < SOCKET_WAIT_MS)
+		error = socket_set_send_timeout(fd, left);
+	if (error)
+		return error;
+	if (connect(fd, &to->any, address_len(to)) == 0)
+		return 0;
+	/* Both leave the attempt going on (connect(2), socket(7)). */
+	if (errno != EINPROGRESS && errno != EINTR)
+		return -errno;
+	return await_connected(fd, deadline, peer_fd);
+}
+
+void
+socket_delay_acknowledgements(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
+void
+socket_acknowledge(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+int
+socket_set_recv_timeout(int fd, int64_t wait_ms)
+{
+	return set_timeout(fd, SO_RCVTIMEO, wait_ms);
+}
+
+int
+socket_set_send_timeout(int fd, int64_t wait_ms)
+{
+	return set_timeout(fd, SO_SNDTIMEO, wait_ms);
+}
+
+int
+socket_send_all(int fd, const void *data, size_t len)
+{
+	const uint8_t *next = data;
+
+	while (len > 0) {
+		ssize_t sent = send(fd, next, len, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		next += sent;
+		len -= (size_t)sent;
+	}
+	return 0;
+}
+
+size_t
+socket_send_room(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(memory);
+	uint32_t queued, size;
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len);
+	queued = memory[SK_MEMINFO_WMEM_QUEUED];
+	size = memory[SK_MEMINFO_SNDBUF];
+	return queued < size ? size - queued : 0;
+}
+
+bool
+socket_is_readable(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
+int
+socket_unacknowledged(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
+}
+
+int
+socket_unsent(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQNSD, &bytes) ? -errno : bytes;
+}
+
+uint64_t
+socket_acknowledged(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	return info.tcpi_bytes_acked;
+}
+
+/*
+ * tcpi_bytes_received counts a FIN as a byte that came, as bytes in order all
+ * do. So does a real one that came only after recv(2), but that one leaves the
+ * state as it was, or, when the connection is gone, can still be read.
+ */
+enum socket_end
+socket_find_end(int fd, uint64_t received)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	if (info.tcpi_bytes_received != received + 1)
+		return SOCKET_END_NONE;
+	switch (info.tcpi_state) {
+	case STATE_CLOSE_WAIT:
+	case STATE_LAST_ACK:
+	case STATE_CLOSING:
+		return SOCKET_END_FIN;
+	case STATE_CLOSE:
+		return socket_is_readable(fd) ? SOCKET_END_NONE
+					      : SOCKET_END_OVER;
+	default:
+		return SOCKET_END_NONE;
+	}
+}
+
+bool
+socket_is_closed(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+	    info.tcpi_state == STATE_CLOSE;
+}
+
+void
+socket_set_graceful(int fd, bool graceful)
+{
+	set_linger(fd, !graceful);
+}
+
+void
+socket_close_gracefully(int fd)
+{
+	socket_set_graceful(fd, true);
+	close(fd);
+}

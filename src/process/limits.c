@@ -1,0 +1,300 @@
+#include "process/limits.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "process/cgroup.h"
+#include "process/host_file.h"
+
+#define CONNECTION_DESCRIPTORS 2
+#define CONNECTION_THREADS 2
+#define CONNECTION_MAPS 4 /* a stack and its guard for each thread */
+/* An idle one takes 73, measured, nearly all for its threads. */
+#define CONNECTION_KIB 80
+
+/* Log, listeners, the resolver, the configuration when it is read again. */
+#define RESERVE_DESCRIPTORS 32
+/* main(), acceptors, threads between two tasks, and what others begin. */
+#define RESERVE_THREADS 32
+/* Libraries and memory. */
+#define RESERVE_MAPS 1024
+
+/*
+ * Of threads and memory that are free at the start, unless max_connections
+ * says otherwise: two instances leave others a third. The rest of the memory
+ * is for what is in flight, which sockets hold.
+ */
+#define SHARED_PARTS 3
+#define OWN_PARTS 1
+
+/*
+ * One eighth of the descriptors is for pipes. Past 1,024 pipes of 64 KiB a
+ * user has small ones only (pipe(7), pipe-user-pages-soft).
+ */
+#define PIPE_DESCRIPTORS 2
+#define PIPES_SHARE 8
+#define PIPES_ENOUGH 1024
+
+/* What cgroup_visit_all() is told to read. */
+struct reading {
+	struct capacity *capacity;
+	const char *root;
+};
+
+void
+capacity_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static size_t
+share(size_t total, size_t used, size_t cost)
+{
+	return total > used ? (total - used) / cost : 0;
+}
+
+static void
+lower(struct capacity_bound *bound, size_t connections, const char *name)
+{
+	if (connections >= bound->connections)
+		return;
+	bound->connections = connections;
+	snprintf(bound->by, sizeof(bound->by), "%.255s", name);
+}
+
+/* There is room for so many; usually one of the parts is for this process. */
+static void
+lower_both(
+    struct capacity *capacity, size_t room, size_t parts, const char *name)
+{
+	lower(&capacity->most, room, name);
+	lower(&capacity->usual, room / parts, name);
+}
+
+static void
+read_descriptors(struct capacity *capacity)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+	size_t reserve = RESERVE_DESCRIPTORS;
+	size_t pipes;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	/* With few of them, half is for the rest of the program. */
+	if (reserve > limit.rlim_cur / 2)
+		reserve = limit.rlim_cur / 2;
+	capacity->descriptors = limit.rlim_cur - reserve;
+	pipes = capacity->descriptors / PIPES_SHARE / PIPE_DESCRIPTORS;
+	if (pipes > PIPES_ENOUGH)
+		pipes = PIPES_ENOUGH;
+	lower(&capacity->most, capacity->descriptors / CONNECTION_DESCRIPTORS,
+	    "ulimit -n");
+	lower(&capacity->usual,
+	    share(capacity->descriptors, pipes * PIPE_DESCRIPTORS,
+		CONNECTION_DESCRIPTORS),
+	    "ulimit -n");
+}
+
+/* If that process is of that user, by its real id, which is what counts. */
+static size_t
+threads_of_process(const char *root, const char *process, uid_t user)
+{
+	char path[HOST_FILE_MAX_LEN], text[HOST_FILE_MAX_LEN];
+	size_t owner, threads;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", process);
+	if (!host_file_read(root, path, text) ||
+	    !host_file_field(text, "Uid:", &owner) || owner != user ||
+	    !host_file_field(text, "Threads:", &threads))
+		return 0;
+	return threads;
+}
+
+static size_t
+threads_of_user(const char *root, uid_t user)
+{
+	char path[HOST_FILE_MAX_LEN];
+	size_t count = 0;
+	DIR *processes;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "%s/proc", root);
+	processes = opendir(path);
+	if (!processes)
+		return 0;
+	while ((entry = readdir(processes)))
+		if (*entry->d_name >= '1' && *entry->d_name <= '9')
+			count += threads_of_process(root, entry->d_name, user);
+	closedir(processes);
+	return count;
+}
+
+static void
+limit_threads(
+    struct capacity *capacity, size_t max, size_t used, const char *name)
+{
+	lower_both(capacity,
+	    share(max, used + RESERVE_THREADS, CONNECTION_THREADS),
+	    SHARED_PARTS, name);
+}
+
+/* Of getrlimit(2)'s RLIMIT_NPROC, from which root is exempt. */
+static void
+read_processes(struct capacity *capacity, const char *root)
+{
+	uid_t user = getuid();
+	struct rlimit limit;
+
+	if (user == 0 || getrlimit(RLIMIT_NPROC, &limit) ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return;
+	limit_threads(
+	    capacity, limit.rlim_cur, threads_of_user(root, user), "ulimit -u");
+}
+
+/* proc(5), loadavg: the fourth field is threads that run / that there are. */
+static size_t
+count_threads(const char *root)
+{
+	char text[HOST_FILE_MAX_LEN];
+	const char *slash;
+
+	if (!host_file_read(root, "/proc/loadavg", text))
+		return 0;
+	slash = strchr(text, '/');
+	return slash ? strtoul(slash + 1, NULL, 10) : 0;
+}
+
+static void
+read_kernel(struct capacity *capacity, const char *root)
+{
+	size_t used = count_threads(root);
+	size_t max;
+
+	if (host_file_number(root, "/proc/sys/kernel/threads-max", &max))
+		limit_threads(capacity, max, used, "kernel.threads-max");
+	if (host_file_number(root, "/proc/sys/kernel/pid_max", &max))
+		limit_threads(capacity, max, used, "kernel.pid_max");
+	if (host_file_number(root, "/proc/sys/vm/max_map_count", &max))
+		lower_both(capacity, share(max, RESERVE_MAPS, CONNECTION_MAPS),
+		    OWN_PARTS, "vm.max_map_count");
+}
+
+/* One cgroup's own limit; threads count, not processes. */
+static void
+read_pids(void *context, const char *directory)
+{
+	const struct reading *reading = context;
+	char path[HOST_FILE_MAX_LEN];
+	size_t max, current = 0;
+
+	snprintf(path, sizeof(path), "%s/pids.current", directory);
+	host_file_number(reading->root, path, &current);
+	snprintf(path, sizeof(path), "%s/pids.max", directory);
+	if (host_file_number(reading->root, path, &max))
+		limit_threads(reading->capacity, max, current, path);
+}
+
+static void
+limit_memory(
+    struct capacity *capacity, size_t max, size_t used, const char *name)
+{
+	lower_both(
+	    capacity, share(max, used, CONNECTION_KIB), SHARED_PARTS, name);
+}
+
+/* Of version 2, and 1. At the second one the kernel only slows down. */
+static const struct {
+	const char *limit, *usage;
+	const char *cache[2]; /* of memory.stat: what the kernel may drop */
+} memory_files[] = {
+	{ "memory.max", "memory.current",
+	    { "inactive_file ", "active_file " } },
+	{ "memory.high", "memory.current",
+	    { "inactive_file ", "active_file " } },
+	{ "memory.limit_in_bytes", "memory.usage_in_bytes",
+	    { "total_inactive_file ", "total_active_file " } },
+};
+
+/* One cgroup's own limit, and, of version 1, those above that are not seen. */
+static void
+read_memory_limit(
+    const struct reading *reading, const char *directory, size_t i)
+{
+	char path[HOST_FILE_MAX_LEN], stat[HOST_FILE_MAX_LEN] = "";
+	size_t max, above, cache, used = 0;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", directory);
+	host_file_read(reading->root, path, stat);
+	snprintf(path, sizeof(path), "%s/%s", directory, memory_files[i].usage);
+	host_file_number(reading->root, path, &used);
+	for (size_t j = 0; j < 2; j++) {
+		if (host_file_field(stat, memory_files[i].cache[j], &cache))
+			used -= cache < used ? cache : used;
+	}
+	snprintf(path, sizeof(path), "%s/%s", directory, memory_files[i].limit);
+	if (!host_file_number(reading->root, path, &max))
+		return;
+	if (host_file_field(stat, "hierarchical_memory_limit ", &above) &&
+	    above < max)
+		max = above;
+	limit_memory(reading->capacity, max / 1024, used / 1024, path);
+}
+
+static void
+read_memory(void *context, const char *directory)
+{
+	size_t count = sizeof(memory_files) / sizeof(*memory_files);
+
+	for (size_t i = 0; i < count; i++)
+		read_memory_limit(context, directory, i);
+}
+
+/* Of all of it where an old kernel does not say how much there is to be had. */
+static void
+read_host_memory(struct capacity *capacity, const char *root)
+{
+	char text[HOST_FILE_MAX_LEN];
+	size_t kib;
+
+	if (host_file_read(root, "/proc/meminfo", text) &&
+	    (host_file_field(text, "MemAvailable:", &kib) ||
+		host_file_field(text, "MemTotal:", &kib)))
+		limit_memory(capacity, kib, 0, "the host's memory");
+}
+
+void
+capacity_read(struct capacity *capacity, const char *root)
+{
+	struct reading reading = { capacity, root };
+
+	capacity->most.connections = SIZE_MAX;
+	capacity->usual.connections = SIZE_MAX;
+	read_descriptors(capacity);
+	read_processes(capacity, root);
+	read_kernel(capacity, root);
+	cgroup_visit_all(root, "pids", read_pids, &reading);
+	cgroup_visit_all(root, "memory", read_memory, &reading);
+	read_host_memory(capacity, root);
+	/* Try it with one, whatever they say. */
+	if (capacity->most.connections == 0)
+		capacity->most.connections = 1;
+	if (capacity->usual.connections == 0)
+		capacity->usual.connections = 1;
+}
+
+size_t
+capacity_pipes(const struct capacity *capacity, size_t connections)
+{
+	return share(capacity->descriptors,
+	    connections * CONNECTION_DESCRIPTORS, PIPE_DESCRIPTORS);
+}

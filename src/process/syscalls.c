@@ -1,0 +1,420 @@
+#include "process/syscalls.h"
+
+#ifdef HAVE_LIBSECCOMP
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* The types of socket(2) that take no capability, without the flags. */
+#define SOCK_TYPE_MASK 0xf
+
+#define OPEN_WRITE_FLAGS (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
+
+/* The kernel has the first two arguments of clone(2) the other way round. */
+#ifdef __s390__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+
+#define CLONE_NAMESPACES                                               \
+	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | \
+	    CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS)
+
+/*
+ * By name, for the header of an older library has not all of them, and no
+ * processor has. Those of 32-bit processors are there too.
+ */
+static const char *const allowed[] = {
+	/* memory */
+	"brk",
+	"membarrier",
+	/* threads and time */
+	"clock_getres",
+	"clock_gettime",
+	"clock_gettime64",
+	"clock_nanosleep",
+	"clock_nanosleep_time64",
+	"exit",
+	"exit_group",
+	"futex",
+	"futex_time64",
+	"getcpu",
+	"getpid",
+	"gettid",
+	"gettimeofday",
+	"nanosleep",
+	"restart_syscall",
+	"rseq",
+	"sched_getaffinity",
+	"sched_yield",
+	"set_robust_list",
+	"set_tid_address",
+	"time",
+	/* signals */
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"rt_sigsuspend",
+	"rt_sigtimedwait",
+	"rt_sigtimedwait_time64",
+	"sigaltstack",
+	"sigreturn",
+	/* sockets */
+	"accept",
+	"accept4",
+	"bind",
+	"connect",
+	"getpeername",
+	"getsockname",
+	"getsockopt",
+	"listen",
+	"recv",
+	"recvfrom",
+	"recvmmsg",
+	"recvmmsg_time64",
+	"recvmsg",
+	"send",
+	"sendmmsg",
+	"sendmsg",
+	"sendto",
+	"setsockopt",
+	"shutdown",
+	/* descriptors */
+	"_llseek",
+	"_newselect",
+	"close",
+	"close_range",
+	"dup",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_pwait",
+	"epoll_wait",
+	"eventfd2",
+	"ftruncate",
+	"ftruncate64",
+	"lseek",
+	"pipe2",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"pread64",
+	"pselect6",
+	"pselect6_time64",
+	"read",
+	"readv",
+	"select",
+	"splice",
+	"write",
+	"writev",
+	/* files, to be read only */
+	"access",
+	"faccessat",
+	"faccessat2",
+	"fstat",
+	"fstat64",
+	"fstatat64",
+	"fstatfs",
+	"fstatfs64",
+	"getcwd",
+	"getdents64",
+	"lstat",
+	"lstat64",
+	"newfstatat",
+	"readlink",
+	"readlinkat",
+	"stat",
+	"stat64",
+	"statfs",
+	"statfs64",
+	"statx",
+	/* what name resolution and malloc(3) ask */
+	"getegid",
+	"getegid32",
+	"geteuid",
+	"geteuid32",
+	"getgid",
+	"getgid32",
+	"getrandom",
+	"getrlimit",
+	"getuid",
+	"getuid32",
+	"sysinfo",
+	"ugetrlimit",
+	"uname",
+};
+
+/* Neither what simulates input to a terminal nor what sets up interfaces. */
+static const uint32_t ioctls[] = {
+	FIONBIO, FIONREAD, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME, SIOCOUTQNSD,
+	TCGETS, TIOCGWINSZ, TIOCOUTQ, /* SIOCOUTQ */
+};
+
+/*
+ * Pipes, and what name resolution makes of descriptors. Nobody is sent signals
+ * (F_SETOWN, F_NOTIFY), and the lock of the pidfile was taken before.
+ */
+static const uint32_t fcntls[] = {
+	F_DUPFD,
+	F_DUPFD_CLOEXEC,
+	F_GETFD,
+	F_SETFD,
+	F_GETFL,
+	F_SETFL,
+	F_GETPIPE_SZ,
+	F_SETPIPE_SZ,
+};
+
+/* The argument of that number has that value. */
+static struct scmp_arg_cmp
+equal(unsigned number, uint32_t value)
+{
+	return (struct scmp_arg_cmp){ number, SCMP_CMP_EQ, value, 0 };
+}
+
+/* Those of its bits that are in the mask have. */
+static struct scmp_arg_cmp
+masked(unsigned number, uint32_t mask, uint32_t value)
+{
+	return (struct scmp_arg_cmp){ number, SCMP_CMP_MASKED_EQ, mask, value };
+}
+
+static int
+allow_plain(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(allowed) && !error; i++) {
+		int number = seccomp_syscall_resolve_name(allowed[i]);
+
+		if (number != __NR_SCMP_ERROR)
+			error =
+			    seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+	}
+	return error;
+}
+
+/* Behind the one path that may be opened, the lowest of all memory. */
+static uint64_t
+end_of_sealed(const char *only)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return only ? ((uintptr_t)only + strlen(only) + page) / page * page : 0;
+}
+
+/*
+ * Memory, but no code: no modules of name resolution either, which are loaded
+ * before (names.h). And nothing in the place of that path: no call begins
+ * there, and nothing is put to an address of choice.
+ *
+ * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments;
+ * the former has mmap2(2), the latter can only let it through.
+ */
+static int
+allow_memory(scmp_filter_ctx filter, const char *only)
+{
+	static const int others[] = { SCMP_SYS(madvise), SCMP_SYS(mremap),
+		SCMP_SYS(munmap) };
+	struct scmp_arg_cmp behind = { 0, SCMP_CMP_GE, end_of_sealed(only), 0 };
+	struct scmp_arg_cmp no_code = masked(2, PROT_EXEC, 0);
+	int error = seccomp_rule_add(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 2, behind, no_code);
+
+	for (size_t i = 0; i < COUNT(others) && !error; i++) {
+		bool moves = others[i] == SCMP_SYS(mremap) && only;
+
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, others[i],
+		    moves ? 2 : 1, behind, masked(3, MREMAP_FIXED, 0));
+	}
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap2),
+			only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
+#if defined(__s390__)
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 0);
+#elif !defined(__i386__)
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		    only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
+#endif
+	return error;
+}
+
+static int
+allow_ioctls(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(ioctls) && !error; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(ioctl), 1, equal(1, ioctls[i]));
+	return error;
+}
+
+/* With large files on a 32-bit processor libc calls the second one. */
+static int
+allow_fcntls(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(fcntls) && !error; i++) {
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(fcntl), 1, equal(1, fcntls[i]));
+		if (!error)
+			error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+			    SCMP_SYS(fcntl64), 1, equal(1, fcntls[i]));
+	}
+	return error;
+}
+
+/*
+ * CAP_NET_RAW, where it is kept, is kept for no raw sockets. Of socketcall(2),
+ * which some processors have beside or in place of socket(2), no filter sees
+ * what kind of socket is asked for: libc may need it, so it is let through.
+ */
+static int
+allow_sockets(scmp_filter_ctx filter, bool local)
+{
+	static const unsigned domains[] = { AF_INET, AF_INET6 };
+	static const unsigned types[] = { SOCK_STREAM, SOCK_DGRAM };
+	int error = 0;
+
+	for (size_t i = 0; i < 4 && !error; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(socket), 2, equal(0, domains[i / 2]),
+		    masked(1, SOCK_TYPE_MASK, types[i % 2]));
+	/* What the log and the service manager are told by is open already. */
+	if (!error && local)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(socket), 1, equal(0, AF_UNIX));
+	/* Protocol 0 is NETLINK_ROUTE: which addresses this host has. */
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(socket), 2, equal(0, AF_NETLINK), equal(2, 0));
+	return error;
+}
+
+/*
+ * Threads but no processes, own limits, own threads' signals: abort(3). That of
+ * musl asks for tkill(2), which would reach all processes of the same user; for
+ * want of it it crashes.
+ */
+static int
+allow_own(scmp_filter_ctx filter)
+{
+	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+	    masked(CLONE_FLAGS, CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD));
+
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(prlimit64), 1, equal(0, 0));
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(tgkill), 1, equal(0, (uint32_t)getpid()));
+	return error;
+}
+
+/*
+ * Of a path no filter sees more than where it lies in memory. That is enough
+ * where nothing else can come to lie there.
+ */
+static int
+allow_reading(scmp_filter_ctx filter, const char *only)
+{
+	struct scmp_arg_cmp open_args[] = {
+		masked(1, OPEN_WRITE_FLAGS, 0),
+		{ 0, SCMP_CMP_EQ, (uintptr_t)only, 0 },
+	};
+	struct scmp_arg_cmp openat_args[] = {
+		masked(2, OPEN_WRITE_FLAGS, 0),
+		{ 1, SCMP_CMP_EQ, (uintptr_t)only, 0 },
+		masked(0, UINT32_MAX, (uint32_t)AT_FDCWD),
+	};
+	int error = seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(open), only ? 2 : 1, open_args);
+
+	if (!error)
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(openat), only ? 3 : 1, openat_args);
+	return error;
+}
+
+static int
+set_attributes(scmp_filter_ctx filter)
+{
+	/* Errors as the kernel says them, not one for all. */
+	int error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+
+	/* Not its thread alone, which may hold locks that others wait for. */
+	if (!error)
+		error = seccomp_attr_set(
+		    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	/* A tree of comparisons instead of a list. */
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/*
+	 * Before Linux 5.16 a filter otherwise turns a mitigation on that slows
+	 * everything down, and that only guests' code, such as scripts, need.
+	 */
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+	return error;
+}
+
+const char *
+syscalls_restrict(bool names, const char *only)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int error;
+
+	if (!filter)
+		return "no memory for the filter";
+	error = set_attributes(filter);
+	if (!error)
+		error = allow_plain(filter);
+	if (!error)
+		error = allow_memory(filter, only);
+	if (!error)
+		error = allow_ioctls(filter);
+	if (!error)
+		error = allow_fcntls(filter);
+	if (!error)
+		error = allow_sockets(filter, names);
+	if (!error)
+		error = allow_own(filter);
+	if (!error)
+		error = allow_reading(filter, only);
+	if (!error)
+		error = seccomp_load(filter);
+	seccomp_release(filter);
+	return error ? strerror(-error) : NULL;
+}
+
+#else
+
+#include <stddef.h>
+
+const char *
+syscalls_restrict(bool names, const char *only)
+{
+	(void)names;
+	(void)only;
+	return "built without it";
+}
+
+#endif

@@ -1,0 +1,195 @@
+#include "proxy/acceptor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "net/socket.h"
+
+/* How long accepting rests, mostly as no descriptors or threads are left. */
+#define EXHAUSTED_MS 100
+
+/* Nothing to do but wait: a loop that tries again at once would only spin. */
+static void
+rest(struct acceptor *acceptor, const char *tried, int error)
+{
+	static struct log_limit limit = { .name = "exhaustion" };
+	size_t live = registry_live(acceptor->registry);
+	unsigned skipped;
+
+	if (log_limit_pass(&limit, &skipped))
+		log_error("cannot %s with %zu connections: %s; accepting rests "
+			  "until one ends (raise ulimit -n, pids.max or "
+			  "TasksMax) not_shown=%u",
+		    tried, live, strerror(-error), skipped);
+	if (live > 0)
+		registry_wait(
+		    acceptor->registry, live - 1, deadline_after(EXHAUSTED_MS));
+	else
+		poll(NULL, 0, EXHAUSTED_MS);
+}
+
+/*
+ * accept(2) lists errors of the network that may be pending on a new
+ * connection, and says to treat them like EAGAIN.
+ */
+static bool
+is_pending_error(int error)
+{
+	switch (error) {
+	case -EINTR:
+	case -EAGAIN:
+	case -ECONNABORTED:
+	case -ENETDOWN:
+	case -EPROTO:
+	case -ENOPROTOOPT:
+	case -EHOSTDOWN:
+	case -ENONET:
+	case -EHOSTUNREACH:
+	case -EOPNOTSUPP:
+	case -ENETUNREACH:
+	case -EPERM:
+	case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Only these are. All others, a security module's too, may be over some time. */
+static bool
+is_bug(int error)
+{
+	return error == -EBADF || error == -ENOTSOCK || error == -EFAULT;
+}
+
+/*
+ * EINVAL: it listens no more. Whoever else has an adopted listener can shut it
+ * down, and ss(8) with -K and -l anybody's. The address is still its own.
+ */
+static void
+listen_again(struct acceptor *acceptor)
+{
+	int error = socket_listen_again(acceptor->listen_fd);
+
+	if (error) {
+		log_error("somebody has shut the listener down, and it cannot "
+			  "listen again: %s; restart the service",
+		    strerror(-error));
+		_exit(EXIT_FAILURE);
+	}
+	log_error("somebody has shut the listener down; it listens again");
+	/* Or two who disagree would be at it all the time. */
+	poll(NULL, 0, EXHAUSTED_MS);
+}
+
+/*
+ * Returns 0 or a negative errno. Who came to an adopted listener before that
+ * was adopted has not inherited what sockets are to be like.
+ */
+static int
+accept_one(struct acceptor *acceptor)
+{
+	union address peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(acceptor->listen_fd, &peer.any, &len, SOCK_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	if (acceptor->is_adopted)
+		socket_prepare(fd);
+	error = acceptor->take(acceptor->owner, fd, &peer);
+	if (error)
+		rest(acceptor, "start a thread", error);
+	return 0;
+}
+
+/* Who comes meanwhile waits in the backlog. False when it is over. */
+static bool
+await_room(struct acceptor *acceptor)
+{
+	static struct log_limit limit = { .name = "full" };
+	unsigned times = registry_note_full(acceptor->registry);
+	unsigned skipped;
+
+	if (times > 0 && log_limit_pass(&limit, &skipped))
+		log_warning("full connections=%zu times=%u reason=\"there are "
+			    "as many as max_connections; who comes now waits "
+			    "until one ends\"",
+		    registry_live(acceptor->registry), times);
+	return registry_await_room(acceptor->registry);
+}
+
+/*
+ * To shut the listener down would wake accept(2), too, but also end it for the
+ * service manager whose it may be, and who keeps it for the next one.
+ */
+static int
+await_somebody(const struct acceptor *acceptor)
+{
+	struct pollfd ends[] = {
+		{ .fd = acceptor->listen_fd, .events = POLLIN },
+		{ .fd = acceptor->stop_fd, .events = POLLIN },
+	};
+
+	return poll(ends, 2, -1) < 0 ? -errno : 0;
+}
+
+/* acceptor_stop() is called when the registry is closed, so no room is left. */
+static void *
+accept_all(void *argument)
+{
+	struct acceptor *acceptor = argument;
+
+	for (;;) {
+		int error;
+
+		/* Nobody gives up a place for somebody who is not there. */
+		if (!registry_has_room(acceptor->registry))
+			await_somebody(acceptor);
+		if (!await_room(acceptor))
+			break;
+		error = accept_one(acceptor);
+		if (error == -EAGAIN)
+			error = await_somebody(acceptor);
+		if (is_bug(error)) {
+			log_error("accept: %s", strerror(-error));
+			abort();
+		}
+		if (error == -EINVAL)
+			listen_again(acceptor);
+		else if (error && !is_pending_error(error))
+			rest(acceptor, "accept", error);
+	}
+	return NULL;
+}
+
+int
+acceptor_start(struct acceptor *acceptor)
+{
+	int error;
+
+	acceptor->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (acceptor->stop_fd < 0)
+		return -errno;
+	error = -pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
+	if (error)
+		close(acceptor->stop_fd);
+	return error;
+}
+
+void
+acceptor_stop(struct acceptor *acceptor)
+{
+	must(eventfd_write(acceptor->stop_fd, 1));
+	must(pthread_join(acceptor->thread, NULL));
+	close(acceptor->stop_fd);
+}

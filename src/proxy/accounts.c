@@ -1,0 +1,141 @@
+#include "proxy/accounts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+
+/* No position. */
+#define GONE SIZE_MAX
+
+void
+accounts_init(struct accounts *accounts)
+{
+	memset(accounts, 0, sizeof(*accounts));
+	must(pthread_mutex_init(&accounts->lock, NULL));
+	strcpy(accounts->nobody.name, ACCOUNT_NOBODY);
+	accounts->first = &accounts->nobody;
+	accounts->end = &accounts->nobody.next;
+}
+
+/* With the lock. *digest is what the user is found by in the index returned. */
+static struct digest_index *
+index_of(struct accounts *accounts, const struct acl_user *user,
+    struct digest *digest)
+{
+	if (!user->is_named) {
+		*digest = user->digest;
+		return &accounts->by_auth;
+	}
+	digest_compute(user->name, strlen(user->name), digest);
+	return &accounts->by_name;
+}
+
+/* With the lock. */
+static struct account *
+add(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user, struct digest_index *index,
+    const struct digest *digest)
+{
+	struct account *account = calloc(1, sizeof(*account));
+
+	if (!account || digest_index_add(index, digest, account)) {
+		free(account);
+		return NULL;
+	}
+	if (user->is_named)
+		strcpy(account->name, user->name);
+	account->position = (size_t)(user - acl->users);
+	*accounts->end = account;
+	accounts->end = &account->next;
+	return account;
+}
+
+struct account *
+accounts_open(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user)
+{
+	struct digest_index *index;
+	struct account *account;
+	struct digest digest;
+
+	must(pthread_mutex_lock(&accounts->lock));
+	index = index_of(accounts, user, &digest);
+	account = digest_index_find(index, &digest);
+	if (!account)
+		account = add(accounts, acl, user, index, &digest);
+	must(pthread_mutex_unlock(&accounts->lock));
+	return account;
+}
+
+void
+accounts_use(struct accounts *accounts, const struct acl *acl)
+{
+	struct account *account = NULL;
+
+	accounts->generation++;
+	for (size_t i = 0; i < acl->user_count; i++) {
+		account = accounts_open(accounts, acl, &acl->users[i]);
+		if (!account)
+			continue;
+		account->generation = accounts->generation;
+		atomic_store(&account->position, i);
+	}
+	account = NULL;
+	while ((account = accounts_next(accounts, account))) {
+		if (account->generation != accounts->generation)
+			atomic_store(&account->position, GONE);
+	}
+}
+
+struct account *
+accounts_next(struct accounts *accounts, const struct account *account)
+{
+	struct account *next;
+
+	must(pthread_mutex_lock(&accounts->lock));
+	next = account ? account->next : accounts->first;
+	must(pthread_mutex_unlock(&accounts->lock));
+	return next;
+}
+
+const char *
+account_format(const struct account *account, char text[ACCOUNT_STRLEN])
+{
+	size_t position = atomic_load(&account->position);
+
+	if (*account->name)
+		strcpy(text, account->name);
+	else if (position == GONE)
+		strcpy(text, "acl[-]");
+	else
+		snprintf(text, ACCOUNT_STRLEN, "acl[%zu]", position);
+	return text;
+}
+
+bool
+account_enter(struct account *account, size_t limit)
+{
+	size_t live = atomic_load(&account->live);
+
+	/* Never above it, not even for a moment: that would keep others out. */
+	do {
+		if (limit > 0 && live >= limit)
+			return false;
+	} while (
+	    !atomic_compare_exchange_weak(&account->live, &live, live + 1));
+	return true;
+}
+
+void
+account_leave(struct account *account)
+{
+	atomic_fetch_sub(&account->live, 1);
+}
+
+void
+account_refuse(struct account *account, enum refusal refusal)
+{
+	atomic_fetch_add(&account->refused[refusal], 1);
+}

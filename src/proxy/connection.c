@@ -1,0 +1,149 @@
+#include "proxy/connection.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/thread.h"
+#include "config/config.h"
+#include "net/socket.h"
+#include "proxy/accounts.h"
+#include "proxy/admission.h"
+#include "proxy/connection_log.h"
+#include "proxy/connection_table.h"
+#include "relay/relay.h"
+
+/* One of them, from accept(2) to close(2): whose thread is at it owns it. */
+struct life {
+	const struct service *service;
+	struct config *config; /* a reference */
+	struct connection connection;
+	struct roster_entry entry;
+	struct relay relay;
+	int64_t began;
+};
+
+/* Without a graceful end the peer sees a reset: socket.h. */
+static void
+close_end(int fd, bool needs_grace)
+{
+	if (fd >= 0 && needs_grace)
+		socket_close_gracefully(fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* Returns true if the peer is still to be told of our end, not of a reset. */
+static bool
+needs_grace(const struct life *life, enum relay_side side)
+{
+	return life->relay.end == RELAY_EOF && !life->relay.is_over[side];
+}
+
+/* To leave the registry is the last thing: then the program may end. */
+static void
+life_end(struct life *life, bool was_established)
+{
+	struct registry *registry = life->service->registry;
+
+	close_end(life->connection.upstream_fd,
+	    was_established && needs_grace(life, RELAY_UPSTREAM));
+	close_end(life->connection.downstream_fd,
+	    was_established && needs_grace(life, RELAY_DOWNSTREAM));
+	config_unref(life->config);
+	free(life);
+	registry_leave(registry);
+}
+
+/* In whichever of the relay's threads was the last one. */
+static void
+end_relay(struct relay *relay)
+{
+	struct life *life =
+	    (struct life *)((char *)relay - offsetof(struct life, relay));
+
+	roster_leave(&life->connection);
+	event_closed(&life->connection, relay, deadline_now() - life->began);
+	life_end(life, true);
+}
+
+static void
+prepare_relay(struct life *life)
+{
+	const struct connection *connection = &life->connection;
+	struct relay *relay = &life->relay;
+
+	relay->fd[RELAY_DOWNSTREAM] = connection->downstream_fd;
+	relay->fd[RELAY_UPSTREAM] = connection->upstream_fd;
+	relay->idle_ms = life->config->timeout_ms;
+	relay->received_before = connection->received;
+	relay->forwarded = connection->early;
+	relay->done = end_relay;
+}
+
+static void
+life_run(void *argument)
+{
+	struct life *life = argument;
+	struct connection *connection = &life->connection;
+	int error;
+
+	life->began = deadline_now();
+	roster_enter(life->service->roster, &life->entry, connection);
+	error = connection->role->dial(connection);
+	if (error) {
+		roster_leave(connection);
+		account_refuse(connection->account, refusal_of(error));
+		event_refused(connection, error);
+		life_end(life, false);
+		return;
+	}
+	prepare_relay(life);
+	roster_establish(connection, &life->relay);
+	event_established(connection);
+	relay_run(&life->relay);
+}
+
+/* What is 0 is not known yet: AF_UNSPEC is, too. */
+static struct life *
+life_create(const struct service *service, struct config *config,
+    uint64_t number, int fd, const union address *peer)
+{
+	struct life *life = calloc(1, sizeof(*life));
+
+	if (!life)
+		return NULL;
+	life->service = service;
+	life->config = config;
+	life->connection.role = service->role;
+	life->connection.config = config;
+	life->connection.registry = service->registry;
+	life->connection.accounts = service->accounts;
+	life->connection.number = number;
+	life->connection.downstream_fd = fd;
+	life->connection.peer = *peer;
+	address_unmap(&life->connection.peer);
+	life->connection.upstream_fd = -1;
+	return life;
+}
+
+int
+connection_start(const struct service *service, struct config *config,
+    uint64_t number, int fd, const union address *peer)
+{
+	struct life *life = life_create(service, config, number, fd, peer);
+	int error;
+
+	if (!life) {
+		close(fd);
+		config_unref(config);
+		registry_leave(service->registry);
+		return -ENOMEM;
+	}
+	error = thread_start(life_run, life);
+	if (error)
+		life_end(life, false);
+	return error;
+}

@@ -1,0 +1,202 @@
+#include "proxy/connection_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proxy/accounts.h"
+#include "proxy/refusal.h"
+
+/* The names of the fields, a number, a user, four addresses. */
+#define ROUTE_STRLEN (64 + 20 + ACCOUNT_STRLEN + 4 * ADDRESS_STRLEN)
+
+/* The fields that all lines have in common. */
+static const char *
+format_route(const struct connection *connection, char *text)
+{
+	char peer[ADDRESS_STRLEN], source[ADDRESS_STRLEN];
+	char used[ADDRESS_STRLEN], destination[ADDRESS_STRLEN];
+	char user[ACCOUNT_STRLEN];
+
+	snprintf(text, ROUTE_STRLEN,
+	    "id=%" PRIu64 " user=%s peer=%s source=%s used=%s "
+	    "destination=%s",
+	    connection->number, account_format(connection->account, user),
+	    address_format(&connection->peer, peer),
+	    address_format(&connection->source, source),
+	    address_format(&connection->source_used, used),
+	    address_format(&connection->destination, destination));
+	return text;
+}
+
+/* The network's weather, as against what somebody should look into. */
+static bool
+is_weather(const struct connection *connection, int error)
+{
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -ECONNABORTED:
+	case -EHOSTUNREACH:
+	case -ETIMEDOUT:
+	case -ENOMSG:
+		/* An own server that cannot be reached is no weather. */
+		return connection->role == &server_role ||
+		    error == -ECONNABORTED;
+	default:
+		return false;
+	}
+}
+
+/* Whoever can connect at all can cause it as often as they like. */
+static bool
+is_limited(const struct connection *connection, int error)
+{
+	return error == -ENOMSG || !is_weather(connection, error);
+}
+
+void
+event_refused(const struct connection *connection, int error)
+{
+	struct log_limit *limit =
+	    &connection->account->limits[refusal_of(error)];
+	char route[ROUTE_STRLEN], more[32] = "";
+	const char *reason = connection->reason;
+	bool is_info = is_weather(connection, error);
+	unsigned skipped = 0;
+
+	if ((is_info && !log_shows_info()) ||
+	    (is_limited(connection, error) && !log_limit_pass(limit, &skipped)))
+		return;
+	format_route(connection, route);
+	if (!reason)
+		reason = strerror(-error);
+	if (skipped > 0)
+		snprintf(more, sizeof(more), " not_shown=%u", skipped);
+	if (is_info)
+		log_info("refused %s tried=\"%s\" reason=\"%s\"%s", route,
+		    connection->tried, reason, more);
+	else
+		log_error("refused %s tried=\"%s\" reason=\"%s\"%s", route,
+		    connection->tried, reason, more);
+}
+
+static void
+report_skipped(struct account *account, bool is_end)
+{
+	char user[ACCOUNT_STRLEN];
+
+	for (int i = 0; i < REFUSAL_COUNT; i++) {
+		unsigned skipped = log_limit_take(&account->limits[i], is_end);
+
+		if (skipped > 0)
+			log_warning("not-shown lines=%u of=%s user=%s", skipped,
+			    refusal_name((enum refusal)i),
+			    account_format(account, user));
+	}
+}
+
+void
+event_report_skipped(struct accounts *accounts, bool is_end)
+{
+	struct account *account = NULL;
+
+	while ((account = accounts_next(accounts, account)))
+		report_skipped(account, is_end);
+}
+
+void
+event_established(const struct connection *connection)
+{
+	char route[ROUTE_STRLEN];
+
+	if (!log_shows_info())
+		return;
+	log_info("established %s", format_route(connection, route));
+}
+
+/* Of one direction. */
+static const char *
+state_of(const struct roster_sight *sight, enum relay_side side)
+{
+	if (!sight->is_established)
+		return "-";
+	return sight->finished[side] ? "ended" : "open";
+}
+
+static const char *
+stage_of(const struct roster_sight *sight)
+{
+	if (sight->is_established)
+		return "established";
+	return sight->connection.destination.any.sa_family == AF_UNSPEC
+	    ? "request"
+	    : "connecting";
+}
+
+void
+event_shown(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	log_answer("connection %s state=%s sent=%" PRIu64 " received=%" PRIu64
+		   " seconds=%" PRId64 ".%03" PRId64 " idle=%" PRId64
+		   ".%03" PRId64 " sending=%s receiving=%s",
+	    format_route(&sight->connection, route), stage_of(sight),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000, sight->idle_ms / 1000,
+	    sight->idle_ms % 1000, state_of(sight, RELAY_DOWNSTREAM),
+	    state_of(sight, RELAY_UPSTREAM));
+}
+
+void
+event_closed(const struct connection *connection, const struct relay *relay,
+    int64_t duration_ms)
+{
+	const struct role *role = connection->role;
+	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
+	    ? role->downstream
+	    : role->upstream;
+	char route[ROUTE_STRLEN], end[160];
+
+	if (!log_shows_info())
+		return;
+	switch (relay->end) {
+	case RELAY_EOF:
+		snprintf(end, sizeof(end), "end=eof by=%s", culprit);
+		break;
+	case RELAY_IDLE:
+		strcpy(end, "end=idle");
+		break;
+	case RELAY_FAILED:
+		snprintf(end, sizeof(end),
+		    "end=failed reason=\"cannot start a thread: %s\"",
+		    strerror(relay->error));
+		break;
+	case RELAY_RESET:
+		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",
+		    culprit, strerror(relay->error));
+		break;
+	}
+	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
+		 " seconds=%" PRId64 ".%03" PRId64 " %s",
+	    format_route(connection, route), relay->bytes[RELAY_DOWNSTREAM],
+	    relay->bytes[RELAY_UPSTREAM], duration_ms / 1000,
+	    duration_ms % 1000, end);
+}
+
+void
+event_stopped(const struct roster_sight *sight)
+{
+	char route[ROUTE_STRLEN];
+
+	if (!sight->is_established || !log_shows_info())
+		return;
+	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
+		 " seconds=%" PRId64 ".%03" PRId64 " end=stopped",
+	    format_route(&sight->connection, route),
+	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
+	    sight->age_ms / 1000, sight->age_ms % 1000);
+}

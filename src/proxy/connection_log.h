@@ -1,0 +1,35 @@
+#ifndef PROXY_CONNECTION_LOG_H
+#define PROXY_CONNECTION_LOG_H
+
+/*
+ * What the log says of a connection: either refused, or established and later
+ * closed, and meanwhile, for who asks, what it has come to. One line each, in
+ * one format, here.
+ */
+
+#include "proxy/connection_table.h"
+#include "proxy/role.h"
+#include "relay/relay.h"
+
+/* error: the negative errno that the role returned. */
+void event_refused(const struct connection *connection, int error);
+
+/*
+ * Tells how many refusals of each user's were not shown, of each kind: in
+ * windows that are over (log.h), or all, at the end.
+ */
+void event_report_skipped(struct accounts *accounts, bool is_end);
+
+void event_established(const struct connection *connection);
+
+/* After relay_run(). */
+void event_closed(const struct connection *connection,
+    const struct relay *relay, int64_t duration_ms);
+
+/* For who has asked what is there. */
+void event_shown(const struct roster_sight *sight);
+
+/* When it is the end of the program that resets it, and its worker too. */
+void event_stopped(const struct roster_sight *sight);
+
+#endif

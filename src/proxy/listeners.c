@@ -1,0 +1,197 @@
+#include "proxy/listeners.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/socket.h"
+#include "process/socket_activation.h"
+
+void
+listeners_close(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		close(listeners->list[i].fd);
+	listeners->count = 0;
+}
+
+/* Returns a descriptor. */
+static int
+open_one(const union address *address)
+{
+	char text[ADDRESS_STRLEN];
+	int fd = socket_listen(address);
+
+	if (fd < 0)
+		log_error("cannot listen on %s: %s",
+		    address_format(address, text), strerror(-fd));
+	return fd;
+}
+
+/* localhost may have an IPv6 address, the host no IPv6. */
+static bool
+is_unusable(int error)
+{
+	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
+}
+
+static int
+open_all(struct listeners *listeners, const struct endpoint *endpoint)
+{
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	const char *unknown;
+	size_t count;
+
+	unknown = endpoint_resolve(endpoint, addresses, &count);
+	if (unknown) {
+		log_error("cannot listen on %s: %s", endpoint->host, unknown);
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int fd = open_one(&addresses[i]);
+
+		if (fd < 0 && is_unusable(fd) && count > 1)
+			continue;
+		if (fd < 0) {
+			listeners_close(listeners);
+			return -1;
+		}
+		listeners->list[listeners->count++] =
+		    (struct listener){ addresses[i], fd };
+	}
+	return listeners->count > 0 ? 0 : -1;
+}
+
+static const char *
+why_unfit(int error)
+{
+	switch (error) {
+	case -EBADF:
+	case -ENOTSOCK:
+		return "it is no socket";
+	case -EPROTOTYPE:
+		return "it is no TCP socket (ListenStream= with an address "
+		       "and a port)";
+	case -EINVAL:
+		return "it does not listen (is it Accept=yes?)";
+	default:
+		return strerror(-error);
+	}
+}
+
+static int
+adopt_all(struct listeners *listeners, int count)
+{
+	if (count > ENDPOINT_MAX_ADDRESSES) {
+		log_error("the service manager hands over %d sockets; no more "
+			  "than %d can be used",
+		    count, ENDPOINT_MAX_ADDRESSES);
+		return -1;
+	}
+	listeners->are_adopted = true;
+	for (int i = 0; i < count; i++) {
+		struct listener *next = &listeners->list[listeners->count];
+		int error;
+
+		next->fd = HANDOVER_FIRST_FD + i;
+		error = socket_adopt(next->fd, &next->address);
+		if (error) {
+			log_error("cannot use descriptor %d, which the service "
+				  "manager hands over: %s",
+			    next->fd, why_unfit(error));
+			return -1;
+		}
+		listeners->count++;
+	}
+	return 0;
+}
+
+/* Loops are found by it, and there is one port in the configuration. */
+static int
+check_ports(const struct listeners *listeners)
+{
+	const union address *first = &listeners->list[0].address;
+
+	for (size_t i = 1; i < listeners->count; i++) {
+		if (address_port(&listeners->list[i].address) !=
+		    address_port(first)) {
+			log_error("the sockets that the service manager hands "
+				  "over have different ports: start an "
+				  "instance for each");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool
+is_among(const union address *address, const union address *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (address_equal(address, &list[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The first one that is not the endpoint's; NULL: all are. */
+static const struct listener *
+find_stranger(
+    const struct listeners *listeners, const struct endpoint *endpoint)
+{
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	size_t count = 0;
+
+	endpoint_resolve(endpoint, addresses, &count);
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener *listener = &listeners->list[i];
+
+		if (!is_among(&listener->address, addresses, count))
+			return listener;
+	}
+	return NULL;
+}
+
+/* The rules of the firewall go by the configuration. */
+static void
+follow(const struct listeners *listeners, struct endpoint *endpoint)
+{
+	const struct listener *stranger = find_stranger(listeners, endpoint);
+	char text[ADDRESS_STRLEN];
+
+	if (!stranger)
+		return;
+	address_format(&stranger->address, text);
+	log_warning("the service manager hands over %s, and listen is "
+		    "\"%s:%u\"; the first one is used, make them the same",
+	    text, endpoint->host, endpoint->port);
+	endpoint_parse(text, endpoint);
+	/* Of an address with a scope, which is no endpoint's, at least this. */
+	endpoint->port = address_port(&stranger->address);
+	endpoint->address = stranger->address;
+}
+
+int
+listeners_open(struct listeners *listeners, struct endpoint *endpoint)
+{
+	int count = handover_count(), error;
+
+	listeners->count = 0;
+	listeners->are_adopted = false;
+	if (count < 0) {
+		log_error("LISTEN_PID and LISTEN_FDS of the service manager "
+			  "are no numbers");
+		return -1;
+	}
+	if (count == 0)
+		return open_all(listeners, endpoint);
+	error = adopt_all(listeners, count);
+	if (!error)
+		error = check_ports(listeners);
+	if (error)
+		listeners_close(listeners);
+	else
+		follow(listeners, endpoint);
+	return error;
+}

@@ -1,0 +1,250 @@
+#include "proxy/proxy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "process/limits.h"
+#include "process/notify.h"
+#include "process/pidfile.h"
+#include "proxy/acceptor.h"
+#include "proxy/accounts.h"
+#include "proxy/admission.h"
+#include "proxy/connection.h"
+#include "proxy/connection_log.h"
+#include "proxy/connection_table.h"
+#include "proxy/listeners.h"
+#include "proxy/live_config.h"
+#include "proxy/status.h"
+#include "relay/pump.h"
+
+/* How often the end looks whether all connections have ended. */
+#define DRAIN_SLICE_MS 50
+
+/* How soon after a limit's window it is told what it has kept back. */
+#define SKIPPED_MS 5000
+
+struct proxy {
+	const struct role *role;
+	struct capacity capacity;
+	struct current current;
+	struct registry registry;
+	struct accounts accounts;
+	struct roster roster;
+	struct service service; /* of these */
+	struct listeners listeners;
+	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
+};
+
+/* Workers that outlive proxy_run() go on to use it. */
+static struct proxy running;
+
+/* An acceptor's take(). */
+static int
+hand_over(void *owner, int fd, const union address *peer)
+{
+	struct proxy *proxy = owner;
+	uint64_t number = registry_enter(&proxy->registry);
+
+	/* Which may have waited: what is true now counts. */
+	return connection_start(
+	    &proxy->service, current_ref(&proxy->current), number, fd, peer);
+}
+
+static void
+stop_acceptors(struct proxy *proxy, size_t started)
+{
+	registry_close(&proxy->registry);
+	for (size_t i = 0; i < started; i++)
+		acceptor_stop(&proxy->acceptors[i]);
+}
+
+static int
+start_acceptors(struct proxy *proxy)
+{
+	char text[ADDRESS_STRLEN];
+
+	for (size_t i = 0; i < proxy->listeners.count; i++) {
+		const struct listener *listener = &proxy->listeners.list[i];
+		struct acceptor *acceptor = &proxy->acceptors[i];
+		int error;
+
+		acceptor->listen_fd = listener->fd;
+		acceptor->is_adopted = proxy->listeners.are_adopted;
+		acceptor->registry = &proxy->registry;
+		acceptor->take = hand_over;
+		acceptor->owner = proxy;
+		error = acceptor_start(acceptor);
+		if (error) {
+			log_error("cannot start to accept: %s (raise "
+				  "ulimit -n, ulimit -u, pids.max or TasksMax)",
+			    strerror(-error));
+			stop_acceptors(proxy, i);
+			return -1;
+		}
+		log_info("listening role=%s address=%s", proxy->role->name,
+		    address_format(&listener->address, text));
+	}
+	if (pidfile_write()) {
+		stop_acceptors(proxy, proxy->listeners.count);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+report(struct proxy *proxy)
+{
+	report_all(&proxy->accounts, &proxy->roster);
+}
+
+/* Of all that is limited. */
+static void
+report_skipped(struct proxy *proxy, bool is_end)
+{
+	event_report_skipped(&proxy->accounts, is_end);
+	log_report_skipped(is_end);
+}
+
+static bool
+is_ending(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT;
+}
+
+/* Returns when all have ended, time is up, or a second signal comes. */
+static size_t
+drain(struct proxy *proxy)
+{
+	struct config *config = current_ref(&proxy->current);
+	int64_t deadline = deadline_after(config->drain_ms);
+	size_t live = registry_live(&proxy->registry);
+	int signal = 0;
+
+	config_unref(config);
+	log_info("stopping connections=%zu", live);
+	while (live > 0 && deadline_left(deadline) > 0 && !is_ending(signal)) {
+		signal = signals_wait_ending(DRAIN_SLICE_MS);
+		if (signal == SIGUSR1)
+			report(proxy);
+		live = registry_live(&proxy->registry);
+	}
+	report_stopped(&proxy->roster);
+	log_info("stopped reset=%zu", live);
+	return live;
+}
+
+/* What is set counts, but who set it may not know what the host allows. */
+static void
+warn_of_limit(const struct capacity *capacity, size_t wanted)
+{
+	if (wanted > capacity->most.connections)
+		log_warning("max_connections=%zu is more than this host allows "
+			    "(%zu): raise %s, or some will be reset for want "
+			    "of descriptors, threads or memory",
+		    wanted, capacity->most.connections, capacity->most.by);
+	else if (!wanted && capacity->usual.connections < CAPACITY_FEW)
+		log_warning("max_connections=%zu is all that %s leaves room "
+			    "for: raise that, or set max_connections, or "
+			    "further connections will wait",
+		    capacity->usual.connections, capacity->usual.by);
+}
+
+static void
+set_limits(struct proxy *proxy, const struct config *config)
+{
+	const struct capacity *capacity = &proxy->capacity;
+	size_t wanted = config->max_connections;
+	size_t max = wanted ? wanted : capacity->usual.connections;
+	size_t pipes = capacity_pipes(capacity, max);
+
+	warn_of_limit(capacity, wanted);
+	log_info("limit max_connections=%zu bounded_by=\"%s\" pipes=%zu", max,
+	    wanted ? "configuration" : capacity->usual.by, pipes);
+	registry_set_limit(&proxy->registry, max);
+	pump_limit_pipes(pipes);
+}
+
+/* What is the running program's own, not that of a connection. */
+static void
+use_current(struct proxy *proxy)
+{
+	struct config *config = current_ref(&proxy->current);
+
+	set_limits(proxy, config);
+	/* For reports to have all users, those too who have not come yet. */
+	accounts_use(&proxy->accounts, &config->acl);
+	config_unref(config);
+}
+
+static void
+reload(struct proxy *proxy, const char *path)
+{
+	notify_reloading();
+	if (current_reload(&proxy->current, proxy->role, path))
+		use_current(proxy);
+	notify_ready();
+}
+
+static void
+serve(struct proxy *proxy, const char *path)
+{
+	int signal;
+
+	notify_ready();
+	while (!is_ending(signal = signals_wait(SKIPPED_MS))) {
+		if (signal == SIGUSR1)
+			report(proxy);
+		else if (signal == SIGHUP)
+			reload(proxy, path);
+		report_skipped(proxy, false);
+	}
+	notify_stopping();
+	stop_acceptors(proxy, proxy->listeners.count);
+	listeners_close(&proxy->listeners);
+}
+
+int
+proxy_open(const struct role *role, struct config *config)
+{
+	running.role = role;
+	registry_init(&running.registry);
+	accounts_init(&running.accounts);
+	roster_init(&running.roster);
+	running.service = (struct service){ role, &running.registry,
+		&running.accounts, &running.roster };
+	current_init(&running.current, config_ref(config));
+	/* Nobody else has it yet, so that its listener may still change. */
+	if (listeners_open(&running.listeners, &config->listen) == 0)
+		return 0;
+	current_finish(&running.current);
+	return -1;
+}
+
+int
+proxy_run(const struct capacity *capacity, const char *path, size_t *live)
+{
+	struct config *config = current_ref(&running.current);
+	int error = running.role->prepare(config);
+
+	config_unref(config);
+	running.capacity = *capacity;
+	use_current(&running);
+	if (!error)
+		error = start_acceptors(&running);
+	if (error) {
+		listeners_close(&running.listeners);
+		*live = registry_live(&running.registry);
+	} else {
+		serve(&running, path);
+		*live = drain(&running);
+		report_skipped(&running, true);
+	}
+	current_finish(&running.current);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,295 @@
+/* The server half's step: read who wants where, and go there as them. */
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "kernel/route.h"
+#include "net/socket.h"
+#include "proxy/accounts.h"
+#include "proxy/admission.h"
+#include "proxy/connection_table.h"
+#include "proxy/protocol.h"
+#include "proxy/role.h"
+#include "proxy/source_bind.h"
+
+/* IPv6 sources need none: IP_FREEBIND will do. Ports below 1024 do. */
+static uint64_t
+server_capabilities(const struct config *config)
+{
+	uint64_t capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE;
+
+	if (acl_knows_family(&config->acl, AF_INET))
+		capabilities |= UINT64_C(1) << CAP_NET_RAW;
+	return capabilities;
+}
+
+static int
+server_prepare(const struct config *config)
+{
+	bool v4 = source_is_transparent(AF_INET);
+	bool v6 = source_is_transparent(AF_INET6);
+
+	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
+	    v6 ? "transparent" : "freebind");
+	/* Of prefixes that are known, the routes are looked at: doctor.h. */
+	if (!v4 && acl_permits_any_source(&config->acl))
+		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
+			    "CAP_NET_RAW, or their prefix in the routing table "
+			    "local (ip route add local PREFIX dev lo)");
+	return 0;
+}
+
+/* What was read to have the request, with what the user says behind it. */
+struct inbox {
+	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
+	struct request request;
+};
+
+/* Who says nothing at once may say nothing for long, or be gone. */
+static void
+await_more(int fd, int64_t deadline)
+{
+	struct pollfd peer = { .fd = fd, .events = POLLIN };
+
+	socket_keep_alive(fd);
+	poll(&peer, 1, deadline_poll(deadline));
+}
+
+/* The whole of it has to arrive before the deadline, in whatever pieces. */
+static int
+receive_request(struct connection *connection, struct inbox *inbox)
+{
+	int64_t deadline = deadline_after(connection->config->handshake_ms);
+	ssize_t taken = 0;
+
+	connection->tried = "read the request";
+	while (taken == 0) {
+		int64_t left = deadline_left(deadline);
+		ssize_t received;
+
+		if (left == 0)
+			return -ETIMEDOUT;
+		if (left < SOCKET_WAIT_MS)
+			socket_set_recv_timeout(
+			    connection->downstream_fd, left);
+		received = recv(connection->downstream_fd,
+		    inbox->data + connection->received,
+		    sizeof(inbox->data) - connection->received, 0);
+		if (received < 0 && errno == EAGAIN)
+			await_more(connection->downstream_fd, deadline);
+		else if (received < 0 && errno != EINTR)
+			return -errno;
+		if (received < 0)
+			continue;
+		if (received == 0) {
+			connection->reason = "the stream ended before the "
+					     "request did";
+			return -ECONNRESET;
+		}
+		connection->received += (size_t)received;
+		taken = protocol_decode(inbox->data, connection->received,
+		    &inbox->request, &connection->reason);
+		/* The peer may hold the rest back until this much is. */
+		if (taken == 0)
+			socket_acknowledge(connection->downstream_fd);
+	}
+	if (taken < 0)
+		return (int)taken;
+	connection->early = connection->received - (size_t)taken;
+	return 0;
+}
+
+/* Meanwhile it is one of those that may be cut off to make room. */
+static int
+await_request(struct connection *connection, struct inbox *inbox)
+{
+	struct handshake handshake;
+	int error;
+
+	registry_begin_handshake(connection->registry, &handshake,
+	    connection->downstream_fd, &connection->peer);
+	error = receive_request(connection, inbox);
+	if (registry_end_handshake(connection->registry, &handshake)) {
+		connection->reason = "others needed its place, as too many "
+				     "send no request";
+		return -ENOMSG;
+	}
+	if (!error || error == -EPROTO)
+		return error;
+	if (!connection->reason)
+		connection->reason = strerror(-error);
+	return -ENOMSG;
+}
+
+/* Where that cannot be told, it is not risked. */
+static int
+check_loop(struct connection *connection)
+{
+	const union address *destination = &connection->destination;
+	int ends_here = 0;
+
+	connection->tried = "see whether the destination is this listener";
+	if (address_port(destination) == connection->config->listen.port)
+		ends_here = route_ends_here(destination);
+	if (ends_here <= 0)
+		return ends_here;
+	connection->reason = "the destination is this listener";
+	return -EPROTO;
+}
+
+/* What the kernel would silently take for something else. */
+static int
+check_addresses(struct connection *connection)
+{
+	const union address *source = &connection->source;
+	const union address *destination = &connection->destination;
+
+	connection->tried = "check the addresses";
+	if (source->any.sa_family != destination->any.sa_family)
+		connection->reason = "source and destination are not of the "
+				     "same family";
+	else if (!address_is_unicast(source))
+		connection->reason = "nobody can send from this source";
+	else if (address_is_loopback(source))
+		connection->reason = "only this host itself can send from a "
+				     "loopback source";
+	else if (!address_is_unicast(destination))
+		connection->reason = "nobody can connect to this destination";
+	else if (address_port(destination) == 0)
+		connection->reason = "nobody can connect to port 0";
+	else
+		return check_loop(connection);
+	return -EPROTO;
+}
+
+/* *user becomes NULL where the ACL is off. */
+static int
+check_user(struct connection *connection, const struct request *request,
+    const struct acl_user **user)
+{
+	const struct acl *acl = &connection->config->acl;
+	struct account *account;
+
+	*user = NULL;
+	connection->tried = "ask the ACL";
+	if (acl->user_count == 0)
+		return 0;
+	*user = acl_find(acl, request->auth, request->auth_len);
+	if (!*user) {
+		connection->reason = "no user has this auth";
+		return -EACCES;
+	}
+	account = accounts_open(connection->accounts, acl, *user);
+	if (!account)
+		return -ENOMEM;
+	connection->account = account;
+	if (!acl_user_permits(*user, &connection->source)) {
+		connection->reason = "this source is not among the user's "
+				     "allowed_src_ips";
+		return -EACCES;
+	}
+	connection->may_be_host = acl_user_names(*user, &connection->source);
+	return 0;
+}
+
+static int
+check_destination(struct connection *connection, const struct acl_user *user)
+{
+	connection->tried = "ask the ACL";
+	connection->reason =
+	    acl_refuse_destination(user, &connection->destination);
+	return connection->reason ? -EACCES : 0;
+}
+
+/* Last of all: who is refused anyway takes nobody's place. */
+static int
+check_limit(struct connection *connection, const struct acl_user *user)
+{
+	int error;
+
+	connection->tried = "count the user's connections";
+	error = roster_admit(
+	    connection, connection->account, user ? user->max_connections : 0);
+	if (error)
+		connection->reason =
+		    "there are as many as the user's max_connections";
+	return error;
+}
+
+/*
+ * In one piece, as the socket is new and has room. That the destination is gone
+ * already is for the relay to find out, which delivers what it has said.
+ */
+static int
+send_early(const struct connection *connection, const struct inbox *inbox)
+{
+	int fd = connection->upstream_fd;
+	int error = socket_send_all(fd,
+	    inbox->data + connection->received - connection->early,
+	    connection->early);
+
+	return error && !socket_is_closed(fd) ? error : 0;
+}
+
+/* Whether they may have what they ask for. */
+static int
+check_request(struct connection *connection, const struct request *request)
+{
+	const struct acl_user *user;
+	int error;
+
+	connection->source = request->source;
+	connection->destination = request->destination;
+	/* Before anything looks at them: a mapped address is IPv4. */
+	address_unmap(&connection->source);
+	address_unmap(&connection->destination);
+	error = check_user(connection, request, &user);
+	if (!error)
+		error = check_addresses(connection);
+	if (!error)
+		error = check_destination(connection, user);
+	if (!error)
+		error = check_limit(connection, user);
+	return error;
+}
+
+static int
+server_dial(struct connection *connection)
+{
+	struct inbox inbox;
+	int fd, error;
+
+	socket_delay_acknowledgements(connection->downstream_fd);
+	error = await_request(connection, &inbox);
+	if (!error)
+		error = check_request(connection, &inbox.request);
+	if (error)
+		return error;
+	fd = source_connect(connection);
+	if (fd < 0)
+		return fd;
+	connection->upstream_fd = fd;
+	connection->tried = "send what the user has said";
+	error = send_early(connection, &inbox);
+	if (error) {
+		connection->upstream_fd = -1;
+		close(fd);
+	}
+	return error;
+}
+
+const struct role server_role = {
+	.name = "server",
+	.downstream = "client",
+	.upstream = "destination",
+	.capabilities = server_capabilities,
+	.prepare = server_prepare,
+	.dial = server_dial,
+};

@@ -1,0 +1,298 @@
+#include "proxy/source_bind.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "config/config.h"
+#include "kernel/host_address.h"
+#include "kernel/route.h"
+#include "net/socket.h"
+#include "proxy/role.h"
+
+int
+source_set_transparent(int fd, int family)
+{
+	int on = 1;
+
+	if (family == AF_INET
+		? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))
+		: setsockopt(
+		      fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+int
+source_set_freebind(int fd)
+{
+	int on = 1;
+
+	/* For both families: this level knows AF_INET6 sockets too. */
+	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+bool
+source_is_transparent(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool permitted;
+
+	if (fd < 0)
+		return false;
+	permitted = source_set_transparent(fd, family) == 0;
+	close(fd);
+	return permitted;
+}
+
+/*
+ * SO_REUSEADDR lets one source go to several destinations, and to the same
+ * one again while the last is in TIME_WAIT. late: the kernel chooses the port
+ * at connect(2), where it has the destination to tell connections apart by.
+ */
+static int
+open_unbound(const union address *source, bool late)
+{
+	int fd = socket_open(source->any.sa_family);
+	int on = 1;
+
+	if (fd < 0)
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (late)
+		setsockopt(
+		    fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return fd;
+}
+
+int
+source_open(const union address *source)
+{
+	int fd = open_unbound(source, address_port(source) == 0);
+
+	if (fd >= 0) {
+		source_set_freebind(fd);
+		source_set_transparent(fd, source->any.sa_family);
+	}
+	return fd;
+}
+
+/* Of a subnet: it ends in zeros, as many as there are bits for hosts. */
+static bool
+may_be_anycast(const union address *source)
+{
+	return source->any.sa_family == AF_INET6 &&
+	    (source->v6.sin6_addr.s6_addr[15] & 3) == 0;
+}
+
+/* Where it cannot be told, it is not risked. */
+static int
+refuse_unknown(struct connection *connection, int error)
+{
+	connection->tried = "see whether the source is this host's own address";
+	if (error == -EAFNOSUPPORT)
+		connection->reason =
+		    "netlink is not permitted, which tells this host's "
+		    "addresses (RestrictAddressFamilies=AF_NETLINK)";
+	return error;
+}
+
+/* From an own address connections to own services pass the firewall by lo. */
+static int
+refuse_own(struct connection *connection, int is_own)
+{
+	if (is_own == 0 || connection->may_be_host)
+		return 0;
+	if (is_own < 0)
+		return refuse_unknown(connection, is_own);
+	connection->reason =
+	    "this source is this host's own address, which only an entry of "
+	    "that address alone in allowed_src_ips permits";
+	return -ENOTUNIQ;
+}
+
+/*
+ * Without IP_FREEBIND bind(2) takes no addresses but the host's own, those that
+ * a route gives it, and broadcast ones, from which the kernel would connect by
+ * its own one: only then the kernel is asked which of these it is. An IPv6
+ * address that is still tentative (RFC 4862) is not the host's yet: what is
+ * sent there does not come to it.
+ */
+static int
+check_source(
+    struct connection *connection, const union address *source, bool is_bound)
+{
+	int is_broadcast = is_bound && source->any.sa_family == AF_INET
+	    ? route_is_broadcast(source)
+	    : 0;
+
+	if (is_broadcast < 0)
+		return refuse_unknown(connection, is_broadcast);
+	if (is_broadcast) {
+		connection->reason = "nobody can send from this source, a "
+				     "broadcast address of this host's link";
+		return -EPROTO;
+	}
+	if (is_bound)
+		return refuse_own(connection, host_address_is(source));
+	if (may_be_anycast(source))
+		return refuse_own(connection, route_is_anycast(source));
+	return 0;
+}
+
+static int
+bind_source(struct connection *connection, int fd, const union address *source)
+{
+	bool is_bound = bind(fd, &source->any, address_len(source)) == 0;
+	int error = is_bound ? 0 : -errno;
+
+	connection->tried = "bind to the source";
+	/* All else is the port's fault, and may be over at the second try. */
+	if (!is_bound && error != -EADDRNOTAVAIL)
+		return error;
+	error = check_source(connection, source, is_bound);
+	if (error)
+		return error;
+	source_set_freebind(fd);
+	source_set_transparent(fd, source->any.sa_family);
+	if (!is_bound && bind(fd, &source->any, address_len(source)))
+		return -errno;
+	return 0;
+}
+
+/*
+ * Why the port cannot be had, NULL if it is something else. Each errno is the
+ * port's fault at one of the two steps only: connect(2) returns EACCES for a
+ * route that prohibits, and bind(2) EADDRNOTAVAIL without IP_FREEBIND.
+ */
+static const char *
+explain_port(bool is_bound, int error)
+{
+	if (!is_bound && error == -EADDRINUSE)
+		return "another socket of this host has the source port";
+	if (!is_bound && error == -EACCES)
+		return "the source port is below 1024, which takes "
+		       "CAP_NET_BIND_SERVICE";
+	if (is_bound && error == -EADDRNOTAVAIL)
+		return "the source and its port are in use towards this "
+		       "destination";
+	return NULL;
+}
+
+/* Returns a descriptor; on failure *port says if it is the port's fault. */
+static int
+connect_from(struct connection *connection, const union address *source,
+    bool late, int64_t deadline, const char **port)
+{
+	socklen_t len = sizeof(connection->source_used);
+	bool is_bound;
+	int fd, error;
+
+	*port = NULL;
+	connection->tried = "open a socket";
+	fd = open_unbound(source, late);
+	if (fd < 0)
+		return fd;
+	error = bind_source(connection, fd, source);
+	is_bound = !error;
+	if (is_bound) {
+		connection->tried = "connect to the destination";
+		if (connection->early > 0)
+			socket_delay_acknowledgements(fd);
+		error = socket_connect(fd, &connection->destination, deadline,
+		    connection->downstream_fd);
+	}
+	if (!error)
+		return fd;
+	*port = explain_port(is_bound, error);
+	/* For the log: who was refused has been seen with it. */
+	if (is_bound && !*port &&
+	    (getsockname(fd, &connection->source_used.any, &len) ||
+		!address_port(&connection->source_used)))
+		connection->source_used.any.sa_family = AF_UNSPEC;
+	close(fd);
+	return error;
+}
+
+/*
+ * From a port that the kernel chooses: of those that no connection to this
+ * destination has, which are the most. But there it leaves out each port that
+ * any socket is bound to, of whatever address, which all users' own ports are;
+ * bind(2) looks at this address only.
+ */
+static int
+connect_from_any_port(struct connection *connection, union address *source,
+    int64_t deadline, const char **port)
+{
+	int fd;
+
+	address_set_port(source, 0);
+	fd = connect_from(connection, source, true, deadline, port);
+	if (*port)
+		fd = connect_from(connection, source, false, deadline, port);
+	if (*port)
+		*port = "the source has no port left for this destination; "
+			"widen net.ipv4.ip_local_port_range";
+	return fd;
+}
+
+static int
+connect_by_policy(struct connection *connection)
+{
+	int64_t deadline = deadline_after(connection->config->timeout_ms);
+	enum source_port policy = connection->config->source_port;
+	union address source = connection->source;
+	bool is_own = policy != SOURCE_PORT_ANY && address_port(&source) != 0;
+	const char *port = NULL;
+	int fd = -EADDRNOTAVAIL;
+
+	if (is_own)
+		fd = connect_from(connection, &source, false, deadline, &port);
+	if (!is_own || (port && policy == SOURCE_PORT_PREFER))
+		fd =
+		    connect_from_any_port(connection, &source, deadline, &port);
+	if (port)
+		connection->reason = port;
+	return fd;
+}
+
+/* The kernel puts its own address in place of some that make no sense. */
+static int
+check_used(struct connection *connection, int fd)
+{
+	socklen_t len = sizeof(connection->source_used);
+
+	connection->tried = "keep the source";
+	if (getsockname(fd, &connection->source_used.any, &len))
+		return -errno;
+	if (address_same_host(&connection->source_used, &connection->source))
+		return 0;
+	connection->reason = "the kernel used another address";
+	return -EADDRNOTAVAIL;
+}
+
+int
+source_connect(struct connection *connection)
+{
+	int family = connection->source.any.sa_family;
+	int fd = connect_by_policy(connection);
+	int error;
+
+	if (fd == -ENETUNREACH && family == AF_INET &&
+	    !source_is_transparent(AF_INET))
+		connection->reason =
+		    "Network is unreachable; without IP_TRANSPARENT "
+		    "(CAP_NET_RAW) the source's prefix must be in the routing "
+		    "table local: ip route add local PREFIX dev lo";
+	if (fd < 0)
+		return fd;
+	error = check_used(connection, fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}

@@ -1,0 +1,94 @@
+#include "proxy/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "proxy/connection_log.h"
+
+/* In all, for a reader of the log who is slow. */
+#define PATIENCE_MS 2000
+
+/* " no_source=18446744073709551615" */
+#define REFUSED_STRLEN (REFUSAL_COUNT * 40)
+
+static size_t
+report_connections(struct roster *roster, int64_t deadline)
+{
+	struct roster_entry marker;
+	struct roster_sight sight;
+	size_t count = 0;
+
+	roster_begin(roster, &marker);
+	while (roster_next(&marker, &sight)) {
+		log_await(deadline);
+		event_shown(&sight);
+		count++;
+	}
+	return count;
+}
+
+/* Returns how many there were in all. */
+static uint64_t
+format_refused(const struct account *account, char *text)
+{
+	uint64_t total = 0;
+	size_t len = 0;
+
+	for (int i = 0; i < REFUSAL_COUNT; i++) {
+		uint64_t count = atomic_load(&account->refused[i]);
+
+		len += (size_t)snprintf(text + len, REFUSED_STRLEN - len,
+		    " %s=%" PRIu64, refusal_name((enum refusal)i), count);
+		total += count;
+	}
+	return total;
+}
+
+static void
+report_user(const struct account *account)
+{
+	char refused[REFUSED_STRLEN], name[ACCOUNT_STRLEN];
+	uint64_t total = format_refused(account, refused);
+
+	log_answer("user user=%s connections=%zu established=%" PRIu64
+		   " sent=%" PRIu64 " received=%" PRIu64 " refused=%" PRIu64
+		   "%s",
+	    account_format(account, name), atomic_load(&account->live),
+	    atomic_load(&account->established), atomic_load(&account->sent),
+	    atomic_load(&account->received), total, refused);
+}
+
+void
+report_all(struct accounts *accounts, struct roster *roster)
+{
+	int64_t deadline = deadline_after(PATIENCE_MS);
+	/* Before the users, whose bytes are then those of this report. */
+	size_t connections = report_connections(roster, deadline);
+	const struct account *account = NULL;
+	size_t count = 0;
+
+	while ((account = accounts_next(accounts, account))) {
+		log_await(deadline);
+		report_user(account);
+		count++;
+	}
+	log_await(deadline);
+	log_answer("reported connections=%zu accounts=%zu", connections, count);
+}
+
+void
+report_stopped(struct roster *roster)
+{
+	int64_t deadline = deadline_after(PATIENCE_MS);
+	struct roster_entry marker;
+	struct roster_sight sight;
+
+	roster_begin(roster, &marker);
+	while (roster_next(&marker, &sight)) {
+		log_await(deadline);
+		event_stopped(&sight);
+	}
+}

@@ -1,0 +1,305 @@
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "base/thread.h"
+#include "net/socket.h"
+#include "relay/pump.h"
+
+/* One direction, from that side to the other. */
+struct flow {
+	struct relay *relay;
+	enum relay_side from, to;
+	int from_fd, to_fd;
+	uint64_t received; /* from its socket, before the relay too */
+	struct pump pump;
+};
+
+/*
+ * Wakes the reader of fd, and sends nothing. Never SHUT_WR: its FIN would make
+ * what was cut off look complete. A blocked writer is not woken; the death of
+ * its peer or its slice does that.
+ */
+static void
+wake_reader(int fd)
+{
+	shutdown(fd, SHUT_RD);
+}
+
+static void
+flow_end_idle(struct flow *flow)
+{
+	relay_set_end(flow->relay, RELAY_IDLE, flow->from, 0);
+	wake_reader(flow->from_fd);
+	wake_reader(flow->to_fd);
+}
+
+/* Who is to get the stream is gone; the other flow is its reader. */
+static void
+flow_end_sink(struct flow *flow, int error)
+{
+	relay_set_end(flow->relay, RELAY_RESET, flow->to, error);
+	wake_reader(flow->to_fd);
+}
+
+/*
+ * Who sends the stream is gone. The other flow is woken only when all has been
+ * delivered: with its reading end shut, a half-closed socket that receives data
+ * resets itself at once.
+ */
+static void
+flow_end_source(struct flow *flow, int error)
+{
+	relay_set_end(flow->relay, RELAY_RESET, flow->from, error);
+	relay_drain(flow->relay, flow->to_fd);
+	wake_reader(flow->to_fd);
+}
+
+/* Only this flow's thread writes it, so that it takes no locked addition. */
+static void
+flow_count_sent(struct flow *flow, uint64_t sent)
+{
+	_Atomic uint64_t *bytes = &flow->relay->bytes[flow->from];
+	uint64_t before = atomic_load_explicit(bytes, memory_order_relaxed);
+
+	atomic_store_explicit(bytes, before + sent, memory_order_relaxed);
+	relay_moved(flow->relay);
+}
+
+/*
+ * Sends all that waits in the pump. False if the flow is over. It is not when
+ * its source has died meanwhile: what that one said before is still to be
+ * delivered.
+ */
+static bool
+flow_send(struct flow *flow)
+{
+	while (pump_waiting(&flow->pump) > 0) {
+		ssize_t sent = pump_flush(&flow->pump, flow->to_fd);
+
+		if (sent >= 0) {
+			flow_count_sent(flow, (uint64_t)sent);
+			if (pump_waiting(&flow->pump) > 0)
+				flow->received +=
+				    pump_top_up(&flow->pump, flow->from_fd);
+		} else if (sent == -EAGAIN) {
+			if (relay_note_wait(flow->relay)) {
+				flow_end_idle(flow);
+				return false;
+			}
+		} else if (sent != -EINTR) {
+			flow_end_sink(flow, (int)-sent);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Why a side is gone that had ended its stream; EPIPE means a reset, too. */
+static int
+take_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return error == 0 || error == EPIPE ? ECONNRESET : error;
+}
+
+/*
+ * The sink's own stream has been handed on. Nobody reads from it any more, nor
+ * would see it reset while this direction is quiet. Before the relay settles
+ * no call waits for so long that it would matter.
+ */
+static bool
+flow_is_alone(const struct flow *flow)
+{
+	return atomic_load(&flow->relay->has_settled) &&
+	    atomic_load(&flow->relay->finished[flow->to]);
+}
+
+/* Waits for the source, with an eye on the sink. False if the flow is over. */
+static bool
+flow_await(struct flow *flow)
+{
+	struct pollfd ends[] = {
+		{ .fd = flow->from_fd, .events = POLLIN },
+		{ .fd = flow->to_fd },
+	};
+
+	for (;;) {
+		int ready = poll(ends, 2, (int)flow->relay->slice_ms);
+
+		if (ready > 0 && ends[1].revents) {
+			flow_end_sink(flow, take_error(flow->to_fd));
+			return false;
+		}
+		if (ready > 0)
+			return true;
+		if (ready == 0 && relay_note_wait(flow->relay)) {
+			flow_end_idle(flow);
+			return false;
+		}
+	}
+}
+
+/*
+ * recv(2) gave 0: is it the end of the stream? An error is reported once, and
+ * if the other thread's send(2) was told of the reset, then recv(2) only says
+ * 0; so it does after wake_reader().
+ */
+static bool
+flow_take_end(const struct flow *flow)
+{
+	enum socket_end end = socket_find_end(flow->from_fd, flow->received);
+
+	flow->relay->is_over[flow->from] = end == SOCKET_END_OVER;
+	return end != SOCKET_END_NONE;
+}
+
+/* received: 0 when it was cut off, or a negative errno. */
+static void
+flow_fail(struct flow *flow, ssize_t received)
+{
+	if (received == -EAGAIN) {
+		if (relay_note_wait(flow->relay))
+			flow_end_idle(flow);
+	} else if (received == 0) {
+		if (!atomic_load(&flow->relay->ended))
+			flow_end_source(flow, ECONNRESET);
+	} else if (received != -EINTR) {
+		flow_end_source(flow, (int)-received);
+	}
+}
+
+/*
+ * Returns how many bytes were received, 0 at the end of the stream, or -1 if
+ * the flow is over.
+ */
+static ssize_t
+flow_receive(struct flow *flow)
+{
+	do {
+		ssize_t received;
+
+		if (flow_is_alone(flow) && !flow_await(flow))
+			return -1;
+		received = pump_fill(&flow->pump, flow->from_fd);
+		if (received > 0) {
+			flow->received += (uint64_t)received;
+			relay_moved(flow->relay);
+			return received;
+		}
+		if (received == 0 && flow_take_end(flow))
+			return 0;
+		flow_fail(flow, received);
+	} while (!atomic_load(&flow->relay->ended));
+	return -1;
+}
+
+/* True when the whole stream has been handed on, false if all is over. */
+static bool
+flow_copy(struct flow *flow)
+{
+	ssize_t received;
+
+	do {
+		if (!flow_send(flow))
+			return false;
+		received = flow_receive(flow);
+	} while (received > 0);
+	return received == 0;
+}
+
+/*
+ * The flow's stream has been handed on, but its source may still be reset, and
+ * the other flow is blocked, maybe for long. POLLHUP tells, as it does when the
+ * other flow has handed on its FIN too. When the sink has ended its stream,
+ * then the other flow blocks no more and comes to its end alone.
+ */
+static void
+flow_watch(struct flow *flow)
+{
+	struct relay *relay = flow->relay;
+	struct pollfd ends[] = { { .fd = flow->from_fd },
+		{ .fd = flow->to_fd } };
+
+	while (!atomic_load(&relay->finished[flow->to])) {
+		int ready = poll(ends, 2, (int)relay->slice_ms);
+
+		if (atomic_load(&relay->finished[flow->to]) ||
+		    atomic_load(&relay->ended))
+			return;
+		if (ends[0].revents) {
+			flow_end_source(flow, take_error(flow->from_fd));
+			return;
+		}
+		if (ends[1].revents)
+			return;
+		if (ready == 0 && relay_note_wait(relay)) {
+			flow_end_idle(flow);
+			return;
+		}
+	}
+}
+
+static void
+flow_run(struct flow *flow)
+{
+	uint8_t buffer[PUMP_BUFFER_LEN];
+	bool is_complete;
+
+	pump_init(&flow->pump, buffer);
+	is_complete = flow_copy(flow);
+	pump_finish(&flow->pump);
+	if (is_complete) {
+		/* Before shutdown(2), whose POLLHUP makes the other look. */
+		relay_finish(flow->relay, flow->from);
+		shutdown(flow->to_fd, SHUT_WR);
+		if (atomic_load(&flow->relay->has_settled))
+			flow_watch(flow);
+	}
+}
+
+static void
+run_from(struct relay *relay, enum relay_side side)
+{
+	struct flow flow = {
+		.relay = relay,
+		.from = side,
+		.to = !side,
+		.from_fd = relay->fd[side],
+		.to_fd = relay->fd[!side],
+	};
+
+	if (side == RELAY_DOWNSTREAM)
+		flow.received = relay->received_before;
+	flow_run(&flow);
+	relay_leave(relay);
+}
+
+static void
+run_down(void *argument)
+{
+	run_from(argument, RELAY_UPSTREAM);
+}
+
+void
+relay_run(struct relay *relay)
+{
+	int error;
+
+	relay_begin(relay);
+	error = thread_start(run_down, relay);
+	if (error) {
+		relay->end = RELAY_FAILED;
+		relay->error = -error;
+		relay->running = 1;
+		relay_leave(relay);
+		return;
+	}
+	run_from(relay, RELAY_DOWNSTREAM);
+}

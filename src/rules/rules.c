@@ -1,0 +1,174 @@
+#include "rules/rules.h"
+
+#include <errno.h>
+
+#include "config/user_prefixes.h"
+#include "rules/client_rules.h"
+#include "rules/server_rules.h"
+
+/* "srcproxy-client-", a port, and the end of the string */
+#define NAME_LEN 32
+
+static void
+begin_script(FILE *out, const char *name)
+{
+	fprintf(out,
+	    "# %s: to be run by sh, as root. Run again, it changes nothing.\n"
+	    "(\n"
+	    "set -e\n",
+	    name);
+}
+
+static void
+end_script(FILE *out)
+{
+	fputs(")\n", out);
+}
+
+static int
+print_exit(const struct config *config, const struct rules_request *request,
+    const struct firewall *firewall)
+{
+	struct exit_rules rules = {
+		.firewall = *firewall,
+		.iptables = request->iptables,
+		.simple = request->simple,
+		.port = config->listen.port,
+	};
+
+	rules.firewall.table = "mangle";
+	begin_script(firewall->out, firewall->name);
+	if (request->remove)
+		exit_rules_print_removal(&rules);
+	else
+		exit_rules_print(&rules);
+	end_script(firewall->out);
+	return 0;
+}
+
+static int
+resolve(const struct endpoint *endpoint, union address *addresses,
+    size_t *count, const char *advice)
+{
+	const char *wrong = endpoint_resolve(endpoint, addresses, count);
+
+	if (!wrong)
+		return 0;
+	fprintf(stderr, "srcproxy: %s: %s%s\n", endpoint->host, wrong, advice);
+	return -ENOENT;
+}
+
+/* Of all families that the users have. */
+static int
+check_listeners(struct gate_rules *rules)
+{
+	const struct prefix_list *list = rules->firewall.prefixes;
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct prefix *prefix = &list->items[i];
+		int family = prefix->base.any.sa_family;
+		const union address *listener =
+		    gate_rules_listener(rules, family);
+
+		prefix_format(prefix, text);
+		if (!listener) {
+			fprintf(stderr,
+			    "srcproxy: %s: inbound.listen has no address of "
+			    "this family\n",
+			    text);
+			return -EINVAL;
+		}
+		if (!address_is_loopback(listener))
+			continue;
+		if (!rules->output) {
+			fprintf(stderr,
+			    "srcproxy: %s: nothing from outside can be "
+			    "redirected to inbound.listen, a loopback address; "
+			    "write \":%u\" there\n",
+			    text, address_port(listener));
+			return -ENOTSUP;
+		}
+		rules->forward = false;
+	}
+	return 0;
+}
+
+static int
+prepare_gate(const struct config *config, struct gate_rules *rules,
+    union address *listeners, union address *servers)
+{
+	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
+	int error;
+
+	rules->listeners = listeners;
+	error = resolve(&config->listen, listeners, &rules->listener_count, "");
+	if (!error)
+		error = check_listeners(rules);
+	if (error)
+		return error;
+	if (rules->output && config->egress.marked)
+		rules->mark = config->egress.mark;
+	rules->servers = servers;
+	if (is_name && (rules->mark || !rules->output))
+		return 0;
+	error = resolve(&config->server, servers, &rules->server_count,
+	    "; with outbound.fwmark set, its addresses need not be known");
+	/* In rules an address has no scope. */
+	for (size_t i = 0; i < rules->server_count; i++) {
+		if (servers[i].any.sa_family == AF_INET6)
+			servers[i].v6.sin6_scope_id = 0;
+	}
+	return error;
+}
+
+static int
+print_gate(const struct config *config, const struct rules_request *request,
+    const struct firewall *firewall)
+{
+	union address listeners[ENDPOINT_MAX_ADDRESSES];
+	union address servers[ENDPOINT_MAX_ADDRESSES];
+	struct gate_rules rules = {
+		.firewall = *firewall,
+		.iptables = request->iptables,
+		.output = request->output,
+		.forward = true,
+	};
+	int error = 0;
+
+	rules.firewall.table = "nat";
+	if (!request->remove)
+		error = prepare_gate(config, &rules, listeners, servers);
+	if (error)
+		return error;
+	begin_script(firewall->out, firewall->name);
+	if (request->remove)
+		gate_rules_print_removal(&rules);
+	else
+		gate_rules_print(&rules);
+	end_script(firewall->out);
+	return 0;
+}
+
+int
+rules_print(
+    const struct config *config, const struct rules_request *request, FILE *out)
+{
+	bool is_client = config->kind == CONFIG_CLIENT;
+	struct prefix_list prefixes = { 0 };
+	struct firewall firewall = { .out = out, .prefixes = &prefixes };
+	char name[NAME_LEN];
+	int error;
+
+	/* Two instances on one host differ in the half or the port. */
+	snprintf(name, sizeof(name), "srcproxy-%s-%u",
+	    is_client ? "client" : "server", config->listen.port);
+	firewall.name = name;
+	error = user_prefixes_collect(
+	    config, request->prefixes, !request->remove, &prefixes);
+	if (!error)
+		error = (is_client ? print_gate : print_exit)(
+		    config, request, &firewall);
+	prefix_list_finish(&prefixes);
+	return error;
+}

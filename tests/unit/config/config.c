@@ -1,0 +1,656 @@
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "problems.h"
+#include "samples.h"
+#include "suite.h"
+
+#define SAMPLE_AUTH "613200f2-0af9-40e3-9dc2-a5d6f365db1b"
+
+static struct config *
+load(enum config_kind kind, const char *text)
+{
+	struct config *config = config_load(
+	    problems_file(text, strlen(text)), kind, problems_report);
+
+	problems_forget_file();
+	return config;
+}
+
+/* What it leaves open is for exposure.c. */
+static struct config *
+load_good(enum config_kind kind, const char *text)
+{
+	struct config *config = load(kind, text);
+
+	problems_reported();
+	ck_assert_ptr_nonnull(config);
+	ck_assert_int_eq(config->kind, kind);
+	return config;
+}
+
+static void
+check_digest(const struct digest *digest, const char *auth)
+{
+	struct digest expected;
+
+	digest_compute(auth, strlen(auth), &expected);
+	ck_assert(digest_equal(digest, &expected));
+}
+
+static void
+check_endpoint(const struct endpoint *endpoint, const char *expected)
+{
+	char text[ADDRESS_STRLEN];
+
+	ck_assert_str_eq(address_format(&endpoint->address, text), expected);
+}
+
+static void
+check_prefix(const struct prefix *prefix, const char *expected)
+{
+	char base[ADDRESS_STRLEN], text[ADDRESS_STRLEN + 8];
+
+	address_format_host(&prefix->base, base);
+	sprintf(text, "%s/%u", base, prefix->bit_count);
+	ck_assert_str_eq(text, expected);
+}
+
+START_TEST(the_server_sample_is_read_as_it_stands)
+{
+	struct config *config = load_good(CONFIG_SERVER, server_sample);
+	const struct acl_user *users = config->acl.users;
+
+	check_endpoint(&config->listen, "192.0.2.1:21829");
+	ck_assert_int_eq(config->timeout_ms, 300000);
+	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
+	ck_assert_uint_eq(config->acl.user_count, 2);
+	ck_assert_str_eq(users[0].name, "acl[0]");
+	ck_assert(!users[0].is_named);
+	check_digest(&users[0].digest, SAMPLE_AUTH);
+	ck_assert_uint_eq(users[0].source_count, 2);
+	check_prefix(&users[0].sources[0], "192.0.2.128/25");
+	check_prefix(&users[0].sources[1], "2001:db8:aaaa::/64");
+	ck_assert_str_eq(users[1].name, "acl[1]");
+	check_digest(&users[1].digest, "");
+	ck_assert_uint_eq(users[1].source_count, 0);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(the_client_sample_is_read_as_it_stands)
+{
+	struct config *config = load_good(CONFIG_CLIENT, client_sample);
+	char address[ADDRESS_STRLEN];
+
+	ck_assert_str_eq(config->listen.host, "");
+	ck_assert_uint_eq(config->listen.port, 9001);
+	check_endpoint(&config->server, "192.0.2.1:21829");
+	check_digest(&config->auth, SAMPLE_AUTH);
+	ck_assert_str_eq(
+	    address_format_host(&config->egress.address, address), "192.0.2.2");
+	ck_assert_str_eq(config->egress.interface, "eth0");
+	ck_assert(config->egress.marked);
+	ck_assert_uint_eq(config->egress.mark, 0x1234);
+	ck_assert_int_eq(config->timeout_ms, 300000);
+	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_server_has_defaults_for_all_but_listen)
+{
+	struct config *config = load_good(CONFIG_SERVER, "{ listen: ':1' }");
+
+	check_endpoint(&config->listen, "-");
+	ck_assert_uint_eq(config->listen.port, 1);
+	ck_assert_int_eq(config->timeout_ms, 5 * 60 * 1000);
+	ck_assert_int_eq(config->handshake_ms, 10 * 1000);
+	ck_assert_int_eq(config->drain_ms, 10 * 1000);
+	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
+	ck_assert_int_eq(config->source_port, SOURCE_PORT_PREFER);
+	ck_assert_uint_eq(config->max_connections, 0);
+	ck_assert_uint_eq(config->acl.user_count, 0);
+	config_unref(config);
+}
+END_TEST
+
+/* The least and the most there can be, for both halves. */
+START_TEST(a_limit_of_connections_is_read)
+{
+	struct config *config =
+	    load_good(CONFIG_SERVER, "{ listen: ':1', max_connections: 1 }");
+
+	ck_assert_uint_eq(config->max_connections, 1);
+	config_unref(config);
+	config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2' }, "
+	    "max_connections: 0x7fffffff }");
+	ck_assert_uint_eq(config->max_connections, 2147483647);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
+{
+	struct config *config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: '[::1]:1' }, outbound: { server: 'x:2' } }");
+
+	check_endpoint(&config->listen, "[::1]:1");
+	ck_assert_str_eq(config->server.host, "x");
+	ck_assert_uint_eq(config->server.port, 2);
+	check_digest(&config->auth, "");
+	ck_assert_int_eq(config->egress.address.any.sa_family, AF_UNSPEC);
+	ck_assert_str_eq(config->egress.interface, "");
+	ck_assert(!config->egress.marked);
+	ck_assert_int_eq(config->timeout_ms, 5 * 60 * 1000);
+	ck_assert_int_eq(config->drain_ms, 10 * 1000);
+	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(an_acl_entry_has_defaults_for_everything)
+{
+	struct config *config = load_good(
+	    CONFIG_SERVER, "{ listen: ':1', acl: [{ auth: 'x' }, {}] }");
+
+	ck_assert_uint_eq(config->acl.user_count, 2);
+	ck_assert_str_eq(config->acl.users[1].name, "acl[1]");
+	check_digest(&config->acl.users[1].digest, "");
+	ck_assert_uint_eq(config->acl.users[1].source_count, 0);
+	ck_assert(!config->acl.users[1].is_confined);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(what_is_given_for_a_server_counts)
+{
+	struct config *config = load_good(CONFIG_SERVER,
+	    "{ listen: 'example.net:65535', timeout: 0, "
+	    "handshake_timeout: '300ms', drain_timeout: '0', "
+	    "log_level: 'error', acl: [{ name: 'A-z_0.9@x+', auth: 'a\\0b', "
+	    "allowed_src_ips: ['::ffff:192.0.2.0/120', '2001:db8::1'], "
+	    "allowed_dst_ips: ['::ffff:127.0.0.1', '2001:db8:d::/48'] }] }");
+	const struct acl_user *user = config->acl.users;
+	struct digest digest;
+
+	ck_assert_str_eq(config->listen.host, "example.net");
+	ck_assert_int_eq(config->timeout_ms, 0);
+	ck_assert_int_eq(config->handshake_ms, 300);
+	ck_assert_int_eq(config->drain_ms, 0);
+	ck_assert_int_eq(config->log_level, LOG_LEVEL_ERROR);
+	ck_assert_str_eq(user->name, "A-z_0.9@x+");
+	digest_compute("a\0b", 3, &digest);
+	ck_assert(digest_equal(&user->digest, &digest));
+	check_prefix(&user->sources[0], "192.0.2.0/24");
+	check_prefix(&user->sources[1], "2001:db8::1/128");
+	ck_assert(user->is_confined);
+	ck_assert_uint_eq(user->destination_count, 2);
+	check_prefix(&user->destinations[0], "127.0.0.1/32");
+	check_prefix(&user->destinations[1], "2001:db8:d::/48");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(an_empty_list_of_destinations_is_no_absent_one)
+{
+	struct config *config = load(CONFIG_SERVER,
+	    "{ listen: ':1', acl: [{ allowed_src_ips: ['192.0.2.1'],\n"
+	    "allowed_dst_ips: [], auth: '" SAMPLE_AUTH "' }] }");
+
+	ck_assert_ptr_nonnull(config);
+	ck_assert_str_eq(problems_reported(),
+	    "not fatal: 2:18: acl[0].allowed_dst_ips: warning: this user may "
+	    "go nowhere; without this key it is everywhere but special "
+	    "destinations");
+	ck_assert(config->acl.users[0].is_confined);
+	ck_assert_uint_eq(config->acl.users[0].destination_count, 0);
+	config_unref(config);
+}
+END_TEST
+
+/* As haruue-net/srcproxy takes them, or a program that writes JSON. */
+START_TEST(what_is_null_or_blank_is_absent)
+{
+	struct config *server = load_good(CONFIG_SERVER,
+	    "{ listen: ':1', timeout: null, log_level: '', source_port: null, "
+	    "handshake_timeout: null, max_connections: null, drain_timeout: "
+	    "null, acl: [{ auth: null, name: null, max_connections: null }] }");
+	struct config *client = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1', mode: '' }, log_level: null, outbound: "
+	    "{ server: 'x:2', auth: null, local_addr: '', fwmark: null } }");
+
+	ck_assert_int_eq(server->timeout_ms, 5 * 60 * 1000);
+	ck_assert_int_eq(server->handshake_ms, 10 * 1000);
+	ck_assert_int_eq(server->log_level, LOG_LEVEL_INFO);
+	ck_assert_int_eq(server->source_port, SOURCE_PORT_PREFER);
+	ck_assert_str_eq(server->acl.users[0].name, "acl[0]");
+	check_digest(&server->acl.users[0].digest, "");
+	check_digest(&client->auth, "");
+	ck_assert_int_eq(client->egress.address.any.sa_family, AF_UNSPEC);
+	ck_assert_str_eq(client->egress.interface, "");
+	ck_assert(!client->egress.marked);
+	config_unref(server);
+	config_unref(client);
+}
+END_TEST
+
+static const char *const absent_acls[] = {
+	"{ listen: ':1' }",
+	"{ listen: ':1', acl: [] }",
+	"{ listen: ':1', acl: [/* nobody */] }",
+};
+
+START_TEST(an_absent_or_empty_acl_is_off)
+{
+	struct config *config = load_good(CONFIG_SERVER, absent_acls[_i]);
+
+	ck_assert_uint_eq(config->acl.user_count, 0);
+	config_unref(config);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	enum source_port policy;
+} source_ports[] = {
+	{ "{ listen: ':1', source_port: 'prefer' }", SOURCE_PORT_PREFER },
+	{ "{ listen: ':1', source_port: 'strict' }", SOURCE_PORT_STRICT },
+	{ "{ listen: ':1', source_port: 'any' }", SOURCE_PORT_ANY },
+};
+
+START_TEST(there_are_three_policies_for_source_ports)
+{
+	struct config *config = load_good(CONFIG_SERVER, source_ports[_i].text);
+
+	ck_assert_int_eq(config->source_port, source_ports[_i].policy);
+	config_unref(config);
+}
+END_TEST
+
+static const struct {
+	const char *value;
+	uint32_t mark;
+} marks[] = {
+	{ "0", 0 },
+	{ "4660", 0x1234 },
+	{ "0xFFFFFFFF", UINT32_MAX },
+	{ "+1", 1 },
+};
+
+START_TEST(a_mark_has_32_bits)
+{
+	struct config *config;
+	char text[128];
+
+	sprintf(text,
+	    "{ inbound: { listen: ':1' }, "
+	    "outbound: { server: 'x:2', fwmark: %s } }",
+	    marks[_i].value);
+	config = load_good(CONFIG_CLIENT, text);
+	ck_assert(config->egress.marked);
+	ck_assert_uint_eq(config->egress.mark, marks[_i].mark);
+	config_unref(config);
+}
+END_TEST
+
+struct mistake {
+	const char *text, *reported;
+};
+
+#define SERVER(members) "{ listen: ':1',\n" members "\n}"
+#define USER(members) SERVER("acl: [{\n" members "\n}]")
+#define NO_TIME "this is no time such as \"5m\", \"1h30m\", \"300ms\""
+#define NO_NAME "a name is 1 to 64 of letters, digits and ._@+-"
+#define SAME_NAME                                                     \
+	"this is the same name as that of acl[0]; the log could not " \
+	"tell the two apart"
+#define SAME_AUTH                                                          \
+	"this is the same auth as that of acl[0]; each user needs one of " \
+	"their own"
+
+static const struct mistake server_mistakes[] = {
+	{ "", "1:1: expected a value but found the end of the text" },
+	{ "[]", "1:1: this must be an object, not an array" },
+	{ "null", "1:1: this must be an object, not null" },
+	{ "{}", "1:1: listen: this key is required" },
+	{ "{ listen: 21829 }",
+	    "1:11: listen: this must be a string, not an integer" },
+	{ "{ listen: '192.0.2.1' }",
+	    "1:11: listen: \"192.0.2.1\": "
+	    "the port is missing; write host:port" },
+	{ "{ listen: '::1:80' }",
+	    "1:11: listen: \"::1:80\": an IPv6 address stands in brackets; "
+	    "write [address]:port" },
+	{ "{ listen: ':0' }",
+	    "1:11: listen: \":0\": the port must be a "
+	    "number from 1 to 65535" },
+	{ "{ listen: ':1', listen: ':2' }",
+	    "1:17: listen: duplicate key; the first is at line 1, column 3" },
+	{ "{ Listen: ':1' }",
+	    "1:3: Listen: this key is unknown; did you mean \"listen\"? | "
+	    "1:1: listen: this key is required" },
+	{ SERVER("handshake_timout: 1"),
+	    "2:1: handshake_timout: this key is unknown; "
+	    "did you mean \"handshake_timeout\"?" },
+	{ SERVER("inbound: {}"), "2:1: inbound: this key is unknown" },
+	{ SERVER("timeout: '5 m'"), "2:10: timeout: \"5 m\": " NO_TIME },
+	{ SERVER("timeout: -1"),
+	    "2:10: timeout: -1: a time is 0 seconds or more" },
+	{ SERVER("handshake_timeout: '1d'"),
+	    "2:20: handshake_timeout: \"1d\": " NO_TIME },
+	{ SERVER("drain_timeout: 0.5"),
+	    "2:16: drain_timeout: this must be a time such as \"5m\" or whole "
+	    "seconds, not a number" },
+	{ SERVER("log_level: 'debug'"),
+	    "2:12: log_level: \"debug\": this is \"info\" or \"error\"" },
+	{ SERVER("log_level: 1"),
+	    "2:12: log_level: this must be a string, not an integer" },
+	{ SERVER("source_port: 'Strict'"),
+	    "2:14: source_port: \"Strict\": this is \"prefer\", \"strict\" or "
+	    "\"any\"" },
+	{ SERVER("source_port: 0"),
+	    "2:14: source_port: this must be a string, not an integer" },
+	{ SERVER("acl: {}"), "2:6: acl: this must be an array, not an object" },
+	{ SERVER("acl: null"), "2:6: acl: this must be an array, not null" },
+	{ SERVER("acl: ['x']"),
+	    "2:7: acl[0]: this must be an object, not a string" },
+	{ USER("allowed_src_ip: []"),
+	    "3:1: acl[0].allowed_src_ip: this key is unknown; "
+	    "did you mean \"allowed_src_ips\"?" },
+	{ USER("auth: 5"),
+	    "3:7: acl[0].auth: this must be a string, not an integer" },
+	{ USER("max_connections: 0"),
+	    "3:18: acl[0].max_connections: 0: this is a number from 1 to "
+	    "2147483647" },
+	{ USER("name: ''"), "3:7: acl[0].name: \"\": " NO_NAME },
+	{ USER("name: 'a b'"), "3:7: acl[0].name: \"a b\": " NO_NAME },
+	{ USER("name: 'a\"b'"), "3:7: acl[0].name: \"a\"b\": " NO_NAME },
+	{ USER("name: ['a']"),
+	    "3:7: acl[0].name: this must be a string, not an array" },
+	{ USER("name: 'a\\0b'"),
+	    "3:7: acl[0].name: there is a NUL character in this string" },
+	{ USER("name: '12345678901234567890123456789012345678901234567890"
+	       "123456789012345'"),
+	    "3:7: acl[0].name: "
+	    "\"12345678901234567890123456789012345678901234567890"
+	    "123456789012345\": " NO_NAME },
+	{ USER("allowed_src_ips: '10.0.0.0/8'"),
+	    "3:18: acl[0].allowed_src_ips: this must be an array, "
+	    "not a string" },
+	{ USER("allowed_src_ips: [10]"),
+	    "3:19: acl[0].allowed_src_ips[0]: this must be a string, "
+	    "not an integer" },
+	{ USER("allowed_src_ips: ['10.0.0.0/33']"),
+	    "3:19: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": "
+	    "prefix length is 0 to 32" },
+	{ USER("allowed_src_ips: ['::1', '2001:db8::/129']"),
+	    "3:26: acl[0].allowed_src_ips[1]: \"2001:db8::/129\": "
+	    "prefix length is 0 to 128" },
+	{ USER("allowed_src_ips: ['any']"),
+	    "3:19: acl[0].allowed_src_ips[0]: \"any\": "
+	    "this is no IPv4 or IPv6 address" },
+	{ USER("allowed_src_ips: ['::\\0/0']"),
+	    "3:19: acl[0].allowed_src_ips[0]: "
+	    "there is a NUL character in this string" },
+	{ USER("allowed_src_ips: null"),
+	    "3:18: acl[0].allowed_src_ips: this must be an array, not null" },
+	{ USER("allowed_src_ips: ['198.51.100.0/24 ']"),
+	    "3:19: acl[0].allowed_src_ips[0]: \"198.51.100.0/24 \": there is "
+	    "a blank at its end; take it away" },
+	{ USER("ALLOWED_SRC_IPS: []"),
+	    "3:1: acl[0].ALLOWED_SRC_IPS: this key is unknown; did you mean "
+	    "\"allowed_src_ips\"?" },
+	{ "{ outbound: { server: 'x:2' }, timeout: 'never' }",
+	    "1:13: outbound: this is the configuration of a client half, "
+	    "which has outbound: srcproxy client FILE" },
+	{ "{ listen: '192.0.2.1:1,192.0.2.2:1' }",
+	    "1:11: listen: \"192.0.2.1:1,192.0.2.2:1\": this is a list in one "
+	    "string; each address is a string of its own" },
+	{ USER("allowed_dst_ips: null"),
+	    "3:18: acl[0].allowed_dst_ips: this must be an array, not null" },
+	{ USER("allowed_dst_ips: ['example.net']"),
+	    "3:19: acl[0].allowed_dst_ips[0]: \"example.net\": "
+	    "this is no IPv4 or IPv6 address" },
+	{ SERVER("acl: [{ auth: 'x' },\n{ auth: 'x' }]"),
+	    "3:9: acl[1].auth: " SAME_AUTH },
+	{ SERVER("acl: [{ auth: '' },\n{}]"), "3:1: acl[1]: " SAME_AUTH },
+	{ SERVER("acl: [{},\n{ auth: '' }]"), "3:9: acl[1].auth: " SAME_AUTH },
+	/* Each is named once, and not as often as there are others. */
+	{ SERVER("acl: [{},\n{},\n{}]"),
+	    "3:1: acl[1]: " SAME_AUTH " | 4:1: acl[2]: " SAME_AUTH },
+	/* An auth that cannot be read is not the same as a blank one. */
+	{ SERVER("acl: [{ name: 'x' },\n{ name: 'x', auth: 'y' }]"),
+	    "3:9: acl[1].name: " SAME_NAME },
+	{ USER("name: '-'"),
+	    "3:7: acl[0].name: \"-\": this is what the log calls nobody" },
+	{ SERVER("acl: [{},\n{ auth: 5 }]"),
+	    "3:9: acl[1].auth: this must be a string, not an integer" },
+};
+
+#define IN "inbound: { listen: ':1' },\n"
+#define CLIENT(members) "{ " IN "outbound: { server: 'x:2',\n" members "\n} }"
+#define LOCAL(text) CLIENT("local_addr: '" text "'")
+#define AT_LOCAL(text) "3:13: outbound.local_addr: \"" text "\": "
+
+static const struct mistake client_mistakes[] = {
+	{ "{}",
+	    "1:1: inbound: this key is required | "
+	    "1:1: outbound: this key is required" },
+	{ "{ inbound: {}, outbound: {} }",
+	    "1:12: inbound.listen: this key is required | "
+	    "1:26: outbound.server: this key is required" },
+	{ "{ inbound: ':1', outbound: 'x:2' }",
+	    "1:12: inbound: this must be an object, not a string | "
+	    "1:28: outbound: this must be an object, not a string" },
+	{ CLIENT("") "x", "4:4: expected the end of the text but found 'x'" },
+	{ "{ listen: ':1', " IN "outbound: { server: 'x:2' } }",
+	    "1:3: listen: this key is unknown" },
+	{ "{ inbound: { listen: ':1', mod: 'redirect' },\n"
+	  "outbound: { server: 'x:2' } }",
+	    "1:28: inbound.mod: this key is unknown; did you mean \"mode\"?" },
+	{ "{ inbound: { listen: ':1', mode: 'tproxy' },\n"
+	  "outbound: { server: 'x:2' } }",
+	    "1:34: inbound.mode: \"tproxy\": the only mode is \"redirect\"" },
+	{ "{ inbound: { listen: '9001' }, outbound: { server: 'x:2' } }",
+	    "1:22: inbound.listen: \"9001\": the port is missing; "
+	    "write host:port" },
+	{ "{ " IN "outbound: { server: ':2' } }",
+	    "2:21: outbound.server: \":2\": "
+	    "there is no server's address in it" },
+	{ "{ " IN "outbound: { server: '0.0.0.0:2' } }",
+	    "2:21: outbound.server: \"0.0.0.0:2\": "
+	    "there is no server's address in it" },
+	{ "{ " IN "outbound: { server: '[ff02::1]:2' } }",
+	    "2:21: outbound.server: \"[ff02::1]:2\": "
+	    "there is no server's address in it" },
+	{ "{ " IN "outbound: { server: 'x:http' } }",
+	    "2:21: outbound.server: \"x:http\": "
+	    "the port must be a number from 1 to 65535" },
+	{ CLIENT("fw_mark: 1"),
+	    "3:1: outbound.fw_mark: this key is unknown; "
+	    "did you mean \"fwmark\"?" },
+	{ CLIENT("fwmark: -1"),
+	    "3:9: outbound.fwmark: -1: a mark is 0 to 0xffffffff" },
+	{ CLIENT("fwmark: 0x100000000"),
+	    "3:9: outbound.fwmark: 4294967296: a mark is 0 to 0xffffffff" },
+	{ CLIENT("fwmark: '0x1234'"),
+	    "3:9: outbound.fwmark: this must be an integer, not a string" },
+	{ CLIENT("fwmark: 1e3"),
+	    "3:9: outbound.fwmark: this must be an integer, not a number" },
+	{ LOCAL("192.0.2.2 "),
+	    AT_LOCAL("192.0.2.2 ") "there is a blank at its end; take it "
+				   "away" },
+	{ "{ inbound: null, outbound: { server: null } }",
+	    "1:1: inbound: this key is required | "
+	    "1:28: outbound.server: this key is required" },
+	{ "{ listen: ':1',\nacl: [{ auth: 'x' }], Timeout: 1 }",
+	    "1:11: listen: this is the configuration of a server half, "
+	    "which has listen, acl: srcproxy server FILE" },
+	{ LOCAL("eth0"), AT_LOCAL("eth0") "this is no IPv4 or IPv6 address" },
+	{ LOCAL("192.0.2.2%"),
+	    AT_LOCAL(
+		"192.0.2.2%") "what follows the % is no name of an interface" },
+	{ LOCAL("fe80::1"),
+	    AT_LOCAL("fe80::1") "a link-local address needs its interface; "
+				"write address%interface" },
+	{ "{ " IN "outbound: { server: '192.0.2.1:2',\n"
+	  "local_addr: '2001:db8::1' } }",
+	    AT_LOCAL(
+		"2001:db8::1") "the server's address is of the other family" },
+	{ "{ " IN "outbound: { server: '[2001:db8::1]:2',\n"
+	  "local_addr: '192.0.2.2%eth0' } }",
+	    AT_LOCAL("192.0.2.2%eth0") "the server's address is of the other "
+				       "family" },
+	{ "{ " IN "outbound: { server: 'x:2' }, timeout: true,\n"
+	  "log_level: 'warn', acl: [] }",
+	    "3:20: acl: this key is unknown | "
+	    "2:39: timeout: this must be a time such as \"5m\" or whole "
+	    "seconds, not a boolean | "
+	    "3:12: log_level: \"warn\": this is \"info\" or \"error\"" },
+};
+
+START_TEST(a_server_mistake_is_reported_where_it_stands)
+{
+	ck_assert_ptr_null(load(CONFIG_SERVER, server_mistakes[_i].text));
+	ck_assert_str_eq(problems_reported(), server_mistakes[_i].reported);
+}
+END_TEST
+
+START_TEST(a_client_mistake_is_reported_where_it_stands)
+{
+	ck_assert_ptr_null(load(CONFIG_CLIENT, client_mistakes[_i].text));
+	ck_assert_str_eq(problems_reported(), client_mistakes[_i].reported);
+}
+END_TEST
+
+START_TEST(one_run_reports_all_mistakes)
+{
+	ck_assert_ptr_null(load(CONFIG_SERVER,
+	    "{\n"
+	    "  listen: 'nowhere',\n"
+	    "  timeout: '5 minutes',\n"
+	    "  acl: [\n"
+	    "    { auth: 'a', allowed_src_ips: ['10.0.0.0/33', 'x'] },\n"
+	    "    { auth: 'a', nam: 'fred' },\n"
+	    "    7,\n"
+	    "  ],\n"
+	    "}\n"));
+	ck_assert_str_eq(problems_reported(),
+	    "2:11: listen: \"nowhere\": the port is missing; write host:port | "
+	    "5:36: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": "
+	    "prefix length is 0 to 32 | "
+	    "5:51: acl[0].allowed_src_ips[1]: \"x\": "
+	    "this is no IPv4 or IPv6 address | "
+	    "6:18: acl[1].nam: this key is unknown; did you mean \"name\"? | "
+	    "6:13: acl[1].auth: " SAME_AUTH " | "
+	    "7:5: acl[2]: this must be an object, not an integer | "
+	    "3:12: timeout: \"5 minutes\": " NO_TIME);
+}
+END_TEST
+
+START_TEST(host_bits_are_cleared_with_a_warning)
+{
+	struct config *config = load(CONFIG_SERVER,
+	    USER("allowed_src_ips: ['192.0.2.1/24',\n'2001:db8::1/32'],\n"
+		 "auth: '" SAMPLE_AUTH "'"));
+
+	ck_assert_ptr_nonnull(config);
+	ck_assert_str_eq(problems_reported(),
+	    "not fatal: 3:19: acl[0].allowed_src_ips[0]: warning: "
+	    "\"192.0.2.1/24\" has bits set behind the prefix; "
+	    "taken as 192.0.2.0/24 | "
+	    "not fatal: 4:1: acl[0].allowed_src_ips[1]: warning: "
+	    "\"2001:db8::1/32\" has bits set behind the prefix; "
+	    "taken as 2001:db8::/32");
+	check_prefix(&config->acl.users[0].sources[0], "192.0.2.0/24");
+	check_prefix(&config->acl.users[0].sources[1], "2001:db8::/32");
+	config_unref(config);
+}
+END_TEST
+
+/* A file that was not written to its end opens no door. */
+START_TEST(no_beginning_of_a_configuration_is_one)
+{
+	const char *sample =
+	    _i == CONFIG_SERVER ? server_sample : client_sample;
+	size_t last = (size_t)(strrchr(sample, '}') - sample);
+
+	for (size_t len = 0; len <= last; len++) {
+		const char *path = problems_file(sample, len);
+
+		ck_assert_ptr_null(
+		    config_load(path, (enum config_kind)_i, problems_report));
+		ck_assert_str_ne(problems_reported(), "");
+		problems_forget_file();
+	}
+}
+END_TEST
+
+/* Whatever is wrong around it. */
+START_TEST(an_auth_is_never_shown)
+{
+	load(CONFIG_SERVER,
+	    "{ acl: [{ auth: 'hush' }, { auth: 'hush' },\n"
+	    "{ auth: ['hush'] }, { auth: 'hush\\0' }] }");
+	ck_assert_ptr_null(strstr(problems_reported(), "hush"));
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_a_mistake)
+{
+	const char *path = problems_file("", 0);
+
+	problems_forget_file();
+	ck_assert_ptr_null(config_load(path, CONFIG_SERVER, problems_report));
+	ck_assert_str_eq(
+	    problems_reported(), " cannot open: No such file or directory");
+}
+END_TEST
+
+START_TEST(nothing_is_destroyed_without_complaint)
+{
+	config_unref(NULL);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *good = tcase_create("good");
+	TCase *bad = tcase_create("bad");
+
+	tcase_add_test(good, the_server_sample_is_read_as_it_stands);
+	tcase_add_test(good, the_client_sample_is_read_as_it_stands);
+	tcase_add_test(good, a_server_has_defaults_for_all_but_listen);
+	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
+	tcase_add_test(good, a_limit_of_connections_is_read);
+	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
+	tcase_add_test(good, what_is_given_for_a_server_counts);
+	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);
+	tcase_add_loop_test(
+	    good, an_absent_or_empty_acl_is_off, 0, COUNT(absent_acls));
+	tcase_add_loop_test(good, there_are_three_policies_for_source_ports, 0,
+	    COUNT(source_ports));
+	tcase_add_loop_test(good, a_mark_has_32_bits, 0, COUNT(marks));
+	tcase_add_test(good, what_is_null_or_blank_is_absent);
+	tcase_add_test(good, nothing_is_destroyed_without_complaint);
+	suite_add_tcase(suite, good);
+
+	tcase_add_loop_test(bad, a_server_mistake_is_reported_where_it_stands,
+	    0, COUNT(server_mistakes));
+	tcase_add_loop_test(bad, a_client_mistake_is_reported_where_it_stands,
+	    0, COUNT(client_mistakes));
+	tcase_add_loop_test(bad, no_beginning_of_a_configuration_is_one, 0, 2);
+	tcase_add_test(bad, one_run_reports_all_mistakes);
+	tcase_add_test(bad, host_bits_are_cleared_with_a_warning);
+	tcase_add_test(bad, an_auth_is_never_shown);
+	tcase_add_test(bad, a_file_that_is_not_there_is_a_mistake);
+	suite_add_tcase(suite, bad);
+	return suite;
+}

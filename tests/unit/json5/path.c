@@ -1,0 +1,74 @@
+#include "json5/path.h"
+
+#include <string.h>
+
+#include "suite.h"
+
+static const struct {
+	const char *above, *key, *text;
+} keys[] = {
+	{ "", "listen", "listen" },
+	{ "inbound", "listen", "inbound.listen" },
+	{ "acl[2]", "name", "acl[2].name" },
+	{ "a", "", "a[\"\"]" },
+	{ "a", "odd key", "a[\"odd key\"]" },
+	{ "", "1st", "[\"1st\"]" },
+	{ "", "a\"b\\c", "[\"a\\\"b\\\\c\"]" },
+	{ "", "a\033[2J", "[\"a\\u001b[2J\"]" },
+	{ "", "\u00fc", "[\"\u00fc\"]" },
+	{ "", "an_identifier_of_more_than_forty_characters",
+	    "[\"an_identifier_of_more_than_forty_charact...\"]" },
+};
+
+START_TEST(a_key_goes_on_from_what_is_above)
+{
+	struct json5_trail trail;
+
+	json5_trail_init(&trail, keys[_i].above);
+	json5_trail_add_key(&trail, keys[_i].key);
+	ck_assert_str_eq(trail.text, keys[_i].text);
+	ck_assert_uint_eq(trail.len, strlen(trail.text));
+}
+END_TEST
+
+START_TEST(an_index_goes_on_from_what_is_above)
+{
+	struct json5_trail trail;
+
+	json5_trail_init(&trail, "acl");
+	json5_trail_add_index(&trail, 0);
+	ck_assert_str_eq(trail.text, "acl[0]");
+	json5_trail_add_index(&trail, 4294967296);
+	ck_assert_str_eq(trail.text, "acl[0][4294967296]");
+}
+END_TEST
+
+/* Below the value that did not fit, too, though only its text is known. */
+START_TEST(what_is_too_long_ends_in_dots_for_good)
+{
+	struct json5_trail trail, below;
+
+	json5_trail_init(&trail, "");
+	for (int i = 0; i < 100; i++)
+		json5_trail_add_key(&trail, "abc");
+	ck_assert_str_eq(trail.text + trail.len - strlen("abc...."), "abc....");
+	ck_assert_uint_lt(trail.len, sizeof(trail.text));
+	json5_trail_init(&below, trail.text);
+	json5_trail_add_index(&below, 1);
+	ck_assert_str_eq(below.text, trail.text);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("json5_trail");
+	TCase *trail = tcase_create("trail");
+
+	tcase_add_loop_test(
+	    trail, a_key_goes_on_from_what_is_above, 0, COUNT(keys));
+	tcase_add_test(trail, an_index_goes_on_from_what_is_above);
+	tcase_add_test(trail, what_is_too_long_ends_in_dots_for_good);
+	suite_add_tcase(suite, trail);
+	return suite;
+}

@@ -1,0 +1,248 @@
+#include "proxy/live_config.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "problems.h"
+#include "suite.h"
+
+#define THREADS 4
+#define RELOADS 200
+
+/* What is logged, one behind the other. */
+static char logged[8192];
+static enum log_level level = LOG_LEVEL_INFO;
+
+static void __attribute__((format(printf, 2, 0)))
+keep(const char *kind, const char *format, va_list arguments)
+{
+	size_t len = strlen(logged);
+
+	len +=
+	    (size_t)snprintf(logged + len, sizeof(logged) - len, "%s ", kind);
+	len += (size_t)vsnprintf(
+	    logged + len, sizeof(logged) - len, format, arguments);
+	ck_assert_uint_lt(len + 1, sizeof(logged));
+	strcpy(logged + len, "\n");
+}
+
+#define LOG_FUNCTION(kind)                       \
+	void log_##kind(const char *format, ...) \
+	{                                        \
+		va_list arguments;               \
+                                                 \
+		va_start(arguments, format);     \
+		keep(#kind, format, arguments);  \
+		va_end(arguments);               \
+	}
+
+LOG_FUNCTION(info)
+LOG_FUNCTION(warning)
+LOG_FUNCTION(error)
+
+void
+log_set_level(enum log_level next)
+{
+	level = next;
+}
+
+static int prepared;
+
+static int
+prepare(const struct config *config)
+{
+	(void)config;
+	return prepared;
+}
+
+static const struct role role = { .prepare = prepare };
+static struct current current;
+static const char *path;
+
+static void
+write_config(const char *text)
+{
+	path = problems_file(text, strlen(text));
+}
+
+static struct config *
+load(const char *text)
+{
+	struct config *config;
+
+	write_config(text);
+	config = config_load(path, CONFIG_SERVER, problems_report);
+	problems_forget_file();
+	ck_assert_ptr_nonnull(config);
+	return config;
+}
+
+static void
+reload(const char *text)
+{
+	logged[0] = '\0';
+	write_config(text);
+	current_reload(&current, &role, path);
+	problems_forget_file();
+}
+
+static void
+open_current(void)
+{
+	current_init(
+	    &current, load("{listen: '127.0.0.1:1000', timeout: '1s'}"));
+}
+
+static void
+finish_current(void)
+{
+	current_finish(&current);
+}
+
+static int64_t
+timeout_now(void)
+{
+	struct config *config = current_ref(&current);
+	int64_t timeout_ms = config->timeout_ms;
+
+	config_unref(config);
+	return timeout_ms;
+}
+
+START_TEST(who_has_one_keeps_it_and_who_comes_later_has_the_next)
+{
+	struct config *old = current_ref(&current);
+	char expected[128];
+
+	reload("{listen: '127.0.0.1:1000', timeout: '2s', log_level: 'error'}");
+	ck_assert_int_eq(old->timeout_ms, 1000);
+	ck_assert_int_eq(timeout_now(), 2000);
+	ck_assert_int_eq(level, LOG_LEVEL_ERROR);
+	sprintf(expected, "info reloaded path=\"%s\"\n", path);
+	ck_assert_str_eq(logged, expected);
+	config_unref(old);
+}
+END_TEST
+
+START_TEST(a_broken_file_changes_nothing_and_each_problem_is_told)
+{
+	char expected[128];
+
+	reload("{listen: '127.0.0.1:1000', timeout: '2s', log_level: 'error',\n"
+	       "tiemout: 1, drain_timeout: true}");
+	ck_assert_int_eq(timeout_now(), 1000);
+	ck_assert_int_eq(level, LOG_LEVEL_INFO);
+	sprintf(expected, "error config %s:2:1: tiemout: ", path);
+	ck_assert_ptr_nonnull(strstr(logged, expected));
+	sprintf(expected, "error config %s:2:28: drain_timeout: ", path);
+	ck_assert_ptr_nonnull(strstr(logged, expected));
+	sprintf(expected, "error reload-failed path=\"%s\"", path);
+	ck_assert_ptr_nonnull(strstr(logged, expected));
+	ck_assert_ptr_null(strstr(logged, "reloaded"));
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_changes_nothing)
+{
+	logged[0] = '\0';
+	current_reload(&current, &role, "/nonexistent/srcproxy.json");
+	ck_assert_int_eq(timeout_now(), 1000);
+	ck_assert_ptr_nonnull(
+	    strstr(logged, "error config /nonexistent/srcproxy.json: "));
+}
+END_TEST
+
+START_TEST(what_the_role_cannot_prepare_changes_nothing)
+{
+	prepared = -1;
+	reload("{listen: '127.0.0.1:1000', timeout: '2s'}");
+	ck_assert_int_eq(timeout_now(), 1000);
+	ck_assert_ptr_nonnull(strstr(logged, "error reload-failed "));
+	prepared = 0;
+	reload("{listen: '127.0.0.1:1000', timeout: '2s'}");
+	ck_assert_int_eq(timeout_now(), 2000);
+}
+END_TEST
+
+/* Again and again until the restart. */
+START_TEST(the_listener_stays_and_that_it_does_is_told)
+{
+	for (int i = 0; i < 2; i++) {
+		reload(i ? "{listen: '127.0.0.2:1000', timeout: '2s'}"
+			 : "{listen: '127.0.0.1:1001', timeout: '2s'}");
+		ck_assert_ptr_nonnull(strstr(logged, "warning listen"));
+		ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
+		ck_assert_int_eq(timeout_now(), 2000);
+		ck_assert_uint_eq(current.config->listen.port, 1000);
+		ck_assert_str_eq(current.config->listen.host, "127.0.0.1");
+	}
+	reload("{listen: '127.0.0.1:1000'}");
+	ck_assert_ptr_null(strstr(logged, "warning"));
+}
+END_TEST
+
+START_TEST(warnings_of_the_file_are_told_as_such)
+{
+	reload("{listen: '127.0.0.1:1000',\n"
+	       "acl: [{allowed_src_ips: ['192.0.2.1/24']}]}");
+	ck_assert_ptr_nonnull(strstr(logged, "warning config "));
+	ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
+}
+END_TEST
+
+static atomic_bool done;
+
+static void *
+run_reader(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&done)) {
+		struct config *config = current_ref(&current);
+
+		ck_assert_uint_eq(config->acl.user_count, 1);
+		ck_assert_str_eq(config->acl.users[0].name, "alice");
+		config_unref(config);
+	}
+	return NULL;
+}
+
+START_TEST(nobody_ever_reads_what_has_been_freed)
+{
+	static const char text[] =
+	    "{listen: '127.0.0.1:1000', acl: [{name: 'alice'}]}";
+	pthread_t threads[THREADS];
+
+	reload(text);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, run_reader, NULL), 0);
+	for (int i = 0; i < RELOADS; i++)
+		reload(text);
+	atomic_store(&done, true);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("current");
+	TCase *reload = tcase_create("reload");
+
+	tcase_add_checked_fixture(reload, open_current, finish_current);
+	tcase_add_test(
+	    reload, who_has_one_keeps_it_and_who_comes_later_has_the_next);
+	tcase_add_test(
+	    reload, a_broken_file_changes_nothing_and_each_problem_is_told);
+	tcase_add_test(reload, a_file_that_is_not_there_changes_nothing);
+	tcase_add_test(reload, what_the_role_cannot_prepare_changes_nothing);
+	tcase_add_test(reload, the_listener_stays_and_that_it_does_is_told);
+	tcase_add_test(reload, warnings_of_the_file_are_told_as_such);
+	tcase_add_test(reload, nobody_ever_reads_what_has_been_freed);
+	suite_add_tcase(suite, reload);
+	return suite;
+}

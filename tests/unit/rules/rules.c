@@ -1,0 +1,345 @@
+#include "rules/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "suite.h"
+
+#define NO_IPV6                                                                \
+	"if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null)\" " \
+	"!= 0 ]; then\n"                                                       \
+	"\techo 'srcproxy: IPv6 is disabled on this host: the rules for IPv6 " \
+	"users are left out' >&2\n"
+#define NO_IP6TABLES                                                        \
+	"elif ! command -v ip6tables-restore >/dev/null; then\n"            \
+	"\techo 'srcproxy: ip6tables is not installed: the rules for IPv6 " \
+	"users are left out' >&2\n"
+#define FAIL "\texit 1\n"
+
+/* Up to three of each, then NULL or "". */
+static const struct good {
+	enum config_kind kind;
+	const char *listen, *server;
+	uint32_t mark;
+	struct rules_request request;
+	const char *sources[4];  /* of one user of the ACL */
+	const char *prefixes[4]; /* of the command line */
+	const char *printed;     /* but for comments and empty lines */
+} good[] = {
+	{ CONFIG_SERVER, "192.0.2.1:21829", NULL, 0, { 0 },
+	    { "198.51.100.0/24", "2001:db8:aaaa::/64" },
+	    { "198.51.100.7", "203.0.113.9" },
+	    "(\n"
+	    "set -e\n"
+	    "nft -f - <<'END'\n"
+	    "table inet srcproxy-server-21829\n"
+	    "delete table inet srcproxy-server-21829\n"
+	    "table inet srcproxy-server-21829 {\n"
+	    "\tchain prerouting {\n"
+	    "\t\ttype filter hook prerouting priority mangle;\n"
+	    "\t\tip daddr { 198.51.100.0/24, 203.0.113.9/32 } meta l4proto "
+	    "{ tcp, icmp } socket transparent 1 meta mark set 0x5\n"
+	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } socket wildcard 1 "
+	    "return\n"
+	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } meta l4proto "
+	    "{ tcp, icmpv6 } socket transparent <= 1 meta mark set 0x5\n"
+	    "\t}\n"
+	    "}\n"
+	    "END\n"
+	    "ip -4 route replace local 198.51.100.0/24 dev lo table 121829\n"
+	    "ip -4 route replace local 203.0.113.9/32 dev lo table 121829\n"
+	    "[ \"$(ip -4 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
+	    "\tip -4 rule add fwmark 0x5 table 121829 pref 30000\n" NO_IPV6
+	    "else\n"
+	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
+	    "121829\n"
+	    "[ \"$(ip -6 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
+	    "\tip -6 rule add fwmark 0x5 table 121829 pref 30000\n"
+	    "fi\n"
+	    ")\n" },
+	{ CONFIG_SERVER, ":254", NULL, 0, { .iptables = true }, { 0 },
+	    { "2001:db8:aaaa::/64" },
+	    "(\n"
+	    "set -e\n" NO_IPV6 FAIL NO_IP6TABLES FAIL "else\n"
+	    "ip6tables-restore -w -n <<'END'\n"
+	    "*mangle\n"
+	    ":srcproxy-server-254 - [0:0]\n"
+	    "-A srcproxy-server-254 -d 2001:db8:aaaa::/64 -m socket "
+	    "-j MARK --set-mark 0x5\n"
+	    "COMMIT\n"
+	    "END\n"
+	    "ip6tables -w -t mangle -C PREROUTING -p tcp -j "
+	    "srcproxy-server-254 2>/dev/null ||\n"
+	    "\tip6tables -w -t mangle -A PREROUTING -p tcp -j "
+	    "srcproxy-server-254\n"
+	    "ip6tables -w -t mangle -C PREROUTING -p icmpv6 -j "
+	    "srcproxy-server-254 2>/dev/null ||\n"
+	    "\tip6tables -w -t mangle -A PREROUTING -p icmpv6 -j "
+	    "srcproxy-server-254\n"
+	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
+	    "100254\n"
+	    "[ \"$(ip -6 rule list fwmark 0x5 table 100254 pref 30000)\" ] ||\n"
+	    "\tip -6 rule add fwmark 0x5 table 100254 pref 30000\n"
+	    "fi\n"
+	    ")\n" },
+	{ CONFIG_SERVER, ":21829", NULL, 0, { .simple = true },
+	    { "0.0.0.0/0", "2001:db8:aaaa::/64" }, { "198.51.100.0/24" },
+	    "(\n"
+	    "set -e\n"
+	    "ip -4 route replace local 198.51.100.0/24 dev lo table local "
+	    "metric 121829\n" NO_IPV6 "else\n"
+	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
+	    "121829\n"
+	    "[ \"$(ip -6 rule list ipproto 6 table 121829 pref 30000)\" ] "
+	    "||\n"
+	    "\tip -6 rule add ipproto 6 table 121829 pref 30000\n"
+	    "fi\n"
+	    ")\n" },
+	{ CONFIG_CLIENT, ":9001", "192.0.2.1:21829", 0x1234, { .output = true },
+	    { 0 }, { "198.51.100.0/24", "2001:db8:aaaa::/64" },
+	    "(\n"
+	    "set -e\n"
+	    "nft -f - <<'END'\n"
+	    "table inet srcproxy-client-9001\n"
+	    "delete table inet srcproxy-client-9001\n"
+	    "table inet srcproxy-client-9001 {\n"
+	    "\tchain users {\n"
+	    "\t\tfib daddr type local return\n"
+	    "\t\tip daddr 192.0.2.1 tcp dport 21829 return\n"
+	    "\t\tmeta mark 0x1234 return\n"
+	    "\t\tip daddr { 198.51.100.0/24 } return\n"
+	    "\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp redirect to "
+	    ":9001\n"
+	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } return\n"
+	    "\t\tip6 saddr { 2001:db8:aaaa::/64 } meta l4proto tcp redirect "
+	    "to :9001\n"
+	    "\t}\n"
+	    "\tchain prerouting {\n"
+	    "\t\ttype nat hook prerouting priority -100;\n"
+	    "\t\tmeta l4proto tcp jump users\n"
+	    "\t}\n"
+	    "\tchain output {\n"
+	    "\t\ttype nat hook output priority -100;\n"
+	    "\t\tmeta l4proto tcp fib saddr type local jump users\n"
+	    "\t}\n"
+	    "}\n"
+	    "END\n"
+	    ")\n" },
+	/* The mark counts on output only. */
+	{ CONFIG_CLIENT, "[2001:db8:bbbb::2]:9001", "[2001:db8:bbbb::1]:21829",
+	    0x1234, { .iptables = true }, { 0 }, { "2001:db8:aaaa::/64" },
+	    "(\n"
+	    "set -e\n" NO_IPV6 FAIL NO_IP6TABLES FAIL "else\n"
+	    "ip6tables-restore -w -n <<'END'\n"
+	    "*nat\n"
+	    ":srcproxy-client-9001 - [0:0]\n"
+	    "-A srcproxy-client-9001 -m addrtype --dst-type LOCAL -j RETURN\n"
+	    "-A srcproxy-client-9001 -d 2001:db8:bbbb::1 -p tcp --dport 21829 "
+	    "-j RETURN\n"
+	    "-A srcproxy-client-9001 -d 2001:db8:aaaa::/64 -j RETURN\n"
+	    "-A srcproxy-client-9001 -s 2001:db8:aaaa::/64 -p tcp -j DNAT "
+	    "--to-destination [2001:db8:bbbb::2]:9001\n"
+	    "COMMIT\n"
+	    "END\n"
+	    "ip6tables -w -t nat -C PREROUTING -p tcp -j srcproxy-client-9001 "
+	    "2>/dev/null ||\n"
+	    "\tip6tables -w -t nat -A PREROUTING -p tcp -j "
+	    "srcproxy-client-9001\n"
+	    "fi\n"
+	    ")\n" },
+	/* Nothing from outside comes to a loopback address. */
+	{ CONFIG_CLIENT, "127.0.0.1:9001", "192.0.2.1:1", 0, { .output = true },
+	    { 0 }, { "198.51.100.1" },
+	    "(\n"
+	    "set -e\n"
+	    "nft -f - <<'END'\n"
+	    "table inet srcproxy-client-9001\n"
+	    "delete table inet srcproxy-client-9001\n"
+	    "table inet srcproxy-client-9001 {\n"
+	    "\tchain users {\n"
+	    "\t\tfib daddr type local return\n"
+	    "\t\tip daddr 192.0.2.1 tcp dport 1 return\n"
+	    "\t\tip daddr { 198.51.100.1/32 } return\n"
+	    "\t\tip saddr { 198.51.100.1/32 } meta l4proto tcp dnat ip to "
+	    "127.0.0.1:9001\n"
+	    "\t}\n"
+	    "\tchain output {\n"
+	    "\t\ttype nat hook output priority -100;\n"
+	    "\t\tmeta l4proto tcp fib saddr type local jump users\n"
+	    "\t}\n"
+	    "}\n"
+	    "END\n"
+	    ")\n" },
+	/* Who takes rules away need not say for whom they were. */
+	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", 0, { .remove = true }, { 0 },
+	    { 0 },
+	    "(\n"
+	    "set -e\n"
+	    "nft -f - <<'END'\n"
+	    "table inet srcproxy-client-9001\n"
+	    "delete table inet srcproxy-client-9001\n"
+	    "END\n"
+	    ")\n" },
+};
+
+static const struct bad {
+	enum config_kind kind;
+	const char *listen, *server;
+	struct rules_request request;
+	const char *sources[4], *prefixes[4];
+	int error;
+	const char *said; /* somewhere in it */
+} bad[] = {
+	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", { 0 }, { 0 }, { 0 }, -EINVAL,
+	    "rules client CONFIG PREFIX..." },
+	{ CONFIG_SERVER, ":1", NULL, { 0 }, { 0 }, { 0 }, -EINVAL,
+	    "rules server CONFIG PREFIX..." },
+	{ CONFIG_SERVER, ":1", NULL, { 0 }, { "198.51.100.1", "::/0" }, { 0 },
+	    -EINVAL, "rules server CONFIG PREFIX..." },
+	{ CONFIG_SERVER, ":1", NULL, { 0 }, { "198.51.100.1" },
+	    { "198.51.100.0/33" }, -EINVAL,
+	    "\"198.51.100.0/33\": prefix length is 0 to 32" },
+	{ CONFIG_SERVER, ":1", NULL, { .remove = true }, { "198.51.100.1" },
+	    { "lan" }, -EINVAL, "\"lan\": this is no IPv4 or IPv6 address" },
+	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", { 0 }, { 0 }, { "0.0.0.0/0" },
+	    -EINVAL, "\"0.0.0.0/0\": these are all addresses" },
+	{ CONFIG_CLIENT, "0.0.0.0:9001", "192.0.2.1:1", { 0 }, { 0 },
+	    { "2001:db8::/64" }, -EINVAL,
+	    "2001:db8::/64: inbound.listen has no address of this family" },
+	{ CONFIG_CLIENT, "[::1]:9001", "192.0.2.1:1", { 0 }, { 0 },
+	    { "2001:db8::/64" }, -ENOTSUP, "write \":9001\"" },
+};
+
+static void
+parse_source(const char *text, struct prefix *prefix)
+{
+	bool masked;
+
+	ck_assert_ptr_null(prefix_parse(text, prefix, &masked));
+}
+
+static void
+make_config(struct config *config, enum config_kind kind, const char *listen,
+    const char *server, const char *const *sources)
+{
+	static struct prefix prefixes[4];
+	static struct acl_user user = { .sources = prefixes };
+
+	*config = (struct config){ .kind = kind };
+	ck_assert_ptr_null(endpoint_parse(listen, &config->listen));
+	if (server)
+		ck_assert_ptr_null(endpoint_parse(server, &config->server));
+	for (; sources[user.source_count]; user.source_count++)
+		parse_source(
+		    sources[user.source_count], &prefixes[user.source_count]);
+	config->acl.users = &user;
+	config->acl.user_count = user.source_count > 0;
+}
+
+/* Returns what rules_print returns. */
+static int
+print(const struct config *config, const struct rules_request *request,
+    const char *const *prefixes, char *text, size_t size)
+{
+	struct rules_request whole = *request;
+	char *words[4];
+	FILE *out = fmemopen(text, size, "w");
+	int error;
+
+	memcpy(words, prefixes, sizeof(words));
+	whole.prefixes = words;
+	error = rules_print(config, &whole, out);
+	fclose(out);
+	return error;
+}
+
+static void
+remove_comments(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n") + 1;
+
+		if (*text != '#' && *text != '\n') {
+			memmove(to, text, len);
+			to += len;
+		}
+		text += len;
+	}
+	*to = '\0';
+}
+
+START_TEST(prints_what_the_configuration_needs)
+{
+	const struct good *row = &good[_i];
+	int said = capture_pipe(4096);
+	struct config config;
+	char text[8192] = "";
+
+	make_config(&config, row->kind, row->listen, row->server, row->sources);
+	config.egress.marked = row->mark;
+	config.egress.mark = row->mark;
+	ck_assert_int_eq(
+	    print(&config, &row->request, row->prefixes, text, sizeof(text)),
+	    0);
+	ck_assert_str_eq(capture_read(said), "");
+	remove_comments(text);
+	ck_assert_str_eq(text, row->printed);
+}
+END_TEST
+
+START_TEST(says_what_is_wrong_and_prints_nothing)
+{
+	const struct bad *row = &bad[_i];
+	int said = capture_pipe(4096);
+	struct config config;
+	char text[8192] = "";
+	const char *line;
+
+	make_config(&config, row->kind, row->listen, row->server, row->sources);
+	ck_assert_int_eq(
+	    print(&config, &row->request, row->prefixes, text, sizeof(text)),
+	    row->error);
+	ck_assert_str_eq(text, "");
+	line = capture_read(said);
+	ck_assert_msg(!strncmp(line, "srcproxy: ", 10), "%s", line);
+	ck_assert_msg(strstr(line, row->said), "%s", line);
+}
+END_TEST
+
+START_TEST(says_that_bits_behind_a_prefix_are_set)
+{
+	static const char *const prefixes[4] = { "198.51.100.7/24" };
+	static const char *const sources[4] = { 0 };
+	struct rules_request request = { 0 };
+	int said = capture_pipe(4096);
+	struct config config;
+	char text[8192] = "";
+
+	make_config(&config, CONFIG_SERVER, ":1", NULL, sources);
+	ck_assert_int_eq(
+	    print(&config, &request, prefixes, text, sizeof(text)), 0);
+	ck_assert_str_eq(capture_read(said),
+	    "srcproxy: warning: \"198.51.100.7/24\" has bits set behind the "
+	    "prefix; taken as 198.51.100.0/24\n");
+	ck_assert_ptr_nonnull(strstr(text, "ip daddr { 198.51.100.0/24 }"));
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("rules");
+	TCase *tcase = tcase_create("rules");
+
+	tcase_add_loop_test(
+	    tcase, prints_what_the_configuration_needs, 0, COUNT(good));
+	tcase_add_loop_test(
+	    tcase, says_what_is_wrong_and_prints_nothing, 0, COUNT(bad));
+	tcase_add_test(tcase, says_that_bits_behind_a_prefix_are_set);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
