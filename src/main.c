@@ -150,7 +150,7 @@ lock_in(const struct options *options, const struct config *config)
 	};
 
 	if (sandbox.names)
-		names_load("/etc/nsswitch.conf");
+		nss_load("/etc/nsswitch.conf");
 	return sandbox_enter(&sandbox);
 }
 
@@ -162,14 +162,14 @@ serve(const struct options *options, const struct privilege *privilege,
 	const struct role *role =
 	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
 	uint64_t capabilities = role->capabilities(config);
-	struct capacity capacity;
+	struct limits limits;
 	const char *path;
 	size_t live;
 	int status;
 
 	log_set_level(config->log_level);
 	notify_open();
-	capacity_raise_descriptors();
+	limits_raise_descriptors();
 	share_one_arena();
 	signals_block();
 	/* First, for a second instance is told of the first one by that. */
@@ -180,12 +180,12 @@ serve(const struct options *options, const struct privilege *privilege,
 		return EXIT_FAILURE;
 	}
 	/* As the user that it is now, and before /proc is out of reach. */
-	capacity_read(&capacity, "");
+	limits_read(&limits, "");
 	doctor_warn(config, options->path);
 	path = lock_in(options, config);
 	/* The proxy has its own reference, which a reload gives back. */
 	config_unref(config);
-	status = proxy_run(&capacity, path, &live);
+	status = proxy_run(&limits, path, &live);
 	pidfile_empty();
 	if (live > 0)
 		_exit(status);
@@ -230,7 +230,7 @@ main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 
 	open_standard_descriptors();
-	names_init();
+	nss_configure();
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
 	open_log(&options);

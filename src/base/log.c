@@ -43,7 +43,7 @@ void
 log_open(enum log_level level)
 {
 	log_set_level(level);
-	sink_open_stderr();
+	log_output_open_stderr();
 }
 
 void
@@ -52,7 +52,7 @@ log_open_syslog(enum log_level level)
 	int nobody;
 
 	log_set_level(level);
-	nobody = sink_open_syslog();
+	nobody = log_output_open_syslog();
 	if (nobody)
 		fprintf(stderr,
 		    "srcproxy: warning: /dev/log: %s; the log is lost until "
@@ -64,7 +64,7 @@ log_open_syslog(enum log_level level)
 static size_t
 format_head(char *line, size_t size, const struct kind *kind)
 {
-	size_t len = sink_format_head(line, kind->priority);
+	size_t len = log_output_format_head(line, kind->priority);
 
 	return len +
 	    (size_t)snprintf(line + len, size - len, "%s ", kind->name);
@@ -74,7 +74,7 @@ static void
 report_lost(void)
 {
 	unsigned lost = atomic_exchange(&lines_lost, 0);
-	char line[SINK_HEAD_MAX_LEN + 100];
+	char line[LOG_OUTPUT_HEAD_MAX_LEN + 100];
 	size_t len;
 
 	if (lost == 0)
@@ -82,7 +82,7 @@ report_lost(void)
 	len = format_head(line, sizeof(line), &warning);
 	len += (size_t)snprintf(line + len, sizeof(line) - len,
 	    "log-lost lines=%u reason=\"the log took no more\"\n", lost);
-	if (!sink_write(line, len))
+	if (!log_output_write(line, len))
 		atomic_fetch_add(&lines_lost, lost);
 }
 
@@ -95,9 +95,9 @@ hide_invisible(char *text, size_t len)
 {
 	while (len > 0) {
 		uint32_t c;
-		size_t taken = json5_char_decode(text, len, &c);
+		size_t taken = unicode_decode(text, len, &c);
 
-		if (taken == 0 || !json5_char_is_visible(c)) {
+		if (taken == 0 || !unicode_is_visible(c)) {
 			taken = taken > 0 ? taken : 1;
 			memset(text, '?', taken);
 		}
@@ -122,7 +122,7 @@ vlog(const struct kind *kind, const char *format, va_list arguments)
 	hide_invisible(line + head, len - head);
 	line[len++] = '\n';
 	report_lost();
-	if (!sink_write(line, len))
+	if (!log_output_write(line, len))
 		atomic_fetch_add(&lines_lost, 1);
 }
 
@@ -177,7 +177,7 @@ log_answer(const char *format, ...)
 void
 log_await(int64_t deadline)
 {
-	sink_await(deadline);
+	log_output_await(deadline);
 }
 
 static void

@@ -17,19 +17,19 @@
 #include "base/deadline.h"
 #include "base/must.h"
 
-enum sink_kind {
-	SINK_STREAM, /* a file, a pipe, a terminal */
-	SINK_SOCKET, /* standard error, and a socket */
-	SINK_JOURNAL,
-	SINK_SYSLOG,
+enum log_output_kind {
+	LOG_OUTPUT_STREAM, /* a file, a pipe, a terminal */
+	LOG_OUTPUT_SOCKET, /* standard error, and a socket */
+	LOG_OUTPUT_JOURNAL,
+	LOG_OUTPUT_SYSLOG,
 };
 
 static struct {
-	enum sink_kind kind;
+	enum log_output_kind kind;
 	int fd;
 	pid_t pid;
 	bool is_torn; /* its last line has no end; with write_lock */
-} sink = { .kind = SINK_STREAM, .fd = STDERR_FILENO };
+} output = { .kind = LOG_OUTPUT_STREAM, .fd = STDERR_FILENO };
 
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -46,7 +46,7 @@ is_journal(const struct stat *status)
 }
 
 void
-sink_open_stderr(void)
+log_output_open_stderr(void)
 {
 	struct stat status;
 	int fd;
@@ -54,8 +54,9 @@ sink_open_stderr(void)
 	if (fstat(STDERR_FILENO, &status))
 		return;
 	if (S_ISSOCK(status.st_mode))
-		sink.kind = is_journal(&status) ? SINK_JOURNAL : SINK_SOCKET;
-	if (sink.fd != STDERR_FILENO ||
+		output.kind = is_journal(&status) ? LOG_OUTPUT_JOURNAL
+						  : LOG_OUTPUT_SOCKET;
+	if (output.fd != STDERR_FILENO ||
 	    (!S_ISFIFO(status.st_mode) && !isatty(STDERR_FILENO)))
 		return;
 	/*
@@ -65,7 +66,7 @@ sink_open_stderr(void)
 	fd = open(
 	    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
-		sink.fd = fd;
+		output.fd = fd;
 }
 
 /* May be done again, to find the socket of another syslogd. */
@@ -74,21 +75,21 @@ connect_syslog(void)
 {
 	static const struct sockaddr_un address = { AF_UNIX, "/dev/log" };
 
-	return connect(
-		   sink.fd, (const struct sockaddr *)&address, sizeof(address))
+	return connect(output.fd, (const struct sockaddr *)&address,
+		   sizeof(address))
 	    ? -errno
 	    : 0;
 }
 
 int
-sink_open_syslog(void)
+log_output_open_syslog(void)
 {
-	sink.kind = SINK_SYSLOG;
-	sink.pid = getpid();
+	output.kind = LOG_OUTPUT_SYSLOG;
+	output.pid = getpid();
 	/* Now, for where it reads the zone may be out of reach later. */
 	tzset();
-	sink.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return sink.fd < 0 ? -errno : connect_syslog();
+	output.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return output.fd < 0 ? -errno : connect_syslog();
 }
 
 static size_t
@@ -98,10 +99,11 @@ format_utc(char *head, const struct timespec *now)
 	size_t len;
 
 	gmtime_r(&now->tv_sec, &utc);
-	len = strftime(head, SINK_HEAD_MAX_LEN, "%Y-%m-%dT%H:%M:%S", &utc);
+	len =
+	    strftime(head, LOG_OUTPUT_HEAD_MAX_LEN, "%Y-%m-%dT%H:%M:%S", &utc);
 	return len +
-	    (size_t)snprintf(head + len, SINK_HEAD_MAX_LEN - len, ".%03ldZ ",
-		now->tv_nsec / 1000000);
+	    (size_t)snprintf(head + len, LOG_OUTPUT_HEAD_MAX_LEN - len,
+		".%03ldZ ", now->tv_nsec / 1000000);
 }
 
 static size_t
@@ -112,21 +114,21 @@ format_rfc3164(char *head, const struct timespec *now, int priority)
 
 	localtime_r(&now->tv_sec, &local);
 	strftime(when, sizeof(when), "%b %e %H:%M:%S", &local);
-	return (size_t)snprintf(head, SINK_HEAD_MAX_LEN,
+	return (size_t)snprintf(head, LOG_OUTPUT_HEAD_MAX_LEN,
 	    "<%d>%s srcproxy[%d]: ", LOG_DAEMON | priority, when,
-	    (int)sink.pid);
+	    (int)output.pid);
 }
 
 size_t
-sink_format_head(char head[SINK_HEAD_MAX_LEN], int priority)
+log_output_format_head(char head[LOG_OUTPUT_HEAD_MAX_LEN], int priority)
 {
 	struct timespec now;
 
-	if (sink.kind == SINK_JOURNAL)
+	if (output.kind == LOG_OUTPUT_JOURNAL)
 		return (size_t)snprintf(
-		    head, SINK_HEAD_MAX_LEN, "<%d>", priority);
+		    head, LOG_OUTPUT_HEAD_MAX_LEN, "<%d>", priority);
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (sink.kind == SINK_SYSLOG)
+	if (output.kind == LOG_OUTPUT_SYSLOG)
 		return format_rfc3164(head, &now, priority);
 	return format_utc(head, &now);
 }
@@ -134,7 +136,7 @@ sink_format_head(char head[SINK_HEAD_MAX_LEN], int priority)
 static bool
 send_line(const char *line, size_t len)
 {
-	return send(sink.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	return send(output.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    (ssize_t)len;
 }
 
@@ -167,17 +169,17 @@ write_line(const char *line, size_t len)
 {
 	ssize_t written;
 
-	if (sink.is_torn && write(sink.fd, "\n", 1) != 1)
+	if (output.is_torn && write(output.fd, "\n", 1) != 1)
 		return false;
-	written = write(sink.fd, line, len);
-	sink.is_torn = written > 0 && written < (ssize_t)len;
+	written = write(output.fd, line, len);
+	output.is_torn = written > 0 && written < (ssize_t)len;
 	return written == (ssize_t)len;
 }
 
 static bool
 write_stream(const char *line, size_t len)
 {
-	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+	struct pollfd ready = { .fd = output.fd, .events = POLLOUT };
 	bool written;
 
 	/* Two at once could both find the last room in a blocking pipe. */
@@ -188,22 +190,22 @@ write_stream(const char *line, size_t len)
 }
 
 void
-sink_await(int64_t deadline)
+log_output_await(int64_t deadline)
 {
-	struct pollfd ready = { .fd = sink.fd, .events = POLLOUT };
+	struct pollfd ready = { .fd = output.fd, .events = POLLOUT };
 
 	poll(&ready, 1, deadline_poll(deadline));
 }
 
 bool
-sink_write(const char *line, size_t len)
+log_output_write(const char *line, size_t len)
 {
-	switch (sink.kind) {
-	case SINK_SYSLOG:
+	switch (output.kind) {
+	case LOG_OUTPUT_SYSLOG:
 		/* A datagram ends by itself. */
 		return write_syslog(line, len - 1);
-	case SINK_SOCKET:
-	case SINK_JOURNAL:
+	case LOG_OUTPUT_SOCKET:
+	case LOG_OUTPUT_JOURNAL:
 		return send_line(line, len);
 	default:
 		return write_stream(line, len);

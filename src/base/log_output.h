@@ -16,27 +16,27 @@
 #include <stdint.h>
 
 /* At least so much room is needed for what a line begins with. */
-#define SINK_HEAD_MAX_LEN 64
+#define LOG_OUTPUT_HEAD_MAX_LEN 64
 
 /* One of these, once, before the first thread. Until then: standard error. */
-void sink_open_stderr(void);
+void log_output_open_stderr(void);
 
 /*
  * syslog(3) itself would wait for a syslogd that does not read. Returns 0, or a
  * negative errno when nobody is at /dev/log yet: each line tries it again.
  */
-int sink_open_syslog(void);
+int log_output_open_syslog(void);
 
 /* priority: of syslog(3), such as LOG_INFO. Returns the length. */
-size_t sink_format_head(char head[SINK_HEAD_MAX_LEN], int priority);
+size_t log_output_format_head(char head[LOG_OUTPUT_HEAD_MAX_LEN], int priority);
 
 /*
  * Waits until the sink may take a line, or the deadline (deadline.h) has
  * passed: for who has many to write at once, and holds up nobody.
  */
-void sink_await(int64_t deadline);
+void log_output_await(int64_t deadline);
 
 /* A whole line with its newline, in one write; false if it is lost. */
-bool sink_write(const char *line, size_t len);
+bool log_output_write(const char *line, size_t len);
 
 #endif

@@ -47,7 +47,7 @@ distance(const char *a, const char *b)
 }
 
 const char *
-nearest_word(const char *typed, const char *const words[])
+suggest_word(const char *typed, const char *const words[])
 {
 	size_t best = strlen(typed) / 2 + 1;
 	const char *nearest = NULL;

@@ -8,6 +8,6 @@
  * inserted, dropped or replaced to reach (Levenshtein distance, where upper and
  * lower case are the same), or NULL when all are too far away to be meant.
  */
-const char *nearest_word(const char *typed, const char *const words[]);
+const char *suggest_word(const char *typed, const char *const words[]);
 
 #endif

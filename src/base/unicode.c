@@ -3,7 +3,7 @@
 #include <wctype.h>
 
 size_t
-json5_char_decode(const char *text, size_t left, uint32_t *c)
+unicode_decode(const char *text, size_t left, uint32_t *c)
 {
 	/* The smallest character that needs so many bytes. */
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -32,7 +32,7 @@ json5_char_decode(const char *text, size_t left, uint32_t *c)
 }
 
 size_t
-json5_char_encode(uint32_t c, char *text)
+unicode_encode(uint32_t c, char *text)
 {
 	size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 
@@ -49,29 +49,29 @@ json5_char_encode(uint32_t c, char *text)
 }
 
 bool
-json5_char_is_digit(uint32_t c)
+unicode_is_digit(uint32_t c)
 {
 	return c >= '0' && c <= '9';
 }
 
 int
-json5_char_hex_value(uint32_t c)
+unicode_hex_value(uint32_t c)
 {
-	if (json5_char_is_digit(c))
+	if (unicode_is_digit(c))
 		return (int)(c - '0');
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? (int)(c - 'a') + 10 : -1;
 }
 
 bool
-json5_char_ends_line(uint32_t c)
+unicode_ends_line(uint32_t c)
 {
 	return c == '\n' || c == '\r' || c == 0x2028 || c == 0x2029;
 }
 
 /* White space of the specification, with all of Unicode's category Zs. */
 bool
-json5_char_is_space(uint32_t c)
+unicode_is_space(uint32_t c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0 ||
 	    c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
@@ -80,11 +80,11 @@ json5_char_is_space(uint32_t c)
 }
 
 bool
-json5_char_is_visible(uint32_t c)
+unicode_is_visible(uint32_t c)
 {
 	if (c <= ' ' || (c >= 0x7f && c < 0xa0))
 		return c == ' ';
-	return !json5_char_is_space(c) && !(c >= 0x200b && c <= 0x200f) &&
+	return !unicode_is_space(c) && !(c >= 0x200b && c <= 0x200f) &&
 	    !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2060 && c <= 0x206f);
 }
 
@@ -94,13 +94,13 @@ json5_char_is_visible(uint32_t c)
  * of their own in glibc and none in musl, which refuses most of them.
  */
 bool
-json5_char_is_identifier(uint32_t c, bool first, locale_t unicode)
+unicode_is_identifier(uint32_t c, bool first, locale_t unicode)
 {
 	bool mark;
 
 	if (c < 0x80)
 		return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '$' ||
-		    c == '_' || (!first && json5_char_is_digit(c));
+		    c == '_' || (!first && unicode_is_digit(c));
 	/* Joiners and connector punctuation. */
 	if (c == 0x200c || c == 0x200d || c == 0x203f || c == 0x2040 ||
 	    c == 0x2054 || c == 0xfe33 || c == 0xfe34 ||

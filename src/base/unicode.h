@@ -9,28 +9,28 @@
 #include <stdint.h>
 
 /* Returns the length of the character, 0 if it is not UTF-8. left is not 0. */
-size_t json5_char_decode(const char *text, size_t left, uint32_t *c);
+size_t unicode_decode(const char *text, size_t left, uint32_t *c);
 
 /* Writes at most four bytes, no NUL. Returns how many. */
-size_t json5_char_encode(uint32_t c, char *text);
+size_t unicode_encode(uint32_t c, char *text);
 
-bool json5_char_is_digit(uint32_t c);
+bool unicode_is_digit(uint32_t c);
 
 /* The value of a hexadecimal digit, -1 if it is none. */
-int json5_char_hex_value(uint32_t c);
+int unicode_hex_value(uint32_t c);
 
-bool json5_char_ends_line(uint32_t c);
+bool unicode_ends_line(uint32_t c);
 
 /* White space of the specification, line ends too. */
-bool json5_char_is_space(uint32_t c);
+bool unicode_is_space(uint32_t c);
 
 /* False for what a terminal hides, moves or obeys. */
-bool json5_char_is_visible(uint32_t c);
+bool unicode_is_visible(uint32_t c);
 
 /*
  * Whether the character may stand in a key without quotes, and be the first one
  * there. The letters beyond ASCII are those of the locale; 0: there are none.
  */
-bool json5_char_is_identifier(uint32_t c, bool first, locale_t unicode);
+bool unicode_is_identifier(uint32_t c, bool first, locale_t unicode);
 
 #endif

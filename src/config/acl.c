@@ -70,7 +70,7 @@ acl_refuse_destination(
     const struct acl_user *user, const union address *destination)
 {
 	unsigned least_bits = 0;
-	const char *special = special_find(destination, &least_bits);
+	const char *special = special_purpose_find(destination, &least_bits);
 
 	if (!special && (!user || !user->is_confined))
 		return NULL;

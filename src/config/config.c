@@ -106,7 +106,7 @@ read_client(
 	reader_refuse_unknown(reader, root, client_keys);
 	read_inbound(reader, root, config);
 	config_outbound_read(
-	    reader, root, &config->server, &config->auth, &config->egress);
+	    reader, root, &config->server, &config->auth, &config->local_bind);
 }
 
 static bool

@@ -43,7 +43,7 @@ struct config {
 	/* CONFIG_CLIENT */
 	struct endpoint server;
 	struct digest auth;
-	struct egress egress;
+	struct local_bind local_bind;
 };
 
 /*

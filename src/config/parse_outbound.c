@@ -7,17 +7,17 @@ static const char *const outbound_keys[] = { "server", "auth", "local_addr",
 
 static void
 read_local_addr(struct reader *reader, const struct json5 *outbound,
-    const struct endpoint *server, struct egress *egress)
+    const struct endpoint *server, struct local_bind *local_bind)
 {
 	const char *text = reader_word(reader, outbound, "local_addr");
 	const char *wrong;
 
 	if (!text)
 		return;
-	wrong = egress_parse_local(text, egress);
-	if (!wrong && egress->address.any.sa_family != AF_UNSPEC &&
+	wrong = local_bind_parse_local(text, local_bind);
+	if (!wrong && local_bind->address.any.sa_family != AF_UNSPEC &&
 	    server->address.any.sa_family != AF_UNSPEC &&
-	    egress->address.any.sa_family != server->address.any.sa_family)
+	    local_bind->address.any.sa_family != server->address.any.sa_family)
 		wrong = "the server's address is of the other family";
 	if (wrong)
 		reader_fail_address(
@@ -25,8 +25,8 @@ read_local_addr(struct reader *reader, const struct json5 *outbound,
 }
 
 static void
-read_fwmark(
-    struct reader *reader, const struct json5 *outbound, struct egress *egress)
+read_fwmark(struct reader *reader, const struct json5 *outbound,
+    struct local_bind *local_bind)
 {
 	const struct json5 *value =
 	    reader_member(reader, outbound, "fwmark", JSON5_INTEGER);
@@ -39,8 +39,8 @@ read_fwmark(
 		    "%" PRId64 ": a mark is 0 to 0xffffffff", mark);
 		return;
 	}
-	egress->marked = true;
-	egress->mark = (uint32_t)mark;
+	local_bind->marked = true;
+	local_bind->mark = (uint32_t)mark;
 }
 
 static void
@@ -59,11 +59,11 @@ read_server(struct reader *reader, const struct json5 *outbound,
 
 void
 config_outbound_read(struct reader *reader, const struct json5 *root,
-    struct endpoint *server, struct digest *auth, struct egress *egress)
+    struct endpoint *server, struct digest *auth, struct local_bind *local_bind)
 {
 	const struct json5 *outbound;
 
-	egress->address.any.sa_family = AF_UNSPEC;
+	local_bind->address.any.sa_family = AF_UNSPEC;
 	reader_require(reader, root, "outbound");
 	outbound = reader_member(reader, root, "outbound", JSON5_OBJECT);
 	if (!outbound)
@@ -71,6 +71,6 @@ config_outbound_read(struct reader *reader, const struct json5 *root,
 	reader_refuse_unknown(reader, outbound, outbound_keys);
 	read_server(reader, outbound, server);
 	reader_digest(reader, outbound, "auth", auth);
-	read_local_addr(reader, outbound, server, egress);
-	read_fwmark(reader, outbound, egress);
+	read_local_addr(reader, outbound, server, local_bind);
+	read_fwmark(reader, outbound, local_bind);
 }

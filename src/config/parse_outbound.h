@@ -11,6 +11,7 @@
 
 /* Reads root's "outbound". */
 void config_outbound_read(struct reader *reader, const struct json5 *root,
-    struct endpoint *server, struct digest *auth, struct egress *egress);
+    struct endpoint *server, struct digest *auth,
+    struct local_bind *local_bind);
 
 #endif

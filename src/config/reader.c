@@ -67,11 +67,11 @@ reader_finish(struct reader *reader)
 }
 
 static void
-report_at(struct reader *reader, bool fatal, struct json5_place place,
+report_at(struct reader *reader, bool fatal, struct json5_position position,
     const char *path, const char *reason)
 {
-	report(reader, fatal, "%s:%u:%u: %s%s%s%s", reader->path, place.line,
-	    place.column, path, *path ? ": " : "",
+	report(reader, fatal, "%s:%u:%u: %s%s%s%s", reader->path, position.line,
+	    position.column, path, *path ? ": " : "",
 	    fatal ? "" : "warning: ", reason);
 }
 
@@ -85,8 +85,8 @@ report_value(struct reader *reader, bool fatal, const struct json5 *value,
 		return;
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	if (value)
-		report_at(reader, fatal, json5_place(value), json5_path(value),
-		    reason);
+		report_at(reader, fatal, json5_position(value),
+		    json5_path(value), reason);
 	else
 		report(reader, fatal, "%s: %s%s", reader->path,
 		    fatal ? "" : "warning: ", reason);
@@ -124,13 +124,13 @@ report_unknown(struct reader *reader, const struct json5 *member,
 
 	if (!is_shown(reader, true, unknown))
 		return;
-	meant = nearest_word(json5_key(member), known);
+	meant = suggest_word(json5_key(member), known);
 	snprintf(reason, sizeof(reason), "%s", unknown);
 	if (meant)
 		snprintf(reason, sizeof(reason),
 		    "this key is unknown; did you mean \"%s\"?", meant);
-	report_at(
-	    reader, true, json5_key_place(member), json5_path(member), reason);
+	report_at(reader, true, json5_key_position(member), json5_path(member),
+	    reason);
 }
 
 /* A typo must not pass: an ACL that nobody reads lets everybody in. */
@@ -189,7 +189,7 @@ reader_require(
 		return;
 	snprintf(
 	    key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "", key);
-	report_at(reader, true, json5_place(object), key_path,
+	report_at(reader, true, json5_position(object), key_path,
 	    "this key is required");
 }
 
@@ -396,7 +396,7 @@ report_syntax(struct reader *reader, const char *text, size_t len,
 		    "this is not JSON5: it looks like %s; a configuration is "
 		    "an object in { }",
 		    dialect);
-	report_at(reader, true, error->place, dialect ? "" : error->path,
+	report_at(reader, true, error->position, dialect ? "" : error->path,
 	    dialect ? reason : error->reason);
 }
 

@@ -129,7 +129,7 @@ find_embedded(const union address *address, unsigned *bit_count)
 }
 
 const char *
-special_find(const union address *address, unsigned *bit_count)
+special_purpose_find(const union address *address, unsigned *bit_count)
 {
 	const char *reason;
 

@@ -16,6 +16,7 @@
  * who is not given this very block; *bit_count becomes how long a prefix is
  * that is no wider than the block. The address must be unmapped.
  */
-const char *special_find(const union address *address, unsigned *bit_count);
+const char *special_purpose_find(
+    const union address *address, unsigned *bit_count);
 
 #endif

@@ -12,7 +12,7 @@
 #include "kernel/route.h"
 
 #define PORT 443
-#define REMEDY_MAX_LEN 64
+#define FIX_MAX_LEN 64
 #define COMMAND_MAX_LEN 256
 
 /* A link-local one will do: REDIRECT takes it where there is no other. */
@@ -44,20 +44,20 @@ is_for_all(const struct endpoint *listen)
 
 /* REDIRECT takes the interface's address, and drops where it has none. */
 static void
-check_user_interface(const struct examination *examination, const char *prefix,
+check_user_interface(const struct doctor_context *context, const char *prefix,
     int family, uint32_t index)
 {
-	const struct endpoint *listen = &examination->config->listen;
-	char name[IF_NAMESIZE] = "", remedy[REMEDY_MAX_LEN];
+	const struct endpoint *listen = &context->config->listen;
+	char name[IF_NAMESIZE] = "", fix[FIX_MAX_LEN];
 
 	if_indextoname(index, name);
 	if (!is_for_all(listen) || has_address(name, family)) {
-		finding_ok(examination->findings,
+		finding_ok(context->findings,
 		    "%s: there is a route to these users", prefix);
 		return;
 	}
-	snprintf(remedy, sizeof(remedy), "ip address add ADDRESS dev %s", name);
-	finding_wrong(examination->findings, remedy,
+	snprintf(fix, sizeof(fix), "ip address add ADDRESS dev %s", name);
+	finding_problem(context->findings, fix,
 	    "%s: these users come in by %s, which has no %s address that they "
 	    "could be redirected to",
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
@@ -83,23 +83,23 @@ is_same_gateway(const union address *a, const union address *b)
 static bool
 is_by_default(int family, const struct route *route)
 {
-	union address outside;
+	union address external;
 	struct route other;
 
-	outside_sample(family, &outside);
-	return route_find(&outside, 0, &other) == 0 &&
+	external_sample(family, &external);
+	return route_find(&external, 0, &other) == 0 &&
 	    other.interface == route->interface &&
 	    is_same_gateway(&other.gateway, &route->gateway);
 }
 
 static void
-report_by_default(const struct examination *examination, const char *prefix,
+report_by_default(const struct doctor_context *context, const char *prefix,
     uint32_t interface)
 {
 	char name[IF_NAMESIZE] = "";
 
 	if_indextoname(interface, name);
-	finding_note(examination->findings,
+	finding_note(context->findings,
 	    "%s: only the default route leads to these users, through %s: if "
 	    "they come in by another link, it has no route to them",
 	    prefix, name);
@@ -107,7 +107,7 @@ report_by_default(const struct examination *examination, const char *prefix,
 
 static void
 check_user_route(
-    const struct examination *examination, const struct prefix *prefix)
+    const struct doctor_context *context, const struct prefix *prefix)
 {
 	union address user;
 	struct route route;
@@ -117,12 +117,11 @@ check_user_route(
 	if (find_route(prefix, &user, &route)) {
 		int family = user.any.sa_family;
 
-		check_user_interface(
-		    examination, text, family, route.interface);
+		check_user_interface(context, text, family, route.interface);
 		if (is_by_default(family, &route))
-			report_by_default(examination, text, route.interface);
+			report_by_default(context, text, route.interface);
 	} else {
-		finding_wrong(examination->findings,
+		finding_problem(context->findings,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: there is no route to these users, so nothing can be "
 		    "answered",
@@ -144,51 +143,51 @@ find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
 }
 
 static void
-report_untracked(const struct examination *examination,
+report_untracked(const struct doctor_context *context,
     const struct prefix *prefix, const char *rules)
 {
-	char text[PREFIX_STRLEN], remedy[COMMAND_MAX_LEN];
+	char text[PREFIX_STRLEN], fix[COMMAND_MAX_LEN];
 
-	strcpy(remedy, "let no notrack rule match them");
-	exemption_find_untracked(rules, prefix, remedy, sizeof(remedy));
-	finding_wrong(examination->findings, remedy,
+	strcpy(fix, "let no notrack rule match them");
+	remedy_find_untracked(rules, prefix, fix, sizeof(fix));
+	finding_problem(context->findings, fix,
 	    "%s: a rule keeps the firewall from tracking the connections of "
 	    "these users (notrack), without which it redirects none",
 	    prefix_format(prefix, text));
 }
 
 static void
-check_redirection(const struct examination *examination,
+check_redirection(const struct doctor_context *context,
     const struct prefix *prefix, const char *rules)
 {
-	struct findings *findings = examination->findings;
-	uint16_t port = examination->config->listen.port;
+	struct findings *findings = context->findings;
+	uint16_t port = context->config->listen.port;
 	char text[PREFIX_STRLEN], name[IF_NAMESIZE];
 	const char *interface = find_interface(prefix, name);
 
 	prefix_format(prefix, text);
-	switch (redirection_find(rules, port, prefix, interface)) {
+	switch (redirect_find(rules, port, prefix, interface)) {
 	case REDIRECTION_NONE:
-		finding_wrong(findings, examination->rules,
+		finding_problem(findings, context->rules,
 		    "%s: no rule of the firewall redirects to port %u", text,
 		    port);
 		break;
 	case REDIRECTION_UNUSED:
-		finding_wrong(findings, examination->rules,
+		finding_problem(findings, context->rules,
 		    "%s: a rule of the firewall redirects to port %u, but "
 		    "these users do not get there: another rule in front "
 		    "returns or accepts them, or no rule leads to its chain",
 		    text, port);
 		break;
 	case REDIRECTION_OTHERS:
-		finding_wrong(findings, examination->rules,
+		finding_problem(findings, context->rules,
 		    "%s: rules of the firewall redirect to port %u, but not "
 		    "all of these users%s%s",
 		    text, port, interface ? ", who come in by " : "",
 		    interface ? interface : "");
 		break;
 	case REDIRECTION_UNTRACKED:
-		report_untracked(examination, prefix, rules);
+		report_untracked(context, prefix, rules);
 		break;
 	case REDIRECTION_ALL:
 		finding_ok(findings, "%s: the firewall redirects to port %u",
@@ -198,14 +197,14 @@ check_redirection(const struct examination *examination,
 }
 
 static void
-check_firewall(const struct examination *examination, int family)
+check_firewall(const struct doctor_context *context, int family)
 {
-	const struct prefix_list *list = examination->prefixes;
-	const char *rules = examination_firewall(examination, family);
+	const struct prefix_list *list = context->prefixes;
+	const char *rules = doctor_context_firewall(context, family);
 
 	for (size_t i = 0; i < list->count && rules; i++) {
 		if (list->items[i].base.any.sa_family == family)
-			check_redirection(examination, &list->items[i], rules);
+			check_redirection(context, &list->items[i], rules);
 	}
 }
 
@@ -222,11 +221,11 @@ is_this_host(const struct prefix *prefix)
 
 /* Nothing that comes in by a link may go to a loopback address. */
 static void
-report_loopback(const struct examination *examination, int family)
+report_loopback(const struct doctor_context *context, int family)
 {
-	const struct prefix_list *list = examination->prefixes;
-	uint16_t port = examination->config->listen.port;
-	char text[PREFIX_STRLEN], remedy[REMEDY_MAX_LEN];
+	const struct prefix_list *list = context->prefixes;
+	uint16_t port = context->config->listen.port;
+	char text[PREFIX_STRLEN], fix[FIX_MAX_LEN];
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct prefix *prefix = &list->items[i];
@@ -234,15 +233,15 @@ report_loopback(const struct examination *examination, int family)
 		if (prefix->base.any.sa_family != family ||
 		    is_this_host(prefix))
 			continue;
-		snprintf(remedy, sizeof(remedy),
-		    "write inbound: { listen: \":%u\" }", port);
-		finding_wrong(examination->findings, remedy,
+		snprintf(fix, sizeof(fix), "write inbound: { listen: \":%u\" }",
+		    port);
+		finding_problem(context->findings, fix,
 		    "%s: inbound.listen is a loopback address, where nobody "
 		    "but this host itself can be redirected to",
 		    prefix_format(prefix, text));
 		return;
 	}
-	finding_note(examination->findings,
+	finding_note(context->findings,
 	    "inbound.listen is a loopback address (%s): only this host's own "
 	    "connections can be redirected there",
 	    family == AF_INET ? "IPv4" : "IPv6");
@@ -250,14 +249,14 @@ report_loopback(const struct examination *examination, int family)
 
 /* [::] listens for both. */
 static void
-check_listener(const struct examination *examination, int family)
+check_listener(const struct doctor_context *context, int family)
 {
-	const struct endpoint *listen = &examination->config->listen;
+	const struct endpoint *listen = &context->config->listen;
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	bool has_any = false, has_outside = false;
 	size_t count;
 
-	if (!prefix_list_has_family(examination->prefixes, family) ||
+	if (!prefix_list_has_family(context->prefixes, family) ||
 	    endpoint_resolve(listen, addresses, &count))
 		return;
 	for (size_t i = 0; i < count; i++) {
@@ -269,32 +268,32 @@ check_listener(const struct examination *examination, int family)
 		has_outside |= is_one && !address_is_loopback(&addresses[i]);
 	}
 	if (!has_any)
-		finding_wrong(examination->findings,
+		finding_problem(context->findings,
 		    "write \":PORT\" there, which listens for both",
 		    "inbound.listen has no %s address, as some users have",
 		    family == AF_INET ? "IPv4" : "IPv6");
 	else if (!has_outside)
-		report_loopback(examination, family);
+		report_loopback(context, family);
 }
 
 void
-doctor_gate_look(const struct examination *examination)
+doctor_client_look(const struct doctor_context *context)
 {
-	check_firewall(examination, AF_INET);
-	check_firewall(examination, AF_INET6);
+	check_firewall(context, AF_INET);
+	check_firewall(context, AF_INET6);
 }
 
 void
-doctor_gate_check(const struct examination *examination)
+doctor_client_check(const struct doctor_context *context)
 {
-	const struct prefix_list *list = examination->prefixes;
+	const struct prefix_list *list = context->prefixes;
 
 	for (size_t i = 0; i < list->count; i++)
-		check_user_route(examination, &list->items[i]);
-	check_listener(examination, AF_INET);
-	check_listener(examination, AF_INET6);
+		check_user_route(context, &list->items[i]);
+	check_listener(context, AF_INET);
+	check_listener(context, AF_INET6);
 	if (list->count == 0)
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "name the users' prefixes, and the firewall and a request "
 		    "to the server half are examined, too");
 }

@@ -6,9 +6,9 @@
 #include "doctor/context.h"
 
 /* What only root may: the firewall. */
-void doctor_gate_look(const struct examination *examination);
+void doctor_client_look(const struct doctor_context *context);
 
 /* All the rest. */
-void doctor_gate_check(const struct examination *examination);
+void doctor_client_check(const struct doctor_context *context);
 
 #endif

@@ -6,12 +6,12 @@
 #include "doctor/context.h"
 
 /* Cheap: without a packet, and without resolving a name. */
-void doctor_server_check_loop(const struct examination *examination);
+void client_to_server_check_loop(const struct doctor_context *context);
 
 /* As root: whether the firewall takes its way to it for that of a user. */
-void doctor_server_look(struct examination *examination);
+void client_to_server_look(struct doctor_context *context);
 
 /* All; takes some seconds where nobody answers. */
-void doctor_server_check(const struct examination *examination);
+void client_to_server_check(const struct doctor_context *context);
 
 #endif

@@ -9,7 +9,7 @@
 #include "doctor/finding.h"
 #include "net/prefix_list.h"
 
-struct examination {
+struct doctor_context {
 	const struct config *config;
 	const struct prefix_list *prefixes; /* the users' */
 	const char *rules;        /* the command that sets up this half */
@@ -25,9 +25,9 @@ struct examination {
 };
 
 static inline const char *
-examination_firewall(const struct examination *examination, int family)
+doctor_context_firewall(const struct doctor_context *context, int family)
 {
-	return examination->firewall[family == AF_INET6];
+	return context->firewall[family == AF_INET6];
 }
 
 #endif

@@ -82,10 +82,10 @@ format_command(char *command, const char *option, const char *half,
 
 /* What points to commands is good as long as they are. */
 static void
-begin(struct examination *examination, struct commands *commands,
+begin(struct doctor_context *context, struct commands *commands,
     const char *path, char *const *texts)
 {
-	bool is_client = examination->config->kind == CONFIG_CLIENT;
+	bool is_client = context->config->kind == CONFIG_CLIENT;
 	const char *half = is_client ? "client" : "server";
 	bool has_nft = is_installed("nft") || !is_installed("iptables");
 	char quoted[COMMAND_MAX_LEN];
@@ -94,41 +94,40 @@ begin(struct examination *examination, struct commands *commands,
 	format_command(
 	    commands->rules, has_nft ? "" : "--iptables ", half, quoted, texts);
 	format_command(commands->simple, "--simple ", half, quoted, texts);
-	examination->rules = commands->rules;
-	examination->simple_rules = commands->simple;
+	context->rules = commands->rules;
+	context->simple_rules = commands->simple;
 }
 
 static void
-read_firewall(struct examination *examination)
+read_firewall(struct doctor_context *context)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	bool is_missed = false;
 
 	for (size_t i = 0; i < 2; i++) {
-		examination->firewall[i] = ruleset_read(families[i]);
-		is_missed |= !examination->firewall[i] &&
-		    prefix_list_has_family(examination->prefixes, families[i]);
+		context->firewall[i] = ruleset_read(families[i]);
+		is_missed |= !context->firewall[i] &&
+		    prefix_list_has_family(context->prefixes, families[i]);
 	}
-	if (is_missed ||
-	    (!examination->firewall[0] && !examination->firewall[1]))
-		finding_note(examination->findings,
+	if (is_missed || (!context->firewall[0] && !context->firewall[1]))
+		finding_note(context->findings,
 		    "the firewall could not be looked at: that takes root, "
 		    "and nft or iptables");
 }
 
 /* The firewall, mostly; and what is used later, and opened now. */
 static void
-look_as_root(struct examination *examination)
+look_as_root(struct doctor_context *context)
 {
-	capacity_raise_descriptors();
-	read_firewall(examination);
-	examination->packet_fd = packets_open();
-	doctor_host_look(examination);
-	if (examination->config->kind == CONFIG_CLIENT) {
-		doctor_gate_look(examination);
-		doctor_server_look(examination);
+	limits_raise_descriptors();
+	read_firewall(context);
+	context->packet_fd = capture_open();
+	doctor_host_look(context);
+	if (context->config->kind == CONFIG_CLIENT) {
+		doctor_client_look(context);
+		client_to_server_look(context);
 	} else {
-		doctor_exit_look(examination);
+		doctor_server_look(context);
 	}
 }
 
@@ -146,34 +145,34 @@ become(const struct config *config, const struct privilege *privilege)
 
 /* For a reload; root has read it before. */
 static void
-check_file(const struct examination *examination, const char *path)
+check_file(const struct doctor_context *context, const char *path)
 {
-	char remedy[2 * COMMAND_MAX_LEN + 64], quoted[COMMAND_MAX_LEN];
+	char fix[2 * COMMAND_MAX_LEN + 64], quoted[COMMAND_MAX_LEN];
 
 	quote(path, quoted);
-	snprintf(remedy, sizeof(remedy), "chgrp %u %s && chmod 640 %s",
-	    getegid(), quoted, quoted);
+	snprintf(fix, sizeof(fix), "chgrp %u %s && chmod 640 %s", getegid(),
+	    quoted, quoted);
 	if (access(path, R_OK))
-		finding_wrong(examination->findings, remedy,
+		finding_problem(context->findings, fix,
 		    "uid %u, gid %u cannot read the configuration again, for "
 		    "a reload: %s: %s",
 		    getuid(), getegid(), path, strerror(errno));
 	else
-		finding_ok(examination->findings,
+		finding_ok(context->findings,
 		    "uid %u, gid %u can read the configuration", getuid(),
 		    getegid());
 }
 
 static void
-examine(const struct examination *examination)
+examine(const struct doctor_context *context)
 {
-	doctor_host_check(examination);
-	abilities_check(examination);
-	if (examination->config->kind == CONFIG_CLIENT) {
-		doctor_gate_check(examination);
-		doctor_server_check(examination);
+	doctor_host_check(context);
+	socket_options_check(context);
+	if (context->config->kind == CONFIG_CLIENT) {
+		doctor_client_check(context);
+		client_to_server_check(context);
 	} else {
-		doctor_exit_check(examination);
+		doctor_server_check(context);
 	}
 }
 
@@ -195,7 +194,7 @@ leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
 		    "IPv6 is disabled here: only IPv4 users are served, and "
 		    "examined");
 	else
-		finding_wrong(findings,
+		finding_problem(findings,
 		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
 			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0, then "
 			  "give this host its IPv6 addresses again"
@@ -211,7 +210,7 @@ doctor_run(const struct config *config, const char *path, char *const *texts,
 	struct findings findings = { .logged = false };
 	struct prefix_list prefixes = { 0 };
 	struct commands commands;
-	struct examination examination = {
+	struct doctor_context context = {
 		.config = config,
 		.prefixes = &prefixes,
 		.findings = &findings,
@@ -223,22 +222,22 @@ doctor_run(const struct config *config, const char *path, char *const *texts,
 		prefix_list_finish(&prefixes);
 		return 1;
 	}
-	begin(&examination, &commands, path, texts);
+	begin(&context, &commands, path, texts);
 	log_set_level(LOG_LEVEL_ERROR);
 	if (!error) {
-		look_as_root(&examination);
+		look_as_root(&context);
 		error = become(config, privilege);
 	}
 	if (!error && privilege)
-		check_file(&examination, path);
+		check_file(&context, path);
 	if (!error)
-		examine(&examination);
-	if (examination.packet_fd >= 0)
-		close(examination.packet_fd);
-	free(examination.firewall[0]);
-	free(examination.firewall[1]);
+		examine(&context);
+	if (context.packet_fd >= 0)
+		close(context.packet_fd);
+	free(context.firewall[0]);
+	free(context.firewall[1]);
 	prefix_list_finish(&prefixes);
-	return error ? error : findings.any_wrong;
+	return error ? error : findings.any_problem;
 }
 
 void
@@ -247,7 +246,7 @@ doctor_warn(const struct config *config, const char *path)
 	struct findings findings = { .logged = true };
 	struct prefix_list prefixes = { 0 };
 	struct commands commands;
-	struct examination examination = {
+	struct doctor_context context = {
 		.config = config,
 		.prefixes = &prefixes,
 		.findings = &findings,
@@ -260,15 +259,15 @@ doctor_warn(const struct config *config, const char *path)
 			    "RestrictAddressFamilies= of the unit");
 		return;
 	}
-	begin(&examination, &commands, path, none);
+	begin(&context, &commands, path, none);
 	if (user_prefixes_collect(config, none, false, &prefixes) == 0 &&
 	    leave_out_ipv6(&findings, &prefixes)) {
 		if (config->kind == CONFIG_CLIENT)
-			doctor_server_check_loop(&examination);
+			client_to_server_check_loop(&context);
 		else
-			doctor_return_check_routes(&examination);
+			return_route_check_routes(&context);
 	}
 	if (config->kind == CONFIG_SERVER)
-		doctor_exit_check_own_sources(&examination);
+		doctor_server_check_own_sources(&context);
 	prefix_list_finish(&prefixes);
 }

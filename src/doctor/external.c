@@ -7,7 +7,7 @@
 #define PORT 443
 
 void
-outside_sample(int family, union address *address)
+external_sample(int family, union address *address)
 {
 	/* Of the special-purpose registries (RFC 6890), both routable. */
 	address_parse(family == AF_INET ? "192.0.0.9" : "2001:1::1", address);
@@ -16,17 +16,17 @@ outside_sample(int family, union address *address)
 
 /* connect(2) sends no datagram. */
 int
-outside_find_own(int family, union address *own)
+external_find_own(int family, union address *own)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(*own);
-	union address outside;
+	union address external;
 	int error = 0;
 
 	if (fd < 0)
 		return -errno;
-	outside_sample(family, &outside);
-	if (connect(fd, &outside.any, address_len(&outside)) ||
+	external_sample(family, &external);
+	if (connect(fd, &external.any, address_len(&external)) ||
 	    getsockname(fd, &own->any, &len))
 		error = -errno;
 	close(fd);

@@ -6,9 +6,9 @@
 #include "net/address.h"
 
 /* An address that no user and no host here has, with a port. */
-void outside_sample(int family, union address *address);
+void external_sample(int family, union address *address);
 
 /* Which address of this host packets to the outside have; port 0. */
-int outside_find_own(int family, union address *own);
+int external_find_own(int family, union address *own);
 
 #endif

@@ -40,18 +40,18 @@ finding_note(struct findings *findings, const char *format, ...)
 }
 
 void
-finding_wrong(
-    struct findings *findings, const char *remedy, const char *format, ...)
+finding_problem(
+    struct findings *findings, const char *fix, const char *format, ...)
 {
 	char text[TEXT_MAX_LEN];
 	va_list arguments;
 
-	findings->any_wrong = true;
+	findings->any_problem = true;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	if (findings->logged)
-		log_warning("%s; to mend it: %s", text, remedy);
+		log_warning("%s; to mend it: %s", text, fix);
 	else
-		printf("wrong: %s\n  mend: %s\n", text, remedy);
+		printf("wrong: %s\n  mend: %s\n", text, fix);
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 struct findings {
-	bool logged;    /* only what is wrong, in the log; else all, printed */
-	bool any_wrong; /* so far */
+	bool logged; /* only what is wrong, in the log; else all, printed */
+	bool any_problem; /* so far */
 };
 
 /* One line each, as printf(3) has it, without what follows the colon. */
@@ -22,7 +22,7 @@ void finding_note(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* It keeps connections from working; remedy: a command, or what to do. */
-void finding_wrong(struct findings *findings, const char *remedy,
+void finding_problem(struct findings *findings, const char *fix,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

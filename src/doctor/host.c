@@ -11,7 +11,7 @@
 #include "kernel/sysctl.h"
 #include "process/limits.h"
 
-#define REMEDY_MAX_LEN 512
+#define FIX_MAX_LEN 512
 
 /* With any port, as the half itself may be running. */
 static int
@@ -37,24 +37,24 @@ try_address(const union address *address)
 }
 
 static const char *
-format_remedy(const char *host, char remedy[REMEDY_MAX_LEN])
+format_remedy(const char *host, char fix[FIX_MAX_LEN])
 {
 	bool is_off = strchr(host, ':') && sysctl_disables_ipv6();
 
-	snprintf(remedy, REMEDY_MAX_LEN,
+	snprintf(fix, FIX_MAX_LEN,
 	    "%sip address add %s dev INTERFACE, or correct listen",
 	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
-	return remedy;
+	return fix;
 }
 
 /* Of a name's addresses one is enough. */
 static void
-check_listen(const struct examination *examination)
+check_listen(const struct doctor_context *context)
 {
-	const struct endpoint *listen = &examination->config->listen;
-	struct findings *findings = examination->findings;
+	const struct endpoint *listen = &context->config->listen;
+	struct findings *findings = context->findings;
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
-	char remedy[REMEDY_MAX_LEN];
+	char fix[FIX_MAX_LEN];
 	const char *wrong;
 	size_t count;
 	int error = -EADDRNOTAVAIL;
@@ -63,12 +63,12 @@ check_listen(const struct examination *examination)
 	for (size_t i = 0; i < count && error; i++)
 		error = try_address(&addresses[i]);
 	if (wrong)
-		finding_wrong(findings,
+		finding_problem(findings,
 		    "correct listen, or what resolves names: /etc/hosts, "
 		    "/etc/resolv.conf",
 		    "cannot listen on %s: %s", listen->host, wrong);
 	else if (error)
-		finding_wrong(findings, format_remedy(listen->host, remedy),
+		finding_problem(findings, format_remedy(listen->host, fix),
 		    "cannot listen on %s: %s", listen->host, strerror(-error));
 	else
 		finding_ok(findings,
@@ -78,42 +78,42 @@ check_listen(const struct examination *examination)
 }
 
 static void
-check_limits(const struct examination *examination)
+check_limits(const struct doctor_context *context)
 {
-	struct findings *findings = examination->findings;
-	size_t wanted = examination->config->max_connections;
-	struct capacity capacity;
+	struct findings *findings = context->findings;
+	size_t wanted = context->config->max_connections;
+	struct limits limits;
 
-	capacity_read(&capacity, "");
-	if (wanted > capacity.most.connections)
-		finding_wrong(findings,
+	limits_read(&limits, "");
+	if (wanted > limits.most.connections)
+		finding_problem(findings,
 		    "raise that limit, or take a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
-		    wanted, capacity.most.by, capacity.most.connections);
-	else if (!wanted && capacity.usual.connections < CAPACITY_FEW)
+		    wanted, limits.most.by, limits.most.connections);
+	else if (!wanted && limits.usual.connections < CAPACITY_FEW)
 		finding_note(findings,
 		    "there is room for %zu connections at once, no more, "
 		    "until this limit is raised: %s",
-		    capacity.usual.connections, capacity.usual.by);
+		    limits.usual.connections, limits.usual.by);
 	else
 		finding_ok(findings, "there is room for %zu connections (%s)",
-		    wanted ? wanted : capacity.usual.connections,
-		    wanted ? "max_connections" : capacity.usual.by);
+		    wanted ? wanted : limits.usual.connections,
+		    wanted ? "max_connections" : limits.usual.by);
 }
 
 static void
 check_forwarding(
-    const struct examination *examination, int family, const char *name)
+    const struct doctor_context *context, int family, const char *name)
 {
 	long on;
 
-	if (!prefix_list_has_family(examination->prefixes, family) ||
+	if (!prefix_list_has_family(context->prefixes, family) ||
 	    !sysctl_read(name, &on))
 		return;
 	if (on)
-		finding_ok(examination->findings, "net/%s is on", name);
+		finding_ok(context->findings, "net/%s is on", name);
 	else
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "net/%s is off: users' TCP is carried, but nothing else "
 		    "passes this host (DNS, ping, connections to users)",
 		    name);
@@ -121,28 +121,28 @@ check_forwarding(
 
 /* Users of both families come to the gate, and gates to one address. */
 static bool
-is_served(const struct examination *examination, int family)
+is_served(const struct doctor_context *context, int family)
 {
-	const union address *listen = &examination->config->listen.address;
+	const union address *listen = &context->config->listen.address;
 
-	if (examination->config->kind == CONFIG_CLIENT)
-		return prefix_list_has_family(examination->prefixes, family);
+	if (context->config->kind == CONFIG_CLIENT)
+		return prefix_list_has_family(context->prefixes, family);
 	return listen->any.sa_family == family && !address_is_loopback(listen);
 }
 
 static void
-check_intake(const struct examination *examination, int family)
+check_intake(const struct doctor_context *context, int family)
 {
-	const struct config *config = examination->config;
+	const struct config *config = context->config;
 	bool redirected = config->kind == CONFIG_CLIENT;
-	const char *rules = examination_firewall(examination, family);
-	char command[REMEDY_MAX_LEN];
+	const char *rules = doctor_context_firewall(context, family);
+	char command[FIX_MAX_LEN];
 
-	if (rules && is_served(examination, family) &&
-	    intake_is_closed(rules, family, config->listen.port,
-		redirected ? examination->prefixes : NULL, command,
+	if (rules && is_served(context, family) &&
+	    input_filter_is_closed(rules, family, config->listen.port,
+		redirected ? context->prefixes : NULL, command,
 		sizeof(command)))
-		finding_wrong(examination->findings, command,
+		finding_problem(context->findings, command,
 		    "the firewall drops what comes in to port %u (%s), where "
 		    "%s: no rule accepts it",
 		    config->listen.port, family == AF_INET ? "IPv4" : "IPv6",
@@ -151,17 +151,17 @@ check_intake(const struct examination *examination, int family)
 }
 
 void
-doctor_host_look(const struct examination *examination)
+doctor_host_look(const struct doctor_context *context)
 {
-	check_intake(examination, AF_INET);
-	check_intake(examination, AF_INET6);
+	check_intake(context, AF_INET);
+	check_intake(context, AF_INET6);
 }
 
 void
-doctor_host_check(const struct examination *examination)
+doctor_host_check(const struct doctor_context *context)
 {
-	check_listen(examination);
-	check_limits(examination);
-	check_forwarding(examination, AF_INET, "ipv4/ip_forward");
-	check_forwarding(examination, AF_INET6, "ipv6/conf/all/forwarding");
+	check_listen(context);
+	check_limits(context);
+	check_forwarding(context, AF_INET, "ipv4/ip_forward");
+	check_forwarding(context, AF_INET6, "ipv6/conf/all/forwarding");
 }

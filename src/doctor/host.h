@@ -6,8 +6,8 @@
 #include "doctor/context.h"
 
 /* As root, who alone sees the firewall. */
-void doctor_host_look(const struct examination *examination);
+void doctor_host_look(const struct doctor_context *context);
 
-void doctor_host_check(const struct examination *examination);
+void doctor_host_check(const struct doctor_context *context);
 
 #endif

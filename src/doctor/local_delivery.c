@@ -13,37 +13,38 @@
  * and comes before it. error: of the question.
  */
 static bool
-is_late(const struct policy_rule *rule, int error, const struct route *route)
+is_late(const struct routing_rule *rule, int error, const struct route *route)
 {
 	if (error)
 		return error != -ENETUNREACH;
 	if (route->table == RT_TABLE_MAIN || route->table == RT_TABLE_DEFAULT)
-		return rule->priority > DELIVERY_MAIN_PRIORITY;
+		return rule->priority > LOCAL_DELIVERY_MAIN_PRIORITY;
 	return route->table != rule->table;
 }
 
 /* Validation of sources may say no to the one, as to all that comes there. */
 static int
-find_by_rule(const union address *user, const struct policy_rule *rule,
+find_by_rule(const union address *user, const struct routing_rule *rule,
     struct route *route)
 {
-	union address outside;
+	union address external;
 
 	if (!rule->interface)
 		return route_find(user, rule->mark, route);
-	outside_sample(user->any.sa_family, &outside);
+	external_sample(user->any.sa_family, &external);
 	return route_find_arriving(
-	    &outside, rule->interface, user, rule->mark, route);
+	    &external, rule->interface, user, rule->mark, route);
 }
 
 static void
-find_marked(const union address *user, struct delivery *delivery)
+find_marked(const union address *user, struct local_delivery *delivery)
 {
-	size_t count = policy_list_marked(user->any.sa_family, delivery->rules);
+	size_t count =
+	    routing_rules_list_marked(user->any.sa_family, delivery->rules);
 	struct route route;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct policy_rule rule = delivery->rules[i];
+		const struct routing_rule rule = delivery->rules[i];
 
 		int error = find_by_rule(user, &rule, &route);
 
@@ -51,23 +52,24 @@ find_marked(const union address *user, struct delivery *delivery)
 			delivery->late = rule;
 		if (error || !route.is_local || route.table != rule.table)
 			continue;
-		delivery->way = DELIVERY_MARKED;
+		delivery->way = LOCAL_DELIVERY_MARKED;
 		delivery->rules[delivery->rule_count++] = rule;
 	}
 }
 
 static void
-find_one(const union address *user, struct delivery *delivery)
+find_one(const union address *user, struct local_delivery *delivery)
 {
 	struct route route;
 
-	*delivery = (struct delivery){ .way = DELIVERY_NONE, .missing = *user };
+	*delivery = (struct local_delivery){ .way = LOCAL_DELIVERY_NONE,
+		.missing = *user };
 	if (route_find(user, 0, &route) || !route.is_local)
 		find_marked(user, delivery);
 	else if (route.table == RT_TABLE_LOCAL)
-		delivery->way = DELIVERY_LOCAL;
+		delivery->way = LOCAL_DELIVERY_LOCAL;
 	else
-		delivery->way = DELIVERY_ALL;
+		delivery->way = LOCAL_DELIVERY_ALL;
 }
 
 /*
@@ -75,10 +77,11 @@ find_one(const union address *user, struct delivery *delivery)
  * this host's own: the lesser of two ways counts.
  */
 void
-delivery_find(const struct prefix *prefix, struct delivery *delivery)
+local_delivery_find(
+    const struct prefix *prefix, struct local_delivery *delivery)
 {
 	union address user;
-	struct delivery first;
+	struct local_delivery first;
 
 	prefix_sample(prefix, &user);
 	find_one(&user, delivery);
@@ -89,21 +92,23 @@ delivery_find(const struct prefix *prefix, struct delivery *delivery)
 }
 
 const char *
-delivery_format_marks(
-    const struct delivery *delivery, char text[DELIVERY_MARKS_STRLEN])
+local_delivery_format_marks(const struct local_delivery *delivery,
+    char text[LOCAL_DELIVERY_MARKS_STRLEN])
 {
 	size_t len = 0;
 
 	*text = '\0';
 	for (size_t i = 0;
-	     i < delivery->rule_count && len < DELIVERY_MARKS_STRLEN; i++) {
-		const struct policy_rule *rule = &delivery->rules[i];
+	     i < delivery->rule_count && len < LOCAL_DELIVERY_MARKS_STRLEN;
+	     i++) {
+		const struct routing_rule *rule = &delivery->rules[i];
 		char mask[16] = "";
 
 		if (rule->mask != UINT32_MAX)
 			snprintf(mask, sizeof(mask), "/0x%" PRIx32, rule->mask);
-		len += (size_t)snprintf(text + len, DELIVERY_MARKS_STRLEN - len,
-		    "%s0x%" PRIx32 "%s", len > 0 ? ", " : "", rule->mark, mask);
+		len += (size_t)snprintf(text + len,
+		    LOCAL_DELIVERY_MARKS_STRLEN - len, "%s0x%" PRIx32 "%s",
+		    len > 0 ? ", " : "", rule->mark, mask);
 	}
 	return text;
 }

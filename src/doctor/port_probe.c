@@ -25,8 +25,8 @@ begin(int fd, const union address *from, const union address *to)
 }
 
 int
-probe_open(
-    struct probe *probe, const union address *from, const union address *to)
+port_probe_open(struct port_probe *probe, const union address *from,
+    const union address *to)
 {
 	union address target = *to;
 	int error = 0;
@@ -35,8 +35,8 @@ probe_open(
 	for (size_t i = 0; i < PROBE_PORTS; i++)
 		probe->fds[i] = -1;
 	for (size_t i = 0; i < PROBE_PORTS && !error; i++) {
-		int fd =
-		    from ? source_open(from) : socket_open(to->any.sa_family);
+		int fd = from ? source_bind_open(from)
+			      : socket_open(to->any.sa_family);
 
 		if (fd < 0) {
 			error = fd;
@@ -47,7 +47,7 @@ probe_open(
 		error = begin(fd, from, &target);
 	}
 	if (error)
-		probe_close(probe);
+		port_probe_close(probe);
 	return error;
 }
 
@@ -63,14 +63,14 @@ is_answer(int fd)
 }
 
 void
-probe_watch(const struct probe *probe, struct pollfd *polled)
+probe_watch(const struct port_probe *probe, struct pollfd *polled)
 {
 	for (size_t i = 0; i < PROBE_PORTS; i++)
 		polled[i] = (struct pollfd){ probe->fds[i], POLLOUT, 0 };
 }
 
 void
-probe_look(struct probe *probe, struct pollfd *polled)
+probe_look(struct port_probe *probe, struct pollfd *polled)
 {
 	for (size_t i = 0; i < PROBE_PORTS; i++) {
 		if (!polled[i].revents)
@@ -81,7 +81,7 @@ probe_look(struct probe *probe, struct pollfd *polled)
 }
 
 void
-probe_close(struct probe *probe)
+port_probe_close(struct port_probe *probe)
 {
 	for (size_t i = 0; i < PROBE_PORTS; i++) {
 		if (probe->fds[i] >= 0)

@@ -13,7 +13,7 @@
 
 #define PROBE_PORTS 6
 
-struct probe {
+struct port_probe {
 	int fds[PROBE_PORTS];
 	bool is_answered;
 };
@@ -23,15 +23,15 @@ struct probe {
  * any of this host. Returns 0 when the packets are sent, or a negative errno;
  * then there is nothing to close.
  */
-int probe_open(
-    struct probe *probe, const union address *from, const union address *to);
+int port_probe_open(struct port_probe *probe, const union address *from,
+    const union address *to);
 
 /* Fills in PROBE_PORTS of them. */
-void probe_watch(const struct probe *probe, struct pollfd *polled);
+void probe_watch(const struct port_probe *probe, struct pollfd *polled);
 
 /* Takes what poll(2) said of these; is_answered says what came of it. */
-void probe_look(struct probe *probe, struct pollfd *polled);
+void probe_look(struct port_probe *probe, struct pollfd *polled);
 
-void probe_close(struct probe *probe);
+void port_probe_close(struct port_probe *probe);
 
 #endif

@@ -19,7 +19,7 @@
 /* At once: few enough descriptors for the limit of most hosts, 1024. */
 #define MANY 64
 #define FAMILIES 2
-#define REMEDY_MAX_LEN 256
+#define FIX_MAX_LEN 256
 #define HERE_MAX_LEN 2048
 
 /* Why nothing came back. */
@@ -36,8 +36,8 @@ enum silence {
 struct router {
 	union address address;
 	char text[ADDRESS_STRLEN];
-	const char *why_not; /* NULL: it can be asked */
-	struct probe own;    /* from this host's own address */
+	const char *why_not;   /* NULL: it can be asked */
+	struct port_probe own; /* from this host's own address */
 	bool has_own;
 };
 
@@ -47,13 +47,13 @@ struct path {
 	union address user; /* one of them */
 	char prefix[PREFIX_STRLEN];
 	const struct router *router;
-	struct probe probe;
+	struct port_probe probe;
 	bool has_left, has_come; /* a packet, seen on the links */
 };
 
 /* What is tried side by side. */
 struct wave {
-	const struct examination *examination;
+	const struct doctor_context *context;
 	int packet_fd; /* or -1 */
 	struct router routers[FAMILIES];
 	struct path paths[MANY];
@@ -61,16 +61,16 @@ struct wave {
 };
 
 static void
-report_output(const struct examination *examination, const struct path *path)
+report_output(const struct doctor_context *context, const struct path *path)
 {
 	const char *rules =
-	    examination_firewall(examination, path->user.any.sa_family);
-	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+	    doctor_context_firewall(context, path->user.any.sa_family);
+	char fix[FIX_MAX_LEN], text[ADDRESS_STRLEN];
 
-	strcpy(remedy, "let no rule drop or rewrite what they send");
+	strcpy(fix, "let no rule drop or rewrite what they send");
 	if (rules)
-		exemption_find_sent(rules, path->users, remedy, sizeof(remedy));
-	finding_wrong(examination->findings, remedy,
+		remedy_find_sent(rules, path->users, fix, sizeof(fix));
+	finding_problem(context->findings, fix,
 	    "%s: what is sent from %s to %s does not leave this host with that "
 	    "address: the firewall drops it (OUTPUT) or rewrites it",
 	    path->prefix, address_format_host(&path->user, text),
@@ -78,57 +78,57 @@ report_output(const struct examination *examination, const struct path *path)
 }
 
 static void
-report_input(const struct examination *examination, const struct path *path)
+report_input(const struct doctor_context *context, const struct path *path)
 {
 	int family = path->user.any.sa_family;
-	const char *rules = examination_firewall(examination, family);
-	char remedy[REMEDY_MAX_LEN];
+	const char *rules = doctor_context_firewall(context, family);
+	char fix[FIX_MAX_LEN];
 
-	strcpy(remedy, "let no rule drop what answers this host");
+	strcpy(fix, "let no rule drop what answers this host");
 	if (rules)
-		exemption_find_answers(rules, family, remedy, sizeof(remedy));
-	finding_wrong(examination->findings, remedy,
+		remedy_find_answers(rules, family, fix, sizeof(fix));
+	finding_problem(context->findings, fix,
 	    "%s: what %s answers comes to this host, which takes none of it, "
 	    "for its own addresses neither: the firewall drops it (INPUT)",
 	    path->prefix, path->router->text);
 }
 
 static void
-report_silence(const struct examination *examination, const struct path *path,
+report_silence(const struct doctor_context *context, const struct path *path,
     enum silence silence)
 {
 	const char *prefix = path->prefix, *router = path->router->text;
-	struct findings *findings = examination->findings;
-	char text[ADDRESS_STRLEN], remedy[HERE_MAX_LEN];
+	struct findings *findings = context->findings;
+	char text[ADDRESS_STRLEN], fix[HERE_MAX_LEN];
 
 	address_format_host(&path->user, text);
 	switch (silence) {
 	case SILENCE_OUTPUT:
-		report_output(examination, path);
+		report_output(context, path);
 		break;
 	case SILENCE_INPUT:
-		report_input(examination, path);
+		report_input(context, path);
 		break;
 	case SILENCE_FILTER:
-		finding_wrong(findings,
+		finding_problem(findings,
 		    "sysctl -w net.ipv4.conf.all.rp_filter=2",
 		    "%s: what %s answers to %s comes to this host by another "
 		    "interface than it would answer by, and rp_filter drops it",
 		    prefix, router, text);
 		break;
 	case SILENCE_HERE:
-		snprintf(remedy, sizeof(remedy),
+		snprintf(fix, sizeof(fix),
 		    "%s, if that was not done; else find the rule that drops "
 		    "it or gives another mark: nft list ruleset; iptables-save",
-		    examination->rules);
-		finding_wrong(findings, remedy,
+		    context->rules);
+		finding_problem(findings, fix,
 		    "%s: what %s answers to %s comes to this host, but not to "
 		    "the socket: no rule of the firewall marks it, or one "
 		    "drops it (INPUT, or its own check of sources)",
 		    prefix, router, text);
 		break;
 	case SILENCE_NETWORK:
-		finding_wrong(findings,
+		finding_problem(findings,
 		    "see what else is wrong here; if nothing is, let the "
 		    "network route the prefix to this host, and permit it to "
 		    "send from there",
@@ -149,7 +149,7 @@ count_filtered(void)
 {
 	uint64_t count = 0;
 
-	netstat_read("TcpExt IPReversePathFilter", &count);
+	counters_read("TcpExt IPReversePathFilter", &count);
 	return count;
 }
 
@@ -170,16 +170,16 @@ explain_silence(const struct wave *wave, const struct path *path, bool filtered)
 
 static void
 report_forbidden(
-    const struct examination *examination, const struct path *path, int error)
+    const struct doctor_context *context, const struct path *path, int error)
 {
-	char remedy[REMEDY_MAX_LEN], text[ADDRESS_STRLEN];
+	char fix[FIX_MAX_LEN], text[ADDRESS_STRLEN];
 
 	address_format_host(&path->user, text);
-	snprintf(remedy, sizeof(remedy),
+	snprintf(fix, sizeof(fix),
 	    "see which rule or route forbids it: ip rule; ip route get %s "
 	    "from %s iif lo",
 	    path->router->text, text);
-	finding_wrong(examination->findings, remedy,
+	finding_problem(context->findings, fix,
 	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
 	    path->router->text, strerror(-error));
 }
@@ -188,12 +188,12 @@ static void
 find_router(struct wave *wave, int family)
 {
 	struct router *router = &wave->routers[family == AF_INET6];
-	union address outside;
+	union address external;
 	struct route route;
 
 	*router = (struct router){ 0 };
-	outside_sample(family, &outside);
-	if (route_find(&outside, 0, &route) || route.is_local)
+	external_sample(family, &external);
+	if (route_find(&external, 0, &route) || route.is_local)
 		router->why_not = "there is no default route: these users get "
 				  "only where other routes lead";
 	else if (route.gateway.any.sa_family == AF_UNSPEC)
@@ -212,7 +212,7 @@ ask_routers(struct wave *wave)
 		struct router *router = &wave->routers[i];
 
 		router->has_own = !router->why_not &&
-		    probe_open(&router->own, NULL, &router->address) == 0;
+		    port_probe_open(&router->own, NULL, &router->address) == 0;
 	}
 }
 
@@ -234,18 +234,19 @@ add(struct wave *wave, const struct prefix *users)
 	prefix_format(users, path->prefix);
 	prefix_sample(users, &path->user);
 	if (path->router->why_not) {
-		finding_note(wave->examination->findings,
+		finding_note(wave->context->findings,
 		    "%s: the way back was not tried, as %s", path->prefix,
 		    path->router->why_not);
 		return true;
 	}
-	error = probe_open(&path->probe, &path->user, &path->router->address);
+	error =
+	    port_probe_open(&path->probe, &path->user, &path->router->address);
 	if (!error)
 		wave->count++;
 	else if (wave->count > 0 && !has_room(error))
 		return false;
 	else
-		report_forbidden(wave->examination, path, error);
+		report_forbidden(wave->context, path, error);
 	return true;
 }
 
@@ -274,9 +275,9 @@ look_at_packets(struct wave *wave)
 			struct path *path = &wave->paths[i];
 			const union address *router = &path->router->address;
 
-			path->has_left |= packets_is_segment(
+			path->has_left |= capture_is_segment(
 			    packet, len, &path->user, router);
-			path->has_come |= packets_is_segment(
+			path->has_come |= capture_is_segment(
 			    packet, len, router, &path->user);
 		}
 	}
@@ -297,7 +298,7 @@ static void
 await(struct wave *wave, int64_t deadline)
 {
 	struct pollfd polled[1 + (FAMILIES + MANY) * PROBE_PORTS];
-	struct probe *probes[FAMILIES + MANY];
+	struct port_probe *probes[FAMILIES + MANY];
 	size_t count = 0;
 
 	for (size_t i = 0; i < FAMILIES; i++) {
@@ -326,29 +327,29 @@ finish(struct wave *wave, bool filtered)
 		struct path *path = &wave->paths[i];
 
 		if (path->probe.is_answered)
-			finding_ok(wave->examination->findings,
+			finding_ok(wave->context->findings,
 			    "%s: what %s answers comes back here", path->prefix,
 			    path->router->text);
 		else
-			report_silence(wave->examination, path,
+			report_silence(wave->context, path,
 			    explain_silence(wave, path, filtered));
-		probe_close(&path->probe);
+		port_probe_close(&path->probe);
 	}
 	for (size_t i = 0; i < FAMILIES; i++) {
 		if (wave->routers[i].has_own)
-			probe_close(&wave->routers[i].own);
+			port_probe_close(&wave->routers[i].own);
 	}
 }
 
 void
-way_back_check(const struct examination *examination,
+return_path_check(const struct doctor_context *context,
     const struct prefix *prefixes, size_t count)
 {
 	int64_t end = deadline_after(ALL_MS);
-	struct wave wave = { .examination = examination };
+	struct wave wave = { .context = context };
 	size_t done = 0;
 
-	wave.packet_fd = packets_begin(examination->packet_fd);
+	wave.packet_fd = capture_begin(context->packet_fd);
 	find_router(&wave, AF_INET);
 	find_router(&wave, AF_INET6);
 	while (done < count && deadline_left(end) > 0) {
@@ -359,7 +360,7 @@ way_back_check(const struct examination *examination,
 		finish(&wave, count_filtered() > filtered);
 	}
 	if (done < count)
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "the way back of %zu more prefixes was not tried, as "
 		    "routers that do not answer took too long",
 		    count - done);

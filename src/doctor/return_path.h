@@ -14,7 +14,7 @@
  * on their way in. Many are tried side by side: it takes 10 s at most, however
  * many they are and whoever does not answer.
  */
-void way_back_check(const struct examination *examination,
+void return_path_check(const struct doctor_context *context,
     const struct prefix *prefixes, size_t count);
 
 #endif

@@ -9,13 +9,13 @@
  * By what the kernel says of its routes, without a packet and without the
  * firewall's tools: cheap, and as the user that asks.
  */
-void doctor_return_check_routes(const struct examination *examination);
+void return_route_check_routes(const struct doctor_context *context);
 
 /* Whether the firewall gives a mark that the routes of a prefix ask for. */
-void doctor_return_check_mark(
-    const struct examination *examination, const struct prefix *prefix);
+void return_route_check_mark(
+    const struct doctor_context *context, const struct prefix *prefix);
 
 /* Whether this user connects from there, and has replies delivered here. */
-bool doctor_return_is_there(const struct prefix *prefix);
+bool return_route_is_there(const struct prefix *prefix);
 
 #endif

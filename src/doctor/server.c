@@ -41,7 +41,7 @@ is_strict(const char *interface)
 
 /* Replies may come in by a link that the host would not answer by. */
 static void
-check_validation(const struct examination *examination)
+check_validation(const struct doctor_context *context)
 {
 	struct if_nameindex *list = if_nameindex();
 	char names[NAMES_MAX_LEN] = "";
@@ -57,7 +57,7 @@ check_validation(const struct examination *examination)
 	if (list)
 		if_freenameindex(list);
 	if (len > 0)
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "rp_filter is 1 on %s: what comes in by another interface "
 		    "than the one that the host would answer by is dropped; 2 "
 		    "is for hosts with several ways out",
@@ -66,24 +66,24 @@ check_validation(const struct examination *examination)
 
 /* Users who come from these ports lose them, or are refused. */
 static void
-check_wildcards(const struct examination *examination)
+check_wildcards(const struct doctor_context *context)
 {
-	struct findings *findings = examination->findings;
+	struct findings *findings = context->findings;
 	uint16_t ports[PORTS_MAX];
-	size_t count = wildcard_list(ports, PORTS_MAX), len = 0;
+	size_t count = wildcard_listeners_list(ports, PORTS_MAX), len = 0;
 	char text[PORTS_TEXT_MAX_LEN] = "";
 
 	for (size_t i = 0; i < count; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u",
 		    i > 0 ? ", " : "", ports[i]);
-	if (examination->config->source_port == SOURCE_PORT_ANY)
+	if (context->config->source_port == SOURCE_PORT_ANY)
 		return;
 	if (count == 0)
 		finding_ok(findings,
 		    "nobody listens on all addresses: users keep their source "
 		    "ports");
-	else if (examination->config->source_port == SOURCE_PORT_STRICT)
-		finding_wrong(findings,
+	else if (context->config->source_port == SOURCE_PORT_STRICT)
+		finding_problem(findings,
 		    "let these services listen on specific addresses, or "
 		    "set source_port: \"prefer\"",
 		    "with source_port \"strict\" users who come from these "
@@ -98,17 +98,17 @@ check_wildcards(const struct examination *examination)
 }
 
 static void
-check_ways_back(const struct examination *examination)
+check_ways_back(const struct doctor_context *context)
 {
-	const struct prefix_list *list = examination->prefixes;
+	const struct prefix_list *list = context->prefixes;
 	struct prefix *tried = calloc(list->count + 1, sizeof(*tried));
 	size_t count = 0;
 
 	for (size_t i = 0; tried && i < list->count; i++) {
-		if (doctor_return_is_there(&list->items[i]))
+		if (return_route_is_there(&list->items[i]))
 			tried[count++] = list->items[i];
 	}
-	way_back_check(examination, tried, count);
+	return_path_check(context, tried, count);
 	free(tried);
 }
 
@@ -161,16 +161,15 @@ check_own_sources(struct findings *findings, const struct acl_user *user)
 }
 
 void
-doctor_exit_check_own_sources(const struct examination *examination)
+doctor_server_check_own_sources(const struct doctor_context *context)
 {
-	const struct acl *acl = &examination->config->acl;
+	const struct acl *acl = &context->config->acl;
 	int error = 0;
 
 	for (size_t i = 0; i < acl->user_count && !error; i++)
-		error =
-		    check_own_sources(examination->findings, &acl->users[i]);
+		error = check_own_sources(context->findings, &acl->users[i]);
 	if (error)
-		finding_wrong(examination->findings,
+		finding_problem(context->findings,
 		    "let the service use netlink (RestrictAddressFamilies="
 		    "AF_NETLINK)",
 		    "this host's own addresses cannot be read, so users are "
@@ -179,29 +178,29 @@ doctor_exit_check_own_sources(const struct examination *examination)
 }
 
 void
-doctor_exit_look(const struct examination *examination)
+doctor_server_look(const struct doctor_context *context)
 {
-	const struct prefix_list *list = examination->prefixes;
+	const struct prefix_list *list = context->prefixes;
 
 	for (size_t i = 0; i < list->count; i++) {
-		doctor_return_check_mark(examination, &list->items[i]);
-		rewriting_check(examination, &list->items[i]);
+		return_route_check_mark(context, &list->items[i]);
+		source_nat_check(context, &list->items[i]);
 	}
 }
 
 void
-doctor_exit_check(const struct examination *examination)
+doctor_server_check(const struct doctor_context *context)
 {
-	const struct prefix_list *list = examination->prefixes;
+	const struct prefix_list *list = context->prefixes;
 
-	doctor_return_check_routes(examination);
-	check_ways_back(examination);
+	return_route_check_routes(context);
+	check_ways_back(context);
 	if (list->count == 0)
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "the configuration allows any source: name the prefixes "
 		    "that are routed to this host, and more is examined");
 	if (prefix_list_has_family(list, AF_INET))
-		check_validation(examination);
-	check_wildcards(examination);
-	doctor_exit_check_own_sources(examination);
+		check_validation(context);
+	check_wildcards(context);
+	doctor_server_check_own_sources(context);
 }

@@ -16,11 +16,11 @@ static int
 bind_foreign(int fd, int family, uint16_t port)
 {
 	union address foreign;
-	int error = source_set_freebind(fd);
+	int error = source_bind_set_freebind(fd);
 
 	if (error)
 		return error;
-	outside_sample(family, &foreign);
+	external_sample(family, &foreign);
 	address_set_port(&foreign, port);
 	return bind(fd, &foreign.any, address_len(&foreign)) ? -errno : 0;
 }
@@ -67,10 +67,10 @@ static const struct ability {
 	    "it takes Linux with IPv4" },
 	{ "IP_FREEBIND for IPv6", AF_INET6, try_freebind,
 	    "it takes Linux with IPv6 (ipv6.disable=0)" },
-	{ "IP_TRANSPARENT for IPv4", AF_INET, source_set_transparent,
+	{ "IP_TRANSPARENT for IPv4", AF_INET, source_bind_set_transparent,
 	    "it takes CAP_NET_RAW, or the users' prefix in the table local "
 	    "(srcproxy rules --simple)" },
-	{ "IP_TRANSPARENT for IPv6", AF_INET6, source_set_transparent,
+	{ "IP_TRANSPARENT for IPv6", AF_INET6, source_bind_set_transparent,
 	    "it takes CAP_NET_RAW, and IPv6 does with IP_FREEBIND" },
 	{ "SO_MARK", AF_INET, try_mark,
 	    "it takes CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17" },
@@ -81,15 +81,15 @@ static const struct ability {
 };
 
 static bool
-is_needed(const struct examination *examination, const struct ability *ability)
+is_needed(const struct doctor_context *context, const struct ability *ability)
 {
 	return ability->try == try_freebind &&
-	    examination->config->kind == CONFIG_SERVER &&
-	    prefix_list_has_family(examination->prefixes, ability->family);
+	    context->config->kind == CONFIG_SERVER &&
+	    prefix_list_has_family(context->prefixes, ability->family);
 }
 
 static void
-check(const struct examination *examination, const struct ability *ability)
+check(const struct doctor_context *context, const struct ability *ability)
 {
 	int fd = socket(ability->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error = fd < 0 ? -errno : ability->try(fd, ability->family);
@@ -97,23 +97,23 @@ check(const struct examination *examination, const struct ability *ability)
 	if (fd >= 0)
 		close(fd);
 	if (!error)
-		finding_ok(examination->findings, "%s works for this user",
-		    ability->name);
-	else if (is_needed(examination, ability))
-		finding_wrong(examination->findings, ability->otherwise,
+		finding_ok(
+		    context->findings, "%s works for this user", ability->name);
+	else if (is_needed(context, ability))
+		finding_problem(context->findings, ability->otherwise,
 		    "%s does not work for this user (uid %u), who cannot bind "
 		    "to the users' addresses: %s",
 		    ability->name, getuid(), strerror(-error));
 	else
-		finding_note(examination->findings,
+		finding_note(context->findings,
 		    "%s does not work for this user (uid %u): %s; %s",
 		    ability->name, getuid(), strerror(-error),
 		    ability->otherwise);
 }
 
 void
-abilities_check(const struct examination *examination)
+socket_options_check(const struct doctor_context *context)
 {
 	for (size_t i = 0; i < sizeof(abilities) / sizeof(*abilities); i++)
-		check(examination, &abilities[i]);
+		check(context, &abilities[i]);
 }

@@ -9,6 +9,6 @@
  * Each one, whether the configuration has a use for it or not: it is wrong only
  * where it cannot do without, and other rooms do not say so.
  */
-void abilities_check(const struct examination *examination);
+void socket_options_check(const struct doctor_context *context);
 
 #endif

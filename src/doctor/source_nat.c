@@ -13,7 +13,7 @@
 #include "proxy/source_bind.h"
 
 #define NOT_SENT 1
-#define REMEDY_MAX_LEN 256
+#define FIX_MAX_LEN 256
 
 /*
  * A packet that gets no further than the next router, as the answer to one that
@@ -24,50 +24,50 @@ static int
 find_source(const union address *user, union address *seen)
 {
 	int family = user->any.sa_family;
-	union address from, outside;
+	union address from, external;
 	socklen_t len = sizeof(from);
 	int hops = 1, error = 0;
-	int fd = source_open(user);
+	int fd = source_bind_open(user);
 
 	if (fd < 0)
 		return fd;
-	outside_sample(family, &outside);
+	external_sample(family, &external);
 	if (setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, &hops,
 		sizeof(hops)) ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
 	    bind(fd, &user->any, address_len(user)))
 		error = -errno;
-	if (!error && connect(fd, &outside.any, address_len(&outside)) &&
+	if (!error && connect(fd, &external.any, address_len(&external)) &&
 	    errno != EINPROGRESS)
 		error = NOT_SENT;
 	if (!error && getsockname(fd, &from.any, &len))
 		error = -errno;
 	if (!error)
-		error = conntrack_find_source(&from, &outside, seen);
+		error = conntrack_find_source(&from, &external, seen);
 	close(fd);
 	return error;
 }
 
 static void
-find_exemption(const struct examination *examination,
-    const struct prefix *prefix, char remedy[REMEDY_MAX_LEN])
+find_exemption(const struct doctor_context *context,
+    const struct prefix *prefix, char fix[FIX_MAX_LEN])
 {
 	const char *rules =
-	    examination_firewall(examination, prefix->base.any.sa_family);
+	    doctor_context_firewall(context, prefix->base.any.sa_family);
 
-	strcpy(remedy, "let no MASQUERADE or SNAT rule match it");
+	strcpy(fix, "let no MASQUERADE or SNAT rule match it");
 	if (rules)
-		exemption_find(rules, prefix, remedy, REMEDY_MAX_LEN);
+		remedy_find(rules, prefix, fix, FIX_MAX_LEN);
 }
 
 static void
-check_sent(const struct examination *examination, const union address *user,
+check_sent(const struct doctor_context *context, const union address *user,
     const struct prefix *prefix)
 {
-	struct findings *findings = examination->findings;
+	struct findings *findings = context->findings;
 	char user_text[ADDRESS_STRLEN], seen_text[ADDRESS_STRLEN];
-	char remedy[REMEDY_MAX_LEN], text[PREFIX_STRLEN];
+	char fix[FIX_MAX_LEN], text[PREFIX_STRLEN];
 	union address seen;
 	int error = find_source(user, &seen);
 
@@ -87,8 +87,8 @@ check_sent(const struct examination *examination, const union address *user,
 		finding_ok(
 		    findings, "%s: the firewall does not rewrite it", text);
 	} else {
-		find_exemption(examination, prefix, remedy);
-		finding_wrong(findings, remedy,
+		find_exemption(context, prefix, fix);
+		finding_problem(findings, fix,
 		    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
 		    "destinations see %s",
 		    text, address_format_host(user, user_text),
@@ -97,14 +97,14 @@ check_sent(const struct examination *examination, const union address *user,
 }
 
 void
-rewriting_check(
-    const struct examination *examination, const struct prefix *prefix)
+source_nat_check(
+    const struct doctor_context *context, const struct prefix *prefix)
 {
-	union address user, outside;
+	union address user, external;
 	struct route route;
 
 	prefix_sample(prefix, &user);
-	outside_sample(user.any.sa_family, &outside);
-	if (route_find(&outside, 0, &route) == 0 && !route.is_local)
-		check_sent(examination, &user, prefix);
+	external_sample(user.any.sa_family, &external);
+	if (route_find(&external, 0, &route) == 0 && !route.is_local)
+		check_sent(context, &user, prefix);
 }

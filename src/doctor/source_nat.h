@@ -9,7 +9,7 @@
  * Sends a packet as a user by the default route, and asks the firewall what it
  * made of it, which only root may. Says nothing where there is no way out.
  */
-void rewriting_check(
-    const struct examination *examination, const struct prefix *prefix);
+void source_nat_check(
+    const struct doctor_context *context, const struct prefix *prefix);
 
 #endif

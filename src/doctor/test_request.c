@@ -22,7 +22,7 @@ struct ends {
 };
 
 int
-trial_connect(const struct config *config, const union address *server,
+test_request_connect(const struct config *config, const union address *server,
     const char **tried)
 {
 	int family = server->any.sa_family;
@@ -32,7 +32,7 @@ trial_connect(const struct config *config, const union address *server,
 	fd = socket_open(family);
 	if (fd < 0)
 		return fd;
-	error = egress_apply(&config->egress, fd, family, tried);
+	error = local_bind_apply(&config->local_bind, fd, family, tried);
 	if (!error) {
 		*tried = "connect";
 		error = socket_connect(
@@ -58,7 +58,7 @@ find_own(int fd, int family, union address *own)
 	if (own->any.sa_family == family && !address_is_loopback(own) &&
 	    !(family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&own->v6.sin6_addr)))
 		return 0;
-	return outside_find_own(family, own);
+	return external_find_own(family, own);
 }
 
 /* Whoever gets no answer there goes on to ask, so somebody listens. */
@@ -84,16 +84,16 @@ open_listener(union address *own)
  * reset, but an end of stream from the implementation in Go, and behind ssh(1)
  * and stunnel(8), which make that of a reset.
  */
-static enum trial_result
+static enum test_request_result
 read_server(int fd)
 {
 	uint8_t byte;
 	ssize_t len = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
 
-	return len > 0 ? TRIAL_STRANGE : TRIAL_REFUSED;
+	return len > 0 ? TEST_REQUEST_STRANGE : TEST_REQUEST_REFUSED;
 }
 
-static enum trial_result
+static enum test_request_result
 await_result(const struct ends *ends)
 {
 	int64_t deadline = deadline_after(ANSWER_MS);
@@ -106,14 +106,14 @@ await_result(const struct ends *ends)
 	while (deadline_left(deadline) > 0 &&
 	    poll(polled, 3, deadline_poll(deadline)) > 0) {
 		if (polled[0].revents &&
-		    packets_have(ends->packet_fd, ends->user, ends->own))
-			return TRIAL_ARRIVED;
+		    capture_have(ends->packet_fd, ends->user, ends->own))
+			return TEST_REQUEST_ARRIVED;
 		if (polled[1].revents)
-			return TRIAL_ARRIVED;
+			return TEST_REQUEST_ARRIVED;
 		if (polled[2].revents)
 			return read_server(ends->server_fd);
 	}
-	return TRIAL_TAKEN;
+	return TEST_REQUEST_TAKEN;
 }
 
 static int
@@ -132,7 +132,7 @@ send_request(const struct config *config, int fd, const union address *user,
 }
 
 int
-trial_run(const struct config *config, int packet_fd, int fd,
+test_request_run(const struct config *config, int packet_fd, int fd,
     const union address *user, union address *destination)
 {
 	int family = user->any.sa_family;
@@ -147,7 +147,7 @@ trial_run(const struct config *config, int packet_fd, int fd,
 	if (ends.listen_fd < 0)
 		return ends.listen_fd;
 	ends.own = destination;
-	ends.packet_fd = packets_begin(packet_fd);
+	ends.packet_fd = capture_begin(packet_fd);
 	result = send_request(config, fd, user, destination);
 	if (!result)
 		result = (int)await_result(&ends);

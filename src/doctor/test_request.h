@@ -8,19 +8,19 @@
 
 #include "config/config.h"
 
-enum trial_result {
-	TRIAL_ARRIVED, /* a packet from the user's address came here */
-	TRIAL_TAKEN,   /* the server half is at it; no packet was seen */
-	TRIAL_REFUSED, /* reset, or ended, by the server half */
-	TRIAL_STRANGE, /* that is no server half: it spoke */
+enum test_request_result {
+	TEST_REQUEST_ARRIVED, /* a packet from the user's address came here */
+	TEST_REQUEST_TAKEN,   /* the server half is at it; no packet was seen */
+	TEST_REQUEST_REFUSED, /* reset, or ended, by the server half */
+	TEST_REQUEST_STRANGE, /* that is no server half: it spoke */
 };
 
 /*
  * Connects to one address of the server as the client half does. Returns a
  * descriptor, or a negative errno and what was tried.
  */
-int trial_connect(const struct config *config, const union address *server,
-    const char **tried);
+int test_request_connect(const struct config *config,
+    const union address *server, const char **tried);
 
 /*
  * packet_fd: of packets_open(), or -1. Sends the request on fd, for that user's address and any port. *destination
@@ -28,7 +28,7 @@ int trial_connect(const struct config *config, const union address *server,
  * a negative errno: -EADDRNOTAVAIL where this host has no address of that
  * family.
  */
-int trial_run(const struct config *config, int packet_fd, int fd,
+int test_request_run(const struct config *config, int packet_fd, int fd,
     const union address *user, union address *destination);
 
 #endif

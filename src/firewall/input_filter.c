@@ -230,7 +230,7 @@ format_command(
 }
 
 bool
-intake_is_closed(const char *rules, int family, uint16_t port,
+input_filter_is_closed(const char *rules, int family, uint16_t port,
     const struct prefix_list *users, char *command, size_t size)
 {
 	struct intake intake = {

@@ -17,7 +17,7 @@
  * it. users: who is redirected to it; NULL if others connect to it themselves.
  * command: what lets it in, as the tool in use has it.
  */
-bool intake_is_closed(const char *rules, int family, uint16_t port,
+bool input_filter_is_closed(const char *rules, int family, uint16_t port,
     const struct prefix_list *users, char *command, size_t size);
 
 #endif

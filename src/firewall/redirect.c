@@ -362,7 +362,7 @@ find_parts(const char *rules, uint16_t port, const struct prefix *users,
 }
 
 enum redirection
-redirection_find(const char *rules, uint16_t port, const struct prefix *users,
+redirect_find(const char *rules, uint16_t port, const struct prefix *users,
     const char *interface)
 {
 	enum redirection found = find_parts(rules, port, users, interface);

@@ -17,7 +17,7 @@ enum redirection {
 };
 
 /* interface: the name of that by which they come in; NULL: not known. */
-enum redirection redirection_find(const char *rules, uint16_t port,
+enum redirection redirect_find(const char *rules, uint16_t port,
     const struct prefix *users, const char *interface);
 
 #endif

@@ -210,7 +210,7 @@ format_users(const struct place *place, const struct prefix *users,
 }
 
 bool
-exemption_find(
+remedy_find(
     const char *rules, const struct prefix *users, char *command, size_t size)
 {
 	struct place place;
@@ -222,7 +222,7 @@ exemption_find(
 }
 
 bool
-exemption_find_untracked(
+remedy_find_untracked(
     const char *rules, const struct prefix *users, char *command, size_t size)
 {
 	struct place place;
@@ -234,7 +234,7 @@ exemption_find_untracked(
 }
 
 bool
-exemption_find_own(
+remedy_find_own(
     const char *rules, const union address *to, char *command, size_t size)
 {
 	char host[ADDRESS_STRLEN];
@@ -257,7 +257,7 @@ exemption_find_own(
 }
 
 bool
-exemption_find_sent(
+remedy_find_sent(
     const char *rules, const struct prefix *users, char *command, size_t size)
 {
 	struct place place;
@@ -269,8 +269,7 @@ exemption_find_sent(
 }
 
 bool
-exemption_find_answers(
-    const char *rules, int family, char *command, size_t size)
+remedy_find_answers(const char *rules, int family, char *command, size_t size)
 {
 	struct place place;
 

@@ -12,23 +12,23 @@
 #include "net/prefix.h"
 
 /* The users' packets, of those that rewrite where they come from. */
-bool exemption_find(
+bool remedy_find(
     const char *rules, const struct prefix *users, char *command, size_t size);
 
 /* And of those by which no connections are tracked, and so none redirected. */
-bool exemption_find_untracked(
+bool remedy_find_untracked(
     const char *rules, const struct prefix *users, char *command, size_t size);
 
 /* This host's own connections to there, of those that redirect them. */
-bool exemption_find_own(
+bool remedy_find_own(
     const char *rules, const union address *to, char *command, size_t size);
 
 /* What users' sockets send, of those that drop it. */
-bool exemption_find_sent(
+bool remedy_find_sent(
     const char *rules, const struct prefix *users, char *command, size_t size);
 
 /* And what is answered to this host. */
-bool exemption_find_answers(
+bool remedy_find_answers(
     const char *rules, int family, char *command, size_t size);
 
 #endif

@@ -21,7 +21,7 @@ struct json5 {
 	struct json5 *next;
 	enum json5_type type;
 	bool is_held; /* its object belongs to that of a container */
-	struct json5_place place, key_place;
+	struct json5_position position, key_position;
 	struct json_object *object; /* NULL until the value is read */
 	const char *key; /* in text, behind the path; NULL if no member */
 	char text[];     /* the path */
@@ -30,7 +30,7 @@ struct json5 {
 static bool
 fail_memory(struct json5_scan *scan)
 {
-	return json5_scan_fail(scan, scan->place, "out of memory");
+	return json5_scan_fail(scan, scan->position, "out of memory");
 }
 
 /*
@@ -39,10 +39,10 @@ fail_memory(struct json5_scan *scan)
  */
 static struct json5 *
 value_create(struct json5_scan *scan, struct json5 *container,
-    const struct json5_trail *trail, const char *key,
-    struct json5_place key_place)
+    const struct json5_path *path, const char *key,
+    struct json5_position key_position)
 {
-	size_t path_size = trail->len + 1;
+	size_t path_size = path->len + 1;
 	size_t key_size = key ? strlen(key) + 1 : 0;
 	struct json5 *value = malloc(sizeof(*value) + path_size + key_size);
 
@@ -55,10 +55,10 @@ value_create(struct json5_scan *scan, struct json5 *container,
 		container->next = value;
 	value->type = JSON5_NULL;
 	value->is_held = false;
-	value->place = value->key_place = key_place;
+	value->position = value->key_position = key_position;
 	value->object = NULL;
 	value->key = NULL;
-	memcpy(value->text, trail->text, path_size);
+	memcpy(value->text, path->text, path_size);
 	if (key)
 		value->key = memcpy(value->text + path_size, key, key_size);
 	scan->path = value->text;
@@ -86,12 +86,12 @@ static bool
 item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
 {
 	struct json5 *item;
-	struct json5_trail trail;
+	struct json5_path path;
 	bool parsed;
 
-	json5_trail_init(&trail, array->text);
-	json5_trail_add_index(&trail, json5_count(array));
-	item = value_create(scan, array, &trail, NULL, scan->place);
+	json5_path_init(&path, array->text);
+	json5_path_add_index(&path, json5_count(array));
+	item = value_create(scan, array, &path, NULL, scan->position);
 	if (!item)
 		return false;
 	parsed = value_parse(scan, item, depth);
@@ -105,20 +105,20 @@ item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
 /* Whether json-c can hold the key, and does not yet. */
 static bool
 key_check(struct json5_scan *scan, const struct json5 *object,
-    struct json5_place place)
+    struct json5_position position)
 {
 	const struct json5 *first;
 
 	if (strlen(scan->word) != scan->word_len)
 		return json5_scan_fail(
-		    scan, place, "a key cannot hold \\u0000");
+		    scan, position, "a key cannot hold \\u0000");
 	first = json5_member(object, scan->word);
 	if (!first)
 		return true;
 	scan->path = first->text;
-	return json5_scan_fail(scan, place,
+	return json5_scan_fail(scan, position,
 	    "duplicate key; the first is at line %u, column %u",
-	    first->key_place.line, first->key_place.column);
+	    first->key_position.line, first->key_position.column);
 }
 
 /* json-c need not copy the key: it lives as long as the member. */
@@ -135,16 +135,16 @@ member_add(const struct json5 *object, const struct json5 *member)
 static bool
 member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
 {
-	struct json5_place key_place = scan->place;
+	struct json5_position key_position = scan->position;
 	struct json5 *member;
-	struct json5_trail trail;
+	struct json5_path path;
 	bool parsed;
 
-	if (!json5_scan_key(scan) || !key_check(scan, object, key_place))
+	if (!json5_scan_key(scan) || !key_check(scan, object, key_position))
 		return false;
-	json5_trail_init(&trail, object->text);
-	json5_trail_add_key(&trail, scan->word);
-	member = value_create(scan, object, &trail, scan->word, key_place);
+	json5_path_init(&path, object->text);
+	json5_path_add_key(&path, scan->word);
+	member = value_create(scan, object, &path, scan->word, key_position);
 	if (!member)
 		return false;
 	parsed = json5_scan_space(scan) &&
@@ -191,7 +191,7 @@ container_parse(struct json5_scan *scan, struct json5 *value,
 	struct json_object *object;
 
 	if (depth > MAX_DEPTH)
-		return json5_scan_fail(scan, value->place,
+		return json5_scan_fail(scan, value->position,
 		    "nested more than %d levels deep", MAX_DEPTH);
 	object = type == JSON5_ARRAY ? json_object_new_array()
 				     : json_object_new_object();
@@ -232,7 +232,7 @@ literal_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
 static bool
 value_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
 {
-	value->place = scan->place;
+	value->position = scan->position;
 	if (json5_scan_accept(scan, '['))
 		return container_parse(scan, value, JSON5_ARRAY, depth + 1);
 	if (json5_scan_accept(scan, '{'))
@@ -253,14 +253,14 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 {
 	struct json5_scan scan;
 	struct json5 *root = NULL;
-	struct json5_trail trail;
+	struct json5_path path;
 	bool parsed;
 
 	if (!json5_scan_init(&scan, text, len, error))
 		return NULL;
-	json5_trail_init(&trail, "");
+	json5_path_init(&path, "");
 	if (json5_scan_space(&scan))
-		root = value_create(&scan, NULL, &trail, NULL, scan.place);
+		root = value_create(&scan, NULL, &path, NULL, scan.position);
 	parsed = root && value_parse(&scan, root, 0) &&
 	    json5_scan_space(&scan) &&
 	    (scan.c == 0 || json5_scan_expected(&scan, "the end of the text"));
@@ -332,16 +332,16 @@ json5_type_name(enum json5_type type)
 	return names[type];
 }
 
-struct json5_place
-json5_place(const struct json5 *value)
+struct json5_position
+json5_position(const struct json5 *value)
 {
-	return value->place;
+	return value->position;
 }
 
-struct json5_place
-json5_key_place(const struct json5 *value)
+struct json5_position
+json5_key_position(const struct json5 *value)
 {
-	return value->key_place;
+	return value->key_position;
 }
 
 const char *

@@ -51,10 +51,10 @@ enum json5_type json5_type(const struct json5 *value);
 const char *json5_type_name(enum json5_type type);
 
 /* Where the value starts. */
-struct json5_place json5_place(const struct json5 *value);
+struct json5_position json5_position(const struct json5 *value);
 
 /* Where its key starts; the value itself if it is an item or the root. */
-struct json5_place json5_key_place(const struct json5 *value);
+struct json5_position json5_key_position(const struct json5 *value);
 
 /*
  * "inbound.listen", "acl[2].name", "" for the root. A key that is no plain

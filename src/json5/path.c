@@ -12,34 +12,34 @@ static const char cut[] = "...";
 static const size_t cut_len = sizeof(cut) - 1;
 
 static void
-append(struct json5_trail *trail, const char *piece, size_t len)
+append(struct json5_path *path, const char *piece, size_t len)
 {
-	if (trail->is_cut)
+	if (path->is_cut)
 		return;
-	if (trail->len + len + cut_len >= sizeof(trail->text)) {
-		trail->is_cut = true;
+	if (path->len + len + cut_len >= sizeof(path->text)) {
+		path->is_cut = true;
 		piece = cut;
 		len = cut_len;
 	}
-	memcpy(trail->text + trail->len, piece, len);
-	trail->len += len;
-	trail->text[trail->len] = '\0';
+	memcpy(path->text + path->len, piece, len);
+	path->len += len;
+	path->text[path->len] = '\0';
 }
 
 static void
-append_text(struct json5_trail *trail, const char *piece)
+append_text(struct json5_path *path, const char *piece)
 {
-	append(trail, piece, strlen(piece));
+	append(path, piece, strlen(piece));
 }
 
 /* A piece never ends in dots by itself, so above tells whether it was cut. */
 void
-json5_trail_init(struct json5_trail *trail, const char *above)
+json5_path_init(struct json5_path *path, const char *above)
 {
-	trail->len = strlen(above);
-	memcpy(trail->text, above, trail->len + 1);
-	trail->is_cut = trail->len >= cut_len &&
-	    !strcmp(above + (trail->len - cut_len), cut);
+	path->len = strlen(above);
+	memcpy(path->text, above, path->len + 1);
+	path->is_cut =
+	    path->len >= cut_len && !strcmp(above + (path->len - cut_len), cut);
 }
 
 static bool
@@ -54,50 +54,50 @@ key_is_plain(const char *key)
 }
 
 static void
-append_odd_key(struct json5_trail *trail, const char *key)
+append_odd_key(struct json5_path *path, const char *key)
 {
 	const char *end = key + strlen(key);
 
-	append_text(trail, "[\"");
+	append_text(path, "[\"");
 	for (unsigned shown = 0; key < end; shown++) {
 		char escape[sizeof("\\u0000")];
 		uint32_t c = 0;
-		size_t len = json5_char_decode(key, (size_t)(end - key), &c);
+		size_t len = unicode_decode(key, (size_t)(end - key), &c);
 
 		if (shown == MAX_KEY_SHOWN) {
-			append_text(trail, "...");
+			append_text(path, "...");
 			break;
 		}
 		/* None that is invisible has more than four digits. */
 		snprintf(escape, sizeof(escape), "\\u%04x", c & 0xffff);
 		if (c == '"' || c == '\\')
-			append_text(trail, "\\");
-		if (json5_char_is_visible(c))
-			append(trail, key, len);
+			append_text(path, "\\");
+		if (unicode_is_visible(c))
+			append(path, key, len);
 		else
-			append_text(trail, escape);
+			append_text(path, escape);
 		key += len;
 	}
-	append_text(trail, "\"]");
+	append_text(path, "\"]");
 }
 
 void
-json5_trail_add_key(struct json5_trail *trail, const char *key)
+json5_path_add_key(struct json5_path *path, const char *key)
 {
 	if (!key_is_plain(key)) {
-		append_odd_key(trail, key);
+		append_odd_key(path, key);
 		return;
 	}
-	if (trail->len > 0)
-		append_text(trail, ".");
-	append_text(trail, key);
+	if (path->len > 0)
+		append_text(path, ".");
+	append_text(path, key);
 }
 
 void
-json5_trail_add_index(struct json5_trail *trail, size_t index)
+json5_path_add_index(struct json5_path *path, size_t index)
 {
 	char piece[32];
 
 	snprintf(piece, sizeof(piece), "[%zu]", index);
-	append_text(trail, piece);
+	append_text(path, piece);
 }

@@ -10,13 +10,13 @@
  * Lines and columns count from 1. Columns count characters, not bytes; a tab
  * is one. Lines end with LF, CR or CRLF, as editors have it.
  */
-struct json5_place {
+struct json5_position {
 	unsigned line, column;
 };
 
 /* Why a text was refused. */
 struct json5_error {
-	struct json5_place place;
+	struct json5_position position;
 	char path[128];   /* of the value that was being read, see json5_path */
 	char reason[160]; /* what is wrong, without place and path */
 };

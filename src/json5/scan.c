@@ -14,7 +14,7 @@ static bool
 scan_is_glued(const struct json5_scan *scan)
 {
 	return scan->c == '\\' ||
-	    json5_char_is_identifier(scan->c, false, scan->unicode);
+	    unicode_is_identifier(scan->c, false, scan->unicode);
 }
 
 /* Looks at the character at the cursor; false if it is not UTF-8. */
@@ -25,8 +25,8 @@ scan_load(struct json5_scan *scan)
 	scan->c_len = 0;
 	if (scan->at == scan->end)
 		return true;
-	scan->c_len = json5_char_decode(
-	    scan->at, (size_t)(scan->end - scan->at), &scan->c);
+	scan->c_len =
+	    unicode_decode(scan->at, (size_t)(scan->end - scan->at), &scan->c);
 	return scan->c_len > 0;
 }
 
@@ -38,10 +38,10 @@ scan_advance(struct json5_scan *scan)
 	scan->at += scan->c_len;
 	if (passed == '\n' ||
 	    (passed == '\r' && (scan->at == scan->end || *scan->at != '\n'))) {
-		scan->place.line++;
-		scan->place.column = 1;
+		scan->position.line++;
+		scan->position.column = 1;
 	} else if (scan->c_len > 0) {
-		scan->place.column++;
+		scan->position.column++;
 	}
 	return scan_load(scan);
 }
@@ -55,12 +55,12 @@ scan_check(struct json5_scan *scan)
 	while (loaded && scan->c != 0)
 		loaded = scan_advance(scan);
 	if (!loaded)
-		return json5_scan_fail(scan, scan->place,
+		return json5_scan_fail(scan, scan->position,
 		    "this is not UTF-8 (byte 0x%02X)",
 		    (unsigned char)*scan->at);
 	if (scan->at != scan->end)
 		return json5_scan_fail(
-		    scan, scan->place, "the text holds a NUL byte");
+		    scan, scan->position, "the text holds a NUL byte");
 	return true;
 }
 
@@ -70,7 +70,7 @@ json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 {
 	const struct json5_scan start = {
 		.at = text,
-		.place = { 1, 1 },
+		.position = { 1, 1 },
 		.path = "",
 		.error = error,
 	};
@@ -79,18 +79,18 @@ json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 	/* json-c counts in int. */
 	if (len >= INT_MAX)
 		return json5_scan_fail(
-		    scan, start.place, "the text is too long");
+		    scan, start.position, "the text is too long");
 	scan->end = text + len;
 	if (!scan_check(scan))
 		return false;
 	scan->at = text;
-	scan->place = start.place;
+	scan->position = start.position;
 	scan_load(scan);
 	/* No word is longer decoded than it is written, so this is enough. */
 	scan->word_size = len + 1;
 	scan->word = malloc(scan->word_size);
 	if (!scan->word)
-		return json5_scan_fail(scan, start.place, "out of memory");
+		return json5_scan_fail(scan, start.position, "out of memory");
 	/* Without it, letters beyond ASCII need quotes. */
 	scan->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	return true;
@@ -106,13 +106,13 @@ json5_scan_finish(struct json5_scan *scan)
 }
 
 bool
-json5_scan_fail(
-    struct json5_scan *scan, struct json5_place place, const char *format, ...)
+json5_scan_fail(struct json5_scan *scan, struct json5_position position,
+    const char *format, ...)
 {
 	struct json5_error *error = scan->error;
 	va_list arguments;
 
-	error->place = place;
+	error->position = position;
 	snprintf(error->path, sizeof(error->path), "%s", scan->path);
 	va_start(arguments, format);
 	vsnprintf(error->reason, sizeof(error->reason), format, arguments);
@@ -130,7 +130,7 @@ json5_scan_expected(struct json5_scan *scan, const char *what)
 		snprintf(found, sizeof(found), "the end of the text");
 	else if (scan->c == '\n' || scan->c == '\r')
 		snprintf(found, sizeof(found), "the end of the line");
-	else if (!json5_char_is_visible(scan->c))
+	else if (!unicode_is_visible(scan->c))
 		snprintf(found, sizeof(found), "U+%04X", scan->c);
 	else if (scan->c < 0x80)
 		snprintf(found, sizeof(found), "'%c'", (char)scan->c);
@@ -138,7 +138,7 @@ json5_scan_expected(struct json5_scan *scan, const char *what)
 		snprintf(found, sizeof(found), "'%.*s' (U+%04X)",
 		    (int)scan->c_len, scan->at, scan->c);
 	return json5_scan_fail(
-	    scan, scan->place, "expected %s but found %s", what, found);
+	    scan, scan->position, "expected %s but found %s", what, found);
 }
 
 bool
@@ -153,11 +153,11 @@ json5_scan_accept(struct json5_scan *scan, char c)
 static bool
 scan_comment(struct json5_scan *scan)
 {
-	struct json5_place start = scan->place;
+	struct json5_position start = scan->position;
 
 	scan_advance(scan);
 	if (json5_scan_accept(scan, '/')) {
-		while (scan->c != 0 && !json5_char_ends_line(scan->c))
+		while (scan->c != 0 && !unicode_ends_line(scan->c))
 			scan_advance(scan);
 		return true;
 	}
@@ -176,7 +176,7 @@ bool
 json5_scan_space(struct json5_scan *scan)
 {
 	for (;;) {
-		if (json5_char_is_space(scan->c))
+		if (unicode_is_space(scan->c))
 			scan_advance(scan);
 		else if (scan->c != '/')
 			return true;
@@ -225,7 +225,7 @@ word_append(struct json5_scan *scan, uint32_t c)
 		scan->high = c < 0xdc00 ? c : 0;
 		c = 0xfffd;
 	}
-	scan->word_len += json5_char_encode(c, scan->word + scan->word_len);
+	scan->word_len += unicode_encode(c, scan->word + scan->word_len);
 	scan->word[scan->word_len] = '\0';
 }
 
@@ -238,7 +238,7 @@ scan_hex_escape(struct json5_scan *scan, uint32_t *c)
 
 	scan_advance(scan);
 	for (unsigned i = 0; i < (is_short ? 2 : 4); i++) {
-		int digit = json5_char_hex_value(scan->c);
+		int digit = unicode_hex_value(scan->c);
 
 		if (digit < 0)
 			return json5_scan_expected(scan,
@@ -277,17 +277,17 @@ scan_escape(struct json5_scan *scan)
 		return true;
 	}
 	if (c >= '1' && c <= '9')
-		return json5_scan_fail(scan, scan->place,
+		return json5_scan_fail(scan, scan->position,
 		    "a string cannot hold \\%c; use \\x and two digits",
 		    (char)c);
 	scan_advance(scan);
 	if (c == '\r')
 		json5_scan_accept(scan, '\n');
-	if (c == '0' && json5_char_is_digit(scan->c))
+	if (c == '0' && unicode_is_digit(scan->c))
 		return json5_scan_fail(
-		    scan, scan->place, "no digit can follow \\0; use \\x00");
+		    scan, scan->position, "no digit can follow \\0; use \\x00");
 	/* A line's end is skipped; the text's is the caller's to report. */
-	if (c != 0 && !json5_char_ends_line(c))
+	if (c != 0 && !unicode_ends_line(c))
 		word_append(scan, char_unescape(c));
 	return true;
 }
@@ -295,7 +295,7 @@ scan_escape(struct json5_scan *scan)
 bool
 json5_scan_string(struct json5_scan *scan)
 {
-	struct json5_place start = scan->place;
+	struct json5_position start = scan->position;
 	char quote = (char)scan->c;
 
 	scan_advance(scan);
@@ -307,7 +307,7 @@ json5_scan_string(struct json5_scan *scan)
 			return json5_scan_fail(
 			    scan, start, "this string has no end");
 		if (c == '\n' || c == '\r')
-			return json5_scan_fail(scan, scan->place,
+			return json5_scan_fail(scan, scan->position,
 			    "a string cannot hold a line break; "
 			    "use \\n or end the string");
 		scan_advance(scan);
@@ -323,7 +323,7 @@ json5_scan_string(struct json5_scan *scan)
 static bool
 scan_identifier_escape(struct json5_scan *scan)
 {
-	struct json5_place start = scan->place;
+	struct json5_position start = scan->position;
 	uint32_t c = 0;
 
 	scan_advance(scan);
@@ -331,7 +331,7 @@ scan_identifier_escape(struct json5_scan *scan)
 		return json5_scan_expected(scan, "\\u in a key without quotes");
 	if (!scan_hex_escape(scan, &c))
 		return false;
-	if (!json5_char_is_identifier(c, scan->word_len == 0, scan->unicode))
+	if (!unicode_is_identifier(c, scan->word_len == 0, scan->unicode))
 		return json5_scan_fail(scan, start,
 		    "U+%04X cannot stand here in a key without quotes", c);
 	word_append(scan, c);
@@ -350,7 +350,7 @@ json5_scan_key(struct json5_scan *scan)
 		if (c == '\\') {
 			if (!scan_identifier_escape(scan))
 				return false;
-		} else if (json5_char_is_identifier(
+		} else if (unicode_is_identifier(
 			       c, scan->word_len == 0, scan->unicode)) {
 			word_append(scan, c);
 			scan_advance(scan);
@@ -364,9 +364,9 @@ json5_scan_key(struct json5_scan *scan)
 static bool
 scan_digits(struct json5_scan *scan, const char *what)
 {
-	if (!json5_char_is_digit(scan->c))
+	if (!unicode_is_digit(scan->c))
 		return json5_scan_expected(scan, what);
-	while (json5_char_is_digit(scan->c))
+	while (unicode_is_digit(scan->c))
 		scan_advance(scan);
 	return true;
 }
@@ -374,9 +374,9 @@ scan_digits(struct json5_scan *scan, const char *what)
 static bool
 scan_hex_digits(struct json5_scan *scan)
 {
-	if (json5_char_hex_value(scan->c) < 0)
+	if (unicode_hex_value(scan->c) < 0)
 		return json5_scan_expected(scan, "a hexadecimal digit");
-	while (json5_char_hex_value(scan->c) >= 0)
+	while (unicode_hex_value(scan->c) >= 0)
 		scan_advance(scan);
 	return true;
 }
@@ -387,7 +387,7 @@ scan_decimals(struct json5_scan *scan, bool digits_before, bool *is_integer)
 {
 	if (json5_scan_accept(scan, '.')) {
 		*is_integer = false;
-		if ((!digits_before || json5_char_is_digit(scan->c)) &&
+		if ((!digits_before || unicode_is_digit(scan->c)) &&
 		    !scan_digits(scan, "a digit"))
 			return false;
 	}
@@ -404,7 +404,7 @@ scan_decimals(struct json5_scan *scan, bool digits_before, bool *is_integer)
 static bool
 scan_unsigned(struct json5_scan *scan, const char *what, bool *is_integer)
 {
-	struct json5_place start = scan->place;
+	struct json5_position start = scan->position;
 	bool digits_before = scan->c != '.';
 
 	if (json5_scan_literal(scan, "Infinity") ||
@@ -417,7 +417,7 @@ scan_unsigned(struct json5_scan *scan, const char *what, bool *is_integer)
 		if (json5_scan_accept(scan, 'x') ||
 		    json5_scan_accept(scan, 'X'))
 			return scan_hex_digits(scan);
-		if (json5_char_is_digit(scan->c))
+		if (unicode_is_digit(scan->c))
 			return json5_scan_fail(
 			    scan, start, "a number cannot have leading zeros");
 	} else if (digits_before && !scan_digits(scan, what)) {

@@ -21,7 +21,7 @@ struct json5_scan {
 	const char *at, *end;
 	uint32_t c;   /* the character at the cursor; 0 at the end only */
 	size_t c_len; /* its bytes */
-	struct json5_place place; /* of the cursor */
+	struct json5_position position; /* of the cursor */
 	const char *path; /* for errors; the parser keeps it up to date */
 	char *word;       /* the last string or key, decoded; ends with NUL */
 	size_t word_size; /* of its memory, which secrets pass through */
@@ -46,7 +46,7 @@ bool json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 void json5_scan_finish(struct json5_scan *scan);
 
 /* Writes the error, always returns false. */
-bool json5_scan_fail(struct json5_scan *scan, struct json5_place place,
+bool json5_scan_fail(struct json5_scan *scan, struct json5_position position,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same, at the cursor: "expected WHAT but found" what is there. */

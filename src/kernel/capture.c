@@ -38,7 +38,7 @@ static struct sock_filter filter[] = {
 };
 
 int
-packets_open(void)
+capture_open(void)
 {
 	struct sock_fprog program = {
 		sizeof(filter) / sizeof(*filter),
@@ -54,7 +54,7 @@ packets_open(void)
 }
 
 int
-packets_begin(int fd)
+capture_begin(int fd)
 {
 	struct sockaddr_ll link = {
 		.sll_family = AF_PACKET,
@@ -78,7 +78,7 @@ is_end(const uint8_t *raw, const uint8_t *port, const union address *end)
 }
 
 bool
-packets_is_segment(const uint8_t *packet, size_t len, const union address *from,
+capture_is_segment(const uint8_t *packet, size_t len, const union address *from,
     const union address *to)
 {
 	bool is_v4 = from->any.sa_family == AF_INET;
@@ -107,13 +107,13 @@ packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN])
 }
 
 bool
-packets_have(int fd, const union address *from, const union address *to)
+capture_have(int fd, const union address *from, const union address *to)
 {
 	uint8_t packet[PACKETS_MAX_LEN];
 	size_t len;
 
 	while ((len = packets_next(fd, packet))) {
-		if (packets_is_segment(packet, len, from, to))
+		if (capture_is_segment(packet, len, from, to))
 			return true;
 	}
 	return false;

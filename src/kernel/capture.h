@@ -12,10 +12,10 @@
 #include "net/address.h"
 
 /* Returns a descriptor that nothing comes to yet, or -1. */
-int packets_open(void);
+int capture_open(void);
 
 /* Sees what is there from now on. Returns fd, or -1, with which nothing is. */
-int packets_begin(int fd);
+int capture_begin(int fd);
 
 #define PACKETS_MAX_LEN 128
 
@@ -26,10 +26,10 @@ size_t packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN]);
  * Whether one of these has been there. A port of 0 is any. Those before it are
  * not there any more for the next call.
  */
-bool packets_have(int fd, const union address *from, const union address *to);
+bool capture_have(int fd, const union address *from, const union address *to);
 
 /* Whether that is one of these: an IP packet, from its header on. */
-bool packets_is_segment(const uint8_t *packet, size_t len,
+bool capture_is_segment(const uint8_t *packet, size_t len,
     const union address *from, const union address *to);
 
 #endif

@@ -20,7 +20,7 @@ parse(const char *text, uint64_t *value)
 
 /* "TcpExt: A B", "TcpExt: 1 2". */
 bool
-netstat_find(
+counters_find(
     const char *names, const char *values, const char *name, uint64_t *value)
 {
 	size_t kind_len = strcspn(name, " ");
@@ -42,7 +42,7 @@ netstat_find(
 }
 
 bool
-netstat_read(const char *name, uint64_t *value)
+counters_read(const char *name, uint64_t *value)
 {
 	char names[LINE_MAX_LEN], values[LINE_MAX_LEN];
 	FILE *file = fopen("/proc/net/netstat", "re");
@@ -52,7 +52,7 @@ netstat_read(const char *name, uint64_t *value)
 		return false;
 	while (!found && fgets(names, sizeof(names), file) &&
 	    fgets(values, sizeof(values), file))
-		found = netstat_find(names, values, name, value);
+		found = counters_find(names, values, name, value);
 	fclose(file);
 	return found;
 }

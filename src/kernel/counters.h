@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 /* name: such as "TcpExt IPReversePathFilter". */
-bool netstat_read(const char *name, uint64_t *value);
+bool counters_read(const char *name, uint64_t *value);
 
 /* The same, from two lines of that file: the names, then the values. */
-bool netstat_find(
+bool counters_find(
     const char *names, const char *values, const char *name, uint64_t *value);
 
 #endif

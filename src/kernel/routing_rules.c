@@ -8,7 +8,7 @@
 #include "kernel/netlink.h"
 
 struct list {
-	struct policy_rule *rules;
+	struct routing_rule *rules;
 	size_t count;
 };
 
@@ -30,7 +30,7 @@ take_rule(const union netlink_message *answer, void *context)
 	const struct fib_rule_hdr *header = NLMSG_DATA(&answer->header);
 	struct netlink_part attributes =
 	    netlink_attributes(answer, sizeof(*header));
-	struct policy_rule rule = { .mask = UINT32_MAX };
+	struct routing_rule rule = { .mask = UINT32_MAX };
 	struct netlink_part name;
 
 	read_number(attributes, FRA_FWMARK, &rule.mark);
@@ -48,7 +48,8 @@ take_rule(const union netlink_message *answer, void *context)
 }
 
 size_t
-policy_list_marked(int family, struct policy_rule rules[POLICY_MAX_RULES])
+routing_rules_list_marked(
+    int family, struct routing_rule rules[POLICY_MAX_RULES])
 {
 	struct list list = { rules, 0 };
 	union netlink_message question;

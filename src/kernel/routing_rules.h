@@ -8,14 +8,14 @@
 
 #define POLICY_MAX_RULES 64
 
-struct policy_rule {
+struct routing_rule {
 	uint32_t mark, mask; /* of packets it is for */
 	uint32_t priority, table;
 	uint32_t interface; /* only what comes in by it; 0: by any */
 };
 
 /* Puts there as many as there is room for, the first one first. */
-size_t policy_list_marked(
-    int family, struct policy_rule rules[POLICY_MAX_RULES]);
+size_t routing_rules_list_marked(
+    int family, struct routing_rule rules[POLICY_MAX_RULES]);
 
 #endif

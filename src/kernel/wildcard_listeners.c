@@ -8,7 +8,7 @@
 #define STATE_LISTEN "0A"
 
 bool
-wildcard_parse(const char *line, uint16_t *port)
+wildcard_listeners_parse(const char *line, uint16_t *port)
 {
 	char local[33], local_port[5], state[3];
 
@@ -45,7 +45,7 @@ add_from(const char *path, uint16_t *ports, size_t count, size_t max)
 	if (!file)
 		return count;
 	while (count < max && fgets(line, sizeof(line), file)) {
-		if (wildcard_parse(line, &port) &&
+		if (wildcard_listeners_parse(line, &port) &&
 		    !is_among(port, ports, count))
 			ports[count++] = port;
 	}
@@ -54,7 +54,7 @@ add_from(const char *path, uint16_t *ports, size_t count, size_t max)
 }
 
 size_t
-wildcard_list(uint16_t *ports, size_t max)
+wildcard_listeners_list(uint16_t *ports, size_t max)
 {
 	size_t count = add_from("/proc/net/tcp", ports, 0, max);
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 const char *
-egress_parse_local(const char *text, struct egress *egress)
+local_bind_parse_local(const char *text, struct local_bind *local_bind)
 {
 	const char *percent = strchr(text, '%');
 	size_t host_len = percent ? (size_t)(percent - text) : strlen(text);
@@ -31,15 +31,15 @@ egress_parse_local(const char *text, struct egress *egress)
 	address_unmap(&address);
 	if (host_len > 0 && !address_is_unicast(&address))
 		return "nobody can send from this address";
-	egress->address = address;
-	strcpy(egress->interface, percent ? percent + 1 : "");
+	local_bind->address = address;
+	strcpy(local_bind->interface, percent ? percent + 1 : "");
 	return NULL;
 }
 
 static int
-bind_address(const struct egress *egress, int fd, int family)
+bind_address(const struct local_bind *local_bind, int fd, int family)
 {
-	union address address = egress->address;
+	union address address = local_bind->address;
 	int on = 1;
 
 	if (address.any.sa_family != family)
@@ -47,7 +47,8 @@ bind_address(const struct egress *egress, int fd, int family)
 	/* An address of the link means nothing without the link (ipv6(7)). */
 	if (family == AF_INET6 &&
 	    IN6_IS_ADDR_LINKLOCAL(&address.v6.sin6_addr)) {
-		address.v6.sin6_scope_id = if_nametoindex(egress->interface);
+		address.v6.sin6_scope_id =
+		    if_nametoindex(local_bind->interface);
 		if (address.v6.sin6_scope_id == 0)
 			return -errno;
 	}
@@ -59,21 +60,21 @@ bind_address(const struct egress *egress, int fd, int family)
 }
 
 int
-egress_apply(
-    const struct egress *egress, int fd, int family, const char **tried)
+local_bind_apply(
+    const struct local_bind *local_bind, int fd, int family, const char **tried)
 {
 	*tried = "set outbound.fwmark";
-	if (egress->marked &&
-	    setsockopt(
-		fd, SOL_SOCKET, SO_MARK, &egress->mark, sizeof(egress->mark)))
+	if (local_bind->marked &&
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &local_bind->mark,
+		sizeof(local_bind->mark)))
 		return -errno;
 	*tried = "bind to the interface of outbound.local_addr";
-	if (*egress->interface &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, egress->interface,
-		(socklen_t)strlen(egress->interface)))
+	if (*local_bind->interface &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, local_bind->interface,
+		(socklen_t)strlen(local_bind->interface)))
 		return -errno;
 	*tried = "bind to outbound.local_addr";
-	if (egress->address.any.sa_family == AF_UNSPEC)
+	if (local_bind->address.any.sa_family == AF_UNSPEC)
 		return 0;
-	return bind_address(egress, fd, family);
+	return bind_address(local_bind, fd, family);
 }

@@ -11,7 +11,7 @@
 
 #include "net/address.h"
 
-struct egress {
+struct local_bind {
 	union address address;       /* AF_UNSPEC: the kernel's choice */
 	char interface[IF_NAMESIZE]; /* "": any */
 	bool marked;
@@ -22,14 +22,15 @@ struct egress {
  * Reads "192.0.2.2%eth0", "192.0.2.2", "%eth0" or "fe80::1%eth0" into address
  * and interface. Returns NULL, or what is wrong with the text.
  */
-const char *egress_parse_local(const char *text, struct egress *egress);
+const char *local_bind_parse_local(
+    const char *text, struct local_bind *local_bind);
 
 /*
  * To be done before fd, of that family, connects. Returns 0 or a negative
  * errno, -EAFNOSUPPORT where the address is of the other family, and *tried
  * says which step failed.
  */
-int egress_apply(
-    const struct egress *egress, int fd, int family, const char **tried);
+int local_bind_apply(const struct local_bind *local_bind, int fd, int family,
+    const char **tried);
 
 #endif

@@ -42,12 +42,12 @@
 
 /* What cgroup_visit_all() is told to read. */
 struct reading {
-	struct capacity *capacity;
+	struct limits *limits;
 	const char *root;
 };
 
 void
-capacity_raise_descriptors(void)
+limits_raise_descriptors(void)
 {
 	struct rlimit limit;
 
@@ -64,7 +64,7 @@ share(size_t total, size_t used, size_t cost)
 }
 
 static void
-lower(struct capacity_bound *bound, size_t connections, const char *name)
+lower(struct limits_bound *bound, size_t connections, const char *name)
 {
 	if (connections >= bound->connections)
 		return;
@@ -74,15 +74,14 @@ lower(struct capacity_bound *bound, size_t connections, const char *name)
 
 /* There is room for so many; usually one of the parts is for this process. */
 static void
-lower_both(
-    struct capacity *capacity, size_t room, size_t parts, const char *name)
+lower_both(struct limits *limits, size_t room, size_t parts, const char *name)
 {
-	lower(&capacity->most, room, name);
-	lower(&capacity->usual, room / parts, name);
+	lower(&limits->most, room, name);
+	lower(&limits->usual, room / parts, name);
 }
 
 static void
-read_descriptors(struct capacity *capacity)
+read_descriptors(struct limits *limits)
 {
 	struct rlimit limit = { .rlim_cur = 0 };
 	size_t reserve = RESERVE_DESCRIPTORS;
@@ -92,14 +91,14 @@ read_descriptors(struct capacity *capacity)
 	/* With few of them, half is for the rest of the program. */
 	if (reserve > limit.rlim_cur / 2)
 		reserve = limit.rlim_cur / 2;
-	capacity->descriptors = limit.rlim_cur - reserve;
-	pipes = capacity->descriptors / PIPES_SHARE / PIPE_DESCRIPTORS;
+	limits->descriptors = limit.rlim_cur - reserve;
+	pipes = limits->descriptors / PIPES_SHARE / PIPE_DESCRIPTORS;
 	if (pipes > PIPES_ENOUGH)
 		pipes = PIPES_ENOUGH;
-	lower(&capacity->most, capacity->descriptors / CONNECTION_DESCRIPTORS,
+	lower(&limits->most, limits->descriptors / CONNECTION_DESCRIPTORS,
 	    "ulimit -n");
-	lower(&capacity->usual,
-	    share(capacity->descriptors, pipes * PIPE_DESCRIPTORS,
+	lower(&limits->usual,
+	    share(limits->descriptors, pipes * PIPE_DESCRIPTORS,
 		CONNECTION_DESCRIPTORS),
 	    "ulimit -n");
 }
@@ -139,17 +138,16 @@ threads_of_user(const char *root, uid_t user)
 }
 
 static void
-limit_threads(
-    struct capacity *capacity, size_t max, size_t used, const char *name)
+limit_threads(struct limits *limits, size_t max, size_t used, const char *name)
 {
-	lower_both(capacity,
+	lower_both(limits,
 	    share(max, used + RESERVE_THREADS, CONNECTION_THREADS),
 	    SHARED_PARTS, name);
 }
 
 /* Of getrlimit(2)'s RLIMIT_NPROC, from which root is exempt. */
 static void
-read_processes(struct capacity *capacity, const char *root)
+read_processes(struct limits *limits, const char *root)
 {
 	uid_t user = getuid();
 	struct rlimit limit;
@@ -158,7 +156,7 @@ read_processes(struct capacity *capacity, const char *root)
 	    limit.rlim_cur == RLIM_INFINITY)
 		return;
 	limit_threads(
-	    capacity, limit.rlim_cur, threads_of_user(root, user), "ulimit -u");
+	    limits, limit.rlim_cur, threads_of_user(root, user), "ulimit -u");
 }
 
 /* proc(5), loadavg: the fourth field is threads that run / that there are. */
@@ -175,17 +173,17 @@ count_threads(const char *root)
 }
 
 static void
-read_kernel(struct capacity *capacity, const char *root)
+read_kernel(struct limits *limits, const char *root)
 {
 	size_t used = count_threads(root);
 	size_t max;
 
 	if (host_file_number(root, "/proc/sys/kernel/threads-max", &max))
-		limit_threads(capacity, max, used, "kernel.threads-max");
+		limit_threads(limits, max, used, "kernel.threads-max");
 	if (host_file_number(root, "/proc/sys/kernel/pid_max", &max))
-		limit_threads(capacity, max, used, "kernel.pid_max");
+		limit_threads(limits, max, used, "kernel.pid_max");
 	if (host_file_number(root, "/proc/sys/vm/max_map_count", &max))
-		lower_both(capacity, share(max, RESERVE_MAPS, CONNECTION_MAPS),
+		lower_both(limits, share(max, RESERVE_MAPS, CONNECTION_MAPS),
 		    OWN_PARTS, "vm.max_map_count");
 }
 
@@ -201,15 +199,14 @@ read_pids(void *context, const char *directory)
 	host_file_number(reading->root, path, &current);
 	snprintf(path, sizeof(path), "%s/pids.max", directory);
 	if (host_file_number(reading->root, path, &max))
-		limit_threads(reading->capacity, max, current, path);
+		limit_threads(reading->limits, max, current, path);
 }
 
 static void
-limit_memory(
-    struct capacity *capacity, size_t max, size_t used, const char *name)
+limit_memory(struct limits *limits, size_t max, size_t used, const char *name)
 {
 	lower_both(
-	    capacity, share(max, used, CONNECTION_KIB), SHARED_PARTS, name);
+	    limits, share(max, used, CONNECTION_KIB), SHARED_PARTS, name);
 }
 
 /* Of version 2, and 1. At the second one the kernel only slows down. */
@@ -247,7 +244,7 @@ read_memory_limit(
 	if (host_file_field(stat, "hierarchical_memory_limit ", &above) &&
 	    above < max)
 		max = above;
-	limit_memory(reading->capacity, max / 1024, used / 1024, path);
+	limit_memory(reading->limits, max / 1024, used / 1024, path);
 }
 
 static void
@@ -261,7 +258,7 @@ read_memory(void *context, const char *directory)
 
 /* Of all of it where an old kernel does not say how much there is to be had. */
 static void
-read_host_memory(struct capacity *capacity, const char *root)
+read_host_memory(struct limits *limits, const char *root)
 {
 	char text[HOST_FILE_MAX_LEN];
 	size_t kib;
@@ -269,32 +266,32 @@ read_host_memory(struct capacity *capacity, const char *root)
 	if (host_file_read(root, "/proc/meminfo", text) &&
 	    (host_file_field(text, "MemAvailable:", &kib) ||
 		host_file_field(text, "MemTotal:", &kib)))
-		limit_memory(capacity, kib, 0, "the host's memory");
+		limit_memory(limits, kib, 0, "the host's memory");
 }
 
 void
-capacity_read(struct capacity *capacity, const char *root)
+limits_read(struct limits *limits, const char *root)
 {
-	struct reading reading = { capacity, root };
+	struct reading reading = { limits, root };
 
-	capacity->most.connections = SIZE_MAX;
-	capacity->usual.connections = SIZE_MAX;
-	read_descriptors(capacity);
-	read_processes(capacity, root);
-	read_kernel(capacity, root);
+	limits->most.connections = SIZE_MAX;
+	limits->usual.connections = SIZE_MAX;
+	read_descriptors(limits);
+	read_processes(limits, root);
+	read_kernel(limits, root);
 	cgroup_visit_all(root, "pids", read_pids, &reading);
 	cgroup_visit_all(root, "memory", read_memory, &reading);
-	read_host_memory(capacity, root);
+	read_host_memory(limits, root);
 	/* Try it with one, whatever they say. */
-	if (capacity->most.connections == 0)
-		capacity->most.connections = 1;
-	if (capacity->usual.connections == 0)
-		capacity->usual.connections = 1;
+	if (limits->most.connections == 0)
+		limits->most.connections = 1;
+	if (limits->usual.connections == 0)
+		limits->usual.connections = 1;
 }
 
 size_t
-capacity_pipes(const struct capacity *capacity, size_t connections)
+limits_pipes(const struct limits *limits, size_t connections)
 {
-	return share(capacity->descriptors,
-	    connections * CONNECTION_DESCRIPTORS, PIPE_DESCRIPTORS);
+	return share(limits->descriptors, connections * CONNECTION_DESCRIPTORS,
+	    PIPE_DESCRIPTORS);
 }

@@ -15,32 +15,32 @@
 /* A few browsers need more. */
 #define CAPACITY_FEW 100
 
-struct capacity_bound {
+struct limits_bound {
 	size_t connections; /* 1 or more */
 	char by[256];       /* what allows no more, as an operator knows it */
 };
 
-struct capacity {
+struct limits {
 	size_t descriptors; /* of RLIMIT_NOFILE, without the reserve */
 	/* With that share left for pipes, and a third of what others need. */
-	struct capacity_bound usual;
+	struct limits_bound usual;
 	/* With no pipes at all, and nearly all threads and memory. */
-	struct capacity_bound most;
+	struct limits_bound most;
 };
 
 /*
  * As many descriptors as may be had without privileges: two for each
  * connection soon add up to more than the usual 1,024.
  */
-void capacity_raise_descriptors(void);
+void limits_raise_descriptors(void);
 
 /*
  * Reads what applies to this process: files below root, which is "" but for
  * tests. What others use already counts, so it is to be done at start.
  */
-void capacity_read(struct capacity *capacity, const char *root);
+void limits_read(struct limits *limits, const char *root);
 
 /* How many pipes are left over when there are so many connections. */
-size_t capacity_pipes(const struct capacity *capacity, size_t connections);
+size_t limits_pipes(const struct limits *limits, size_t connections);
 
 #endif

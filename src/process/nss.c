@@ -9,7 +9,7 @@
 #include "base/must.h"
 
 void
-names_init(void)
+nss_configure(void)
 {
 	/* Both are in libc.a since glibc 2.34. */
 	must(__nss_configure_lookup("hosts", "files dns"));
@@ -21,7 +21,7 @@ names_init(void)
 #else
 
 void
-names_init(void)
+nss_configure(void)
 {
 }
 
@@ -30,7 +30,7 @@ names_init(void)
 #if defined(IS_STATIC) || !defined(__GLIBC__)
 
 void
-names_load(const char *path)
+nss_load(const char *path)
 {
 	(void)path;
 }
@@ -73,7 +73,7 @@ load_all(char *services)
 }
 
 void
-names_load(const char *path)
+nss_load(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char line[1000], *start;

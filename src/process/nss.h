@@ -7,13 +7,13 @@
  * they belong to another libc, or to none that is there. It reads the files of
  * /etc and asks the name servers of /etc/resolv.conf, whatever that says.
  */
-void names_init(void);
+void nss_configure(void);
 
 /*
  * Loads the modules that look hosts up by that file, nsswitch.conf(5), before
  * the sandbox (sandbox.h) forbids to load any. One that cannot be loaded will
  * be passed over then.
  */
-void names_load(const char *path);
+void nss_load(const char *path);
 
 #endif

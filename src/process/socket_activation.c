@@ -34,7 +34,7 @@ read_count(void)
 }
 
 int
-handover_count(void)
+socket_activation_count(void)
 {
 	long count = read_count();
 

@@ -13,6 +13,6 @@
  * How many; 0 if there are none, or they are another process's. -EINVAL for
  * what is no number. To be asked once: the variables are gone afterwards.
  */
-int handover_count(void);
+int socket_activation_count(void);
 
 #endif

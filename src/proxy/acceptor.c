@@ -21,7 +21,7 @@ static void
 rest(struct acceptor *acceptor, const char *tried, int error)
 {
 	static struct log_limit limit = { .name = "exhaustion" };
-	size_t live = registry_live(acceptor->registry);
+	size_t live = admission_live(acceptor->admission);
 	unsigned skipped;
 
 	if (log_limit_pass(&limit, &skipped))
@@ -30,8 +30,8 @@ rest(struct acceptor *acceptor, const char *tried, int error)
 			  "TasksMax) not_shown=%u",
 		    tried, live, strerror(-error), skipped);
 	if (live > 0)
-		registry_wait(
-		    acceptor->registry, live - 1, deadline_after(EXHAUSTED_MS));
+		admission_wait(acceptor->admission, live - 1,
+		    deadline_after(EXHAUSTED_MS));
 	else
 		poll(NULL, 0, EXHAUSTED_MS);
 }
@@ -117,15 +117,15 @@ static bool
 await_room(struct acceptor *acceptor)
 {
 	static struct log_limit limit = { .name = "full" };
-	unsigned times = registry_note_full(acceptor->registry);
+	unsigned times = admission_note_full(acceptor->admission);
 	unsigned skipped;
 
 	if (times > 0 && log_limit_pass(&limit, &skipped))
 		log_warning("full connections=%zu times=%u reason=\"there are "
 			    "as many as max_connections; who comes now waits "
 			    "until one ends\"",
-		    registry_live(acceptor->registry), times);
-	return registry_await_room(acceptor->registry);
+		    admission_live(acceptor->admission), times);
+	return admission_await_room(acceptor->admission);
 }
 
 /*
@@ -153,7 +153,7 @@ accept_all(void *argument)
 		int error;
 
 		/* Nobody gives up a place for somebody who is not there. */
-		if (!registry_has_room(acceptor->registry))
+		if (!admission_has_room(acceptor->admission))
 			await_somebody(acceptor);
 		if (!await_room(acceptor))
 			break;

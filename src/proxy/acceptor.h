@@ -14,9 +14,9 @@
 
 struct acceptor {
 	/* The caller's, for as long as the thread runs. */
-	int listen_fd;             /* which does not block */
-	bool is_adopted;           /* listen_fd is one of socket_adopt() */
-	struct registry *registry; /* says whether there is room */
+	int listen_fd;               /* which does not block */
+	bool is_adopted;             /* listen_fd is one of socket_adopt() */
+	struct admission *admission; /* says whether there is room */
 	/*
 	 * Takes over fd. Returns 0, or a negative errno when there was nothing
 	 * to serve it with and it had to be reset.

@@ -7,64 +7,64 @@
 #include "base/must.h"
 
 void
-registry_init(struct registry *registry)
+admission_init(struct admission *admission)
 {
-	must(pthread_mutex_init(&registry->lock, NULL));
-	condition_init(&registry->left);
-	registry->live = 0;
-	registry->limit = SIZE_MAX;
-	registry->closed = false;
-	registry->was_full = false;
-	registry->full_count = 0;
-	registry->entered = 0;
-	registry->evicted = 0;
-	handshakes_init(&registry->handshakes);
+	must(pthread_mutex_init(&admission->lock, NULL));
+	condition_init(&admission->left);
+	admission->live = 0;
+	admission->limit = SIZE_MAX;
+	admission->closed = false;
+	admission->was_full = false;
+	admission->full_count = 0;
+	admission->entered = 0;
+	admission->evicted = 0;
+	handshakes_init(&admission->handshakes);
 }
 
 void
-registry_set_limit(struct registry *registry, size_t limit)
+admission_set_limit(struct admission *admission, size_t limit)
 {
-	must(pthread_mutex_lock(&registry->lock));
-	registry->limit = limit;
-	must(pthread_cond_broadcast(&registry->left));
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	admission->limit = limit;
+	must(pthread_cond_broadcast(&admission->left));
+	must(pthread_mutex_unlock(&admission->lock));
 }
 
 void
-registry_close(struct registry *registry)
+admission_close(struct admission *admission)
 {
-	must(pthread_mutex_lock(&registry->lock));
-	registry->closed = true;
-	must(pthread_cond_broadcast(&registry->left));
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	admission->closed = true;
+	must(pthread_cond_broadcast(&admission->left));
+	must(pthread_mutex_unlock(&admission->lock));
 }
 
 unsigned
-registry_note_full(struct registry *registry)
+admission_note_full(struct admission *admission)
 {
 	unsigned count = 0;
 
-	must(pthread_mutex_lock(&registry->lock));
-	if (registry->live >= registry->limit && !registry->was_full) {
-		registry->was_full = true;
-		count = ++registry->full_count;
+	must(pthread_mutex_lock(&admission->lock));
+	if (admission->live >= admission->limit && !admission->was_full) {
+		admission->was_full = true;
+		count = ++admission->full_count;
 	}
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_unlock(&admission->lock));
 	return count;
 }
 
 /* One pending connection is always fine: all others may be established. */
 static bool
-has_too_many_handshakes(const struct registry *registry)
+has_too_many_handshakes(const struct admission *admission)
 {
-	return registry->handshakes.count > registry->limit / 2;
+	return admission->handshakes.count > admission->limit / 2;
 }
 
 static bool
-has_room(const struct registry *registry)
+has_room(const struct admission *admission)
 {
-	return registry->live < registry->limit &&
-	    !has_too_many_handshakes(registry);
+	return admission->live < admission->limit &&
+	    !has_too_many_handshakes(admission);
 }
 
 /*
@@ -72,137 +72,139 @@ has_room(const struct registry *registry)
  * out of the set, under this lock, before it closes it.
  */
 static void
-evict(struct registry *registry, struct handshake *handshake)
+evict(struct admission *admission, struct handshake *handshake)
 {
-	handshakes_remove(&registry->handshakes, handshake);
+	handshakes_remove(&admission->handshakes, handshake);
 	shutdown(handshake->fd, SHUT_RD);
 	handshake->fd = -1;
-	registry->evicted++;
+	admission->evicted++;
 }
 
 /* With the lock. Returns when there is room, or what there is has changed. */
 static void
-make_room(struct registry *registry)
+make_room(struct admission *admission)
 {
-	struct handshake *worst = handshakes_worst(&registry->handshakes);
-	bool is_soon = registry->live - registry->evicted < registry->limit &&
-	    !has_too_many_handshakes(registry);
+	struct handshake *worst = handshakes_worst(&admission->handshakes);
+	bool is_soon =
+	    admission->live - admission->evicted < admission->limit &&
+	    !has_too_many_handshakes(admission);
 	int64_t deadline = DEADLINE_NEVER;
 
 	if (worst && !is_soon) {
 		deadline = worst->began + REGISTRY_GRACE_MS;
 		if (deadline_left(deadline) == 0) {
-			evict(registry, worst);
+			evict(admission, worst);
 			return;
 		}
 	}
-	condition_wait(&registry->left, &registry->lock, deadline);
+	condition_wait(&admission->left, &admission->lock, deadline);
 }
 
 /* With the lock. */
 static void
-wait_for_room(struct registry *registry)
+wait_for_room(struct admission *admission)
 {
-	while (!has_room(registry) && !registry->closed)
-		make_room(registry);
+	while (!has_room(admission) && !admission->closed)
+		make_room(admission);
 }
 
 bool
-registry_has_room(struct registry *registry)
+admission_has_room(struct admission *admission)
 {
 	bool is_there;
 
-	must(pthread_mutex_lock(&registry->lock));
-	is_there = has_room(registry);
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	is_there = has_room(admission);
+	must(pthread_mutex_unlock(&admission->lock));
 	return is_there;
 }
 
 bool
-registry_await_room(struct registry *registry)
+admission_await_room(struct admission *admission)
 {
 	bool closed;
 
-	must(pthread_mutex_lock(&registry->lock));
-	wait_for_room(registry);
-	closed = registry->closed;
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	wait_for_room(admission);
+	closed = admission->closed;
+	must(pthread_mutex_unlock(&admission->lock));
 	return !closed;
 }
 
 uint64_t
-registry_enter(struct registry *registry)
+admission_enter(struct admission *admission)
 {
 	uint64_t number;
 
-	must(pthread_mutex_lock(&registry->lock));
-	wait_for_room(registry);
-	registry->live++;
-	number = ++registry->entered;
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	wait_for_room(admission);
+	admission->live++;
+	number = ++admission->entered;
+	must(pthread_mutex_unlock(&admission->lock));
 	return number;
 }
 
 void
-registry_leave(struct registry *registry)
+admission_leave(struct admission *admission)
 {
-	must(pthread_mutex_lock(&registry->lock));
-	registry->live--;
-	if (registry->live + registry->limit / 8 < registry->limit)
-		registry->was_full = false;
-	must(pthread_cond_broadcast(&registry->left));
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	admission->live--;
+	if (admission->live + admission->limit / 8 < admission->limit)
+		admission->was_full = false;
+	must(pthread_cond_broadcast(&admission->left));
+	must(pthread_mutex_unlock(&admission->lock));
 }
 
 void
-registry_begin_handshake(struct registry *registry, struct handshake *handshake,
-    int fd, const union address *peer)
+admission_begin_handshake(struct admission *admission,
+    struct handshake *handshake, int fd, const union address *peer)
 {
-	must(pthread_mutex_lock(&registry->lock));
-	handshakes_add(&registry->handshakes, handshake, fd, peer);
+	must(pthread_mutex_lock(&admission->lock));
+	handshakes_add(&admission->handshakes, handshake, fd, peer);
 	/* Whoever waits for room has now one more to cut off in time. */
-	if (!has_room(registry))
-		must(pthread_cond_broadcast(&registry->left));
-	must(pthread_mutex_unlock(&registry->lock));
+	if (!has_room(admission))
+		must(pthread_cond_broadcast(&admission->left));
+	must(pthread_mutex_unlock(&admission->lock));
 }
 
 bool
-registry_end_handshake(struct registry *registry, struct handshake *handshake)
+admission_end_handshake(
+    struct admission *admission, struct handshake *handshake)
 {
 	bool was_evicted;
 
-	must(pthread_mutex_lock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
 	was_evicted = handshake->fd < 0;
 	if (was_evicted)
-		registry->evicted--;
+		admission->evicted--;
 	else
-		handshakes_remove(&registry->handshakes, handshake);
+		handshakes_remove(&admission->handshakes, handshake);
 	/* Whoever waits for room may wait for nothing but this. */
-	if (registry->handshakes.count == registry->limit / 2)
-		must(pthread_cond_broadcast(&registry->left));
-	must(pthread_mutex_unlock(&registry->lock));
+	if (admission->handshakes.count == admission->limit / 2)
+		must(pthread_cond_broadcast(&admission->left));
+	must(pthread_mutex_unlock(&admission->lock));
 	return was_evicted;
 }
 
 size_t
-registry_live(struct registry *registry)
+admission_live(struct admission *admission)
 {
 	size_t live;
 
-	must(pthread_mutex_lock(&registry->lock));
-	live = registry->live;
-	must(pthread_mutex_unlock(&registry->lock));
+	must(pthread_mutex_lock(&admission->lock));
+	live = admission->live;
+	must(pthread_mutex_unlock(&admission->lock));
 	return live;
 }
 
 size_t
-registry_wait(struct registry *registry, size_t live, int64_t deadline)
+admission_wait(struct admission *admission, size_t live, int64_t deadline)
 {
-	must(pthread_mutex_lock(&registry->lock));
-	while (registry->live > live &&
-	    condition_wait(&registry->left, &registry->lock, deadline)) {
+	must(pthread_mutex_lock(&admission->lock));
+	while (admission->live > live &&
+	    condition_wait(&admission->left, &admission->lock, deadline)) {
 	}
-	live = registry->live;
-	must(pthread_mutex_unlock(&registry->lock));
+	live = admission->live;
+	must(pthread_mutex_unlock(&admission->lock));
 	return live;
 }

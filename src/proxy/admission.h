@@ -17,7 +17,7 @@
 /* Nobody who sends the request within that time is reset to make room. */
 #define REGISTRY_GRACE_MS 250
 
-struct registry {
+struct admission {
 	pthread_mutex_t lock;
 	pthread_cond_t left; /* signalled when there may be room */
 	size_t live, limit;
@@ -30,22 +30,22 @@ struct registry {
 };
 
 /* It is for good: a worker may leave it as late as the program ends. */
-void registry_init(struct registry *registry);
+void admission_init(struct admission *admission);
 
 /* How many there may be: at first any number. Those that are there may stay. */
-void registry_set_limit(struct registry *registry, size_t limit);
+void admission_set_limit(struct admission *admission, size_t limit);
 
 /* Nobody is to wait for room any more. */
-void registry_close(struct registry *registry);
+void admission_close(struct admission *admission);
 
 /*
  * 0, or, once in each time that the limit is reached, how many times that was.
  * A time ends when an eighth of the limit is free again.
  */
-unsigned registry_note_full(struct registry *registry);
+unsigned admission_note_full(struct admission *admission);
 
 /* Whether registry_await_room() would return at once. */
-bool registry_has_room(struct registry *registry);
+bool admission_has_room(struct admission *admission);
 
 /*
  * Waits for room: until there are fewer than the limit, and fewer than half of
@@ -53,31 +53,32 @@ bool registry_has_room(struct registry *registry);
  * with the most of these is cut off, unless it is younger than
  * REGISTRY_GRACE_MS. False once the registry is closed.
  */
-bool registry_await_room(struct registry *registry);
+bool admission_await_room(struct admission *admission);
 
 /*
  * Waits for room, where another acceptor has taken it meanwhile. Returns the
  * connection's number, from 1, never used again.
  */
-uint64_t registry_enter(struct registry *registry);
-void registry_leave(struct registry *registry);
+uint64_t admission_enter(struct admission *admission);
+void admission_leave(struct admission *admission);
 
 /*
  * Around the time in which the connection's request is awaited: meanwhile it
  * may be cut off, and then fd comes to the end of its stream. The second one is
  * called before fd is closed, and returns true if that has been done.
  */
-void registry_begin_handshake(struct registry *registry,
+void admission_begin_handshake(struct admission *admission,
     struct handshake *handshake, int fd, const union address *peer);
-bool registry_end_handshake(
-    struct registry *registry, struct handshake *handshake);
+bool admission_end_handshake(
+    struct admission *admission, struct handshake *handshake);
 
-size_t registry_live(struct registry *registry);
+size_t admission_live(struct admission *admission);
 
 /*
  * Waits until no more than live connections are left, or the deadline
  * (deadline.h) has passed. Returns how many there are.
  */
-size_t registry_wait(struct registry *registry, size_t live, int64_t deadline);
+size_t admission_wait(
+    struct admission *admission, size_t live, int64_t deadline);
 
 #endif

@@ -29,14 +29,14 @@
 static uint64_t
 client_capabilities(const struct config *config)
 {
-	return config->egress.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+	return config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
 }
 
 /* Fails early on what would fail for each connection alike. */
 static int
 client_prepare(const struct config *config)
 {
-	const struct egress *egress = &config->egress;
+	const struct local_bind *local_bind = &config->local_bind;
 	const char *tried;
 	int fd, error;
 
@@ -47,12 +47,13 @@ client_prepare(const struct config *config)
 		return -1;
 	}
 	fd = socket_open(
-	    egress->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
+	    local_bind->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
 	if (fd < 0)
 		return 0;
-	error = egress_apply(egress, fd, egress->address.any.sa_family, &tried);
+	error = local_bind_apply(
+	    local_bind, fd, local_bind->address.any.sa_family, &tried);
 	close(fd);
-	if (error == -EPERM && egress->marked) {
+	if (error == -EPERM && local_bind->marked) {
 		log_error("cannot %s: %s; it needs CAP_NET_RAW or "
 			  "CAP_NET_ADMIN",
 		    tried, strerror(-error));
@@ -127,8 +128,8 @@ connect_address(struct connection *connection, const union address *address,
 	fd = socket_open(family);
 	if (fd < 0)
 		return fd;
-	error = egress_apply(
-	    &connection->config->egress, fd, family, &connection->tried);
+	error = local_bind_apply(
+	    &connection->config->local_bind, fd, family, &connection->tried);
 	if (!error) {
 		connection->tried = "connect to the server";
 		socket_delay_acknowledgements(fd);
@@ -178,8 +179,8 @@ connect_server(struct connection *connection)
 
 		/* A name may have addresses that local_addr has no use for. */
 		if (count > 1 &&
-		    config->egress.address.any.sa_family != AF_UNSPEC &&
-		    config->egress.address.any.sa_family !=
+		    config->local_bind.address.any.sa_family != AF_UNSPEC &&
+		    config->local_bind.address.any.sa_family !=
 			addresses[i].any.sa_family)
 			continue;
 		any_fits = true;
@@ -241,7 +242,8 @@ client_dial(struct connection *connection)
 		error = refuse_loop(connection);
 	/* It knows no users, and has no limit for them. */
 	if (!error)
-		error = roster_admit(connection, connection->account, 0);
+		error =
+		    connection_table_admit(connection, connection->account, 0);
 	if (error)
 		return error;
 	fd = connect_server(connection);

@@ -20,7 +20,7 @@ struct life {
 	const struct service *service;
 	struct config *config; /* a reference */
 	struct connection connection;
-	struct roster_entry entry;
+	struct connection_table_entry entry;
 	struct relay relay;
 	int64_t began;
 };
@@ -46,7 +46,7 @@ needs_grace(const struct life *life, enum relay_side side)
 static void
 life_end(struct life *life, bool was_established)
 {
-	struct registry *registry = life->service->registry;
+	struct admission *admission = life->service->admission;
 
 	close_end(life->connection.upstream_fd,
 	    was_established && needs_grace(life, RELAY_UPSTREAM));
@@ -54,7 +54,7 @@ life_end(struct life *life, bool was_established)
 	    was_established && needs_grace(life, RELAY_DOWNSTREAM));
 	config_unref(life->config);
 	free(life);
-	registry_leave(registry);
+	admission_leave(admission);
 }
 
 /* In whichever of the relay's threads was the last one. */
@@ -64,8 +64,9 @@ end_relay(struct relay *relay)
 	struct life *life =
 	    (struct life *)((char *)relay - offsetof(struct life, relay));
 
-	roster_leave(&life->connection);
-	event_closed(&life->connection, relay, deadline_now() - life->began);
+	connection_table_leave(&life->connection);
+	connection_log_closed(
+	    &life->connection, relay, deadline_now() - life->began);
 	life_end(life, true);
 }
 
@@ -91,18 +92,18 @@ life_run(void *argument)
 	int error;
 
 	life->began = deadline_now();
-	roster_enter(life->service->roster, &life->entry, connection);
+	connection_table_enter(life->service->table, &life->entry, connection);
 	error = connection->role->dial(connection);
 	if (error) {
-		roster_leave(connection);
+		connection_table_leave(connection);
 		account_refuse(connection->account, refusal_of(error));
-		event_refused(connection, error);
+		connection_log_refused(connection, error);
 		life_end(life, false);
 		return;
 	}
 	prepare_relay(life);
-	roster_establish(connection, &life->relay);
-	event_established(connection);
+	connection_table_establish(connection, &life->relay);
+	connection_log_established(connection);
 	relay_run(&life->relay);
 }
 
@@ -119,7 +120,7 @@ life_create(const struct service *service, struct config *config,
 	life->config = config;
 	life->connection.role = service->role;
 	life->connection.config = config;
-	life->connection.registry = service->registry;
+	life->connection.admission = service->admission;
 	life->connection.accounts = service->accounts;
 	life->connection.number = number;
 	life->connection.downstream_fd = fd;
@@ -139,7 +140,7 @@ connection_start(const struct service *service, struct config *config,
 	if (!life) {
 		close(fd);
 		config_unref(config);
-		registry_leave(service->registry);
+		admission_leave(service->admission);
 		return -ENOMEM;
 	}
 	error = thread_start(life_run, life);

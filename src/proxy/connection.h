@@ -7,14 +7,14 @@
 
 #include "proxy/role.h"
 
-struct roster;
+struct connection_table;
 
 /* What all connections share. */
 struct service {
 	const struct role *role;
-	struct registry *registry;
+	struct admission *admission;
 	struct accounts *accounts;
-	struct roster *roster;
+	struct connection_table *table;
 };
 
 /*

@@ -58,7 +58,7 @@ is_limited(const struct connection *connection, int error)
 }
 
 void
-event_refused(const struct connection *connection, int error)
+connection_log_refused(const struct connection *connection, int error)
 {
 	struct log_limit *limit =
 	    &connection->account->limits[refusal_of(error)];
@@ -108,7 +108,7 @@ event_report_skipped(struct accounts *accounts, bool is_end)
 }
 
 void
-event_established(const struct connection *connection)
+connection_log_established(const struct connection *connection)
 {
 	char route[ROUTE_STRLEN];
 
@@ -119,7 +119,7 @@ event_established(const struct connection *connection)
 
 /* Of one direction. */
 static const char *
-state_of(const struct roster_sight *sight, enum relay_side side)
+state_of(const struct connection_table_view *sight, enum relay_side side)
 {
 	if (!sight->is_established)
 		return "-";
@@ -127,7 +127,7 @@ state_of(const struct roster_sight *sight, enum relay_side side)
 }
 
 static const char *
-stage_of(const struct roster_sight *sight)
+stage_of(const struct connection_table_view *sight)
 {
 	if (sight->is_established)
 		return "established";
@@ -137,7 +137,7 @@ stage_of(const struct roster_sight *sight)
 }
 
 void
-event_shown(const struct roster_sight *sight)
+connection_log_shown(const struct connection_table_view *sight)
 {
 	char route[ROUTE_STRLEN];
 
@@ -152,8 +152,8 @@ event_shown(const struct roster_sight *sight)
 }
 
 void
-event_closed(const struct connection *connection, const struct relay *relay,
-    int64_t duration_ms)
+connection_log_closed(const struct connection *connection,
+    const struct relay *relay, int64_t duration_ms)
 {
 	const struct role *role = connection->role;
 	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
@@ -188,7 +188,7 @@ event_closed(const struct connection *connection, const struct relay *relay,
 }
 
 void
-event_stopped(const struct roster_sight *sight)
+connection_log_stopped(const struct connection_table_view *sight)
 {
 	char route[ROUTE_STRLEN];
 

@@ -12,7 +12,7 @@
 #include "relay/relay.h"
 
 /* error: the negative errno that the role returned. */
-void event_refused(const struct connection *connection, int error);
+void connection_log_refused(const struct connection *connection, int error);
 
 /*
  * Tells how many refusals of each user's were not shown, of each kind: in
@@ -20,16 +20,16 @@ void event_refused(const struct connection *connection, int error);
  */
 void event_report_skipped(struct accounts *accounts, bool is_end);
 
-void event_established(const struct connection *connection);
+void connection_log_established(const struct connection *connection);
 
 /* After relay_run(). */
-void event_closed(const struct connection *connection,
+void connection_log_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms);
 
 /* For who has asked what is there. */
-void event_shown(const struct roster_sight *sight);
+void connection_log_shown(const struct connection_table_view *sight);
 
 /* When it is the end of the program that resets it, and its worker too. */
-void event_stopped(const struct roster_sight *sight);
+void connection_log_stopped(const struct connection_table_view *sight);
 
 #endif

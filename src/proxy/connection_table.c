@@ -8,16 +8,17 @@
 #include "proxy/accounts.h"
 
 void
-roster_init(struct roster *roster)
+connection_table_init(struct connection_table *table)
 {
-	memset(roster, 0, sizeof(*roster));
-	must(pthread_mutex_init(&roster->lock, NULL));
-	roster->ends.older = roster->ends.newer = &roster->ends;
+	memset(table, 0, sizeof(*table));
+	must(pthread_mutex_init(&table->lock, NULL));
+	table->ends.older = table->ends.newer = &table->ends;
 }
 
 /* With the lock, as all that follows. */
 static void
-insert(struct roster_entry *entry, struct roster_entry *newer)
+insert(
+    struct connection_table_entry *entry, struct connection_table_entry *newer)
 {
 	entry->newer = newer;
 	entry->older = newer->older;
@@ -26,14 +27,14 @@ insert(struct roster_entry *entry, struct roster_entry *newer)
 }
 
 static void
-take_out(struct roster_entry *entry)
+take_out(struct connection_table_entry *entry)
 {
 	entry->older->newer = entry->newer;
 	entry->newer->older = entry->older;
 }
 
 static uint64_t
-bytes_of(const struct roster_entry *entry, enum relay_side side)
+bytes_of(const struct connection_table_entry *entry, enum relay_side side)
 {
 	return entry->relay ? atomic_load_explicit(&entry->relay->bytes[side],
 				  memory_order_relaxed)
@@ -42,7 +43,7 @@ bytes_of(const struct roster_entry *entry, enum relay_side side)
 
 /* Each byte once, however often this is done. */
 static void
-credit(struct roster_entry *entry)
+credit(struct connection_table_entry *entry)
 {
 	uint64_t sent = bytes_of(entry, RELAY_DOWNSTREAM);
 	uint64_t received = bytes_of(entry, RELAY_UPSTREAM);
@@ -56,7 +57,8 @@ credit(struct roster_entry *entry)
 }
 
 static void
-copy_known(struct roster_entry *entry, const struct connection *connection)
+copy_known(
+    struct connection_table_entry *entry, const struct connection *connection)
 {
 	entry->account = connection->account;
 	entry->peer = connection->peer;
@@ -66,112 +68,116 @@ copy_known(struct roster_entry *entry, const struct connection *connection)
 }
 
 void
-roster_enter(struct roster *roster, struct roster_entry *entry,
-    struct connection *connection)
+connection_table_enter(struct connection_table *table,
+    struct connection_table_entry *entry, struct connection *connection)
 {
 	memset(entry, 0, sizeof(*entry));
-	entry->roster = roster;
+	entry->table = table;
 	entry->number = connection->number;
 	entry->began = deadline_now();
 	connection->entry = entry;
 	connection->account = &connection->accounts->nobody;
 	copy_known(entry, connection);
-	must(pthread_mutex_lock(&roster->lock));
-	insert(entry, &roster->ends);
-	must(pthread_mutex_unlock(&roster->lock));
+	must(pthread_mutex_lock(&table->lock));
+	insert(entry, &table->ends);
+	must(pthread_mutex_unlock(&table->lock));
 }
 
 int
-roster_admit(
+connection_table_admit(
     struct connection *connection, struct account *account, size_t limit)
 {
-	struct roster_entry *entry = connection->entry;
+	struct connection_table_entry *entry = connection->entry;
 
 	connection->account = account;
 	if (!account_enter(account, limit))
 		return -EDQUOT;
-	must(pthread_mutex_lock(&entry->roster->lock));
+	must(pthread_mutex_lock(&entry->table->lock));
 	entry->has_place = true;
 	copy_known(entry, connection);
-	must(pthread_mutex_unlock(&entry->roster->lock));
+	must(pthread_mutex_unlock(&entry->table->lock));
 	return 0;
 }
 
 void
-roster_establish(struct connection *connection, const struct relay *relay)
+connection_table_establish(
+    struct connection *connection, const struct relay *relay)
 {
-	struct roster_entry *entry = connection->entry;
+	struct connection_table_entry *entry = connection->entry;
 
 	atomic_fetch_add(&connection->account->established, 1);
-	must(pthread_mutex_lock(&entry->roster->lock));
+	must(pthread_mutex_lock(&entry->table->lock));
 	entry->relay = relay;
 	copy_known(entry, connection);
-	must(pthread_mutex_unlock(&entry->roster->lock));
+	must(pthread_mutex_unlock(&entry->table->lock));
 }
 
 void
-roster_leave(struct connection *connection)
+connection_table_leave(struct connection *connection)
 {
-	struct roster_entry *entry = connection->entry;
+	struct connection_table_entry *entry = connection->entry;
 
-	must(pthread_mutex_lock(&entry->roster->lock));
+	must(pthread_mutex_lock(&entry->table->lock));
 	credit(entry);
 	take_out(entry);
-	must(pthread_mutex_unlock(&entry->roster->lock));
+	must(pthread_mutex_unlock(&entry->table->lock));
 	if (entry->has_place)
 		account_leave(entry->account);
 	connection->entry = NULL;
 }
 
 static void
-look_at(const struct roster_entry *entry, struct roster_sight *sight)
+look_at(const struct connection_table_entry *entry,
+    struct connection_table_view *view)
 {
 	const struct relay *relay = entry->relay;
 	int64_t now = deadline_now(), moved_at = 0;
 
-	memset(sight, 0, sizeof(*sight));
-	sight->connection.number = entry->number;
-	sight->connection.account = entry->account;
-	sight->connection.peer = entry->peer;
-	sight->connection.source = entry->source;
-	sight->connection.source_used = entry->source_used;
-	sight->connection.destination = entry->destination;
-	sight->is_established = relay != NULL;
+	memset(view, 0, sizeof(*view));
+	view->connection.number = entry->number;
+	view->connection.account = entry->account;
+	view->connection.peer = entry->peer;
+	view->connection.source = entry->source;
+	view->connection.source_used = entry->source_used;
+	view->connection.destination = entry->destination;
+	view->is_established = relay != NULL;
 	for (int side = 0; side < 2 && relay; side++) {
-		sight->bytes[side] = entry->credited[side];
-		sight->finished[side] = atomic_load(&relay->finished[side]);
+		view->bytes[side] = entry->credited[side];
+		view->finished[side] = atomic_load(&relay->finished[side]);
 		moved_at = atomic_load(&relay->moved_at);
 	}
-	sight->age_ms = now - entry->began;
-	sight->idle_ms = now - (moved_at ? moved_at : entry->began);
+	view->age_ms = now - entry->began;
+	view->idle_ms = now - (moved_at ? moved_at : entry->began);
 }
 
 void
-roster_begin(struct roster *roster, struct roster_entry *marker)
+connection_table_begin(
+    struct connection_table *table, struct connection_table_entry *marker)
 {
 	memset(marker, 0, sizeof(*marker));
-	marker->roster = roster;
-	must(pthread_mutex_lock(&roster->lock));
-	insert(marker, &roster->ends);
-	must(pthread_mutex_unlock(&roster->lock));
+	marker->table = table;
+	must(pthread_mutex_lock(&table->lock));
+	insert(marker, &table->ends);
+	must(pthread_mutex_unlock(&table->lock));
 }
 
 bool
-roster_next(struct roster_entry *marker, struct roster_sight *sight)
+connection_table_next(
+    struct connection_table_entry *marker, struct connection_table_view *view)
 {
-	struct roster *roster = marker->roster;
-	struct roster_entry *entry;
+	struct connection_table *table = marker->table;
+	struct connection_table_entry *entry;
 	bool is_one;
 
-	must(pthread_mutex_lock(&roster->lock));
+	must(pthread_mutex_lock(&table->lock));
 	entry = marker->older;
-	is_one = entry != &roster->ends;
+	is_one = entry != &table->ends;
 	take_out(marker);
 	if (is_one) {
 		insert(marker, entry);
 		credit(entry);
-		look_at(entry, sight);
+		look_at(entry, view);
 	}
-	must(pthread_mutex_unlock(&roster->lock));
+	must(pthread_mutex_unlock(&table->lock));
 	return is_one;
 }

@@ -18,9 +18,9 @@
 #include "relay/relay.h"
 
 /* One of them. It is its worker's, and lies still while it is in the roster. */
-struct roster_entry {
-	struct roster *roster;
-	struct roster_entry *older, *newer;
+struct connection_table_entry {
+	struct connection_table *table;
+	struct connection_table_entry *older, *newer;
 	uint64_t number;
 	int64_t began; /* monotonic clock, milliseconds */
 	struct account *account;
@@ -30,13 +30,14 @@ struct roster_entry {
 	uint64_t credited[2];      /* bytes that its account knows of */
 };
 
-struct roster {
+struct connection_table {
 	pthread_mutex_t lock;
-	struct roster_entry ends; /* of a ring: older is the newest one */
+	struct connection_table_entry
+	    ends; /* of a ring: older is the newest one */
 };
 
 /* What a connection has come to. */
-struct roster_sight {
+struct connection_table_view {
 	struct connection connection; /* as event.h takes it: no descriptors */
 	bool is_established;
 	int64_t age_ms, idle_ms;
@@ -44,25 +45,26 @@ struct roster_sight {
 	bool finished[2]; /* as relay.h has them */
 };
 
-void roster_init(struct roster *roster);
+void connection_table_init(struct connection_table *table);
 
 /* With the account of nobody; the entry becomes connection->entry. */
-void roster_enter(struct roster *roster, struct roster_entry *entry,
-    struct connection *connection);
+void connection_table_enter(struct connection_table *table,
+    struct connection_table_entry *entry, struct connection *connection);
 
 /*
  * Takes a place of that account for it, which it is from now on, and shows what
  * the connection knows by now. Once in its life. Returns 0, or -EDQUOT when the
  * user has as many as the limit; 0 is no limit.
  */
-int roster_admit(
+int connection_table_admit(
     struct connection *connection, struct account *account, size_t limit);
 
 /* When it is dialled. The relay lives until roster_leave(). */
-void roster_establish(struct connection *connection, const struct relay *relay);
+void connection_table_establish(
+    struct connection *connection, const struct relay *relay);
 
 /* Gives back the place, and adds the last bytes to the account. */
-void roster_leave(struct connection *connection);
+void connection_table_leave(struct connection *connection);
 
 /*
  * Shows one after the other, the newest first: marker is the caller's, and is
@@ -70,7 +72,9 @@ void roster_leave(struct connection *connection);
  * Those who come meanwhile are not shown. The accounts know then of the bytes
  * that were shown.
  */
-void roster_begin(struct roster *roster, struct roster_entry *marker);
-bool roster_next(struct roster_entry *marker, struct roster_sight *sight);
+void connection_table_begin(
+    struct connection_table *table, struct connection_table_entry *marker);
+bool connection_table_next(
+    struct connection_table_entry *marker, struct connection_table_view *view);
 
 #endif

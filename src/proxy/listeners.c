@@ -175,7 +175,7 @@ follow(const struct listeners *listeners, struct endpoint *endpoint)
 int
 listeners_open(struct listeners *listeners, struct endpoint *endpoint)
 {
-	int count = handover_count(), error;
+	int count = socket_activation_count(), error;
 
 	listeners->count = 0;
 	listeners->are_adopted = false;

@@ -7,27 +7,27 @@
 #include "base/must.h"
 
 void
-current_init(struct current *current, struct config *config)
+live_config_init(struct live_config *live_config, struct config *config)
 {
-	must(pthread_mutex_init(&current->lock, NULL));
-	current->config = config;
+	must(pthread_mutex_init(&live_config->lock, NULL));
+	live_config->config = config;
 }
 
 void
-current_finish(struct current *current)
+live_config_finish(struct live_config *live_config)
 {
-	config_unref(current->config);
-	must(pthread_mutex_destroy(&current->lock));
+	config_unref(live_config->config);
+	must(pthread_mutex_destroy(&live_config->lock));
 }
 
 struct config *
-current_ref(struct current *current)
+live_config_ref(struct live_config *live_config)
 {
 	struct config *config;
 
-	must(pthread_mutex_lock(&current->lock));
-	config = config_ref(current->config);
-	must(pthread_mutex_unlock(&current->lock));
+	must(pthread_mutex_lock(&live_config->lock));
+	config = config_ref(live_config->config);
+	must(pthread_mutex_unlock(&live_config->lock));
 	return config;
 }
 
@@ -56,13 +56,13 @@ keep_listen(struct config *config, const struct endpoint *running)
 }
 
 static void
-replace(struct current *current, struct config *config)
+replace(struct live_config *live_config, struct config *config)
 {
-	struct config *old = current->config;
+	struct config *old = live_config->config;
 
-	must(pthread_mutex_lock(&current->lock));
-	current->config = config;
-	must(pthread_mutex_unlock(&current->lock));
+	must(pthread_mutex_lock(&live_config->lock));
+	live_config->config = config;
+	must(pthread_mutex_unlock(&live_config->lock));
 	config_unref(old);
 }
 
@@ -81,13 +81,14 @@ can_be_read_again(const char *path)
 }
 
 bool
-current_reload(
-    struct current *current, const struct role *role, const char *path)
+live_config_reload(
+    struct live_config *live_config, const struct role *role, const char *path)
 {
 	struct config *config = NULL;
 
 	if (can_be_read_again(path))
-		config = config_load(path, current->config->kind, log_problem);
+		config =
+		    config_load(path, live_config->config->kind, log_problem);
 	if (!config || role->prepare(config)) {
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",
@@ -95,8 +96,8 @@ current_reload(
 		config_unref(config);
 		return false;
 	}
-	keep_listen(config, &current->config->listen);
-	replace(current, config);
+	keep_listen(config, &live_config->config->listen);
+	replace(live_config, config);
 	log_set_level(config->log_level);
 	log_info("reloaded path=\"%s\"", path);
 	return true;

@@ -11,25 +11,25 @@
 #include "config/config.h"
 #include "proxy/role.h"
 
-struct current {
+struct live_config {
 	pthread_mutex_t lock;
 	struct config *config;
 };
 
 /* Takes over the caller's reference. */
-void current_init(struct current *current, struct config *config);
+void live_config_init(struct live_config *live_config, struct config *config);
 
 /* Those that others hold live on. */
-void current_finish(struct current *current);
+void live_config_finish(struct live_config *live_config);
 
 /* Any thread. The caller has a reference, for config_unref(). */
-struct config *current_ref(struct current *current);
+struct config *live_config_ref(struct live_config *live_config);
 
 /*
  * Reads the file again, and asks the role again to prepare. Whatever is wrong
  * is logged, and the old one stays: false. Only one thread may call this.
  */
-bool current_reload(
-    struct current *current, const struct role *role, const char *path);
+bool live_config_reload(
+    struct live_config *live_config, const struct role *role, const char *path);
 
 #endif

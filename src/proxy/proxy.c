@@ -31,11 +31,11 @@
 
 struct proxy {
 	const struct role *role;
-	struct capacity capacity;
-	struct current current;
-	struct registry registry;
+	struct limits limits;
+	struct live_config live_config;
+	struct admission admission;
 	struct accounts accounts;
-	struct roster roster;
+	struct connection_table table;
 	struct service service; /* of these */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
@@ -49,17 +49,17 @@ static int
 hand_over(void *owner, int fd, const union address *peer)
 {
 	struct proxy *proxy = owner;
-	uint64_t number = registry_enter(&proxy->registry);
+	uint64_t number = admission_enter(&proxy->admission);
 
 	/* Which may have waited: what is true now counts. */
-	return connection_start(
-	    &proxy->service, current_ref(&proxy->current), number, fd, peer);
+	return connection_start(&proxy->service,
+	    live_config_ref(&proxy->live_config), number, fd, peer);
 }
 
 static void
 stop_acceptors(struct proxy *proxy, size_t started)
 {
-	registry_close(&proxy->registry);
+	admission_close(&proxy->admission);
 	for (size_t i = 0; i < started; i++)
 		acceptor_stop(&proxy->acceptors[i]);
 }
@@ -76,7 +76,7 @@ start_acceptors(struct proxy *proxy)
 
 		acceptor->listen_fd = listener->fd;
 		acceptor->is_adopted = proxy->listeners.are_adopted;
-		acceptor->registry = &proxy->registry;
+		acceptor->admission = &proxy->admission;
 		acceptor->take = hand_over;
 		acceptor->owner = proxy;
 		error = acceptor_start(acceptor);
@@ -100,7 +100,7 @@ start_acceptors(struct proxy *proxy)
 static void
 report(struct proxy *proxy)
 {
-	report_all(&proxy->accounts, &proxy->roster);
+	status_log_all(&proxy->accounts, &proxy->table);
 }
 
 /* Of all that is limited. */
@@ -121,9 +121,9 @@ is_ending(int signal)
 static size_t
 drain(struct proxy *proxy)
 {
-	struct config *config = current_ref(&proxy->current);
+	struct config *config = live_config_ref(&proxy->live_config);
 	int64_t deadline = deadline_after(config->drain_ms);
-	size_t live = registry_live(&proxy->registry);
+	size_t live = admission_live(&proxy->admission);
 	int signal = 0;
 
 	config_unref(config);
@@ -132,49 +132,49 @@ drain(struct proxy *proxy)
 		signal = signals_wait_ending(DRAIN_SLICE_MS);
 		if (signal == SIGUSR1)
 			report(proxy);
-		live = registry_live(&proxy->registry);
+		live = admission_live(&proxy->admission);
 	}
-	report_stopped(&proxy->roster);
+	status_log_stopped(&proxy->table);
 	log_info("stopped reset=%zu", live);
 	return live;
 }
 
 /* What is set counts, but who set it may not know what the host allows. */
 static void
-warn_of_limit(const struct capacity *capacity, size_t wanted)
+warn_of_limit(const struct limits *limits, size_t wanted)
 {
-	if (wanted > capacity->most.connections)
+	if (wanted > limits->most.connections)
 		log_warning("max_connections=%zu is more than this host allows "
 			    "(%zu): raise %s, or some will be reset for want "
 			    "of descriptors, threads or memory",
-		    wanted, capacity->most.connections, capacity->most.by);
-	else if (!wanted && capacity->usual.connections < CAPACITY_FEW)
+		    wanted, limits->most.connections, limits->most.by);
+	else if (!wanted && limits->usual.connections < CAPACITY_FEW)
 		log_warning("max_connections=%zu is all that %s leaves room "
 			    "for: raise that, or set max_connections, or "
 			    "further connections will wait",
-		    capacity->usual.connections, capacity->usual.by);
+		    limits->usual.connections, limits->usual.by);
 }
 
 static void
 set_limits(struct proxy *proxy, const struct config *config)
 {
-	const struct capacity *capacity = &proxy->capacity;
+	const struct limits *limits = &proxy->limits;
 	size_t wanted = config->max_connections;
-	size_t max = wanted ? wanted : capacity->usual.connections;
-	size_t pipes = capacity_pipes(capacity, max);
+	size_t max = wanted ? wanted : limits->usual.connections;
+	size_t pipes = limits_pipes(limits, max);
 
-	warn_of_limit(capacity, wanted);
+	warn_of_limit(limits, wanted);
 	log_info("limit max_connections=%zu bounded_by=\"%s\" pipes=%zu", max,
-	    wanted ? "configuration" : capacity->usual.by, pipes);
-	registry_set_limit(&proxy->registry, max);
+	    wanted ? "configuration" : limits->usual.by, pipes);
+	admission_set_limit(&proxy->admission, max);
 	pump_limit_pipes(pipes);
 }
 
 /* What is the running program's own, not that of a connection. */
 static void
-use_current(struct proxy *proxy)
+use_live_config(struct proxy *proxy)
 {
-	struct config *config = current_ref(&proxy->current);
+	struct config *config = live_config_ref(&proxy->live_config);
 
 	set_limits(proxy, config);
 	/* For reports to have all users, those too who have not come yet. */
@@ -186,8 +186,8 @@ static void
 reload(struct proxy *proxy, const char *path)
 {
 	notify_reloading();
-	if (current_reload(&proxy->current, proxy->role, path))
-		use_current(proxy);
+	if (live_config_reload(&proxy->live_config, proxy->role, path))
+		use_live_config(proxy);
 	notify_ready();
 }
 
@@ -213,38 +213,38 @@ int
 proxy_open(const struct role *role, struct config *config)
 {
 	running.role = role;
-	registry_init(&running.registry);
+	admission_init(&running.admission);
 	accounts_init(&running.accounts);
-	roster_init(&running.roster);
-	running.service = (struct service){ role, &running.registry,
-		&running.accounts, &running.roster };
-	current_init(&running.current, config_ref(config));
+	connection_table_init(&running.table);
+	running.service = (struct service){ role, &running.admission,
+		&running.accounts, &running.table };
+	live_config_init(&running.live_config, config_ref(config));
 	/* Nobody else has it yet, so that its listener may still change. */
 	if (listeners_open(&running.listeners, &config->listen) == 0)
 		return 0;
-	current_finish(&running.current);
+	live_config_finish(&running.live_config);
 	return -1;
 }
 
 int
-proxy_run(const struct capacity *capacity, const char *path, size_t *live)
+proxy_run(const struct limits *limits, const char *path, size_t *live)
 {
-	struct config *config = current_ref(&running.current);
+	struct config *config = live_config_ref(&running.live_config);
 	int error = running.role->prepare(config);
 
 	config_unref(config);
-	running.capacity = *capacity;
-	use_current(&running);
+	running.limits = *limits;
+	use_live_config(&running);
 	if (!error)
 		error = start_acceptors(&running);
 	if (error) {
 		listeners_close(&running.listeners);
-		*live = registry_live(&running.registry);
+		*live = admission_live(&running.admission);
 	} else {
 		serve(&running, path);
 		*live = drain(&running);
 		report_skipped(&running, true);
 	}
-	current_finish(&running.current);
+	live_config_finish(&running.live_config);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -21,6 +21,6 @@ int proxy_open(const struct role *role, struct config *config);
  * exit status; *live is the number of connections whose workers still run: the
  * caller must then leave with _exit(2), which resets them.
  */
-int proxy_run(const struct capacity *capacity, const char *path, size_t *live);
+int proxy_run(const struct limits *limits, const char *path, size_t *live);
 
 #endif

@@ -15,8 +15,8 @@
 struct account;
 struct accounts;
 struct config;
-struct registry;
-struct roster_entry;
+struct admission;
+struct connection_table_entry;
 
 /*
  * One connection's data. Only the thread that is at it sees it: its worker,
@@ -25,10 +25,10 @@ struct roster_entry;
 struct connection {
 	const struct role *role;
 	const struct config *config;
-	struct registry *registry; /* which it is in */
+	struct admission *admission; /* which it is in */
 	struct accounts *accounts;
 	struct account *account; /* whose it is; at first nobody's */
-	struct roster_entry *entry;
+	struct connection_table_entry *entry;
 	uint64_t number; /* from 1: "id" in the log */
 
 	int downstream_fd;  /* accepted; owned by connection.c */

@@ -33,8 +33,8 @@ server_capabilities(const struct config *config)
 static int
 server_prepare(const struct config *config)
 {
-	bool v4 = source_is_transparent(AF_INET);
-	bool v6 = source_is_transparent(AF_INET6);
+	bool v4 = source_bind_is_transparent(AF_INET);
+	bool v6 = source_bind_is_transparent(AF_INET6);
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
@@ -113,10 +113,10 @@ await_request(struct connection *connection, struct inbox *inbox)
 	struct handshake handshake;
 	int error;
 
-	registry_begin_handshake(connection->registry, &handshake,
+	admission_begin_handshake(connection->admission, &handshake,
 	    connection->downstream_fd, &connection->peer);
 	error = receive_request(connection, inbox);
-	if (registry_end_handshake(connection->registry, &handshake)) {
+	if (admission_end_handshake(connection->admission, &handshake)) {
 		connection->reason = "others needed its place, as too many "
 				     "send no request";
 		return -ENOMSG;
@@ -215,7 +215,7 @@ check_limit(struct connection *connection, const struct acl_user *user)
 	int error;
 
 	connection->tried = "count the user's connections";
-	error = roster_admit(
+	error = connection_table_admit(
 	    connection, connection->account, user ? user->max_connections : 0);
 	if (error)
 		connection->reason =
@@ -272,7 +272,7 @@ server_dial(struct connection *connection)
 		error = check_request(connection, &inbox.request);
 	if (error)
 		return error;
-	fd = source_connect(connection);
+	fd = source_bind_connect(connection);
 	if (fd < 0)
 		return fd;
 	connection->upstream_fd = fd;

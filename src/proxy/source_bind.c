@@ -12,7 +12,7 @@
 #include "proxy/role.h"
 
 int
-source_set_transparent(int fd, int family)
+source_bind_set_transparent(int fd, int family)
 {
 	int on = 1;
 
@@ -25,7 +25,7 @@ source_set_transparent(int fd, int family)
 }
 
 int
-source_set_freebind(int fd)
+source_bind_set_freebind(int fd)
 {
 	int on = 1;
 
@@ -36,14 +36,14 @@ source_set_freebind(int fd)
 }
 
 bool
-source_is_transparent(int family)
+source_bind_is_transparent(int family)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool permitted;
 
 	if (fd < 0)
 		return false;
-	permitted = source_set_transparent(fd, family) == 0;
+	permitted = source_bind_set_transparent(fd, family) == 0;
 	close(fd);
 	return permitted;
 }
@@ -69,13 +69,13 @@ open_unbound(const union address *source, bool late)
 }
 
 int
-source_open(const union address *source)
+source_bind_open(const union address *source)
 {
 	int fd = open_unbound(source, address_port(source) == 0);
 
 	if (fd >= 0) {
-		source_set_freebind(fd);
-		source_set_transparent(fd, source->any.sa_family);
+		source_bind_set_freebind(fd);
+		source_bind_set_transparent(fd, source->any.sa_family);
 	}
 	return fd;
 }
@@ -156,8 +156,8 @@ bind_source(struct connection *connection, int fd, const union address *source)
 	error = check_source(connection, source, is_bound);
 	if (error)
 		return error;
-	source_set_freebind(fd);
-	source_set_transparent(fd, source->any.sa_family);
+	source_bind_set_freebind(fd);
+	source_bind_set_transparent(fd, source->any.sa_family);
 	if (!is_bound && bind(fd, &source->any, address_len(source)))
 		return -errno;
 	return 0;
@@ -275,14 +275,14 @@ check_used(struct connection *connection, int fd)
 }
 
 int
-source_connect(struct connection *connection)
+source_bind_connect(struct connection *connection)
 {
 	int family = connection->source.any.sa_family;
 	int fd = connect_by_policy(connection);
 	int error;
 
 	if (fd == -ENETUNREACH && family == AF_INET &&
-	    !source_is_transparent(AF_INET))
+	    !source_bind_is_transparent(AF_INET))
 		connection->reason =
 		    "Network is unreachable; without IP_TRANSPARENT "
 		    "(CAP_NET_RAW) the source's prefix must be in the routing "

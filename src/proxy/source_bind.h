@@ -13,17 +13,17 @@
 struct connection;
 
 /* Whether IP_TRANSPARENT is permitted; needed for IPv4 in most setups. */
-bool source_is_transparent(int family);
+bool source_bind_is_transparent(int family);
 
 /* IP_FREEBIND and IP_TRANSPARENT, or their kin: 0 or a negative errno. */
-int source_set_freebind(int fd);
-int source_set_transparent(int fd, int family);
+int source_bind_set_freebind(int fd);
+int source_bind_set_transparent(int fd, int family);
 
 /*
  * A socket that may be bound to that address, where the system lets it be.
  * Returns a descriptor or a negative errno.
  */
-int source_open(const union address *source);
+int source_bind_open(const union address *source);
 
 /*
  * Connects to connection->destination from connection->source, with its port
@@ -31,6 +31,6 @@ int source_open(const union address *source);
  * and known to be the address asked for, or a negative errno with tried and
  * maybe reason set.
  */
-int source_connect(struct connection *connection);
+int source_bind_connect(struct connection *connection);
 
 #endif

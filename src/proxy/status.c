@@ -15,16 +15,16 @@
 #define REFUSED_STRLEN (REFUSAL_COUNT * 40)
 
 static size_t
-report_connections(struct roster *roster, int64_t deadline)
+report_connections(struct connection_table *table, int64_t deadline)
 {
-	struct roster_entry marker;
-	struct roster_sight sight;
+	struct connection_table_entry marker;
+	struct connection_table_view view;
 	size_t count = 0;
 
-	roster_begin(roster, &marker);
-	while (roster_next(&marker, &sight)) {
+	connection_table_begin(table, &marker);
+	while (connection_table_next(&marker, &view)) {
 		log_await(deadline);
-		event_shown(&sight);
+		connection_log_shown(&view);
 		count++;
 	}
 	return count;
@@ -62,11 +62,11 @@ report_user(const struct account *account)
 }
 
 void
-report_all(struct accounts *accounts, struct roster *roster)
+status_log_all(struct accounts *accounts, struct connection_table *table)
 {
 	int64_t deadline = deadline_after(PATIENCE_MS);
 	/* Before the users, whose bytes are then those of this report. */
-	size_t connections = report_connections(roster, deadline);
+	size_t connections = report_connections(table, deadline);
 	const struct account *account = NULL;
 	size_t count = 0;
 
@@ -80,15 +80,15 @@ report_all(struct accounts *accounts, struct roster *roster)
 }
 
 void
-report_stopped(struct roster *roster)
+status_log_stopped(struct connection_table *table)
 {
 	int64_t deadline = deadline_after(PATIENCE_MS);
-	struct roster_entry marker;
-	struct roster_sight sight;
+	struct connection_table_entry marker;
+	struct connection_table_view view;
 
-	roster_begin(roster, &marker);
-	while (roster_next(&marker, &sight)) {
+	connection_table_begin(table, &marker);
+	while (connection_table_next(&marker, &view)) {
 		log_await(deadline);
-		event_stopped(&sight);
+		connection_log_stopped(&view);
 	}
 }

@@ -14,9 +14,9 @@
  * Who is there, and what each user has had: one line for each connection and
  * account, and one that says how many they were.
  */
-void report_all(struct accounts *accounts, struct roster *roster);
+void status_log_all(struct accounts *accounts, struct connection_table *table);
 
 /* Of those that the end of the program will reset, that they are closed. */
-void report_stopped(struct roster *roster);
+void status_log_stopped(struct connection_table *table);
 
 #endif

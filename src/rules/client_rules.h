@@ -7,8 +7,8 @@
 
 #include "rules/script.h"
 
-struct gate_rules {
-	struct firewall firewall;
+struct client_rules {
+	struct script script;
 	bool iptables;
 	bool output;  /* those of the gate itself, too */
 	bool forward; /* those that pass the gate; false: only its own */
@@ -21,13 +21,13 @@ struct gate_rules {
 };
 
 /* The listener that a family's connections are for, or NULL. */
-const union address *gate_rules_listener(
-    const struct gate_rules *rules, int family);
+const union address *client_rules_listener(
+    const struct client_rules *rules, int family);
 
 /* Each family of the users needs a listener. */
-void gate_rules_print(const struct gate_rules *rules);
+void client_rules_print(const struct client_rules *rules);
 
 /* Undoes it, whatever the prefixes were. */
-void gate_rules_print_removal(const struct gate_rules *rules);
+void client_rules_print_removal(const struct client_rules *rules);
 
 #endif

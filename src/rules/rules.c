@@ -27,22 +27,22 @@ end_script(FILE *out)
 
 static int
 print_exit(const struct config *config, const struct rules_request *request,
-    const struct firewall *firewall)
+    const struct script *script)
 {
-	struct exit_rules rules = {
-		.firewall = *firewall,
+	struct server_rules rules = {
+		.script = *script,
 		.iptables = request->iptables,
 		.simple = request->simple,
 		.port = config->listen.port,
 	};
 
-	rules.firewall.table = "mangle";
-	begin_script(firewall->out, firewall->name);
+	rules.script.table = "mangle";
+	begin_script(script->out, script->name);
 	if (request->remove)
-		exit_rules_print_removal(&rules);
+		server_rules_print_removal(&rules);
 	else
-		exit_rules_print(&rules);
-	end_script(firewall->out);
+		server_rules_print(&rules);
+	end_script(script->out);
 	return 0;
 }
 
@@ -60,16 +60,16 @@ resolve(const struct endpoint *endpoint, union address *addresses,
 
 /* Of all families that the users have. */
 static int
-check_listeners(struct gate_rules *rules)
+check_listeners(struct client_rules *rules)
 {
-	const struct prefix_list *list = rules->firewall.prefixes;
+	const struct prefix_list *list = rules->script.prefixes;
 	char text[PREFIX_STRLEN];
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct prefix *prefix = &list->items[i];
 		int family = prefix->base.any.sa_family;
 		const union address *listener =
-		    gate_rules_listener(rules, family);
+		    client_rules_listener(rules, family);
 
 		prefix_format(prefix, text);
 		if (!listener) {
@@ -95,7 +95,7 @@ check_listeners(struct gate_rules *rules)
 }
 
 static int
-prepare_gate(const struct config *config, struct gate_rules *rules,
+prepare_gate(const struct config *config, struct client_rules *rules,
     union address *listeners, union address *servers)
 {
 	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
@@ -107,8 +107,8 @@ prepare_gate(const struct config *config, struct gate_rules *rules,
 		error = check_listeners(rules);
 	if (error)
 		return error;
-	if (rules->output && config->egress.marked)
-		rules->mark = config->egress.mark;
+	if (rules->output && config->local_bind.marked)
+		rules->mark = config->local_bind.mark;
 	rules->servers = servers;
 	if (is_name && (rules->mark || !rules->output))
 		return 0;
@@ -124,29 +124,29 @@ prepare_gate(const struct config *config, struct gate_rules *rules,
 
 static int
 print_gate(const struct config *config, const struct rules_request *request,
-    const struct firewall *firewall)
+    const struct script *script)
 {
 	union address listeners[ENDPOINT_MAX_ADDRESSES];
 	union address servers[ENDPOINT_MAX_ADDRESSES];
-	struct gate_rules rules = {
-		.firewall = *firewall,
+	struct client_rules rules = {
+		.script = *script,
 		.iptables = request->iptables,
 		.output = request->output,
 		.forward = true,
 	};
 	int error = 0;
 
-	rules.firewall.table = "nat";
+	rules.script.table = "nat";
 	if (!request->remove)
 		error = prepare_gate(config, &rules, listeners, servers);
 	if (error)
 		return error;
-	begin_script(firewall->out, firewall->name);
+	begin_script(script->out, script->name);
 	if (request->remove)
-		gate_rules_print_removal(&rules);
+		client_rules_print_removal(&rules);
 	else
-		gate_rules_print(&rules);
-	end_script(firewall->out);
+		client_rules_print(&rules);
+	end_script(script->out);
 	return 0;
 }
 
@@ -156,19 +156,19 @@ rules_print(
 {
 	bool is_client = config->kind == CONFIG_CLIENT;
 	struct prefix_list prefixes = { 0 };
-	struct firewall firewall = { .out = out, .prefixes = &prefixes };
+	struct script script = { .out = out, .prefixes = &prefixes };
 	char name[NAME_LEN];
 	int error;
 
 	/* Two instances on one host differ in the half or the port. */
 	snprintf(name, sizeof(name), "srcproxy-%s-%u",
 	    is_client ? "client" : "server", config->listen.port);
-	firewall.name = name;
+	script.name = name;
 	error = user_prefixes_collect(
 	    config, request->prefixes, !request->remove, &prefixes);
 	if (!error)
 		error = (is_client ? print_gate : print_exit)(
-		    config, request, &firewall);
+		    config, request, &script);
 	prefix_list_finish(&prefixes);
 	return error;
 }

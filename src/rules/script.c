@@ -2,7 +2,7 @@
 
 #define TABLE_MAX_LEN 16 /* "ip6 mangle" */
 
-const int firewall_families[] = { AF_INET, AF_INET6, 0 };
+const int script_families[] = { AF_INET, AF_INET6, 0 };
 
 static const char *
 iptables(int family)
@@ -11,25 +11,25 @@ iptables(int family)
 }
 
 const char *
-firewall_protocol(int family)
+script_protocol(int family)
 {
 	return family == AF_INET ? "ip" : "ip6";
 }
 
 static void
-print_left_out(const struct firewall *firewall, const char *why)
+print_left_out(const struct script *script, const char *why)
 {
-	fprintf(firewall->out,
+	fprintf(script->out,
 	    "\techo 'srcproxy: %s: the rules for IPv6 users are left out' >&2\n"
 	    "%s",
 	    why,
-	    prefix_list_has_family(firewall->prefixes, AF_INET) ? ""
-								: "\texit 1\n");
+	    prefix_list_has_family(script->prefixes, AF_INET) ? ""
+							      : "\texit 1\n");
 }
 
 void
-firewall_begin_family(
-    const struct firewall *firewall, int family, bool needs_iptables)
+script_begin_family(
+    const struct script *script, int family, bool needs_iptables)
 {
 	if (family != AF_INET6)
 		return;
@@ -37,111 +37,110 @@ firewall_begin_family(
 	fputs("\n# IPv6 is left out where this host has none when this runs.\n"
 	      "if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 "
 	      "2>/dev/null)\" != 0 ]; then\n",
-	    firewall->out);
-	print_left_out(firewall, "IPv6 is disabled on this host");
+	    script->out);
+	print_left_out(script, "IPv6 is disabled on this host");
 	if (needs_iptables) {
 		fputs("elif ! command -v ip6tables-restore >/dev/null; then\n",
-		    firewall->out);
-		print_left_out(firewall, "ip6tables is not installed");
+		    script->out);
+		print_left_out(script, "ip6tables is not installed");
 	}
-	fputs("else\n", firewall->out);
+	fputs("else\n", script->out);
 }
 
 void
-firewall_end_family(const struct firewall *firewall, int family)
+script_end_family(const struct script *script, int family)
 {
 	if (family == AF_INET6)
-		fputs("fi\n", firewall->out);
+		fputs("fi\n", script->out);
 }
 
 /* A table that does not exist could not be deleted, so it is made first. */
 static void
-begin_anew(const struct firewall *firewall)
+begin_anew(const struct script *script)
 {
-	fprintf(firewall->out,
+	fprintf(script->out,
 	    "nft -f - <<'END'\n"
 	    "table inet %s\n"
 	    "delete table inet %s\n",
-	    firewall->name, firewall->name);
+	    script->name, script->name);
 }
 
 void
-firewall_begin_table(const struct firewall *firewall)
+script_begin_table(const struct script *script)
 {
-	begin_anew(firewall);
-	fprintf(firewall->out, "table inet %s {\n", firewall->name);
+	begin_anew(script);
+	fprintf(script->out, "table inet %s {\n", script->name);
 }
 
 void
-firewall_end_table(const struct firewall *firewall)
+script_end_table(const struct script *script)
 {
-	fputs("}\nEND\n", firewall->out);
+	fputs("}\nEND\n", script->out);
 }
 
 void
-firewall_print_users(
-    const struct firewall *firewall, int family, const char *field)
+script_print_users(const struct script *script, int family, const char *field)
 {
-	const struct prefix_list *list = firewall->prefixes;
+	const struct prefix_list *list = script->prefixes;
 	const char *separator = "{";
 	char text[PREFIX_STRLEN];
 
-	fprintf(firewall->out, "%s %s ", firewall_protocol(family), field);
+	fprintf(script->out, "%s %s ", script_protocol(family), field);
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family != family)
 			continue;
-		fprintf(firewall->out, "%s %s", separator,
+		fprintf(script->out, "%s %s", separator,
 		    prefix_format(&list->items[i], text));
 		separator = ",";
 	}
-	fputs(" }", firewall->out);
+	fputs(" }", script->out);
 }
 
 void
-firewall_remove_table(const struct firewall *firewall)
+script_remove_table(const struct script *script)
 {
-	begin_anew(firewall);
-	fputs("END\n", firewall->out);
+	begin_anew(script);
+	fputs("END\n", script->out);
 }
 
 void
-firewall_begin_chain(const struct firewall *firewall, int family)
+script_begin_chain(const struct script *script, int family)
 {
 	/* Naming the chain empties it, all in one step with what follows. */
-	fprintf(firewall->out,
+	fprintf(script->out,
 	    "%s-restore -w -n <<'END'\n"
 	    "*%s\n"
 	    ":%s - [0:0]\n",
-	    iptables(family), firewall->table, firewall->name);
+	    iptables(family), script->table, script->name);
 }
 
 void
-firewall_end_chain(const struct firewall *firewall)
+script_end_chain(const struct script *script)
 {
-	fputs("COMMIT\nEND\n", firewall->out);
+	fputs("COMMIT\nEND\n", script->out);
 }
 
 void
-firewall_hook_chain(const struct firewall *firewall, int family,
-    const char *from, const char *protocol)
+script_hook_chain(const struct script *script, int family, const char *from,
+    const char *protocol)
 {
-	fprintf(firewall->out,
+	fprintf(script->out,
 	    "%s -w -t %s -C %s -p %s -j %s 2>/dev/null ||\n"
 	    "\t%s -w -t %s -A %s -p %s -j %s\n",
-	    iptables(family), firewall->table, from, protocol, firewall->name,
-	    iptables(family), firewall->table, from, protocol, firewall->name);
+	    iptables(family), script->table, from, protocol, script->name,
+	    iptables(family), script->table, from, protocol, script->name);
 }
 
 void
-firewall_unhook_chain(const struct firewall *firewall, int family,
-    const char *from, const char *protocol)
+script_unhook_chain(const struct script *script, int family, const char *from,
+    const char *protocol)
 {
-	fprintf(firewall->out,
+	fprintf(script->out,
 	    "while %s -w -t %s -C %s -p %s -j %s 2>/dev/null; do\n"
 	    "\t%s -w -t %s -D %s -p %s -j %s\n"
 	    "done\n",
-	    iptables(family), firewall->table, from, protocol, firewall->name,
-	    iptables(family), firewall->table, from, protocol, firewall->name);
+	    iptables(family), script->table, from, protocol, script->name,
+	    iptables(family), script->table, from, protocol, script->name);
 }
 
 /*
@@ -149,13 +148,13 @@ firewall_unhook_chain(const struct firewall *firewall, int family,
  * iptables(8) does not list or delete them, so nft(8) does, by their handles.
  */
 static void
-remove_native_chain(const struct firewall *firewall, int family)
+remove_native_chain(const struct script *script, int family)
 {
 	char table[TABLE_MAX_LEN];
 
-	snprintf(table, sizeof(table), "%s %s", firewall_protocol(family),
-	    firewall->table);
-	fprintf(firewall->out,
+	snprintf(table, sizeof(table), "%s %s", script_protocol(family),
+	    script->table);
+	fprintf(script->out,
 	    "if nft list chain %s %s >/dev/null 2>&1; then\n"
 	    "\tnft -a list table %s 2>/dev/null | awk '\n"
 	    "\t\t$1 == \"chain\" { chain = $2 }\n"
@@ -163,21 +162,21 @@ remove_native_chain(const struct firewall *firewall, int family)
 	    "\t\t\tprint \"delete rule %s\", chain, \"handle\", $NF }\n"
 	    "\t\tEND { print \"delete chain %s %s\" }' | nft -f -\n"
 	    "fi\n",
-	    table, firewall->name, table, firewall->name, table, table,
-	    firewall->name);
+	    table, script->name, table, script->name, table, table,
+	    script->name);
 }
 
 void
-firewall_remove_chain(const struct firewall *firewall, int family)
+script_remove_chain(const struct script *script, int family)
 {
-	const char *tool = iptables(family), *table = firewall->table;
+	const char *tool = iptables(family), *table = script->table;
 
-	remove_native_chain(firewall, family);
-	fprintf(firewall->out,
+	remove_native_chain(script, family);
+	fprintf(script->out,
 	    "if %s -w -t %s -S %s >/dev/null 2>&1; then\n"
 	    "\t%s -w -t %s -F %s\n"
 	    "\t%s -w -t %s -X %s\n"
 	    "fi\n",
-	    tool, table, firewall->name, tool, table, firewall->name, tool,
-	    table, firewall->name);
+	    tool, table, script->name, tool, table, script->name, tool, table,
+	    script->name);
 }

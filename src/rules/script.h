@@ -13,7 +13,7 @@
 
 #include "net/prefix_list.h"
 
-struct firewall {
+struct script {
 	FILE *out;
 	const char *name;  /* of the table or chain; up to 28 characters */
 	const char *table; /* of iptables, that the chain is in */
@@ -21,10 +21,10 @@ struct firewall {
 };
 
 /* IPv4, then IPv6, then 0. */
-extern const int firewall_families[];
+extern const int script_families[];
 
 /* What precedes addresses in rules of nft: "ip" or "ip6". */
-const char *firewall_protocol(int family);
+const char *script_protocol(int family);
 
 /*
  * Commands that fail where the host lacks the family are printed between these
@@ -33,27 +33,27 @@ const char *firewall_protocol(int family);
  * ip6tables(8), it warns and goes on; it fails if all users have IPv6
  * addresses, as then it has done nothing.
  */
-void firewall_begin_family(
-    const struct firewall *firewall, int family, bool needs_iptables);
-void firewall_end_family(const struct firewall *firewall, int family);
+void script_begin_family(
+    const struct script *script, int family, bool needs_iptables);
+void script_end_family(const struct script *script, int family);
 
 /* The rules of all chains are printed between these two. */
-void firewall_begin_table(const struct firewall *firewall);
-void firewall_end_table(const struct firewall *firewall);
+void script_begin_table(const struct script *script);
+void script_end_table(const struct script *script);
 /* Matches of nft: "ip saddr { 192.0.2.0/24 }", for field "saddr". */
-void firewall_print_users(
-    const struct firewall *firewall, int family, const char *field);
-void firewall_remove_table(const struct firewall *firewall);
+void script_print_users(
+    const struct script *script, int family, const char *field);
+void script_remove_table(const struct script *script);
 
 /* The rules of one family's chain, each with firewall->name, go between. */
-void firewall_begin_chain(const struct firewall *firewall, int family);
-void firewall_end_chain(const struct firewall *firewall);
+void script_begin_chain(const struct script *script, int family);
+void script_end_chain(const struct script *script);
 /* It goes through it from there: a built-in chain, and further matches. */
-void firewall_hook_chain(const struct firewall *firewall, int family,
+void script_hook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
-void firewall_unhook_chain(const struct firewall *firewall, int family,
+void script_unhook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
 /* With what still leads to it, and also where nft(8) has made it its own. */
-void firewall_remove_chain(const struct firewall *firewall, int family);
+void script_remove_chain(const struct script *script, int family);
 
 #endif

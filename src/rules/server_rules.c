@@ -8,7 +8,7 @@
 
 /* Of the routing table, or a metric: each instance has its own. */
 static unsigned
-routes_number(const struct exit_rules *rules)
+routes_number(const struct server_rules *rules)
 {
 	return 100000U + rules->port;
 }
@@ -54,66 +54,65 @@ icmp(int family)
 }
 
 static void
-print_wildcard_exception(const struct firewall *firewall)
+print_wildcard_exception(const struct script *script)
 {
-	fputs("\t\t", firewall->out);
-	firewall_print_users(firewall, AF_INET6, "daddr");
-	fputs(" socket wildcard 1 return\n", firewall->out);
+	fputs("\t\t", script->out);
+	script_print_users(script, AF_INET6, "daddr");
+	fputs(" socket wildcard 1 return\n", script->out);
 }
 
 static void
-print_table(const struct firewall *firewall)
+print_table(const struct script *script)
 {
-	firewall_begin_table(firewall);
+	script_begin_table(script);
 	fputs("\tchain prerouting {\n"
 	      "\t\ttype filter hook prerouting priority mangle;\n",
-	    firewall->out);
-	for (const int *family = firewall_families; *family; family++) {
-		if (!prefix_list_has_family(firewall->prefixes, *family))
+	    script->out);
+	for (const int *family = script_families; *family; family++) {
+		if (!prefix_list_has_family(script->prefixes, *family))
 			continue;
 		if (*family == AF_INET6)
-			print_wildcard_exception(firewall);
-		fputs("\t\t", firewall->out);
-		firewall_print_users(firewall, *family, "daddr");
-		fprintf(firewall->out,
+			print_wildcard_exception(script);
+		fputs("\t\t", script->out);
+		script_print_users(script, *family, "daddr");
+		fprintf(script->out,
 		    " meta l4proto { tcp, %s } %s meta mark set " MARK "\n",
 		    icmp(*family), nft_match(*family));
 	}
-	fputs("\t}\n", firewall->out);
-	firewall_end_table(firewall);
+	fputs("\t}\n", script->out);
+	script_end_table(script);
 }
 
 /* Only what is sent into it is looked at: see the hooks. */
 static void
-print_chain(const struct firewall *firewall, int family)
+print_chain(const struct script *script, int family)
 {
-	const struct prefix_list *list = firewall->prefixes;
+	const struct prefix_list *list = script->prefixes;
 	char text[PREFIX_STRLEN];
 
-	firewall_begin_chain(firewall, family);
+	script_begin_chain(script, family);
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
-			fprintf(firewall->out,
+			fprintf(script->out,
 			    "-A %s -d %s %s -j MARK --set-mark " MARK "\n",
-			    firewall->name,
-			    prefix_format(&list->items[i], text),
+			    script->name, prefix_format(&list->items[i], text),
 			    iptables_match(family));
 	}
-	firewall_end_chain(firewall);
-	firewall_hook_chain(firewall, family, "PREROUTING", "tcp");
-	firewall_hook_chain(firewall, family, "PREROUTING", icmp(family));
+	script_end_chain(script);
+	script_hook_chain(script, family, "PREROUTING", "tcp");
+	script_hook_chain(script, family, "PREROUTING", icmp(family));
 }
 
 /* where: "table" or "table local metric", for the number to follow. */
 static void
-print_routes(const struct exit_rules *rules, int family, const char *where)
+print_routes(const struct server_rules *rules, int family, const char *where)
 {
-	const struct prefix_list *list = rules->firewall.prefixes;
+	const struct prefix_list *list = rules->script.prefixes;
 	char text[PREFIX_STRLEN];
 
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
-			fprintf(rules->firewall.out,
+			fprintf(rules->script.out,
 			    "ip -%u route replace local %s dev lo %s %u\n",
 			    ip_version(family),
 			    prefix_format(&list->items[i], text), where,
@@ -123,12 +122,12 @@ print_routes(const struct exit_rules *rules, int family, const char *where)
 
 /* Adding a rule again is an error to some kernels, and doubles it in others. */
 static void
-print_lookup(const struct exit_rules *rules, int family, const char *selector)
+print_lookup(const struct server_rules *rules, int family, const char *selector)
 {
 	unsigned version = ip_version(family);
 	unsigned table = routes_number(rules);
 
-	fprintf(rules->firewall.out,
+	fprintf(rules->script.out,
 	    "[ \"$(ip -%u rule list %s table %u pref %d)\" ] ||\n"
 	    "\tip -%u rule add %s table %u pref %d\n",
 	    version, selector, table, PREFERENCE, version, selector, table,
@@ -136,19 +135,19 @@ print_lookup(const struct exit_rules *rules, int family, const char *selector)
 }
 
 static void
-print_delivery(const struct exit_rules *rules, int family)
+print_delivery(const struct server_rules *rules, int family)
 {
 	fputs("\n# What has the mark ends here, though the addresses are not "
 	      "this host's.\n",
-	    rules->firewall.out);
+	    rules->script.out);
 	print_routes(rules, family, "table");
 	print_lookup(rules, family, "fwmark " MARK);
 }
 
 static void
-print_simple_delivery(const struct exit_rules *rules, int family)
+print_simple_delivery(const struct server_rules *rules, int family)
 {
-	FILE *out = rules->firewall.out;
+	FILE *out = rules->script.out;
 
 	if (family == AF_INET) {
 		fputs("\n# All that is for the users ends here, UDP and ICMP "
@@ -167,48 +166,48 @@ print_simple_delivery(const struct exit_rules *rules, int family)
 }
 
 static void
-print_family(const struct exit_rules *rules, int family)
+print_family(const struct server_rules *rules, int family)
 {
 	bool has_chain = rules->iptables && !rules->simple;
 
-	firewall_begin_family(&rules->firewall, family, has_chain);
+	script_begin_family(&rules->script, family, has_chain);
 	if (has_chain)
-		print_chain(&rules->firewall, family);
+		print_chain(&rules->script, family);
 	if (rules->simple)
 		print_simple_delivery(rules, family);
 	else
 		print_delivery(rules, family);
-	firewall_end_family(&rules->firewall, family);
+	script_end_family(&rules->script, family);
 }
 
 void
-exit_rules_print(const struct exit_rules *rules)
+server_rules_print(const struct server_rules *rules)
 {
-	const struct firewall *firewall = &rules->firewall;
+	const struct script *script = &rules->script;
 
 	if (!rules->simple)
 		fputs("\n# What comes back for the server half's own "
 		      "connections gets a mark. What is\n"
 		      "# for the users' hosts themselves gets none, and goes "
 		      "its way as before.\n",
-		    firewall->out);
+		    script->out);
 	if (!rules->simple && !rules->iptables)
-		print_table(firewall);
-	for (const int *family = firewall_families; *family; family++) {
-		if (prefix_list_has_family(firewall->prefixes, *family))
+		print_table(script);
+	for (const int *family = script_families; *family; family++) {
+		if (prefix_list_has_family(script->prefixes, *family))
 			print_family(rules, *family);
 	}
 }
 
 /* Whatever the prefixes were when it was added. */
 static void
-print_lookup_removal(const struct exit_rules *rules, int family)
+print_lookup_removal(const struct server_rules *rules, int family)
 {
 	unsigned version = ip_version(family);
 	unsigned table = routes_number(rules);
 
 	/* There is nothing to flush in a table that never had a route. */
-	fprintf(rules->firewall.out,
+	fprintf(rules->script.out,
 	    "while [ \"$(ip -%u rule list table %u 2>/dev/null)\" ]; do\n"
 	    "\tip -%u rule del table %u\n"
 	    "done\n"
@@ -217,32 +216,32 @@ print_lookup_removal(const struct exit_rules *rules, int family)
 }
 
 static void
-print_marking_removal(const struct exit_rules *rules)
+print_marking_removal(const struct server_rules *rules)
 {
-	const struct firewall *firewall = &rules->firewall;
+	const struct script *script = &rules->script;
 
-	fputs("\n# Then nothing is marked any more.\n", firewall->out);
+	fputs("\n# Then nothing is marked any more.\n", script->out);
 	if (!rules->iptables) {
-		firewall_remove_table(firewall);
+		script_remove_table(script);
 		return;
 	}
-	for (const int *family = firewall_families; *family; family++) {
-		firewall_unhook_chain(firewall, *family, "PREROUTING", "tcp");
-		firewall_unhook_chain(
-		    firewall, *family, "PREROUTING", icmp(*family));
-		firewall_remove_chain(firewall, *family);
+	for (const int *family = script_families; *family; family++) {
+		script_unhook_chain(script, *family, "PREROUTING", "tcp");
+		script_unhook_chain(
+		    script, *family, "PREROUTING", icmp(*family));
+		script_remove_chain(script, *family);
 	}
 }
 
 void
-exit_rules_print_removal(const struct exit_rules *rules)
+server_rules_print_removal(const struct server_rules *rules)
 {
 	fputs("\n# Nothing that is for the users ends here any more.\n",
-	    rules->firewall.out);
-	for (const int *family = firewall_families; *family; family++)
+	    rules->script.out);
+	for (const int *family = script_families; *family; family++)
 		print_lookup_removal(rules, *family);
 	if (rules->simple)
-		fprintf(rules->firewall.out,
+		fprintf(rules->script.out,
 		    "ip -4 route flush table local metric %u\n",
 		    routes_number(rules));
 	else

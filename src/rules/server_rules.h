@@ -11,15 +11,15 @@
 /* On what belongs to the server half's own connections. */
 #define EXIT_RULES_MARK 0x5
 
-struct exit_rules {
-	struct firewall firewall;
+struct server_rules {
+	struct script script;
 	bool iptables;
 	bool simple;   /* without a firewall: all TCP to the users ends here */
 	uint16_t port; /* of the listener */
 };
 
-void exit_rules_print(const struct exit_rules *rules);
+void server_rules_print(const struct server_rules *rules);
 /* Undoes it, whatever the prefixes were. */
-void exit_rules_print_removal(const struct exit_rules *rules);
+void server_rules_print_removal(const struct server_rules *rules);
 
 #endif

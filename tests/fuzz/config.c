@@ -85,15 +85,15 @@ check_user(const struct acl *acl, size_t index)
 static void
 check_client(const struct config *config)
 {
-	const union address *local = &config->egress.address;
+	const union address *local = &config->local_bind.address;
 	const union address *server = &config->server.address;
 
 	MUST(config->server.host[0] && config->server.port > 0);
 	MUST(local->any.sa_family == AF_UNSPEC ||
 	    server->any.sa_family == AF_UNSPEC ||
 	    local->any.sa_family == server->any.sa_family);
-	MUST(memchr(
-	    config->egress.interface, '\0', sizeof(config->egress.interface)));
+	MUST(memchr(config->local_bind.interface, '\0',
+	    sizeof(config->local_bind.interface)));
 }
 
 static void

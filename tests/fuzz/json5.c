@@ -119,7 +119,7 @@ render_text(const struct json5 *root, size_t *len)
 }
 
 static bool
-is_behind(struct json5_place a, struct json5_place b)
+is_behind(struct json5_position a, struct json5_position b)
 {
 	return a.line > b.line || (a.line == b.line && a.column > b.column);
 }
@@ -128,8 +128,8 @@ is_behind(struct json5_place a, struct json5_place b)
 static void
 check_places(const struct json5 *value, const uint8_t *data, size_t len)
 {
-	struct json5_place last = json5_place(value);
-	struct json5_place key = json5_key_place(value);
+	struct json5_position last = json5_position(value);
+	struct json5_position key = json5_key_position(value);
 	const struct json5 *below = NULL;
 	size_t count = json5_count(value), i = 0;
 
@@ -141,9 +141,9 @@ check_places(const struct json5 *value, const uint8_t *data, size_t len)
 		below = json5_type(value) == JSON5_ARRAY
 		    ? json5_item(value, i)
 		    : json5_unexpected(value, no_keys, below);
-		MUST(below && is_behind(json5_key_place(below), last));
+		MUST(below && is_behind(json5_key_position(below), last));
 		check_places(below, data, len);
-		last = json5_place(below);
+		last = json5_position(below);
 		i++;
 	}
 }
@@ -168,8 +168,8 @@ check_round_trip(const struct json5 *root)
 static void
 check_error(const struct json5_error *error, const uint8_t *data, size_t len)
 {
-	MUST(
-	    place_is_inside(data, len, error->place.line, error->place.column));
+	MUST(place_is_inside(
+	    data, len, error->position.line, error->position.column));
 	MUST(error->reason[0] && is_one_line(error->reason));
 	MUST(memchr(error->path, '\0', sizeof(error->path)));
 	MUST(is_one_line(error->path));
@@ -192,11 +192,12 @@ check_moved(const uint8_t *data, size_t len, const struct json5 *root,
 	free(text);
 	MUST(!moved == !root);
 	if (moved) {
-		MUST(json5_place(moved).line == json5_place(root).line + 1);
+		MUST(json5_position(moved).line ==
+		    json5_position(root).line + 1);
 		MUST(json5_type(moved) == json5_type(root));
 	} else {
-		MUST(moved_error.place.line == error->place.line + 1);
-		MUST(moved_error.place.column == error->place.column);
+		MUST(moved_error.position.line == error->position.line + 1);
+		MUST(moved_error.position.column == error->position.column);
 		MUST(!strcmp(moved_error.path, error->path));
 	}
 	json5_destroy(moved);

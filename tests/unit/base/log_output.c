@@ -26,7 +26,7 @@
 static bool
 write_line(void)
 {
-	return sink_write(LINE, strlen(LINE));
+	return log_output_write(LINE, strlen(LINE));
 }
 
 /* As JOURNAL_STREAM names the socket that is standard error. */
@@ -44,12 +44,12 @@ name_journal(int error_of_inode)
 
 START_TEST(the_journal_is_given_a_priority_instead_of_a_time)
 {
-	char head[SINK_HEAD_MAX_LEN];
+	char head[LOG_OUTPUT_HEAD_MAX_LEN];
 	int fd = capture_socket();
 
 	name_journal(0);
-	sink_open_stderr();
-	ck_assert_uint_eq(sink_format_head(head, LOG_WARNING), 3);
+	log_output_open_stderr();
+	ck_assert_uint_eq(log_output_format_head(head, LOG_WARNING), 3);
 	ck_assert_str_eq(head, "<4>");
 	ck_assert(write_line());
 	ck_assert_str_eq(capture_read(fd), LINE);
@@ -59,24 +59,24 @@ END_TEST
 /* The variable is handed down to programs whose output goes elsewhere. */
 START_TEST(a_socket_that_is_not_the_journals_is_given_a_time)
 {
-	char head[SINK_HEAD_MAX_LEN];
+	char head[LOG_OUTPUT_HEAD_MAX_LEN];
 
 	capture_socket();
 	name_journal(1);
-	sink_open_stderr();
-	sink_format_head(head, LOG_WARNING);
+	log_output_open_stderr();
+	log_output_format_head(head, LOG_WARNING);
 	ck_assert_str_eq(capture_untimed(head), "");
 }
 END_TEST
 
 START_TEST(a_pipe_is_never_the_journal)
 {
-	char head[SINK_HEAD_MAX_LEN];
+	char head[LOG_OUTPUT_HEAD_MAX_LEN];
 
 	capture_pipe(4096);
 	name_journal(0);
-	sink_open_stderr();
-	sink_format_head(head, LOG_WARNING);
+	log_output_open_stderr();
+	log_output_format_head(head, LOG_WARNING);
 	ck_assert_str_eq(capture_untimed(head), "");
 }
 END_TEST
@@ -110,7 +110,7 @@ stop_syslogd(int fd)
 
 START_TEST(syslogd_is_given_a_datagram_of_rfc_3164)
 {
-	char head[SINK_HEAD_MAX_LEN], expected[SINK_HEAD_MAX_LEN];
+	char head[LOG_OUTPUT_HEAD_MAX_LEN], expected[LOG_OUTPUT_HEAD_MAX_LEN];
 	struct tm local = { .tm_isdst = -1 };
 	time_t now;
 	int fd;
@@ -119,9 +119,9 @@ START_TEST(syslogd_is_given_a_datagram_of_rfc_3164)
 		return;
 	setenv("TZ", "NEVERLAND-5:30", 1);
 	fd = start_syslogd();
-	ck_assert_int_eq(sink_open_syslog(), 0);
+	ck_assert_int_eq(log_output_open_syslog(), 0);
 	now = time(NULL);
-	sink_format_head(head, LOG_ERR);
+	log_output_format_head(head, LOG_ERR);
 	ck_assert_ptr_nonnull(strptime(head, "<27>%b %d %H:%M:%S", &local));
 	local.tm_year = gmtime(&now)->tm_year;
 	ck_assert_int_le(labs((long)(mktime(&local) - now)), 60);
@@ -139,7 +139,7 @@ START_TEST(a_syslogd_that_does_not_read_is_not_waited_for)
 	if (!enter_own_dev())
 		return;
 	fd = start_syslogd();
-	ck_assert_int_eq(sink_open_syslog(), 0);
+	ck_assert_int_eq(log_output_open_syslog(), 0);
 	while (written < TOO_MANY && write_line())
 		written++;
 	ck_assert_int_lt(written, TOO_MANY);
@@ -157,7 +157,7 @@ START_TEST(a_syslogd_that_comes_late_is_found)
 
 	if (!enter_own_dev())
 		return;
-	ck_assert_int_eq(sink_open_syslog(), -ENOENT);
+	ck_assert_int_eq(log_output_open_syslog(), -ENOENT);
 	ck_assert(!write_line());
 	fd = start_syslogd();
 	ck_assert(write_line());
@@ -172,7 +172,7 @@ START_TEST(a_syslogd_that_was_started_again_is_found)
 	if (!enter_own_dev())
 		return;
 	fd = start_syslogd();
-	ck_assert_int_eq(sink_open_syslog(), 0);
+	ck_assert_int_eq(log_output_open_syslog(), 0);
 	ck_assert(write_line());
 	stop_syslogd(fd);
 	ck_assert(!write_line());

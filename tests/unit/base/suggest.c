@@ -47,7 +47,7 @@ static const struct {
 START_TEST(a_mistyped_word_leads_to_the_nearest_one)
 {
 	ck_assert_pstr_eq(
-	    nearest_word(guesses[_i].typed, words), guesses[_i].meant);
+	    suggest_word(guesses[_i].typed, words), guesses[_i].meant);
 }
 END_TEST
 
@@ -55,8 +55,8 @@ START_TEST(among_equals_the_first_one_is_meant)
 {
 	static const char *const equals[] = { "bat", "cat", "hat", NULL };
 
-	ck_assert_pstr_eq(nearest_word("rat", equals), "bat");
-	ck_assert_pstr_eq(nearest_word("hat", equals), "hat");
+	ck_assert_pstr_eq(suggest_word("rat", equals), "bat");
+	ck_assert_pstr_eq(suggest_word("hat", equals), "hat");
 }
 END_TEST
 
@@ -64,7 +64,7 @@ START_TEST(an_empty_list_has_nothing_near)
 {
 	static const char *const none[] = { NULL };
 
-	ck_assert_pstr_eq(nearest_word("listen", none), NULL);
+	ck_assert_pstr_eq(suggest_word("listen", none), NULL);
 }
 END_TEST
 

@@ -91,10 +91,11 @@ START_TEST(the_client_sample_is_read_as_it_stands)
 	check_endpoint(&config->server, "192.0.2.1:21829");
 	check_digest(&config->auth, SAMPLE_AUTH);
 	ck_assert_str_eq(
-	    address_format_host(&config->egress.address, address), "192.0.2.2");
-	ck_assert_str_eq(config->egress.interface, "eth0");
-	ck_assert(config->egress.marked);
-	ck_assert_uint_eq(config->egress.mark, 0x1234);
+	    address_format_host(&config->local_bind.address, address),
+	    "192.0.2.2");
+	ck_assert_str_eq(config->local_bind.interface, "eth0");
+	ck_assert(config->local_bind.marked);
+	ck_assert_uint_eq(config->local_bind.mark, 0x1234);
 	ck_assert_int_eq(config->timeout_ms, 300000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
 	config_unref(config);
@@ -143,9 +144,9 @@ START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 	ck_assert_str_eq(config->server.host, "x");
 	ck_assert_uint_eq(config->server.port, 2);
 	check_digest(&config->auth, "");
-	ck_assert_int_eq(config->egress.address.any.sa_family, AF_UNSPEC);
-	ck_assert_str_eq(config->egress.interface, "");
-	ck_assert(!config->egress.marked);
+	ck_assert_int_eq(config->local_bind.address.any.sa_family, AF_UNSPEC);
+	ck_assert_str_eq(config->local_bind.interface, "");
+	ck_assert(!config->local_bind.marked);
 	ck_assert_int_eq(config->timeout_ms, 5 * 60 * 1000);
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
@@ -231,9 +232,9 @@ START_TEST(what_is_null_or_blank_is_absent)
 	ck_assert_str_eq(server->acl.users[0].name, "acl[0]");
 	check_digest(&server->acl.users[0].digest, "");
 	check_digest(&client->auth, "");
-	ck_assert_int_eq(client->egress.address.any.sa_family, AF_UNSPEC);
-	ck_assert_str_eq(client->egress.interface, "");
-	ck_assert(!client->egress.marked);
+	ck_assert_int_eq(client->local_bind.address.any.sa_family, AF_UNSPEC);
+	ck_assert_str_eq(client->local_bind.interface, "");
+	ck_assert(!client->local_bind.marked);
 	config_unref(server);
 	config_unref(client);
 }
@@ -292,8 +293,8 @@ START_TEST(a_mark_has_32_bits)
 	    "outbound: { server: 'x:2', fwmark: %s } }",
 	    marks[_i].value);
 	config = load_good(CONFIG_CLIENT, text);
-	ck_assert(config->egress.marked);
-	ck_assert_uint_eq(config->egress.mark, marks[_i].mark);
+	ck_assert(config->local_bind.marked);
+	ck_assert_uint_eq(config->local_bind.mark, marks[_i].mark);
 	config_unref(config);
 }
 END_TEST

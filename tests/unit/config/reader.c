@@ -121,7 +121,7 @@ START_TEST(a_mebibyte_is_read)
 	struct json5 *root = load_long(MEBIBYTE);
 
 	ck_assert_ptr_nonnull(root);
-	ck_assert_uint_eq(json5_place(root).column, MEBIBYTE);
+	ck_assert_uint_eq(json5_position(root).column, MEBIBYTE);
 	json5_destroy(root);
 }
 END_TEST

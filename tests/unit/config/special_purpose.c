@@ -11,7 +11,7 @@ find(const char *text, unsigned *bit_count)
 
 	ck_assert_msg(address_parse(text, &address), "%s", text);
 	address_set_port(&address, 80);
-	return special_find(&address, bit_count);
+	return special_purpose_find(&address, bit_count);
 }
 
 /* The ends of each block, and how long a prefix for it is at least. */

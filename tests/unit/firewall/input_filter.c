@@ -138,7 +138,7 @@ START_TEST(a_port_that_no_rule_accepts_is_found)
 	bool masked, closed;
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	closed = intake_is_closed(
+	closed = input_filter_is_closed(
 	    intakes[_i].rules, AF_INET, 9001, &list, command, sizeof(command));
 
 	ck_assert_msg(closed == !!intakes[_i].command, "%s", intakes[_i].rules);
@@ -151,12 +151,12 @@ START_TEST(a_chain_of_ip6tables_is_told_from_one_of_nft)
 {
 	char command[COMMAND_MAX_LEN];
 
-	ck_assert(intake_is_closed(NFT_INPUT("ip6 filter"), AF_INET6, 9001,
-	    NULL, command, sizeof(command)));
+	ck_assert(input_filter_is_closed(NFT_INPUT("ip6 filter"), AF_INET6,
+	    9001, NULL, command, sizeof(command)));
 	ck_assert_str_eq(
 	    command, "ip6tables -I INPUT -p tcp --dport 9001 -j ACCEPT");
-	ck_assert(intake_is_closed(NFT_INPUT("ip6 other"), AF_INET6, 9001, NULL,
-	    command, sizeof(command)));
+	ck_assert(input_filter_is_closed(NFT_INPUT("ip6 other"), AF_INET6, 9001,
+	    NULL, command, sizeof(command)));
 	ck_assert_str_eq(
 	    command, "nft insert rule ip6 other INPUT tcp dport 9001 accept");
 }
@@ -166,11 +166,12 @@ START_TEST(rules_for_what_is_redirected_are_not_for_others)
 {
 	char command[COMMAND_MAX_LEN];
 
-	ck_assert(intake_is_closed(NFT "\t\tct status dnat accept\n", AF_INET,
-	    9001, NULL, command, sizeof(command)));
-	/* Any of them may be a gate. */
-	ck_assert(!intake_is_closed(NFT "\t\tip saddr 10.0.0.0/8 accept\n",
+	ck_assert(input_filter_is_closed(NFT "\t\tct status dnat accept\n",
 	    AF_INET, 9001, NULL, command, sizeof(command)));
+	/* Any of them may be a gate. */
+	ck_assert(
+	    !input_filter_is_closed(NFT "\t\tip saddr 10.0.0.0/8 accept\n",
+		AF_INET, 9001, NULL, command, sizeof(command)));
 }
 END_TEST
 

@@ -151,7 +151,7 @@ START_TEST(a_rule_that_redirects_these_users_is_found)
 	bool masked;
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	ck_assert_msg(redirection_find(redirections[_i].rules, 9001, &users,
+	ck_assert_msg(redirect_find(redirections[_i].rules, 9001, &users,
 			  "users0") == redirections[_i].expected,
 	    "%s", redirections[_i].rules);
 }

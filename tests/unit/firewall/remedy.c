@@ -56,7 +56,7 @@ START_TEST(users_are_left_out_by_the_tool_that_made_the_rule)
 	char command[128];
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	ck_assert(exemption_find(cases[_i].rules, &users, command,
+	ck_assert(remedy_find(cases[_i].rules, &users, command,
 		      sizeof(command)) == (cases[_i].command != NULL));
 	if (cases[_i].command)
 		ck_assert_str_eq(command, cases[_i].command);
@@ -100,7 +100,7 @@ START_TEST(users_are_left_out_of_what_is_not_tracked)
 	char command[128];
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	ck_assert(exemption_find_untracked(untracked[_i].rules, &users, command,
+	ck_assert(remedy_find_untracked(untracked[_i].rules, &users, command,
 		      sizeof(command)) == (untracked[_i].command != NULL));
 	if (untracked[_i].command)
 		ck_assert_str_eq(command, untracked[_i].command);
@@ -127,7 +127,7 @@ START_TEST(own_connections_are_left_out)
 	char command[128];
 
 	inet_pton(AF_INET, "192.0.2.1", &server.v4.sin_addr);
-	ck_assert(exemption_find_own(own[_i].rules, &server, command,
+	ck_assert(remedy_find_own(own[_i].rules, &server, command,
 		      sizeof(command)) == (own[_i].command != NULL));
 	if (own[_i].command)
 		ck_assert_str_eq(command, own[_i].command);
@@ -192,10 +192,10 @@ START_TEST(what_is_dropped_is_let_through)
 	char command[128];
 
 	ck_assert_ptr_null(prefix_parse("198.51.100.0/24", &users, &masked));
-	assert_command(exemption_find_sent(
-			   drops[_i].rules, &users, command, sizeof(command)),
+	assert_command(
+	    remedy_find_sent(drops[_i].rules, &users, command, sizeof(command)),
 	    command, drops[_i].sent);
-	assert_command(exemption_find_answers(
+	assert_command(remedy_find_answers(
 			   drops[_i].rules, AF_INET, command, sizeof(command)),
 	    command, drops[_i].answers);
 }

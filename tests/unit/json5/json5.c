@@ -95,7 +95,7 @@ parse_good(const char *text, size_t len)
 	struct json5 *root = parse(text, len, &error);
 
 	ck_assert_msg(root, "%s: line %u, column %u: %s", text,
-	    error.place.line, error.place.column, error.reason);
+	    error.position.line, error.position.column, error.reason);
 	return root;
 }
 
@@ -106,10 +106,10 @@ parse_string(const char *text)
 }
 
 static void
-assert_place(struct json5_place place, unsigned line, unsigned column)
+assert_place(struct json5_position position, unsigned line, unsigned column)
 {
-	ck_assert_uint_eq(place.line, line);
-	ck_assert_uint_eq(place.column, column);
+	ck_assert_uint_eq(position.line, line);
+	ck_assert_uint_eq(position.column, column);
 }
 
 static void
@@ -692,7 +692,7 @@ START_TEST(invalid_documents_are_refused)
 
 	ck_assert_ptr_null(parse(bad[_i].text, bad[_i].len, &error));
 	ck_assert_str_eq(error.reason, bad[_i].reason);
-	assert_place(error.place, bad[_i].line, bad[_i].column);
+	assert_place(error.position, bad[_i].line, bad[_i].column);
 	ck_assert_str_eq(error.path, bad[_i].path);
 }
 END_TEST
@@ -703,7 +703,7 @@ START_TEST(a_text_that_json_c_cannot_count_is_refused)
 
 	ck_assert_ptr_null(json5_parse("", INT_MAX, &error));
 	ck_assert_str_eq(error.reason, "the text is too long");
-	assert_place(error.place, 1, 1);
+	assert_place(error.position, 1, 1);
 	ck_assert_str_eq(error.path, "");
 }
 END_TEST
@@ -748,8 +748,8 @@ START_TEST(no_changed_byte_does_harm)
 			text[i] = (char)byte;
 			root = parse(text, sizeof(text) - 1, &error);
 			ck_assert(root ||
-			    (error.reason[0] && error.place.line > 0 &&
-				error.place.column > 0));
+			    (error.reason[0] && error.position.line > 0 &&
+				error.position.column > 0));
 			json5_destroy(root);
 		}
 		text[i] = sample[i];
@@ -856,9 +856,9 @@ START_TEST(values_know_their_place_and_path)
 		    ? json5_item(value, 0)
 		    : json5_unexpected(value, known, NULL);
 	ck_assert_str_eq(json5_path(value), places[_i].path);
-	assert_place(
-	    json5_key_place(value), places[_i].key_line, places[_i].key_column);
-	assert_place(json5_place(value), places[_i].line, places[_i].column);
+	assert_place(json5_key_position(value), places[_i].key_line,
+	    places[_i].key_column);
+	assert_place(json5_position(value), places[_i].line, places[_i].column);
 	json5_destroy(root);
 }
 END_TEST
@@ -1009,7 +1009,7 @@ START_TEST(only_64_levels_are_read)
 	json5_destroy(root);
 	ck_assert_ptr_null(parse_nested(_i, 64 + brackets[_i].levels, &error));
 	ck_assert_str_eq(error.reason, "nested more than 64 levels deep");
-	ck_assert_uint_eq(error.place.column, brackets[_i].deep_column);
+	ck_assert_uint_eq(error.position.column, brackets[_i].deep_column);
 }
 END_TEST
 
@@ -1118,7 +1118,7 @@ START_TEST(memory_that_runs_out_is_an_error)
 		ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
 		ck_assert_ptr_null(root);
 		ck_assert_str_eq(error.reason, "out of memory");
-		ck_assert_uint_gt(error.place.column, 1);
+		ck_assert_uint_gt(error.position.column, 1);
 	}
 	free(text);
 }

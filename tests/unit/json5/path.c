@@ -22,40 +22,40 @@ static const struct {
 
 START_TEST(a_key_goes_on_from_what_is_above)
 {
-	struct json5_trail trail;
+	struct json5_path path;
 
-	json5_trail_init(&trail, keys[_i].above);
-	json5_trail_add_key(&trail, keys[_i].key);
-	ck_assert_str_eq(trail.text, keys[_i].text);
-	ck_assert_uint_eq(trail.len, strlen(trail.text));
+	json5_path_init(&path, keys[_i].above);
+	json5_path_add_key(&path, keys[_i].key);
+	ck_assert_str_eq(path.text, keys[_i].text);
+	ck_assert_uint_eq(path.len, strlen(path.text));
 }
 END_TEST
 
 START_TEST(an_index_goes_on_from_what_is_above)
 {
-	struct json5_trail trail;
+	struct json5_path path;
 
-	json5_trail_init(&trail, "acl");
-	json5_trail_add_index(&trail, 0);
-	ck_assert_str_eq(trail.text, "acl[0]");
-	json5_trail_add_index(&trail, 4294967296);
-	ck_assert_str_eq(trail.text, "acl[0][4294967296]");
+	json5_path_init(&path, "acl");
+	json5_path_add_index(&path, 0);
+	ck_assert_str_eq(path.text, "acl[0]");
+	json5_path_add_index(&path, 4294967296);
+	ck_assert_str_eq(path.text, "acl[0][4294967296]");
 }
 END_TEST
 
 /* Below the value that did not fit, too, though only its text is known. */
 START_TEST(what_is_too_long_ends_in_dots_for_good)
 {
-	struct json5_trail trail, below;
+	struct json5_path path, below;
 
-	json5_trail_init(&trail, "");
+	json5_path_init(&path, "");
 	for (int i = 0; i < 100; i++)
-		json5_trail_add_key(&trail, "abc");
-	ck_assert_str_eq(trail.text + trail.len - strlen("abc...."), "abc....");
-	ck_assert_uint_lt(trail.len, sizeof(trail.text));
-	json5_trail_init(&below, trail.text);
-	json5_trail_add_index(&below, 1);
-	ck_assert_str_eq(below.text, trail.text);
+		json5_path_add_key(&path, "abc");
+	ck_assert_str_eq(path.text + path.len - strlen("abc...."), "abc....");
+	ck_assert_uint_lt(path.len, sizeof(path.text));
+	json5_path_init(&below, path.text);
+	json5_path_add_index(&below, 1);
+	ck_assert_str_eq(below.text, path.text);
 }
 END_TEST
 
@@ -63,12 +63,12 @@ Suite *
 suite(void)
 {
 	Suite *suite = suite_create("json5_trail");
-	TCase *trail = tcase_create("trail");
+	TCase *path = tcase_create("trail");
 
 	tcase_add_loop_test(
-	    trail, a_key_goes_on_from_what_is_above, 0, COUNT(keys));
-	tcase_add_test(trail, an_index_goes_on_from_what_is_above);
-	tcase_add_test(trail, what_is_too_long_ends_in_dots_for_good);
-	suite_add_tcase(suite, trail);
+	    path, a_key_goes_on_from_what_is_above, 0, COUNT(keys));
+	tcase_add_test(path, an_index_goes_on_from_what_is_above);
+	tcase_add_test(path, what_is_too_long_ends_in_dots_for_good);
+	suite_add_tcase(suite, path);
 	return suite;
 }

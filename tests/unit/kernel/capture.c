@@ -31,7 +31,7 @@ is_packet(const uint8_t *packet, size_t len, const char *user, uint16_t port)
 	ck_assert(address_parse(user, &from));
 	ck_assert(address_parse(is_v6 ? "2001:db8::2" : "192.0.2.2", &to));
 	address_set_port(&to, port);
-	return packets_is_segment(packet, len, &from, &to);
+	return capture_is_segment(packet, len, &from, &to);
 }
 
 START_TEST(a_packet_of_the_user_is_told_from_others)

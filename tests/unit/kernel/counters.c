@@ -21,7 +21,7 @@ START_TEST(a_counter_is_found_by_its_kind_and_name)
 {
 	uint64_t value = 0;
 
-	ck_assert(netstat_find(names, values, cases[_i].name, &value) ==
+	ck_assert(counters_find(names, values, cases[_i].name, &value) ==
 	    (cases[_i].value != 0));
 	ck_assert_uint_eq(value, cases[_i].value);
 }
@@ -31,8 +31,8 @@ START_TEST(a_value_that_is_cut_off_is_none)
 {
 	uint64_t value;
 
-	ck_assert(!netstat_find(names, "TcpExt: 7 ", "TcpExt X", &value));
-	ck_assert(!netstat_find(names, "", "TcpExt X", &value));
+	ck_assert(!counters_find(names, "TcpExt: 7 ", "TcpExt X", &value));
+	ck_assert(!counters_find(names, "", "TcpExt X", &value));
 }
 END_TEST
 
@@ -40,7 +40,7 @@ START_TEST(the_kernel_counts_what_validation_drops)
 {
 	uint64_t value;
 
-	ck_assert(netstat_read("TcpExt IPReversePathFilter", &value));
+	ck_assert(counters_read("TcpExt IPReversePathFilter", &value));
 }
 END_TEST
 

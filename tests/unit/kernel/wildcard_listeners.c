@@ -26,8 +26,8 @@ START_TEST(a_listener_on_all_addresses_is_told_from_the_rest)
 {
 	uint16_t port = 0;
 
-	ck_assert(
-	    wildcard_parse(lines[_i].line, &port) == (lines[_i].port != 0));
+	ck_assert(wildcard_listeners_parse(lines[_i].line, &port) ==
+	    (lines[_i].port != 0));
 	ck_assert_uint_eq(port, lines[_i].port);
 }
 END_TEST

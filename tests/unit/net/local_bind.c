@@ -54,33 +54,34 @@ static const struct {
 
 START_TEST(an_address_and_an_interface_are_told_apart)
 {
-	struct egress egress;
+	struct local_bind local_bind;
 	char address[ADDRESS_STRLEN];
 	char *copy = strdup(good[_i].text);
 
-	memset(&egress, 0, sizeof(egress));
-	egress.marked = true;
-	egress.mark = 7;
-	ck_assert_pstr_eq(egress_parse_local(copy, &egress), NULL);
+	memset(&local_bind, 0, sizeof(local_bind));
+	local_bind.marked = true;
+	local_bind.mark = 7;
+	ck_assert_pstr_eq(local_bind_parse_local(copy, &local_bind), NULL);
 	free(copy);
-	ck_assert_str_eq(
-	    address_format_host(&egress.address, address), good[_i].address);
-	ck_assert_str_eq(egress.interface, good[_i].interface);
-	ck_assert(egress.marked);
-	ck_assert_uint_eq(egress.mark, 7);
+	ck_assert_str_eq(address_format_host(&local_bind.address, address),
+	    good[_i].address);
+	ck_assert_str_eq(local_bind.interface, good[_i].interface);
+	ck_assert(local_bind.marked);
+	ck_assert_uint_eq(local_bind.mark, 7);
 }
 END_TEST
 
 START_TEST(what_is_wrong_is_said_and_nothing_is_changed)
 {
-	struct egress egress, before;
+	struct local_bind local_bind, before;
 	char *copy = strdup(bad[_i].text);
 
 	memset(&before, 0x5a, sizeof(before));
-	egress = before;
-	ck_assert_pstr_eq(egress_parse_local(copy, &egress), bad[_i].wrong);
+	local_bind = before;
+	ck_assert_pstr_eq(
+	    local_bind_parse_local(copy, &local_bind), bad[_i].wrong);
 	free(copy);
-	ck_assert_mem_eq(&egress, &before, sizeof(before));
+	ck_assert_mem_eq(&local_bind, &before, sizeof(before));
 }
 END_TEST
 
@@ -105,11 +106,11 @@ close_socket(void)
 static int
 apply_to(int family, const char *local)
 {
-	struct egress egress;
+	struct local_bind local_bind;
 
-	memset(&egress, 0, sizeof(egress));
-	ck_assert_pstr_eq(egress_parse_local(local, &egress), NULL);
-	return egress_apply(&egress, fd, family, &tried);
+	memset(&local_bind, 0, sizeof(local_bind));
+	ck_assert_pstr_eq(local_bind_parse_local(local, &local_bind), NULL);
+	return local_bind_apply(&local_bind, fd, family, &tried);
 }
 
 static int
@@ -131,10 +132,10 @@ check_bound(const char *expected)
 
 START_TEST(nothing_asked_for_changes_nothing)
 {
-	struct egress egress;
+	struct local_bind local_bind;
 
-	memset(&egress, 0, sizeof(egress));
-	ck_assert_int_eq(egress_apply(&egress, fd, AF_INET, &tried), 0);
+	memset(&local_bind, 0, sizeof(local_bind));
+	ck_assert_int_eq(local_bind_apply(&local_bind, fd, AF_INET, &tried), 0);
 	check_bound("0.0.0.0");
 }
 END_TEST
@@ -187,29 +188,30 @@ END_TEST
 /* The scope has to be given with the address, or bind(2) says EINVAL. */
 START_TEST(a_link_local_address_is_looked_for_on_its_interface)
 {
-	struct egress egress;
+	struct local_bind local_bind;
 
-	memset(&egress, 0, sizeof(egress));
+	memset(&local_bind, 0, sizeof(local_bind));
 	close(fd);
 	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_pstr_eq(egress_parse_local("fe80::1:2:3%lo", &egress), NULL);
-	ck_assert_int_eq(
-	    egress_apply(&egress, fd, AF_INET6, &tried), -EADDRNOTAVAIL);
+	ck_assert_pstr_eq(
+	    local_bind_parse_local("fe80::1:2:3%lo", &local_bind), NULL);
+	ck_assert_int_eq(local_bind_apply(&local_bind, fd, AF_INET6, &tried),
+	    -EADDRNOTAVAIL);
 	ck_assert_str_eq(tried, "bind to outbound.local_addr");
 }
 END_TEST
 
 START_TEST(a_mark_is_set_or_refused_for_want_of_a_capability)
 {
-	struct egress egress;
+	struct local_bind local_bind;
 	uint32_t mark = 0;
 	socklen_t len = sizeof(mark);
 	int error;
 
-	memset(&egress, 0, sizeof(egress));
-	egress.marked = true;
-	egress.mark = 0xfedcba98;
-	error = egress_apply(&egress, fd, AF_INET, &tried);
+	memset(&local_bind, 0, sizeof(local_bind));
+	local_bind.marked = true;
+	local_bind.mark = 0xfedcba98;
+	error = local_bind_apply(&local_bind, fd, AF_INET, &tried);
 	if (error) {
 		ck_assert_int_eq(error, -EPERM);
 		ck_assert_str_eq(tried, "set outbound.fwmark");

@@ -15,7 +15,7 @@
 
 /* Where the files of the host are. Nothing is there until it is written. */
 static char root[64];
-static struct capacity capacity;
+static struct limits limits;
 
 static void
 write_file(const char *path, const char *text)
@@ -77,20 +77,20 @@ close_root(void)
 static void
 check(size_t usual, size_t most, const char *by)
 {
-	capacity_read(&capacity, root);
-	ck_assert_uint_eq(capacity.usual.connections, usual);
-	ck_assert_str_eq(capacity.usual.by, by);
-	ck_assert_uint_eq(capacity.most.connections, most);
+	limits_read(&limits, root);
+	ck_assert_uint_eq(limits.usual.connections, usual);
+	ck_assert_str_eq(limits.usual.by, by);
+	ck_assert_uint_eq(limits.most.connections, most);
 }
 
 START_TEST(descriptors_are_for_sockets_and_an_eighth_for_pipes)
 {
 	/* 1,000 without a reserve of 32, and without 60 pipes. */
 	check(424, 484, "ulimit -n");
-	ck_assert_uint_eq(capacity_pipes(&capacity, 424), 60);
-	ck_assert_uint_eq(capacity_pipes(&capacity, 100), 384);
-	ck_assert_uint_eq(capacity_pipes(&capacity, 484), 0);
-	ck_assert_uint_eq(capacity_pipes(&capacity, 100000), 0);
+	ck_assert_uint_eq(limits_pipes(&limits, 424), 60);
+	ck_assert_uint_eq(limits_pipes(&limits, 100), 384);
+	ck_assert_uint_eq(limits_pipes(&limits, 484), 0);
+	ck_assert_uint_eq(limits_pipes(&limits, 100000), 0);
 }
 END_TEST
 
@@ -160,8 +160,8 @@ START_TEST(two_instances_leave_others_a_third)
 {
 	write_file("/proc/loadavg", "0.49 1.05 1.31 1/200 10382\n");
 	write_file("/proc/sys/kernel/pid_max", "1400\n");
-	capacity_read(&capacity, root);
-	ck_assert_uint_le(2 * 2 * capacity.usual.connections, 800);
+	limits_read(&limits, root);
+	ck_assert_uint_le(2 * 2 * limits.usual.connections, 800);
 }
 END_TEST
 
@@ -313,7 +313,7 @@ START_TEST(the_descriptor_limit_is_raised_to_the_hard_one)
 {
 	struct rlimit limit;
 
-	capacity_raise_descriptors();
+	limits_raise_descriptors();
 	getrlimit(RLIMIT_NOFILE, &limit);
 	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
 }

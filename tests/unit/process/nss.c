@@ -51,7 +51,7 @@ is_found_inside(bool loads)
 		/* As if nsswitch.conf said so. */
 		__nss_configure_lookup("hosts", "late");
 		if (loads)
-			names_load(path);
+			nss_load(path);
 		sandbox_enter(&sandbox);
 		_exit(getaddrinfo(HOST, NULL, NULL, &list) ? 1 : 0);
 	}

@@ -15,7 +15,7 @@ count_of(const char *pid, const char *count)
 	if (count)
 		setenv("LISTEN_FDS", count, 1);
 	setenv("LISTEN_FDNAMES", "gate", 1);
-	return handover_count();
+	return socket_activation_count();
 }
 
 static const char *
@@ -69,7 +69,7 @@ START_TEST(nobody_is_told_a_second_time)
 	ck_assert_ptr_null(getenv("LISTEN_PID"));
 	ck_assert_ptr_null(getenv("LISTEN_FDS"));
 	ck_assert_ptr_null(getenv("LISTEN_FDNAMES"));
-	ck_assert_int_eq(handover_count(), 0);
+	ck_assert_int_eq(socket_activation_count(), 0);
 }
 END_TEST
 

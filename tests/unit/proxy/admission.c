@@ -16,53 +16,53 @@
 #define THREADS 8
 #define ROUNDS 1000
 
-static struct registry registry;
+static struct admission admission;
 
 static void
 open_registry(void)
 {
 	/* Nothing may count on what was there before. */
-	memset(&registry, 0xff, sizeof(registry));
-	registry_init(&registry);
+	memset(&admission, 0xff, sizeof(admission));
+	admission_init(&admission);
 }
 
 START_TEST(numbers_count_from_one_and_are_never_used_again)
 {
-	ck_assert_uint_eq(registry_enter(&registry), 1);
-	ck_assert_uint_eq(registry_enter(&registry), 2);
-	registry_leave(&registry);
-	registry_leave(&registry);
-	ck_assert_uint_eq(registry_enter(&registry), 3);
-	registry_leave(&registry);
+	ck_assert_uint_eq(admission_enter(&admission), 1);
+	ck_assert_uint_eq(admission_enter(&admission), 2);
+	admission_leave(&admission);
+	admission_leave(&admission);
+	ck_assert_uint_eq(admission_enter(&admission), 3);
+	admission_leave(&admission);
 }
 END_TEST
 
 START_TEST(the_live_ones_are_counted)
 {
-	ck_assert_uint_eq(registry_live(&registry), 0);
-	registry_enter(&registry);
-	registry_enter(&registry);
-	ck_assert_uint_eq(registry_live(&registry), 2);
-	registry_leave(&registry);
-	ck_assert_uint_eq(registry_live(&registry), 1);
-	registry_leave(&registry);
-	ck_assert_uint_eq(registry_live(&registry), 0);
+	ck_assert_uint_eq(admission_live(&admission), 0);
+	admission_enter(&admission);
+	admission_enter(&admission);
+	ck_assert_uint_eq(admission_live(&admission), 2);
+	admission_leave(&admission);
+	ck_assert_uint_eq(admission_live(&admission), 1);
+	admission_leave(&admission);
+	ck_assert_uint_eq(admission_live(&admission), 0);
 }
 END_TEST
 
 START_TEST(nobody_waits_for_an_empty_registry)
 {
-	ck_assert_uint_eq(registry_wait(&registry, 0, DEADLINE_NEVER), 0);
-	ck_assert_uint_eq(registry_wait(&registry, 0, deadline_now()), 0);
+	ck_assert_uint_eq(admission_wait(&admission, 0, DEADLINE_NEVER), 0);
+	ck_assert_uint_eq(admission_wait(&admission, 0, deadline_now()), 0);
 }
 END_TEST
 
 START_TEST(nobody_waits_for_as_many_as_may_be_left)
 {
-	registry_enter(&registry);
-	registry_enter(&registry);
-	ck_assert_uint_eq(registry_wait(&registry, 2, DEADLINE_NEVER), 2);
-	ck_assert_uint_eq(registry_wait(&registry, 3, DEADLINE_NEVER), 2);
+	admission_enter(&admission);
+	admission_enter(&admission);
+	ck_assert_uint_eq(admission_wait(&admission, 2, DEADLINE_NEVER), 2);
+	ck_assert_uint_eq(admission_wait(&admission, 3, DEADLINE_NEVER), 2);
 }
 END_TEST
 
@@ -70,8 +70,8 @@ START_TEST(a_wait_ends_at_its_deadline_and_not_before)
 {
 	int64_t deadline = deadline_after(100);
 
-	registry_enter(&registry);
-	ck_assert_uint_eq(registry_wait(&registry, 0, deadline), 1);
+	admission_enter(&admission);
+	ck_assert_uint_eq(admission_wait(&admission, 0, deadline), 1);
 	ck_assert_int_ge(deadline_now(), deadline);
 	ck_assert_int_lt(deadline_now(), deadline + 10000);
 }
@@ -79,9 +79,9 @@ END_TEST
 
 START_TEST(a_deadline_in_the_past_is_no_wait)
 {
-	registry_enter(&registry);
-	ck_assert_uint_eq(registry_wait(&registry, 0, 1), 1);
-	ck_assert_uint_eq(registry_wait(&registry, 0, deadline_now() - 1), 1);
+	admission_enter(&admission);
+	ck_assert_uint_eq(admission_wait(&admission, 0, 1), 1);
+	ck_assert_uint_eq(admission_wait(&admission, 0, deadline_now() - 1), 1);
 }
 END_TEST
 
@@ -96,7 +96,7 @@ run_wait(void *argument)
 {
 	struct wait *wait = argument;
 
-	wait->left = registry_wait(&registry, wait->live, wait->deadline);
+	wait->left = admission_wait(&admission, wait->live, wait->deadline);
 	return NULL;
 }
 
@@ -108,10 +108,10 @@ START_TEST(whoever_waits_is_woken_by_the_last_to_leave)
 
 	wait.deadline = _i ? DEADLINE_NEVER : deadline_after(600000);
 	for (int i = 0; i < 3; i++)
-		registry_enter(&registry);
+		admission_enter(&admission);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_wait, &wait), 0);
-	registry_leave(&registry);
-	registry_leave(&registry);
+	admission_leave(&admission);
+	admission_leave(&admission);
 	pthread_join(thread, NULL);
 	ck_assert_uint_eq(wait.left, 1);
 }
@@ -124,7 +124,7 @@ START_TEST(all_who_wait_are_woken)
 		struct wait waits[2];
 		pthread_t threads[2];
 
-		registry_enter(&registry);
+		admission_enter(&admission);
 		for (int j = 0; j < 2; j++) {
 			waits[j] = (struct wait){ 0, DEADLINE_NEVER, 99 };
 			ck_assert_int_eq(pthread_create(&threads[j], NULL,
@@ -133,7 +133,7 @@ START_TEST(all_who_wait_are_woken)
 		}
 		for (int j = 0; j < i % 10; j++)
 			sched_yield();
-		registry_leave(&registry);
+		admission_leave(&admission);
 		for (int j = 0; j < 2; j++) {
 			pthread_join(threads[j], NULL);
 			ck_assert_uint_eq(waits[j].left, 0);
@@ -153,8 +153,8 @@ run_visitor(void *argument)
 	struct visitor *visitor = argument;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		visitor->numbers[i] = registry_enter(&registry);
-		registry_leave(&registry);
+		visitor->numbers[i] = admission_enter(&admission);
+		admission_leave(&admission);
 	}
 	return NULL;
 }
@@ -178,7 +178,7 @@ START_TEST(many_threads_are_counted_right_and_share_no_number)
 		ck_assert(!seen[number]);
 		seen[number] = true;
 	}
-	ck_assert_uint_eq(registry_live(&registry), 0);
+	ck_assert_uint_eq(admission_live(&admission), 0);
 }
 END_TEST
 
@@ -188,8 +188,8 @@ static void *
 run_await_room(void *argument)
 {
 	(void)argument;
-	while (registry_await_room(&registry)) {
-		registry_enter(&registry);
+	while (admission_await_room(&admission)) {
+		admission_enter(&admission);
 		atomic_fetch_add(&rooms, 1);
 	}
 	return NULL;
@@ -200,21 +200,21 @@ START_TEST(there_are_never_more_than_the_limit)
 {
 	pthread_t threads[THREADS];
 
-	registry_set_limit(&registry, 2);
+	admission_set_limit(&admission, 2);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(
 		    pthread_create(&threads[i], NULL, run_await_room, NULL), 0);
 	for (int i = 2; i < 100; i++) {
 		while (atomic_load(&rooms) < i)
 			sched_yield();
-		ck_assert_uint_eq(registry_live(&registry), 2);
-		registry_leave(&registry);
+		ck_assert_uint_eq(admission_live(&admission), 2);
+		admission_leave(&admission);
 	}
-	registry_set_limit(&registry, 5);
+	admission_set_limit(&admission, 5);
 	while (atomic_load(&rooms) < 104 - 1)
 		sched_yield();
-	ck_assert_uint_eq(registry_live(&registry), 5);
-	registry_close(&registry);
+	ck_assert_uint_eq(admission_live(&admission), 5);
+	admission_close(&admission);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 }
@@ -223,32 +223,32 @@ END_TEST
 /* Whoever waits in registry_enter() comes in, with what it has accepted. */
 START_TEST(nobody_waits_for_room_once_it_is_closed)
 {
-	registry_set_limit(&registry, 1);
-	registry_enter(&registry);
-	registry_close(&registry);
-	ck_assert(!registry_await_room(&registry));
-	ck_assert_uint_eq(registry_enter(&registry), 2);
+	admission_set_limit(&admission, 1);
+	admission_enter(&admission);
+	admission_close(&admission);
+	ck_assert(!admission_await_room(&admission));
+	ck_assert_uint_eq(admission_enter(&admission), 2);
 }
 END_TEST
 
 START_TEST(that_it_is_full_is_noted_once_each_time)
 {
-	registry_set_limit(&registry, 16);
+	admission_set_limit(&admission, 16);
 	for (unsigned times = 1; times <= 3; times++) {
-		while (registry_live(&registry) < 16) {
-			ck_assert_uint_eq(registry_note_full(&registry), 0);
-			registry_enter(&registry);
+		while (admission_live(&admission) < 16) {
+			ck_assert_uint_eq(admission_note_full(&admission), 0);
+			admission_enter(&admission);
 		}
-		ck_assert_uint_eq(registry_note_full(&registry), times);
-		ck_assert_uint_eq(registry_note_full(&registry), 0);
+		ck_assert_uint_eq(admission_note_full(&admission), times);
+		ck_assert_uint_eq(admission_note_full(&admission), 0);
 		/* That was not the end of it. */
-		registry_leave(&registry);
-		registry_leave(&registry);
-		registry_enter(&registry);
-		registry_enter(&registry);
-		ck_assert_uint_eq(registry_note_full(&registry), 0);
+		admission_leave(&admission);
+		admission_leave(&admission);
+		admission_enter(&admission);
+		admission_enter(&admission);
+		ck_assert_uint_eq(admission_note_full(&admission), 0);
 		for (int i = 0; i < 3; i++)
-			registry_leave(&registry);
+			admission_leave(&admission);
 	}
 }
 END_TEST
@@ -266,8 +266,9 @@ begin_one(struct silent *one)
 
 	ck_assert(address_parse("192.0.2.1", &peer));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, one->fd), 0);
-	registry_enter(&registry);
-	registry_begin_handshake(&registry, &one->handshake, one->fd[0], &peer);
+	admission_enter(&admission);
+	admission_begin_handshake(
+	    &admission, &one->handshake, one->fd[0], &peer);
 }
 
 static void
@@ -284,8 +285,8 @@ run_silent(void *argument)
 	(void)argument;
 	begin_silent();
 	ck_assert_int_eq(recv(silent.fd[0], &byte, 1, 0), 0);
-	ck_assert(registry_end_handshake(&registry, &silent.handshake));
-	registry_leave(&registry);
+	ck_assert(admission_end_handshake(&admission, &silent.handshake));
+	admission_leave(&admission);
 	return NULL;
 }
 
@@ -295,24 +296,24 @@ START_TEST(whoever_sends_no_request_makes_room_for_others)
 	int64_t began = deadline_now();
 	pthread_t thread;
 
-	registry_set_limit(&registry, 1);
+	admission_set_limit(&admission, 1);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_silent, NULL), 0);
-	while (registry_live(&registry) == 0)
+	while (admission_live(&admission) == 0)
 		sched_yield();
-	ck_assert(registry_await_room(&registry));
+	ck_assert(admission_await_room(&admission));
 	ck_assert_int_ge(deadline_now(), began + REGISTRY_GRACE_MS);
-	ck_assert_uint_eq(registry_live(&registry), 0);
+	ck_assert_uint_eq(admission_live(&admission), 0);
 	pthread_join(thread, NULL);
 }
 END_TEST
 
 START_TEST(whoever_has_sent_the_request_is_left_alone)
 {
-	registry_set_limit(&registry, 1);
+	admission_set_limit(&admission, 1);
 	begin_silent();
-	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
-	registry_leave(&registry);
-	ck_assert(registry_await_room(&registry));
+	ck_assert(!admission_end_handshake(&admission, &silent.handshake));
+	admission_leave(&admission);
+	ck_assert(admission_await_room(&admission));
 	ck_assert_int_eq(send(silent.fd[1], "x", 1, MSG_NOSIGNAL), 1);
 }
 END_TEST
@@ -320,11 +321,11 @@ END_TEST
 /* It leaves room for more than half of the connections. */
 START_TEST(nobody_is_cut_off_while_there_is_room)
 {
-	registry_set_limit(&registry, 2);
+	admission_set_limit(&admission, 2);
 	begin_silent();
 	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
-	ck_assert(registry_await_room(&registry));
-	ck_assert(!registry_end_handshake(&registry, &silent.handshake));
+	ck_assert(admission_await_room(&admission));
+	ck_assert(!admission_end_handshake(&admission, &silent.handshake));
 }
 END_TEST
 
@@ -338,20 +339,20 @@ START_TEST(half_of_the_limit_may_be_pending)
 {
 	static struct silent pending[10];
 
-	registry_set_limit(&registry, halves[_i].limit);
+	admission_set_limit(&admission, halves[_i].limit);
 	for (size_t i = 0; i < halves[_i].pending; i++) {
-		ck_assert(registry_has_room(&registry));
+		ck_assert(admission_has_room(&admission));
 		begin_one(&pending[i]);
 	}
 	if (halves[_i].limit > 2) {
-		ck_assert(registry_has_room(&registry));
+		ck_assert(admission_has_room(&admission));
 		begin_one(&pending[halves[_i].pending]);
-		ck_assert(!registry_has_room(&registry));
-		ck_assert(
-		    !registry_end_handshake(&registry, &pending[0].handshake));
+		ck_assert(!admission_has_room(&admission));
+		ck_assert(!admission_end_handshake(
+		    &admission, &pending[0].handshake));
 	}
-	ck_assert(registry_has_room(&registry));
-	registry_enter(&registry);
+	ck_assert(admission_has_room(&admission));
+	admission_enter(&admission);
 }
 END_TEST
 
@@ -359,7 +360,7 @@ static void *
 run_room(void *argument)
 {
 	(void)argument;
-	return (void *)(uintptr_t)registry_await_room(&registry);
+	return (void *)(uintptr_t)admission_await_room(&admission);
 }
 
 /* Until that thread of this process sleeps, as only in its wait it does. */
@@ -400,18 +401,18 @@ START_TEST(whoever_waits_for_fewer_pending_ones_is_woken_by_a_request)
 	pthread_t thread;
 	void *had_room;
 
-	registry_set_limit(&registry, 8);
+	admission_set_limit(&admission, 8);
 	for (int i = 0; i < 5; i++) {
 		begin_one(&pending[i]);
 		pending[i].handshake.began += 1000L * 3600 * 24;
 	}
-	ck_assert(!registry_has_room(&registry));
+	ck_assert(!admission_has_room(&admission));
 	ck_assert_int_eq(
 	    pthread_create(&thread, NULL, run_noted_room, NULL), 0);
 	while (!waiter)
 		sched_yield();
 	await_sleep(&waiter);
-	ck_assert(!registry_end_handshake(&registry, &pending[4].handshake));
+	ck_assert(!admission_end_handshake(&admission, &pending[4].handshake));
 	pthread_join(thread, &had_room);
 	ck_assert_ptr_nonnull(had_room);
 }
@@ -423,15 +424,15 @@ START_TEST(the_only_one_that_is_pending_makes_room_for_others)
 	pthread_t thread;
 	void *had_room;
 
-	registry_set_limit(&registry, 2);
-	registry_enter(&registry);
+	admission_set_limit(&admission, 2);
+	admission_enter(&admission);
 	begin_silent();
 	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_room, NULL), 0);
 	while (recv(silent.fd[0], &(char){ 0 }, 1, 0) != 0) {
 	}
-	ck_assert(registry_end_handshake(&registry, &silent.handshake));
-	registry_leave(&registry);
+	ck_assert(admission_end_handshake(&admission, &silent.handshake));
+	admission_leave(&admission);
 	pthread_join(thread, &had_room);
 	ck_assert_ptr_nonnull(had_room);
 }
@@ -444,25 +445,25 @@ START_TEST(no_more_are_cut_off_than_it_takes)
 	pthread_t thread;
 	void *had_room;
 
-	registry_set_limit(&registry, 4);
+	admission_set_limit(&admission, 4);
 	for (int i = 0; i < 2; i++) {
 		begin_one(&pending[i]);
 		pending[i].handshake.began -= 10L * REGISTRY_GRACE_MS;
 	}
-	registry_set_limit(&registry, 2);
+	admission_set_limit(&admission, 2);
 	ck_assert_int_eq(
 	    pthread_create(&thread, NULL, run_noted_room, NULL), 0);
 	while (!waiter)
 		sched_yield();
-	while (registry_live(&registry) == 2 && pending[0].handshake.fd >= 0)
+	while (admission_live(&admission) == 2 && pending[0].handshake.fd >= 0)
 		sched_yield();
 	await_sleep(&waiter);
-	ck_assert(registry_end_handshake(&registry, &pending[0].handshake));
+	ck_assert(admission_end_handshake(&admission, &pending[0].handshake));
 	ck_assert_int_ge(pending[1].handshake.fd, 0);
-	registry_leave(&registry);
+	admission_leave(&admission);
 	pthread_join(thread, &had_room);
 	ck_assert_ptr_nonnull(had_room);
-	ck_assert(!registry_end_handshake(&registry, &pending[1].handshake));
+	ck_assert(!admission_end_handshake(&admission, &pending[1].handshake));
 }
 END_TEST
 

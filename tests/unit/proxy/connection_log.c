@@ -145,7 +145,7 @@ START_TEST(what_is_not_known_is_a_dash)
 	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"%s\"",
 	    strerror(EPROTO));
-	event_refused(&connection, -EPROTO);
+	connection_log_refused(&connection, -EPROTO);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
 }
@@ -154,7 +154,7 @@ END_TEST
 START_TEST(a_reason_in_words_stands_for_the_error)
 {
 	connection.reason = "no user has this auth";
-	event_refused(&connection, -EACCES);
+	connection_log_refused(&connection, -EACCES);
 	ck_assert_str_eq(line,
 	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no user has this auth\"");
@@ -188,7 +188,7 @@ static const struct {
 START_TEST(the_weather_of_the_network_is_no_error)
 {
 	connection.role = levels[_i].role;
-	event_refused(&connection, levels[_i].error);
+	connection_log_refused(&connection, levels[_i].error);
 	ck_assert_msg(
 	    !strncmp(line, levels[_i].level, strlen(levels[_i].level)),
 	    "%s: %s", strerror(-levels[_i].error), line);
@@ -198,12 +198,12 @@ END_TEST
 START_TEST(errors_that_repeat_are_counted_instead)
 {
 	limit_reached = true;
-	event_refused(&connection, -EPROTO);
+	connection_log_refused(&connection, -EPROTO);
 	ck_assert_int_eq(line_count, 0);
 	limit_reached = false;
 	limit_skipped = 4294967295;
 	connection.reason = "no";
-	event_refused(&connection, -EPROTO);
+	connection_log_refused(&connection, -EPROTO);
 	ck_assert_str_eq(line,
 	    "error refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\" not_shown=4294967295");
@@ -213,12 +213,12 @@ END_TEST
 START_TEST(requests_that_do_not_come_are_counted_instead_too)
 {
 	limit_reached = true;
-	event_refused(&connection, -ENOMSG);
+	connection_log_refused(&connection, -ENOMSG);
 	ck_assert_int_eq(line_count, 0);
 	limit_reached = false;
 	limit_skipped = 7;
 	connection.reason = "no";
-	event_refused(&connection, -ENOMSG);
+	connection_log_refused(&connection, -ENOMSG);
 	ck_assert_str_eq(line,
 	    "info refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\" not_shown=7");
@@ -229,7 +229,7 @@ END_TEST
 START_TEST(what_is_not_to_be_shown_is_not_counted)
 {
 	info_is_hidden = true;
-	event_refused(&connection, -ENOMSG);
+	connection_log_refused(&connection, -ENOMSG);
 	ck_assert_ptr_null(limit_asked);
 	ck_assert_int_eq(line_count, 0);
 }
@@ -237,12 +237,12 @@ END_TEST
 
 START_TEST(each_kind_of_each_users_has_a_limit_of_its_own)
 {
-	event_refused(&connection, -EACCES);
+	connection_log_refused(&connection, -EACCES);
 	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_DENIED]);
-	event_refused(&connection, -EPROTO);
+	connection_log_refused(&connection, -EPROTO);
 	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_MALFORMED]);
 	connection.account = &fred;
-	event_refused(&connection, -EACCES);
+	connection_log_refused(&connection, -EACCES);
 	ck_assert_ptr_eq(limit_asked, &fred.limits[REFUSAL_DENIED]);
 }
 END_TEST
@@ -272,7 +272,7 @@ START_TEST(the_weather_is_not_limited)
 {
 	limit_reached = true;
 	connection.reason = "no";
-	event_refused(&connection, -ECONNREFUSED);
+	connection_log_refused(&connection, -ECONNREFUSED);
 	ck_assert_str_eq(line,
 	    "info refused " UNKNOWN_ROUTE
 	    " tried=\"read the request\" reason=\"no\"");
@@ -281,7 +281,7 @@ END_TEST
 
 START_TEST(a_connection_is_established_from_where_to_where)
 {
-	event_established(&connection);
+	connection_log_established(&connection);
 	ck_assert_str_eq(line, "info established " ROUTE);
 	ck_assert_int_eq(line_count, 1);
 }
@@ -289,13 +289,13 @@ END_TEST
 
 START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
 {
-	struct roster_sight sight = { .is_established = true };
+	struct connection_table_view sight = { .is_established = true };
 	struct relay relay = { .end = RELAY_EOF };
 
 	info_is_hidden = true;
-	event_established(&connection);
-	event_closed(&connection, &relay, 0);
-	event_stopped(&sight);
+	connection_log_established(&connection);
+	connection_log_closed(&connection, &relay, 0);
+	connection_log_stopped(&sight);
 	ck_assert_int_eq(line_count, 0);
 }
 END_TEST
@@ -355,14 +355,14 @@ START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
 		sprintf(
 		    expected + len, " reason=\"%s\"", strerror(relay->error));
 	connection.role = ends[_i].role;
-	event_closed(&connection, relay, ends[_i].duration_ms);
+	connection_log_closed(&connection, relay, ends[_i].duration_ms);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
 }
 END_TEST
 
 static const struct {
-	struct roster_sight sight;
+	struct connection_table_view sight;
 	const char *state;
 } sights[] = {
 	{ { .age_ms = 1005, .idle_ms = 1005 },
@@ -384,12 +384,12 @@ static const struct {
 
 START_TEST(a_connection_is_shown_with_what_it_has_come_to)
 {
-	struct roster_sight sight = sights[_i].sight;
+	struct connection_table_view sight = sights[_i].sight;
 	char expected[1024];
 
 	sprintf(expected, "answer connection " ROUTE " %s", sights[_i].state);
 	sight.connection = connection;
-	event_shown(&sight);
+	connection_log_shown(&sight);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
 }
@@ -397,11 +397,11 @@ END_TEST
 
 START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
 {
-	struct roster_sight sight = { .age_ms = 1 };
+	struct connection_table_view sight = { .age_ms = 1 };
 
 	open_connection();
 	sight.connection = connection;
-	event_shown(&sight);
+	connection_log_shown(&sight);
 	ck_assert_ptr_nonnull(
 	    strstr(line, "answer connection " UNKNOWN_ROUTE " state=request "));
 }
@@ -409,19 +409,19 @@ END_TEST
 
 START_TEST(who_is_reset_by_the_end_of_the_program_is_closed_too)
 {
-	struct roster_sight sight = {
+	struct connection_table_view sight = {
 		.is_established = true,
 		.age_ms = 1005,
 		.bytes = { 1, 2 },
 	};
 
 	sight.connection = connection;
-	event_stopped(&sight);
+	connection_log_stopped(&sight);
 	ck_assert_str_eq(line,
 	    "info closed " ROUTE
 	    " sent=1 received=2 seconds=1.005 end=stopped");
 	sight.is_established = false;
-	event_stopped(&sight);
+	connection_log_stopped(&sight);
 	ck_assert_int_eq(line_count, 1);
 }
 END_TEST
@@ -433,7 +433,7 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	struct relay relay = { .end = RELAY_RESET,
 		.error = ECONNRESET,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
-	struct roster_sight sight = { .is_established = true,
+	struct connection_table_view sight = { .is_established = true,
 		.age_ms = INT64_MAX,
 		.idle_ms = INT64_MAX,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
@@ -446,7 +446,7 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	connection.peer.v6.sin6_scope_id = UINT32_MAX;
 	connection.source = connection.source_used = connection.destination =
 	    connection.peer;
-	event_closed(&connection, &relay, INT64_MAX);
+	connection_log_closed(&connection, &relay, INT64_MAX);
 	ck_assert_uint_lt(strlen(line), 1000 - 26);
 	ck_assert_ptr_nonnull(strstr(line, named.name));
 	ck_assert_ptr_nonnull(strstr(line,
@@ -454,7 +454,7 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	    ":65535 sent=18446744073709551615 "));
 	ck_assert_ptr_nonnull(strstr(line, strerror(ECONNRESET)));
 	sight.connection = connection;
-	event_shown(&sight);
+	connection_log_shown(&sight);
 	ck_assert_uint_lt(strlen(line), 1000 - 26);
 	ck_assert_ptr_nonnull(strstr(line, " receiving="));
 }

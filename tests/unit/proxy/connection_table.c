@@ -9,13 +9,13 @@
 static struct acl_user user = { .name = "fred", .is_named = true };
 static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
-static struct roster roster;
+static struct connection_table table;
 static struct account *fred;
 
 /* A connection as its worker has it. */
 static struct visit {
 	struct connection connection;
-	struct roster_entry entry;
+	struct connection_table_entry entry;
 	struct relay relay;
 } visits[3];
 
@@ -24,12 +24,13 @@ open_roster(void)
 {
 	memset(visits, 0, sizeof(visits));
 	accounts_init(&accounts);
-	roster_init(&roster);
+	connection_table_init(&table);
 	fred = accounts_open(&accounts, &acl, &user);
 	for (int i = 0; i < COUNT(visits); i++) {
 		visits[i].connection.accounts = &accounts;
 		visits[i].connection.number = (uint64_t)i + 1;
-		roster_enter(&roster, &visits[i].entry, &visits[i].connection);
+		connection_table_enter(
+		    &table, &visits[i].entry, &visits[i].connection);
 	}
 }
 
@@ -37,42 +38,43 @@ static void
 admit(struct visit *visit)
 {
 	ck_assert(address_parse("192.0.2.1", &visit->connection.source));
-	ck_assert_int_eq(roster_admit(&visit->connection, fred, 0), 0);
+	ck_assert_int_eq(
+	    connection_table_admit(&visit->connection, fred, 0), 0);
 }
 
 static void
 establish(struct visit *visit)
 {
 	admit(visit);
-	roster_establish(&visit->connection, &visit->relay);
+	connection_table_establish(&visit->connection, &visit->relay);
 }
 
 static void
 check_numbers(const char *expected)
 {
-	struct roster_entry marker;
-	struct roster_sight sight;
+	struct connection_table_entry marker;
+	struct connection_table_view view;
 	char seen[8] = "";
 
-	roster_begin(&roster, &marker);
-	while (roster_next(&marker, &sight)) {
+	connection_table_begin(&table, &marker);
+	while (connection_table_next(&marker, &view)) {
 		size_t len = strlen(seen);
 
 		ck_assert_uint_lt(len, sizeof(seen) - 1);
-		seen[len] = (char)('0' + sight.connection.number);
+		seen[len] = (char)('0' + view.connection.number);
 	}
 	ck_assert_str_eq(seen, expected);
 }
 
-static struct roster_sight
+static struct connection_table_view
 look_at_newest(void)
 {
-	struct roster_entry marker;
-	struct roster_sight newest, other;
+	struct connection_table_entry marker;
+	struct connection_table_view newest, other;
 
-	roster_begin(&roster, &marker);
-	ck_assert(roster_next(&marker, &newest));
-	while (roster_next(&marker, &other)) {
+	connection_table_begin(&table, &marker);
+	ck_assert(connection_table_next(&marker, &newest));
+	while (connection_table_next(&marker, &other)) {
 	}
 	return newest;
 }
@@ -81,10 +83,10 @@ START_TEST(all_who_are_there_are_shown_and_the_newest_first)
 {
 	check_numbers("321");
 	check_numbers("321");
-	roster_leave(&visits[1].connection);
+	connection_table_leave(&visits[1].connection);
 	check_numbers("31");
-	roster_leave(&visits[2].connection);
-	roster_leave(&visits[0].connection);
+	connection_table_leave(&visits[2].connection);
+	connection_table_leave(&visits[0].connection);
 	check_numbers("");
 }
 END_TEST
@@ -92,18 +94,18 @@ END_TEST
 /* Those that leave and come while somebody looks. */
 START_TEST(one_may_leave_next_to_whoever_looks)
 {
-	struct roster_entry marker, late_entry;
+	struct connection_table_entry marker, late_entry;
 	struct connection late = { .accounts = &accounts, .number = 4 };
-	struct roster_sight sight;
+	struct connection_table_view view;
 
-	roster_begin(&roster, &marker);
-	ck_assert(roster_next(&marker, &sight));
-	roster_leave(&visits[2].connection);
-	roster_leave(&visits[1].connection);
-	roster_enter(&roster, &late_entry, &late);
-	ck_assert(roster_next(&marker, &sight));
-	ck_assert_uint_eq(sight.connection.number, 1);
-	ck_assert(!roster_next(&marker, &sight));
+	connection_table_begin(&table, &marker);
+	ck_assert(connection_table_next(&marker, &view));
+	connection_table_leave(&visits[2].connection);
+	connection_table_leave(&visits[1].connection);
+	connection_table_enter(&table, &late_entry, &late);
+	ck_assert(connection_table_next(&marker, &view));
+	ck_assert_uint_eq(view.connection.number, 1);
+	ck_assert(!connection_table_next(&marker, &view));
 	check_numbers("41");
 }
 END_TEST
@@ -111,42 +113,42 @@ END_TEST
 START_TEST(what_is_known_grows_with_the_connection)
 {
 	struct visit *visit = &visits[2];
-	struct roster_sight sight = look_at_newest();
+	struct connection_table_view view = look_at_newest();
 
-	ck_assert_str_eq(sight.connection.account->name, "-");
-	ck_assert_int_eq(sight.connection.source.any.sa_family, AF_UNSPEC);
-	ck_assert(!sight.is_established);
+	ck_assert_str_eq(view.connection.account->name, "-");
+	ck_assert_int_eq(view.connection.source.any.sa_family, AF_UNSPEC);
+	ck_assert(!view.is_established);
 	admit(visit);
-	sight = look_at_newest();
-	ck_assert_ptr_eq(sight.connection.account, fred);
-	ck_assert_int_eq(sight.connection.source.any.sa_family, AF_INET);
+	view = look_at_newest();
+	ck_assert_ptr_eq(view.connection.account, fred);
+	ck_assert_int_eq(view.connection.source.any.sa_family, AF_INET);
 	ck_assert_uint_eq(fred->established, 0);
 	ck_assert(address_parse("192.0.2.2", &visit->connection.source_used));
 	visit->relay.bytes[RELAY_UPSTREAM] = 7;
 	visit->relay.finished[RELAY_DOWNSTREAM] = true;
-	roster_establish(&visit->connection, &visit->relay);
-	sight = look_at_newest();
-	ck_assert(sight.is_established);
-	ck_assert(sight.finished[RELAY_DOWNSTREAM]);
-	ck_assert(!sight.finished[RELAY_UPSTREAM]);
-	ck_assert_uint_eq(sight.bytes[RELAY_DOWNSTREAM], 0);
-	ck_assert_uint_eq(sight.bytes[RELAY_UPSTREAM], 7);
+	connection_table_establish(&visit->connection, &visit->relay);
+	view = look_at_newest();
+	ck_assert(view.is_established);
+	ck_assert(view.finished[RELAY_DOWNSTREAM]);
+	ck_assert(!view.finished[RELAY_UPSTREAM]);
+	ck_assert_uint_eq(view.bytes[RELAY_DOWNSTREAM], 0);
+	ck_assert_uint_eq(view.bytes[RELAY_UPSTREAM], 7);
 	ck_assert(address_same_host(
-	    &sight.connection.source_used, &visit->connection.source_used));
+	    &view.connection.source_used, &visit->connection.source_used));
 	ck_assert_uint_eq(fred->established, 1);
 }
 END_TEST
 
 START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 {
-	struct roster_sight sight;
+	struct connection_table_view view;
 
 	establish(&visits[2]);
 	visits[2].entry.began -= 60000;
 	visits[2].relay.moved_at = visits[2].entry.began + 50000;
-	sight = look_at_newest();
-	ck_assert_int_ge(sight.age_ms, 60000);
-	ck_assert_int_eq(sight.age_ms - sight.idle_ms, 50000);
+	view = look_at_newest();
+	ck_assert_int_ge(view.age_ms, 60000);
+	ck_assert_int_eq(view.age_ms - view.idle_ms, 50000);
 }
 END_TEST
 
@@ -165,7 +167,7 @@ START_TEST(each_byte_is_added_to_the_account_once)
 		ck_assert_uint_eq(fred->received, 3 * (unsigned)(i + 1));
 	}
 	visit->relay.bytes[RELAY_UPSTREAM] += 5;
-	roster_leave(&visit->connection);
+	connection_table_leave(&visit->connection);
 	ck_assert_uint_eq(fred->sent, 30);
 	ck_assert_uint_eq(fred->received, 14);
 }
@@ -175,11 +177,13 @@ START_TEST(a_place_is_taken_by_who_is_admitted_and_given_back_once)
 {
 	admit(&visits[0]);
 	ck_assert_uint_eq(fred->live, 1);
-	ck_assert_int_eq(roster_admit(&visits[1].connection, fred, 1), -EDQUOT);
-	ck_assert_int_eq(roster_admit(&visits[2].connection, fred, 2), 0);
+	ck_assert_int_eq(
+	    connection_table_admit(&visits[1].connection, fred, 1), -EDQUOT);
+	ck_assert_int_eq(
+	    connection_table_admit(&visits[2].connection, fred, 2), 0);
 	ck_assert_uint_eq(fred->live, 2);
 	for (int i = 0; i < COUNT(visits); i++)
-		roster_leave(&visits[i].connection);
+		connection_table_leave(&visits[i].connection);
 	ck_assert_uint_eq(fred->live, 0);
 	ck_assert_ptr_eq(visits[1].connection.account, fred);
 }

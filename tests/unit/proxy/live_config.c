@@ -59,7 +59,7 @@ prepare(const struct config *config)
 }
 
 static const struct role role = { .prepare = prepare };
-static struct current current;
+static struct live_config live_config;
 static const char *path;
 
 static void
@@ -85,27 +85,27 @@ reload(const char *text)
 {
 	logged[0] = '\0';
 	write_config(text);
-	current_reload(&current, &role, path);
+	live_config_reload(&live_config, &role, path);
 	problems_forget_file();
 }
 
 static void
 open_current(void)
 {
-	current_init(
-	    &current, load("{listen: '127.0.0.1:1000', timeout: '1s'}"));
+	live_config_init(
+	    &live_config, load("{listen: '127.0.0.1:1000', timeout: '1s'}"));
 }
 
 static void
 finish_current(void)
 {
-	current_finish(&current);
+	live_config_finish(&live_config);
 }
 
 static int64_t
 timeout_now(void)
 {
-	struct config *config = current_ref(&current);
+	struct config *config = live_config_ref(&live_config);
 	int64_t timeout_ms = config->timeout_ms;
 
 	config_unref(config);
@@ -114,7 +114,7 @@ timeout_now(void)
 
 START_TEST(who_has_one_keeps_it_and_who_comes_later_has_the_next)
 {
-	struct config *old = current_ref(&current);
+	struct config *old = live_config_ref(&live_config);
 	char expected[128];
 
 	reload("{listen: '127.0.0.1:1000', timeout: '2s', log_level: 'error'}");
@@ -148,7 +148,7 @@ END_TEST
 START_TEST(a_file_that_is_not_there_changes_nothing)
 {
 	logged[0] = '\0';
-	current_reload(&current, &role, "/nonexistent/srcproxy.json");
+	live_config_reload(&live_config, &role, "/nonexistent/srcproxy.json");
 	ck_assert_int_eq(timeout_now(), 1000);
 	ck_assert_ptr_nonnull(
 	    strstr(logged, "error config /nonexistent/srcproxy.json: "));
@@ -176,8 +176,8 @@ START_TEST(the_listener_stays_and_that_it_does_is_told)
 		ck_assert_ptr_nonnull(strstr(logged, "warning listen"));
 		ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
 		ck_assert_int_eq(timeout_now(), 2000);
-		ck_assert_uint_eq(current.config->listen.port, 1000);
-		ck_assert_str_eq(current.config->listen.host, "127.0.0.1");
+		ck_assert_uint_eq(live_config.config->listen.port, 1000);
+		ck_assert_str_eq(live_config.config->listen.host, "127.0.0.1");
 	}
 	reload("{listen: '127.0.0.1:1000'}");
 	ck_assert_ptr_null(strstr(logged, "warning"));
@@ -200,7 +200,7 @@ run_reader(void *argument)
 {
 	(void)argument;
 	while (!atomic_load(&done)) {
-		struct config *config = current_ref(&current);
+		struct config *config = live_config_ref(&live_config);
 
 		ck_assert_uint_eq(config->acl.user_count, 1);
 		ck_assert_str_eq(config->acl.users[0].name, "alice");

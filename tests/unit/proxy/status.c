@@ -75,8 +75,8 @@ log_await(int64_t deadline)
 static struct acl_user user = { .name = "fred", .is_named = true };
 static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
-static struct roster roster;
-static struct roster_entry entry;
+static struct connection_table table;
+static struct connection_table_entry entry;
 static struct relay relay;
 static struct connection connection;
 
@@ -84,14 +84,14 @@ static void
 open_one(void)
 {
 	accounts_init(&accounts);
-	roster_init(&roster);
+	connection_table_init(&table);
 	connection = (struct connection){ .accounts = &accounts, .number = 7 };
 	ck_assert(address_parse("192.0.2.1", &connection.peer));
-	roster_enter(&roster, &entry, &connection);
-	ck_assert_int_eq(
-	    roster_admit(&connection, accounts_open(&accounts, &acl, &user), 0),
+	connection_table_enter(&table, &entry, &connection);
+	ck_assert_int_eq(connection_table_admit(&connection,
+			     accounts_open(&accounts, &acl, &user), 0),
 	    0);
-	roster_establish(&connection, &relay);
+	connection_table_establish(&connection, &relay);
 	relay.bytes[RELAY_DOWNSTREAM] = 10;
 	relay.bytes[RELAY_UPSTREAM] = 20;
 	relay.moved_at = entry.began;
@@ -106,7 +106,7 @@ START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
 	account_refuse(connection.account, REFUSAL_DENIED);
 	account_refuse(connection.account, REFUSAL_LIMITED);
 	account_refuse(connection.account, REFUSAL_LIMITED);
-	report_all(&accounts, &roster);
+	status_log_all(&accounts, &table);
 	ck_assert_ptr_eq(strstr(logged, "connection id=7 user=fred "), logged);
 	ck_assert_str_eq(strchr(logged, '\n') + 1,
 	    "user user=- connections=0 established=0 sent=0 "
@@ -121,8 +121,8 @@ END_TEST
 
 START_TEST(users_keep_what_was_theirs_when_nobody_is_there)
 {
-	roster_leave(&connection);
-	report_all(&accounts, &roster);
+	connection_table_leave(&connection);
+	status_log_all(&accounts, &table);
 	ck_assert_str_eq(logged,
 	    "user user=- connections=0 established=0 sent=0 "
 	    "received=0 " NOTHING_REFUSED
@@ -135,11 +135,11 @@ END_TEST
 START_TEST(at_the_end_all_who_are_established_are_closed)
 {
 	struct connection silent = { .accounts = &accounts, .number = 8 };
-	struct roster_entry silent_entry;
+	struct connection_table_entry silent_entry;
 
-	roster_enter(&roster, &silent_entry, &silent);
+	connection_table_enter(&table, &silent_entry, &silent);
 	awaited = -1; /* That one has no line. */
-	report_stopped(&roster);
+	status_log_stopped(&table);
 	ck_assert_ptr_eq(strstr(logged, "closed id=7 user=fred "), logged);
 	ck_assert_ptr_nonnull(strstr(logged, " sent=10 received=20 "));
 	ck_assert_ptr_nonnull(strstr(logged, " end=stopped\n"));

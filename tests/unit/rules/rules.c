@@ -280,8 +280,8 @@ START_TEST(prints_what_the_configuration_needs)
 	char text[8192] = "";
 
 	make_config(&config, row->kind, row->listen, row->server, row->sources);
-	config.egress.marked = row->mark;
-	config.egress.mark = row->mark;
+	config.local_bind.marked = row->mark;
+	config.local_bind.mark = row->mark;
 	ck_assert_int_eq(
 	    print(&config, &row->request, row->prefixes, text, sizeof(text)),
 	    0);
