@@ -161,11 +161,15 @@ class Applied(NetworkCase):
         self.assertEqual(receive(one, 5), b'world')
 
     def assert_connects(self, host, to_host, address, source=None):
-        """Directly or not: it arrives, with its own address. Both ends."""
+        """Directly or not: it arrives, with its own address. Both ends.
+
+        REDIRECT may choose another port where the firewall still knows an
+        earlier connection from that one.
+        """
         listener = self.listen(to_host, address)
         one = self.connect(host, listener.getsockname()[:2], source)
         other = self.accept(listener)
-        self.assertEqual(other.getpeername()[:2], one.getsockname()[:2])
+        self.assertEqual(other.getpeername()[0], one.getsockname()[0])
         self.assert_talks(one, other)
         return one, other
 
@@ -175,7 +179,7 @@ class Applied(NetworkCase):
         ends = self.assert_connects(host, self.net.destination,
                                     family.destination, (source, 0))
         self.client.wait_for('established',
-                             source=endpoint(*ends[0].getsockname()[:2]))
+                             source=endpoint(*ends[1].getpeername()[:2]))
         return ends
 
     def assert_pinged(self, host, address):
