@@ -1,17 +1,64 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Options that have no letter. */
-enum {
-	OPTION_IPTABLES = 256,
-	OPTION_SIMPLE,
-	OPTION_OUTPUT,
-	OPTION_REMOVE,
+#define FOR(command) (1U << (command))
+#define FOR_ALL (~0U)
+#define HELP_COLUMN 27
+
+/* A line of --help: an option, or something else that is only explained. */
+struct row {
+	char letter; /* '\0': none */
+	const char *name;
+	const char *argument; /* NULL: none */
+	unsigned commands;    /* FOR() those that have it; 0: no option */
+	size_t field;         /* in struct options: a text if it has an
+				 argument, otherwise a bool; 0: none */
+	const char *help;
 };
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct row rows[] = {
+	{ 0, "client", NULL, 0, 0,
+	    "take connections that the firewall redirects here" },
+	{ 0, "server", NULL, 0, 0,
+	    "open them again from the users' own addresses" },
+	{ 0, "CONFIG", NULL, 0, 0, "a JSON5 file, see srcproxy.conf(5)" },
+	{ 'p', "pidfile", "PIDFILE", FOR(OPTIONS_RUN), FIELD(pidfile),
+	    "write the process id there once it listens" },
+	{ 's', "syslog", NULL, FOR(OPTIONS_RUN), FIELD(syslog),
+	    "log to syslog instead of standard error" },
+	{ 't', "test", NULL, FOR(OPTIONS_RUN), FIELD(check),
+	    "check CONFIG and exit" },
+	{ 'u', "user", "USER[:GROUP]", FOR(OPTIONS_RUN) | FOR(OPTIONS_DOCTOR),
+	    FIELD(user), "become that user, with the capabilities it needs" },
+	{ 'h', "help", NULL, FOR_ALL, 0, "print this text" },
+	{ 'V', "version", NULL, FOR_ALL, 0, "print the version" },
+	{ 0, "rules", NULL, 0, 0,
+	    "print its firewall rules and routes, for sh" },
+	{ 0, "PREFIX", NULL, 0, 0,
+	    "the users' addresses, where CONFIG does not say" },
+	{ 0, "iptables", NULL, FOR(OPTIONS_RULES), FIELD(rules.iptables),
+	    "for iptables rather than nft" },
+	{ 0, "simple", NULL, FOR(OPTIONS_RULES), FIELD(rules.simple),
+	    "server: for exits without IP_TRANSPARENT" },
+	{ 0, "output", NULL, FOR(OPTIONS_RULES), FIELD(rules.output),
+	    "client: the gate's own connections too" },
+	{ 0, "remove", NULL, FOR(OPTIONS_RULES), FIELD(rules.remove),
+	    "print what takes them away again" },
+	{ 0, "doctor", NULL, 0, 0,
+	    "look at this host, say what keeps it from working" },
+	/* The same option, whose row is above, means this to doctor. */
+	{ 0, "-u, --user", "USER[:GROUP]", 0, 0,
+	    "as the user that the half becomes" },
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(*rows))
 
 static const char synopsis[] =
     "usage: srcproxy [-st] [-p PIDFILE] [-u USER[:GROUP]] client|server "
@@ -22,36 +69,22 @@ static const char synopsis[] =
     "[PREFIX...]\n";
 
 /* With the synopsis it fits a screen. */
-static const char help[] =
-    "Carries TCP through a second host and keeps the sender's address.\n"
-    "\n"
-    "  client                   take connections that the firewall redirects "
-    "here\n"
-    "  server                   open them again from the users' own addresses\n"
-    "  CONFIG                   a JSON5 file, see srcproxy.conf(5)\n"
-    "  -p, --pidfile PIDFILE    write the process id there once it listens\n"
-    "  -s, --syslog             log to syslog instead of standard error\n"
-    "  -t, --test               check CONFIG and exit\n"
-    "  -u, --user USER[:GROUP]  become that user, with the capabilities it "
-    "needs\n"
-    "  -h, --help               print this text\n"
-    "  -V, --version            print the version\n"
-    "  rules                    print its firewall rules and routes, for sh\n"
-    "  PREFIX                   the users' addresses, where CONFIG does not "
-    "say\n"
-    "  --iptables               for iptables rather than nft\n"
-    "  --simple                 server: for exits without IP_TRANSPARENT\n"
-    "  --output                 client: the gate's own connections too\n"
-    "  --remove                 print what takes them away again\n"
-    "  doctor                   look at this host, say what keeps it from "
-    "working\n"
-    "  -u, --user USER[:GROUP]  as the user that the half becomes\n";
-
 static _Noreturn void
 leave_with_help(void)
 {
 	fputs(synopsis, stdout);
-	fputs(help, stdout);
+	puts("Carries TCP through a second host and keeps the sender's "
+	     "address.\n");
+	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+		int width = printf("  ");
+
+		if (row->letter)
+			width += printf("-%c, ", row->letter);
+		width += printf("%s%s", row->commands ? "--" : "", row->name);
+		if (row->argument)
+			width += printf(" %s", row->argument);
+		printf("%*s%s\n", HELP_COLUMN - width, "", row->help);
+	}
 	exit(EXIT_SUCCESS);
 }
 
@@ -63,100 +96,111 @@ leave_with_version(void)
 }
 
 static _Noreturn void
-leave_with_usage(const char *wrong, const char *what)
+leave_with_usage(const char *problem, const char *what)
 {
-	if (wrong)
-		fprintf(stderr, "srcproxy: %s%s\n", wrong, what);
+	if (problem)
+		fprintf(stderr, "srcproxy: %s%s\n", problem, what);
 	fputs(synopsis, stderr);
 	fputs("Try 'srcproxy --help'.\n", stderr);
 	exit(EXIT_USAGE);
 }
 
-static void
-take_flag(int flag, struct options *options)
+/* An option without a letter has a number of its own. */
+static int
+flag_of(const struct row *row)
 {
-	switch (flag) {
-	case 'p':
-		options->pidfile = optarg;
-		break;
-	case 's':
-		options->syslog = true;
-		break;
-	case 't':
-		options->check = true;
-		break;
-	case 'u':
-		options->user = optarg;
-		break;
-	case 'h':
-		leave_with_help();
-	case 'V':
-		leave_with_version();
-	case OPTION_IPTABLES:
-		options->rules.iptables = true;
-		break;
-	case OPTION_SIMPLE:
-		options->rules.simple = true;
-		break;
-	case OPTION_OUTPUT:
-		options->rules.output = true;
-		break;
-	case OPTION_REMOVE:
-		options->rules.remove = true;
-		break;
-	default:
-		/* getopt_long(3) has said what is wrong. */
+	return row->letter ? row->letter : 256 + (int)(row - rows);
+}
+
+/* For getopt_long(3). */
+static void
+list_options(struct option names[ROW_COUNT + 1], char *letters)
+{
+	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+		if (!row->commands)
+			continue;
+		*names++ = (struct option){ row->name,
+			row->argument ? required_argument : no_argument, NULL,
+			flag_of(row) };
+		if (row->letter)
+			letters += sprintf(letters, "%c%s", row->letter,
+			    row->argument ? ":" : "");
+	}
+	*names = (struct option){ 0 };
+}
+
+static void
+take_option(int flag, struct options *options)
+{
+	const struct row *row = rows;
+	char *field;
+
+	while (row < rows + ROW_COUNT && flag_of(row) != flag)
+		row++;
+	/* getopt_long(3) has said what the problem is. */
+	if (row == rows + ROW_COUNT)
 		leave_with_usage(NULL, NULL);
+	if (flag == 'h')
+		leave_with_help();
+	if (flag == 'V')
+		leave_with_version();
+	field = (char *)options + row->field;
+	if (row->argument)
+		*(const char **)field = optarg;
+	else
+		*(bool *)field = true;
+}
+
+static void
+parse_options(int argc, char **argv, struct options *options)
+{
+	struct option names[ROW_COUNT + 1];
+	char letters[2 * ROW_COUNT + 1];
+	int flag;
+
+	list_options(names, letters);
+	while ((flag = getopt_long(argc, argv, letters, names, NULL)) != -1)
+		take_option(flag, options);
+}
+
+static bool
+is_given(const struct row *row, const struct options *options)
+{
+	const char *field = (const char *)options + row->field;
+
+	if (!row->field)
+		return false;
+	return row->argument ? *(char *const *)field != NULL
+			     : *(const bool *)field;
+}
+
+static void
+refuse_foreign_options(const struct options *options, const char *command)
+{
+	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+		char problem[64];
+
+		if (!is_given(row, options) ||
+		    row->commands & FOR(options->command))
+			continue;
+		snprintf(problem, sizeof(problem), "--%s is no option of ",
+		    row->name);
+		leave_with_usage(problem, command);
 	}
 }
 
-static void
-parse_flags(int argc, char **argv, struct options *options)
-{
-	static const struct option names[] = {
-		{ "pidfile", required_argument, NULL, 'p' },
-		{ "syslog", no_argument, NULL, 's' },
-		{ "test", no_argument, NULL, 't' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "iptables", no_argument, NULL, OPTION_IPTABLES },
-		{ "simple", no_argument, NULL, OPTION_SIMPLE },
-		{ "output", no_argument, NULL, OPTION_OUTPUT },
-		{ "remove", no_argument, NULL, OPTION_REMOVE },
-		{ 0 },
-	};
-	int flag;
-
-	while ((flag = getopt_long(argc, argv, "p:stu:hV", names, NULL)) != -1)
-		take_flag(flag, options);
-}
-
-/* The first word, where it is one. */
+/* The first word is a command, or already the half that is to run. */
 static void
 parse_command(const char *word, struct options *options)
 {
-	const struct rules_request *rules = &options->rules;
-
 	if (word && !strcmp(word, "rules"))
 		options->command = OPTIONS_RULES;
 	else if (word && !strcmp(word, "doctor"))
 		options->command = OPTIONS_DOCTOR;
-	if (options->command != OPTIONS_RUN) {
-		if (options->check || options->pidfile || options->syslog)
-			leave_with_usage(
-			    "-p, -s and -t are no options of ", word);
-		if (options->user && options->command == OPTIONS_RULES)
-			leave_with_usage("-u is no option of ", word);
+	if (options->command != OPTIONS_RUN)
 		optind++;
-	}
-	if (options->command != OPTIONS_RULES &&
-	    (rules->iptables || rules->simple || rules->output ||
-		rules->remove)) {
-		leave_with_usage("--iptables, --simple, --output and "
-				 "--remove are options of: srcproxy rules",
-		    "");
-	}
+	refuse_foreign_options(
+	    options, options->command == OPTIONS_RUN ? "the daemon" : word);
 }
 
 static enum config_kind
@@ -188,7 +232,7 @@ void
 options_parse(int argc, char **argv, struct options *options)
 {
 	*options = (struct options){ 0 };
-	parse_flags(argc, argv, options);
+	parse_options(argc, argv, options);
 	parse_command(argv[optind], options);
 	options->kind = parse_half(argv[optind++]);
 	if (!argv[optind])

@@ -163,6 +163,7 @@ class Usage(unittest.TestCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn('usage: srcproxy', result.stderr)
         self.assertEqual(result.stdout, '')
+        return result.stderr
 
     def test_no_arguments(self):
         self.assert_usage()
@@ -185,8 +186,18 @@ class Usage(unittest.TestCase):
     def test_options_of_another_command(self):
         path = write_config(SERVER_SAMPLE)
         for option in '--iptables', '--simple', '--output', '--remove':
-            self.assert_usage(option, 'server', path)
-        self.assert_usage('-t', 'rules', 'server', path)
+            self.assertIn(
+                f'{option} is no option of the daemon\n',
+                self.assert_usage(option, 'server', path))
+        for command, options in (
+                ('rules', ('--pidfile=p', '--syslog', '--test', '--user=u')),
+                ('doctor', ('--pidfile=p', '--syslog', '--test',
+                            '--iptables', '--remove'))):
+            for option in options:
+                name = option.split('=')[0]
+                self.assertIn(
+                    f'{name} is no option of {command}\n',
+                    self.assert_usage(option, command, 'server', path))
 
     def test_options_of_the_other_half(self):
         self.assert_usage('rules', '--output', 'server',
