@@ -73,15 +73,16 @@ client_prepare(const struct config *config)
 static int
 original_destination(struct connection *connection)
 {
-	socklen_t len = sizeof(connection->destination);
-	int level = connection->peer.any.sa_family == AF_INET ? IPPROTO_IP
-							      : IPPROTO_IPV6;
+	socklen_t len = sizeof(connection->facts.destination);
+	int level = connection->facts.peer.any.sa_family == AF_INET
+	    ? IPPROTO_IP
+	    : IPPROTO_IPV6;
 
 	connection->tried = "ask the firewall for the original destination";
 	if (getsockopt(connection->downstream_fd, level, ORIGINAL_DST,
-		&connection->destination, &len) == 0)
+		&connection->facts.destination, &len) == 0)
 		return 0;
-	connection->destination.any.sa_family = AF_UNSPEC;
+	connection->facts.destination.any.sa_family = AF_UNSPEC;
 	if (errno == ENOENT || errno == EOPNOTSUPP)
 		connection->reason = "no firewall rule redirected this "
 				     "connection (-j REDIRECT)";
@@ -92,7 +93,7 @@ original_destination(struct connection *connection)
 static int
 refuse_loop(struct connection *connection)
 {
-	const union address *destination = &connection->destination;
+	const union address *destination = &connection->facts.destination;
 	union address own;
 	socklen_t len = sizeof(own);
 	int ends_here;
@@ -152,7 +153,7 @@ static int
 refuse_redirected_self(
     struct connection *connection, const union address *server)
 {
-	if (!address_equal(server, &connection->destination))
+	if (!address_equal(server, &connection->facts.destination))
 		return 0;
 	connection->tried = "check the destination";
 	connection->reason = "the destination is the server half itself; let "
@@ -217,8 +218,8 @@ send_request(struct connection *connection, int fd)
 {
 	struct request request = {
 		.auth_len = sizeof(connection->config->auth.bytes),
-		.destination = connection->destination,
-		.source = connection->source,
+		.destination = connection->facts.destination,
+		.source = connection->facts.source,
 	};
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
 	size_t len;
@@ -233,17 +234,17 @@ send_request(struct connection *connection, int fd)
 static int
 client_dial(struct connection *connection)
 {
-	socklen_t len = sizeof(connection->source_used);
+	socklen_t len = sizeof(connection->facts.source_used);
 	int fd, error;
 
-	connection->source = connection->peer;
+	connection->facts.source = connection->facts.peer;
 	error = original_destination(connection);
 	if (!error)
 		error = refuse_loop(connection);
 	/* It knows no users, and has no limit for them. */
 	if (!error)
-		error =
-		    connection_table_admit(connection, connection->account, 0);
+		error = connection_table_admit(
+		    connection, connection->facts.account, 0);
 	if (error)
 		return error;
 	fd = connect_server(connection);
@@ -253,7 +254,7 @@ client_dial(struct connection *connection)
 	socket_delay_acknowledgements(fd);
 	connection->tried = "send the request to the server";
 	error = send_request(connection, fd);
-	if (!error && getsockname(fd, &connection->source_used.any, &len))
+	if (!error && getsockname(fd, &connection->facts.source_used.any, &len))
 		error = -errno;
 	if (error) {
 		close(fd);

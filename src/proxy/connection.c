@@ -96,7 +96,7 @@ life_run(void *argument)
 	error = connection->role->dial(connection);
 	if (error) {
 		connection_table_leave(connection);
-		account_refuse(connection->account, refusal_of(error));
+		account_refuse(connection->facts.account, refusal_of(error));
 		connection_log_refused(connection, error);
 		life_end(life, false);
 		return;
@@ -122,10 +122,10 @@ life_create(const struct service *service, struct config *config,
 	life->connection.config = config;
 	life->connection.admission = service->admission;
 	life->connection.accounts = service->accounts;
-	life->connection.number = number;
+	life->connection.facts.number = number;
 	life->connection.downstream_fd = fd;
-	life->connection.peer = *peer;
-	address_unmap(&life->connection.peer);
+	life->connection.facts.peer = *peer;
+	address_unmap(&life->connection.facts.peer);
 	life->connection.upstream_fd = -1;
 	return life;
 }

@@ -14,7 +14,7 @@
 
 /* The fields that all lines have in common. */
 static const char *
-format_route(const struct connection *connection, char *text)
+format_route(const struct connection_facts *facts, char *text)
 {
 	char peer[ADDRESS_STRLEN], source[ADDRESS_STRLEN];
 	char used[ADDRESS_STRLEN], destination[ADDRESS_STRLEN];
@@ -23,11 +23,11 @@ format_route(const struct connection *connection, char *text)
 	snprintf(text, ROUTE_STRLEN,
 	    "id=%" PRIu64 " user=%s peer=%s source=%s used=%s "
 	    "destination=%s",
-	    connection->number, account_format(connection->account, user),
-	    address_format(&connection->peer, peer),
-	    address_format(&connection->source, source),
-	    address_format(&connection->source_used, used),
-	    address_format(&connection->destination, destination));
+	    facts->number, account_format(facts->account, user),
+	    address_format(&facts->peer, peer),
+	    address_format(&facts->source, source),
+	    address_format(&facts->source_used, used),
+	    address_format(&facts->destination, destination));
 	return text;
 }
 
@@ -61,7 +61,7 @@ void
 connection_log_refused(const struct connection *connection, int error)
 {
 	struct log_limit *limit =
-	    &connection->account->limits[refusal_of(error)];
+	    &connection->facts.account->limits[refusal_of(error)];
 	char route[ROUTE_STRLEN], more[32] = "";
 	const char *reason = connection->reason;
 	bool is_info = is_weather(connection, error);
@@ -70,7 +70,7 @@ connection_log_refused(const struct connection *connection, int error)
 	if ((is_info && !log_shows_info()) ||
 	    (is_limited(connection, error) && !log_limit_pass(limit, &skipped)))
 		return;
-	format_route(connection, route);
+	format_route(&connection->facts, route);
 	if (!reason)
 		reason = strerror(-error);
 	if (skipped > 0)
@@ -99,7 +99,7 @@ report_skipped(struct account *account, bool is_end)
 }
 
 void
-event_report_skipped(struct accounts *accounts, bool is_end)
+connection_log_skipped(struct accounts *accounts, bool is_end)
 {
 	struct account *account = NULL;
 
@@ -114,41 +114,41 @@ connection_log_established(const struct connection *connection)
 
 	if (!log_shows_info())
 		return;
-	log_info("established %s", format_route(connection, route));
+	log_info("established %s", format_route(&connection->facts, route));
 }
 
 /* Of one direction. */
 static const char *
-state_of(const struct connection_table_view *sight, enum relay_side side)
+state_of(const struct connection_table_view *view, enum relay_side side)
 {
-	if (!sight->is_established)
+	if (!view->is_established)
 		return "-";
-	return sight->finished[side] ? "ended" : "open";
+	return view->finished[side] ? "ended" : "open";
 }
 
 static const char *
-stage_of(const struct connection_table_view *sight)
+stage_of(const struct connection_table_view *view)
 {
-	if (sight->is_established)
+	if (view->is_established)
 		return "established";
-	return sight->connection.destination.any.sa_family == AF_UNSPEC
+	return view->facts.destination.any.sa_family == AF_UNSPEC
 	    ? "request"
 	    : "connecting";
 }
 
 void
-connection_log_shown(const struct connection_table_view *sight)
+connection_log_shown(const struct connection_table_view *view)
 {
 	char route[ROUTE_STRLEN];
 
 	log_answer("connection %s state=%s sent=%" PRIu64 " received=%" PRIu64
 		   " seconds=%" PRId64 ".%03" PRId64 " idle=%" PRId64
 		   ".%03" PRId64 " sending=%s receiving=%s",
-	    format_route(&sight->connection, route), stage_of(sight),
-	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
-	    sight->age_ms / 1000, sight->age_ms % 1000, sight->idle_ms / 1000,
-	    sight->idle_ms % 1000, state_of(sight, RELAY_DOWNSTREAM),
-	    state_of(sight, RELAY_UPSTREAM));
+	    format_route(&view->facts, route), stage_of(view),
+	    view->bytes[RELAY_DOWNSTREAM], view->bytes[RELAY_UPSTREAM],
+	    view->age_ms / 1000, view->age_ms % 1000, view->idle_ms / 1000,
+	    view->idle_ms % 1000, state_of(view, RELAY_DOWNSTREAM),
+	    state_of(view, RELAY_UPSTREAM));
 }
 
 void
@@ -182,21 +182,21 @@ connection_log_closed(const struct connection *connection,
 	}
 	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
 		 " seconds=%" PRId64 ".%03" PRId64 " %s",
-	    format_route(connection, route), relay->bytes[RELAY_DOWNSTREAM],
-	    relay->bytes[RELAY_UPSTREAM], duration_ms / 1000,
-	    duration_ms % 1000, end);
+	    format_route(&connection->facts, route),
+	    relay->bytes[RELAY_DOWNSTREAM], relay->bytes[RELAY_UPSTREAM],
+	    duration_ms / 1000, duration_ms % 1000, end);
 }
 
 void
-connection_log_stopped(const struct connection_table_view *sight)
+connection_log_stopped(const struct connection_table_view *view)
 {
 	char route[ROUTE_STRLEN];
 
-	if (!sight->is_established || !log_shows_info())
+	if (!view->is_established || !log_shows_info())
 		return;
 	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
 		 " seconds=%" PRId64 ".%03" PRId64 " end=stopped",
-	    format_route(&sight->connection, route),
-	    sight->bytes[RELAY_DOWNSTREAM], sight->bytes[RELAY_UPSTREAM],
-	    sight->age_ms / 1000, sight->age_ms % 1000);
+	    format_route(&view->facts, route), view->bytes[RELAY_DOWNSTREAM],
+	    view->bytes[RELAY_UPSTREAM], view->age_ms / 1000,
+	    view->age_ms % 1000);
 }

@@ -18,7 +18,7 @@ void connection_log_refused(const struct connection *connection, int error);
  * Tells how many refusals of each user's were not shown, of each kind: in
  * windows that are over (log.h), or all, at the end.
  */
-void event_report_skipped(struct accounts *accounts, bool is_end);
+void connection_log_skipped(struct accounts *accounts, bool is_end);
 
 void connection_log_established(const struct connection *connection);
 
@@ -27,9 +27,9 @@ void connection_log_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms);
 
 /* For who has asked what is there. */
-void connection_log_shown(const struct connection_table_view *sight);
+void connection_log_shown(const struct connection_table_view *view);
 
 /* When it is the end of the program that resets it, and its worker too. */
-void connection_log_stopped(const struct connection_table_view *sight);
+void connection_log_stopped(const struct connection_table_view *view);
 
 #endif

@@ -48,23 +48,12 @@ credit(struct connection_table_entry *entry)
 	uint64_t sent = bytes_of(entry, RELAY_DOWNSTREAM);
 	uint64_t received = bytes_of(entry, RELAY_UPSTREAM);
 
-	atomic_fetch_add(
-	    &entry->account->sent, sent - entry->credited[RELAY_DOWNSTREAM]);
-	atomic_fetch_add(&entry->account->received,
+	atomic_fetch_add(&entry->facts.account->sent,
+	    sent - entry->credited[RELAY_DOWNSTREAM]);
+	atomic_fetch_add(&entry->facts.account->received,
 	    received - entry->credited[RELAY_UPSTREAM]);
 	entry->credited[RELAY_DOWNSTREAM] = sent;
 	entry->credited[RELAY_UPSTREAM] = received;
-}
-
-static void
-copy_known(
-    struct connection_table_entry *entry, const struct connection *connection)
-{
-	entry->account = connection->account;
-	entry->peer = connection->peer;
-	entry->source = connection->source;
-	entry->source_used = connection->source_used;
-	entry->destination = connection->destination;
 }
 
 void
@@ -73,11 +62,10 @@ connection_table_enter(struct connection_table *table,
 {
 	memset(entry, 0, sizeof(*entry));
 	entry->table = table;
-	entry->number = connection->number;
 	entry->began = deadline_now();
 	connection->entry = entry;
-	connection->account = &connection->accounts->nobody;
-	copy_known(entry, connection);
+	connection->facts.account = &connection->accounts->nobody;
+	entry->facts = connection->facts;
 	must(pthread_mutex_lock(&table->lock));
 	insert(entry, &table->ends);
 	must(pthread_mutex_unlock(&table->lock));
@@ -89,12 +77,12 @@ connection_table_admit(
 {
 	struct connection_table_entry *entry = connection->entry;
 
-	connection->account = account;
+	connection->facts.account = account;
 	if (!account_enter(account, limit))
 		return -EDQUOT;
 	must(pthread_mutex_lock(&entry->table->lock));
 	entry->has_place = true;
-	copy_known(entry, connection);
+	entry->facts = connection->facts;
 	must(pthread_mutex_unlock(&entry->table->lock));
 	return 0;
 }
@@ -105,10 +93,10 @@ connection_table_establish(
 {
 	struct connection_table_entry *entry = connection->entry;
 
-	atomic_fetch_add(&connection->account->established, 1);
+	atomic_fetch_add(&connection->facts.account->established, 1);
 	must(pthread_mutex_lock(&entry->table->lock));
 	entry->relay = relay;
-	copy_known(entry, connection);
+	entry->facts = connection->facts;
 	must(pthread_mutex_unlock(&entry->table->lock));
 }
 
@@ -122,7 +110,7 @@ connection_table_leave(struct connection *connection)
 	take_out(entry);
 	must(pthread_mutex_unlock(&entry->table->lock));
 	if (entry->has_place)
-		account_leave(entry->account);
+		account_leave(entry->facts.account);
 	connection->entry = NULL;
 }
 
@@ -134,12 +122,7 @@ look_at(const struct connection_table_entry *entry,
 	int64_t now = deadline_now(), moved_at = 0;
 
 	memset(view, 0, sizeof(*view));
-	view->connection.number = entry->number;
-	view->connection.account = entry->account;
-	view->connection.peer = entry->peer;
-	view->connection.source = entry->source;
-	view->connection.source_used = entry->source_used;
-	view->connection.destination = entry->destination;
+	view->facts = entry->facts;
 	view->is_established = relay != NULL;
 	for (int side = 0; side < 2 && relay; side++) {
 		view->bytes[side] = entry->credited[side];

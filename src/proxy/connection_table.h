@@ -21,11 +21,9 @@
 struct connection_table_entry {
 	struct connection_table *table;
 	struct connection_table_entry *older, *newer;
-	uint64_t number;
 	int64_t began; /* monotonic clock, milliseconds */
-	struct account *account;
-	bool has_place; /* of the account's */
-	union address peer, source, source_used, destination;
+	struct connection_facts facts;
+	bool has_place;            /* of the account's */
 	const struct relay *relay; /* NULL: not established */
 	uint64_t credited[2];      /* bytes that its account knows of */
 };
@@ -38,7 +36,7 @@ struct connection_table {
 
 /* What a connection has come to. */
 struct connection_table_view {
-	struct connection connection; /* as event.h takes it: no descriptors */
+	struct connection_facts facts;
 	bool is_established;
 	int64_t age_ms, idle_ms;
 	uint64_t bytes[2];

@@ -107,7 +107,7 @@ report(struct proxy *proxy)
 static void
 report_skipped(struct proxy *proxy, bool is_end)
 {
-	event_report_skipped(&proxy->accounts, is_end);
+	connection_log_skipped(&proxy->accounts, is_end);
 	log_report_skipped(is_end);
 }
 

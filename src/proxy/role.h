@@ -18,6 +18,18 @@ struct config;
 struct admission;
 struct connection_table_entry;
 
+/* The part of a connection's data that other threads and the log get to see. */
+struct connection_facts {
+	uint64_t number;         /* from 1: "id" in the log */
+	struct account *account; /* whose it is; at first nobody's */
+	union address peer;      /* of downstream_fd, unmapped */
+
+	/* The role fills these in as it learns them. AF_UNSPEC: unknown yet. */
+	union address source;      /* who speaks */
+	union address source_used; /* what upstream_fd is bound to */
+	union address destination;
+};
+
 /*
  * One connection's data. Only the thread that is at it sees it: its worker,
  * and in the end the last one of its relay. Others see entry.
@@ -27,18 +39,11 @@ struct connection {
 	const struct config *config;
 	struct admission *admission; /* which it is in */
 	struct accounts *accounts;
-	struct account *account; /* whose it is; at first nobody's */
 	struct connection_table_entry *entry;
-	uint64_t number; /* from 1: "id" in the log */
+	struct connection_facts facts;
 
-	int downstream_fd;  /* accepted; owned by connection.c */
-	union address peer; /* of downstream_fd, unmapped */
-	int upstream_fd;    /* -1 until the role has dialled */
-
-	/* The role fills these in as it learns them. AF_UNSPEC: unknown yet. */
-	union address source;      /* who speaks */
-	union address source_used; /* what upstream_fd is bound to */
-	union address destination;
+	int downstream_fd; /* accepted; owned by connection.c */
+	int upstream_fd;   /* -1 until the role has dialled */
 
 	/* The ACL names that very source, which may be this host's own then. */
 	bool may_be_host;

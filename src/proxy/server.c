@@ -114,7 +114,7 @@ await_request(struct connection *connection, struct inbox *inbox)
 	int error;
 
 	admission_begin_handshake(connection->admission, &handshake,
-	    connection->downstream_fd, &connection->peer);
+	    connection->downstream_fd, &connection->facts.peer);
 	error = receive_request(connection, inbox);
 	if (admission_end_handshake(connection->admission, &handshake)) {
 		connection->reason = "others needed its place, as too many "
@@ -132,7 +132,7 @@ await_request(struct connection *connection, struct inbox *inbox)
 static int
 check_loop(struct connection *connection)
 {
-	const union address *destination = &connection->destination;
+	const union address *destination = &connection->facts.destination;
 	int ends_here = 0;
 
 	connection->tried = "see whether the destination is this listener";
@@ -148,8 +148,8 @@ check_loop(struct connection *connection)
 static int
 check_addresses(struct connection *connection)
 {
-	const union address *source = &connection->source;
-	const union address *destination = &connection->destination;
+	const union address *source = &connection->facts.source;
+	const union address *destination = &connection->facts.destination;
 
 	connection->tried = "check the addresses";
 	if (source->any.sa_family != destination->any.sa_family)
@@ -189,13 +189,14 @@ check_user(struct connection *connection, const struct request *request,
 	account = accounts_open(connection->accounts, acl, *user);
 	if (!account)
 		return -ENOMEM;
-	connection->account = account;
-	if (!acl_user_permits(*user, &connection->source)) {
+	connection->facts.account = account;
+	if (!acl_user_permits(*user, &connection->facts.source)) {
 		connection->reason = "this source is not among the user's "
 				     "allowed_src_ips";
 		return -EACCES;
 	}
-	connection->may_be_host = acl_user_names(*user, &connection->source);
+	connection->may_be_host =
+	    acl_user_names(*user, &connection->facts.source);
 	return 0;
 }
 
@@ -204,7 +205,7 @@ check_destination(struct connection *connection, const struct acl_user *user)
 {
 	connection->tried = "ask the ACL";
 	connection->reason =
-	    acl_refuse_destination(user, &connection->destination);
+	    acl_refuse_destination(user, &connection->facts.destination);
 	return connection->reason ? -EACCES : 0;
 }
 
@@ -215,8 +216,8 @@ check_limit(struct connection *connection, const struct acl_user *user)
 	int error;
 
 	connection->tried = "count the user's connections";
-	error = connection_table_admit(
-	    connection, connection->account, user ? user->max_connections : 0);
+	error = connection_table_admit(connection, connection->facts.account,
+	    user ? user->max_connections : 0);
 	if (error)
 		connection->reason =
 		    "there are as many as the user's max_connections";
@@ -245,11 +246,11 @@ check_request(struct connection *connection, const struct request *request)
 	const struct acl_user *user;
 	int error;
 
-	connection->source = request->source;
-	connection->destination = request->destination;
+	connection->facts.source = request->source;
+	connection->facts.destination = request->destination;
 	/* Before anything looks at them: a mapped address is IPv4. */
-	address_unmap(&connection->source);
-	address_unmap(&connection->destination);
+	address_unmap(&connection->facts.source);
+	address_unmap(&connection->facts.destination);
 	error = check_user(connection, request, &user);
 	if (!error)
 		error = check_addresses(connection);

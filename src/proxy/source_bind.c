@@ -187,7 +187,7 @@ static int
 connect_from(struct connection *connection, const union address *source,
     bool late, int64_t deadline, const char **port)
 {
-	socklen_t len = sizeof(connection->source_used);
+	socklen_t len = sizeof(connection->facts.source_used);
 	bool is_bound;
 	int fd, error;
 
@@ -202,17 +202,17 @@ connect_from(struct connection *connection, const union address *source,
 		connection->tried = "connect to the destination";
 		if (connection->early > 0)
 			socket_delay_acknowledgements(fd);
-		error = socket_connect(fd, &connection->destination, deadline,
-		    connection->downstream_fd);
+		error = socket_connect(fd, &connection->facts.destination,
+		    deadline, connection->downstream_fd);
 	}
 	if (!error)
 		return fd;
 	*port = explain_port(is_bound, error);
 	/* For the log: who was refused has been seen with it. */
 	if (is_bound && !*port &&
-	    (getsockname(fd, &connection->source_used.any, &len) ||
-		!address_port(&connection->source_used)))
-		connection->source_used.any.sa_family = AF_UNSPEC;
+	    (getsockname(fd, &connection->facts.source_used.any, &len) ||
+		!address_port(&connection->facts.source_used)))
+		connection->facts.source_used.any.sa_family = AF_UNSPEC;
 	close(fd);
 	return error;
 }
@@ -244,7 +244,7 @@ connect_by_policy(struct connection *connection)
 {
 	int64_t deadline = deadline_after(connection->config->timeout_ms);
 	enum source_port policy = connection->config->source_port;
-	union address source = connection->source;
+	union address source = connection->facts.source;
 	bool is_own = policy != SOURCE_PORT_ANY && address_port(&source) != 0;
 	const char *port = NULL;
 	int fd = -EADDRNOTAVAIL;
@@ -263,12 +263,13 @@ connect_by_policy(struct connection *connection)
 static int
 check_used(struct connection *connection, int fd)
 {
-	socklen_t len = sizeof(connection->source_used);
+	socklen_t len = sizeof(connection->facts.source_used);
 
 	connection->tried = "keep the source";
-	if (getsockname(fd, &connection->source_used.any, &len))
+	if (getsockname(fd, &connection->facts.source_used.any, &len))
 		return -errno;
-	if (address_same_host(&connection->source_used, &connection->source))
+	if (address_same_host(
+		&connection->facts.source_used, &connection->facts.source))
 		return 0;
 	connection->reason = "the kernel used another address";
 	return -EADDRNOTAVAIL;
@@ -277,7 +278,7 @@ check_used(struct connection *connection, int fd)
 int
 source_bind_connect(struct connection *connection)
 {
-	int family = connection->source.any.sa_family;
+	int family = connection->facts.source.any.sa_family;
 	int fd = connect_by_policy(connection);
 	int error;
 

@@ -110,12 +110,12 @@ open_connection(void)
 {
 	memset(&connection, 0, sizeof(connection));
 	connection.role = &server_role;
-	connection.account = &nobody;
-	connection.number = 7;
-	set_address(&connection.peer, "192.0.2.1", 40000);
-	connection.source.any.sa_family = AF_UNSPEC;
-	connection.source_used.any.sa_family = AF_UNSPEC;
-	connection.destination.any.sa_family = AF_UNSPEC;
+	connection.facts.account = &nobody;
+	connection.facts.number = 7;
+	set_address(&connection.facts.peer, "192.0.2.1", 40000);
+	connection.facts.source.any.sa_family = AF_UNSPEC;
+	connection.facts.source_used.any.sa_family = AF_UNSPEC;
+	connection.facts.destination.any.sa_family = AF_UNSPEC;
 	connection.tried = "read the request";
 }
 
@@ -124,10 +124,10 @@ static void
 open_dialled(void)
 {
 	open_connection();
-	connection.account = &fred;
-	set_address(&connection.source, "2001:db8:aaaa::1", 50000);
-	set_address(&connection.source_used, "2001:db8:aaaa::1", 50001);
-	set_address(&connection.destination, "2001:db8:bbbb::1", 443);
+	connection.facts.account = &fred;
+	set_address(&connection.facts.source, "2001:db8:aaaa::1", 50000);
+	set_address(&connection.facts.source_used, "2001:db8:aaaa::1", 50001);
+	set_address(&connection.facts.destination, "2001:db8:bbbb::1", 443);
 }
 
 #define UNKNOWN_ROUTE \
@@ -241,7 +241,7 @@ START_TEST(each_kind_of_each_users_has_a_limit_of_its_own)
 	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_DENIED]);
 	connection_log_refused(&connection, -EPROTO);
 	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_MALFORMED]);
-	connection.account = &fred;
+	connection.facts.account = &fred;
 	connection_log_refused(&connection, -EACCES);
 	ck_assert_ptr_eq(limit_asked, &fred.limits[REFUSAL_DENIED]);
 }
@@ -257,12 +257,12 @@ START_TEST(what_was_kept_back_is_told_with_its_user_and_kind)
 	accounts_init(&accounts);
 	anna = accounts_open(&accounts, &acl, &user);
 	anna->limits[REFUSAL_LIMITED].skipped = 12;
-	event_report_skipped(&accounts, false);
+	connection_log_skipped(&accounts, false);
 	ck_assert_int_eq(line_count, 0);
-	event_report_skipped(&accounts, true);
+	connection_log_skipped(&accounts, true);
 	ck_assert_str_eq(
 	    line, "warning not-shown lines=12 of=limited user=anna");
-	event_report_skipped(&accounts, true);
+	connection_log_skipped(&accounts, true);
 	ck_assert_int_eq(line_count, 1);
 }
 END_TEST
@@ -289,13 +289,13 @@ END_TEST
 
 START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
 {
-	struct connection_table_view sight = { .is_established = true };
+	struct connection_table_view view = { .is_established = true };
 	struct relay relay = { .end = RELAY_EOF };
 
 	info_is_hidden = true;
 	connection_log_established(&connection);
 	connection_log_closed(&connection, &relay, 0);
-	connection_log_stopped(&sight);
+	connection_log_stopped(&view);
 	ck_assert_int_eq(line_count, 0);
 }
 END_TEST
@@ -362,9 +362,9 @@ START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
 END_TEST
 
 static const struct {
-	struct connection_table_view sight;
+	struct connection_table_view view;
 	const char *state;
-} sights[] = {
+} views[] = {
 	{ { .age_ms = 1005, .idle_ms = 1005 },
 	    "state=connecting sent=0 received=0 seconds=1.005 idle=1.005 "
 	    "sending=- receiving=-" },
@@ -384,12 +384,12 @@ static const struct {
 
 START_TEST(a_connection_is_shown_with_what_it_has_come_to)
 {
-	struct connection_table_view sight = sights[_i].sight;
+	struct connection_table_view view = views[_i].view;
 	char expected[1024];
 
-	sprintf(expected, "answer connection " ROUTE " %s", sights[_i].state);
-	sight.connection = connection;
-	connection_log_shown(&sight);
+	sprintf(expected, "answer connection " ROUTE " %s", views[_i].state);
+	view.facts = connection.facts;
+	connection_log_shown(&view);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
 }
@@ -397,11 +397,11 @@ END_TEST
 
 START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
 {
-	struct connection_table_view sight = { .age_ms = 1 };
+	struct connection_table_view view = { .age_ms = 1 };
 
 	open_connection();
-	sight.connection = connection;
-	connection_log_shown(&sight);
+	view.facts = connection.facts;
+	connection_log_shown(&view);
 	ck_assert_ptr_nonnull(
 	    strstr(line, "answer connection " UNKNOWN_ROUTE " state=request "));
 }
@@ -409,19 +409,19 @@ END_TEST
 
 START_TEST(who_is_reset_by_the_end_of_the_program_is_closed_too)
 {
-	struct connection_table_view sight = {
+	struct connection_table_view view = {
 		.is_established = true,
 		.age_ms = 1005,
 		.bytes = { 1, 2 },
 	};
 
-	sight.connection = connection;
-	connection_log_stopped(&sight);
+	view.facts = connection.facts;
+	connection_log_stopped(&view);
 	ck_assert_str_eq(line,
 	    "info closed " ROUTE
 	    " sent=1 received=2 seconds=1.005 end=stopped");
-	sight.is_established = false;
-	connection_log_stopped(&sight);
+	view.is_established = false;
+	connection_log_stopped(&view);
 	ck_assert_int_eq(line_count, 1);
 }
 END_TEST
@@ -433,19 +433,19 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	struct relay relay = { .end = RELAY_RESET,
 		.error = ECONNRESET,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
-	struct connection_table_view sight = { .is_established = true,
+	struct connection_table_view view = { .is_established = true,
 		.age_ms = INT64_MAX,
 		.idle_ms = INT64_MAX,
 		.bytes = { UINT64_MAX, UINT64_MAX } };
 	struct account named = { .name = "" };
 
 	memset(named.name, 'n', sizeof(named.name) - 1);
-	connection.account = &named;
-	connection.number = UINT64_MAX;
-	set_address(&connection.peer, longest, 65535);
-	connection.peer.v6.sin6_scope_id = UINT32_MAX;
-	connection.source = connection.source_used = connection.destination =
-	    connection.peer;
+	connection.facts.account = &named;
+	connection.facts.number = UINT64_MAX;
+	set_address(&connection.facts.peer, longest, 65535);
+	connection.facts.peer.v6.sin6_scope_id = UINT32_MAX;
+	connection.facts.source = connection.facts.source_used =
+	    connection.facts.destination = connection.facts.peer;
 	connection_log_closed(&connection, &relay, INT64_MAX);
 	ck_assert_uint_lt(strlen(line), 1000 - 26);
 	ck_assert_ptr_nonnull(strstr(line, named.name));
@@ -453,8 +453,8 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 	    "destination=[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]"
 	    ":65535 sent=18446744073709551615 "));
 	ck_assert_ptr_nonnull(strstr(line, strerror(ECONNRESET)));
-	sight.connection = connection;
-	connection_log_shown(&sight);
+	view.facts = connection.facts;
+	connection_log_shown(&view);
 	ck_assert_uint_lt(strlen(line), 1000 - 26);
 	ck_assert_ptr_nonnull(strstr(line, " receiving="));
 }
@@ -490,7 +490,7 @@ suite(void)
 	    a_connection_is_closed_with_all_that_is_to_be_said_of_it, 0,
 	    COUNT(ends));
 	tcase_add_loop_test(served,
-	    a_connection_is_shown_with_what_it_has_come_to, 0, COUNT(sights));
+	    a_connection_is_shown_with_what_it_has_come_to, 0, COUNT(views));
 	tcase_add_test(
 	    served, before_the_request_it_is_shown_that_it_is_awaited);
 	tcase_add_test(

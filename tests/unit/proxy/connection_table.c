@@ -28,7 +28,7 @@ open_roster(void)
 	fred = accounts_open(&accounts, &acl, &user);
 	for (int i = 0; i < COUNT(visits); i++) {
 		visits[i].connection.accounts = &accounts;
-		visits[i].connection.number = (uint64_t)i + 1;
+		visits[i].connection.facts.number = (uint64_t)i + 1;
 		connection_table_enter(
 		    &table, &visits[i].entry, &visits[i].connection);
 	}
@@ -37,7 +37,7 @@ open_roster(void)
 static void
 admit(struct visit *visit)
 {
-	ck_assert(address_parse("192.0.2.1", &visit->connection.source));
+	ck_assert(address_parse("192.0.2.1", &visit->connection.facts.source));
 	ck_assert_int_eq(
 	    connection_table_admit(&visit->connection, fred, 0), 0);
 }
@@ -61,7 +61,7 @@ check_numbers(const char *expected)
 		size_t len = strlen(seen);
 
 		ck_assert_uint_lt(len, sizeof(seen) - 1);
-		seen[len] = (char)('0' + view.connection.number);
+		seen[len] = (char)('0' + view.facts.number);
 	}
 	ck_assert_str_eq(seen, expected);
 }
@@ -95,7 +95,7 @@ END_TEST
 START_TEST(one_may_leave_next_to_whoever_looks)
 {
 	struct connection_table_entry marker, late_entry;
-	struct connection late = { .accounts = &accounts, .number = 4 };
+	struct connection late = { .accounts = &accounts, .facts.number = 4 };
 	struct connection_table_view view;
 
 	connection_table_begin(&table, &marker);
@@ -104,7 +104,7 @@ START_TEST(one_may_leave_next_to_whoever_looks)
 	connection_table_leave(&visits[1].connection);
 	connection_table_enter(&table, &late_entry, &late);
 	ck_assert(connection_table_next(&marker, &view));
-	ck_assert_uint_eq(view.connection.number, 1);
+	ck_assert_uint_eq(view.facts.number, 1);
 	ck_assert(!connection_table_next(&marker, &view));
 	check_numbers("41");
 }
@@ -115,15 +115,16 @@ START_TEST(what_is_known_grows_with_the_connection)
 	struct visit *visit = &visits[2];
 	struct connection_table_view view = look_at_newest();
 
-	ck_assert_str_eq(view.connection.account->name, "-");
-	ck_assert_int_eq(view.connection.source.any.sa_family, AF_UNSPEC);
+	ck_assert_str_eq(view.facts.account->name, "-");
+	ck_assert_int_eq(view.facts.source.any.sa_family, AF_UNSPEC);
 	ck_assert(!view.is_established);
 	admit(visit);
 	view = look_at_newest();
-	ck_assert_ptr_eq(view.connection.account, fred);
-	ck_assert_int_eq(view.connection.source.any.sa_family, AF_INET);
+	ck_assert_ptr_eq(view.facts.account, fred);
+	ck_assert_int_eq(view.facts.source.any.sa_family, AF_INET);
 	ck_assert_uint_eq(fred->established, 0);
-	ck_assert(address_parse("192.0.2.2", &visit->connection.source_used));
+	ck_assert(
+	    address_parse("192.0.2.2", &visit->connection.facts.source_used));
 	visit->relay.bytes[RELAY_UPSTREAM] = 7;
 	visit->relay.finished[RELAY_DOWNSTREAM] = true;
 	connection_table_establish(&visit->connection, &visit->relay);
@@ -134,7 +135,7 @@ START_TEST(what_is_known_grows_with_the_connection)
 	ck_assert_uint_eq(view.bytes[RELAY_DOWNSTREAM], 0);
 	ck_assert_uint_eq(view.bytes[RELAY_UPSTREAM], 7);
 	ck_assert(address_same_host(
-	    &view.connection.source_used, &visit->connection.source_used));
+	    &view.facts.source_used, &visit->connection.facts.source_used));
 	ck_assert_uint_eq(fred->established, 1);
 }
 END_TEST
@@ -185,7 +186,7 @@ START_TEST(a_place_is_taken_by_who_is_admitted_and_given_back_once)
 	for (int i = 0; i < COUNT(visits); i++)
 		connection_table_leave(&visits[i].connection);
 	ck_assert_uint_eq(fred->live, 0);
-	ck_assert_ptr_eq(visits[1].connection.account, fred);
+	ck_assert_ptr_eq(visits[1].connection.facts.account, fred);
 }
 END_TEST
 

@@ -85,8 +85,9 @@ open_one(void)
 {
 	accounts_init(&accounts);
 	connection_table_init(&table);
-	connection = (struct connection){ .accounts = &accounts, .number = 7 };
-	ck_assert(address_parse("192.0.2.1", &connection.peer));
+	connection =
+	    (struct connection){ .accounts = &accounts, .facts.number = 7 };
+	ck_assert(address_parse("192.0.2.1", &connection.facts.peer));
 	connection_table_enter(&table, &entry, &connection);
 	ck_assert_int_eq(connection_table_admit(&connection,
 			     accounts_open(&accounts, &acl, &user), 0),
@@ -103,9 +104,9 @@ open_one(void)
 
 START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
 {
-	account_refuse(connection.account, REFUSAL_DENIED);
-	account_refuse(connection.account, REFUSAL_LIMITED);
-	account_refuse(connection.account, REFUSAL_LIMITED);
+	account_refuse(connection.facts.account, REFUSAL_DENIED);
+	account_refuse(connection.facts.account, REFUSAL_LIMITED);
+	account_refuse(connection.facts.account, REFUSAL_LIMITED);
 	status_log_all(&accounts, &table);
 	ck_assert_ptr_eq(strstr(logged, "connection id=7 user=fred "), logged);
 	ck_assert_str_eq(strchr(logged, '\n') + 1,
@@ -134,7 +135,7 @@ END_TEST
 
 START_TEST(at_the_end_all_who_are_established_are_closed)
 {
-	struct connection silent = { .accounts = &accounts, .number = 8 };
+	struct connection silent = { .accounts = &accounts, .facts.number = 8 };
 	struct connection_table_entry silent_entry;
 
 	connection_table_enter(&table, &silent_entry, &silent);
