@@ -143,7 +143,7 @@ await_somebody(const struct acceptor *acceptor)
 	return poll(ends, 2, -1) < 0 ? -errno : 0;
 }
 
-/* acceptor_stop() is called when the registry is closed, so no room is left. */
+/* acceptor_stop() is called after admission_close(), so no room is left. */
 static void *
 accept_all(void *argument)
 {

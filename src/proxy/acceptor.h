@@ -33,7 +33,7 @@ struct acceptor {
 int acceptor_start(struct acceptor *acceptor);
 
 /*
- * After registry_close(). Returns when the thread has ended. listen_fd goes on
+ * After admission_close(). Returns when the thread has ended. listen_fd goes on
  * to listen: who has it too can accept who comes next.
  */
 void acceptor_stop(struct acceptor *acceptor);

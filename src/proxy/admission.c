@@ -91,7 +91,7 @@ make_room(struct admission *admission)
 	int64_t deadline = DEADLINE_NEVER;
 
 	if (worst && !is_soon) {
-		deadline = worst->began + REGISTRY_GRACE_MS;
+		deadline = worst->began + ADMISSION_GRACE_MS;
 		if (deadline_left(deadline) == 0) {
 			evict(admission, worst);
 			return;

@@ -15,7 +15,7 @@
 #include "proxy/handshakes.h"
 
 /* Nobody who sends the request within that time is reset to make room. */
-#define REGISTRY_GRACE_MS 250
+#define ADMISSION_GRACE_MS 250
 
 struct admission {
 	pthread_mutex_t lock;
@@ -44,14 +44,14 @@ void admission_close(struct admission *admission);
  */
 unsigned admission_note_full(struct admission *admission);
 
-/* Whether registry_await_room() would return at once. */
+/* Whether admission_await_room() would return at once. */
 bool admission_has_room(struct admission *admission);
 
 /*
  * Waits for room: until there are fewer than the limit, and fewer than half of
  * it have not sent their request. To make room, the oldest one of the source
  * with the most of these is cut off, unless it is younger than
- * REGISTRY_GRACE_MS. False once the registry is closed.
+ * ADMISSION_GRACE_MS. False once the registry is closed.
  */
 bool admission_await_room(struct admission *admission);
 

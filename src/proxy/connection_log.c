@@ -84,7 +84,7 @@ connection_log_refused(const struct connection *connection, int error)
 }
 
 static void
-report_skipped(struct account *account, bool is_end)
+log_skipped(struct account *account, bool is_end)
 {
 	char user[ACCOUNT_STRLEN];
 
@@ -104,7 +104,7 @@ connection_log_skipped(struct accounts *accounts, bool is_end)
 	struct account *account = NULL;
 
 	while ((account = accounts_next(accounts, account)))
-		report_skipped(account, is_end);
+		log_skipped(account, is_end);
 }
 
 void

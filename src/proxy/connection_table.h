@@ -57,7 +57,7 @@ void connection_table_enter(struct connection_table *table,
 int connection_table_admit(
     struct connection *connection, struct account *account, size_t limit);
 
-/* When it is dialled. The relay lives until roster_leave(). */
+/* When it is dialled. The relay lives until connection_table_leave(). */
 void connection_table_establish(
     struct connection *connection, const struct relay *relay);
 

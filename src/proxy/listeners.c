@@ -137,7 +137,7 @@ is_among(const union address *address, const union address *list, size_t count)
 
 /* The first one that is not the endpoint's; NULL: all are. */
 static const struct listener *
-find_stranger(
+find_unconfigured(
     const struct listeners *listeners, const struct endpoint *endpoint)
 {
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
@@ -155,21 +155,23 @@ find_stranger(
 
 /* The rules of the firewall go by the configuration. */
 static void
-follow(const struct listeners *listeners, struct endpoint *endpoint)
+use_adopted_address(
+    const struct listeners *listeners, struct endpoint *endpoint)
 {
-	const struct listener *stranger = find_stranger(listeners, endpoint);
+	const struct listener *unconfigured =
+	    find_unconfigured(listeners, endpoint);
 	char text[ADDRESS_STRLEN];
 
-	if (!stranger)
+	if (!unconfigured)
 		return;
-	address_format(&stranger->address, text);
+	address_format(&unconfigured->address, text);
 	log_warning("the service manager hands over %s, and listen is "
 		    "\"%s:%u\"; the first one is used, make them the same",
 	    text, endpoint->host, endpoint->port);
 	endpoint_parse(text, endpoint);
 	/* Of an address with a scope, which is no endpoint's, at least this. */
-	endpoint->port = address_port(&stranger->address);
-	endpoint->address = stranger->address;
+	endpoint->port = address_port(&unconfigured->address);
+	endpoint->address = unconfigured->address;
 }
 
 int
@@ -192,6 +194,6 @@ listeners_open(struct listeners *listeners, struct endpoint *endpoint)
 	if (error)
 		listeners_close(listeners);
 	else
-		follow(listeners, endpoint);
+		use_adopted_address(listeners, endpoint);
 	return error;
 }

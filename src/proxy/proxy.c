@@ -98,14 +98,14 @@ start_acceptors(struct proxy *proxy)
 }
 
 static void
-report(struct proxy *proxy)
+log_status(struct proxy *proxy)
 {
 	status_log_all(&proxy->accounts, &proxy->table);
 }
 
 /* Of all that is limited. */
 static void
-report_skipped(struct proxy *proxy, bool is_end)
+log_skipped(struct proxy *proxy, bool is_end)
 {
 	connection_log_skipped(&proxy->accounts, is_end);
 	log_report_skipped(is_end);
@@ -131,7 +131,7 @@ drain(struct proxy *proxy)
 	while (live > 0 && deadline_left(deadline) > 0 && !is_ending(signal)) {
 		signal = signals_wait_ending(DRAIN_SLICE_MS);
 		if (signal == SIGUSR1)
-			report(proxy);
+			log_status(proxy);
 		live = admission_live(&proxy->admission);
 	}
 	status_log_stopped(&proxy->table);
@@ -199,10 +199,10 @@ serve(struct proxy *proxy, const char *path)
 	notify_ready();
 	while (!is_ending(signal = signals_wait(SKIPPED_MS))) {
 		if (signal == SIGUSR1)
-			report(proxy);
+			log_status(proxy);
 		else if (signal == SIGHUP)
 			reload(proxy, path);
-		report_skipped(proxy, false);
+		log_skipped(proxy, false);
 	}
 	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
@@ -243,7 +243,7 @@ proxy_run(const struct limits *limits, const char *path, size_t *live)
 	} else {
 		serve(&running, path);
 		*live = drain(&running);
-		report_skipped(&running, true);
+		log_skipped(&running, true);
 	}
 	live_config_finish(&running.live_config);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -15,7 +15,7 @@
 #define REFUSED_STRLEN (REFUSAL_COUNT * 40)
 
 static size_t
-report_connections(struct connection_table *table, int64_t deadline)
+log_connections(struct connection_table *table, int64_t deadline)
 {
 	struct connection_table_entry marker;
 	struct connection_table_view view;
@@ -48,7 +48,7 @@ format_refused(const struct account *account, char *text)
 }
 
 static void
-report_user(const struct account *account)
+log_account(const struct account *account)
 {
 	char refused[REFUSED_STRLEN], name[ACCOUNT_STRLEN];
 	uint64_t total = format_refused(account, refused);
@@ -66,13 +66,13 @@ status_log_all(struct accounts *accounts, struct connection_table *table)
 {
 	int64_t deadline = deadline_after(PATIENCE_MS);
 	/* Before the users, whose bytes are then those of this report. */
-	size_t connections = report_connections(table, deadline);
+	size_t connections = log_connections(table, deadline);
 	const struct account *account = NULL;
 	size_t count = 0;
 
 	while ((account = accounts_next(accounts, account))) {
 		log_await(deadline);
-		report_user(account);
+		log_account(account);
 		count++;
 	}
 	log_await(deadline);

@@ -11,7 +11,7 @@ from waiting import wait_until
 FEW_DESCRIPTORS = ('prlimit', '--nofile=40:40')
 DESCRIPTORS_ALLOW = 9
 
-# REGISTRY_GRACE_MS of src/proxy/admission.h
+# ADMISSION_GRACE_MS of src/proxy/admission.h
 GRACE_SECONDS = 0.25
 
 

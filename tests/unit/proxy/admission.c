@@ -19,7 +19,7 @@
 static struct admission admission;
 
 static void
-open_registry(void)
+init_admission(void)
 {
 	/* Nothing may count on what was there before. */
 	memset(&admission, 0xff, sizeof(admission));
@@ -50,7 +50,7 @@ START_TEST(the_live_ones_are_counted)
 }
 END_TEST
 
-START_TEST(nobody_waits_for_an_empty_registry)
+START_TEST(nobody_waits_while_there_are_no_connections)
 {
 	ck_assert_uint_eq(admission_wait(&admission, 0, DEADLINE_NEVER), 0);
 	ck_assert_uint_eq(admission_wait(&admission, 0, deadline_now()), 0);
@@ -220,7 +220,7 @@ START_TEST(there_are_never_more_than_the_limit)
 }
 END_TEST
 
-/* Whoever waits in registry_enter() comes in, with what it has accepted. */
+/* Whoever waits in admission_enter() comes in, with what it has accepted. */
 START_TEST(nobody_waits_for_room_once_it_is_closed)
 {
 	admission_set_limit(&admission, 1);
@@ -301,7 +301,7 @@ START_TEST(whoever_sends_no_request_makes_room_for_others)
 	while (admission_live(&admission) == 0)
 		sched_yield();
 	ck_assert(admission_await_room(&admission));
-	ck_assert_int_ge(deadline_now(), began + REGISTRY_GRACE_MS);
+	ck_assert_int_ge(deadline_now(), began + ADMISSION_GRACE_MS);
 	ck_assert_uint_eq(admission_live(&admission), 0);
 	pthread_join(thread, NULL);
 }
@@ -323,7 +323,7 @@ START_TEST(nobody_is_cut_off_while_there_is_room)
 {
 	admission_set_limit(&admission, 2);
 	begin_silent();
-	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
+	silent.handshake.began -= 10L * ADMISSION_GRACE_MS;
 	ck_assert(admission_await_room(&admission));
 	ck_assert(!admission_end_handshake(&admission, &silent.handshake));
 }
@@ -427,7 +427,7 @@ START_TEST(the_only_one_that_is_pending_makes_room_for_others)
 	admission_set_limit(&admission, 2);
 	admission_enter(&admission);
 	begin_silent();
-	silent.handshake.began -= 10L * REGISTRY_GRACE_MS;
+	silent.handshake.began -= 10L * ADMISSION_GRACE_MS;
 	ck_assert_int_eq(pthread_create(&thread, NULL, run_room, NULL), 0);
 	while (recv(silent.fd[0], &(char){ 0 }, 1, 0) != 0) {
 	}
@@ -448,7 +448,7 @@ START_TEST(no_more_are_cut_off_than_it_takes)
 	admission_set_limit(&admission, 4);
 	for (int i = 0; i < 2; i++) {
 		begin_one(&pending[i]);
-		pending[i].handshake.began -= 10L * REGISTRY_GRACE_MS;
+		pending[i].handshake.began -= 10L * ADMISSION_GRACE_MS;
 	}
 	admission_set_limit(&admission, 2);
 	ck_assert_int_eq(
@@ -470,20 +470,20 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("registry");
+	Suite *suite = suite_create("admission");
 	TCase *count = tcase_create("count");
 	TCase *wait = tcase_create("wait");
 	TCase *room = tcase_create("room");
 
-	tcase_add_checked_fixture(count, open_registry, NULL);
+	tcase_add_checked_fixture(count, init_admission, NULL);
 	tcase_add_test(count, numbers_count_from_one_and_are_never_used_again);
 	tcase_add_test(count, the_live_ones_are_counted);
 	tcase_add_test(
 	    count, many_threads_are_counted_right_and_share_no_number);
 	suite_add_tcase(suite, count);
 
-	tcase_add_checked_fixture(wait, open_registry, NULL);
-	tcase_add_test(wait, nobody_waits_for_an_empty_registry);
+	tcase_add_checked_fixture(wait, init_admission, NULL);
+	tcase_add_test(wait, nobody_waits_while_there_are_no_connections);
 	tcase_add_test(wait, nobody_waits_for_as_many_as_may_be_left);
 	tcase_add_test(wait, a_wait_ends_at_its_deadline_and_not_before);
 	tcase_add_test(wait, a_deadline_in_the_past_is_no_wait);
@@ -492,7 +492,7 @@ suite(void)
 	tcase_add_test(wait, all_who_wait_are_woken);
 	suite_add_tcase(suite, wait);
 
-	tcase_add_checked_fixture(room, open_registry, NULL);
+	tcase_add_checked_fixture(room, init_admission, NULL);
 	tcase_add_test(room, there_are_never_more_than_the_limit);
 	tcase_add_test(room, nobody_waits_for_room_once_it_is_closed);
 	tcase_add_test(room, that_it_is_full_is_noted_once_each_time);

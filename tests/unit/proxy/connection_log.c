@@ -463,7 +463,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("event");
+	Suite *suite = suite_create("connection_log");
 	TCase *refused = tcase_create("refused");
 	TCase *served = tcase_create("served");
 

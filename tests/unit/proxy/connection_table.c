@@ -13,40 +13,40 @@ static struct connection_table table;
 static struct account *fred;
 
 /* A connection as its worker has it. */
-static struct visit {
+static struct worker {
 	struct connection connection;
 	struct connection_table_entry entry;
 	struct relay relay;
-} visits[3];
+} workers[3];
 
 static void
-open_roster(void)
+enter_all(void)
 {
-	memset(visits, 0, sizeof(visits));
+	memset(workers, 0, sizeof(workers));
 	accounts_init(&accounts);
 	connection_table_init(&table);
 	fred = accounts_open(&accounts, &acl, &user);
-	for (int i = 0; i < COUNT(visits); i++) {
-		visits[i].connection.accounts = &accounts;
-		visits[i].connection.facts.number = (uint64_t)i + 1;
+	for (int i = 0; i < COUNT(workers); i++) {
+		workers[i].connection.accounts = &accounts;
+		workers[i].connection.facts.number = (uint64_t)i + 1;
 		connection_table_enter(
-		    &table, &visits[i].entry, &visits[i].connection);
+		    &table, &workers[i].entry, &workers[i].connection);
 	}
 }
 
 static void
-admit(struct visit *visit)
+admit(struct worker *worker)
 {
-	ck_assert(address_parse("192.0.2.1", &visit->connection.facts.source));
+	ck_assert(address_parse("192.0.2.1", &worker->connection.facts.source));
 	ck_assert_int_eq(
-	    connection_table_admit(&visit->connection, fred, 0), 0);
+	    connection_table_admit(&worker->connection, fred, 0), 0);
 }
 
 static void
-establish(struct visit *visit)
+establish(struct worker *worker)
 {
-	admit(visit);
-	connection_table_establish(&visit->connection, &visit->relay);
+	admit(worker);
+	connection_table_establish(&worker->connection, &worker->relay);
 }
 
 static void
@@ -83,10 +83,10 @@ START_TEST(all_who_are_there_are_shown_and_the_newest_first)
 {
 	check_numbers("321");
 	check_numbers("321");
-	connection_table_leave(&visits[1].connection);
+	connection_table_leave(&workers[1].connection);
 	check_numbers("31");
-	connection_table_leave(&visits[2].connection);
-	connection_table_leave(&visits[0].connection);
+	connection_table_leave(&workers[2].connection);
+	connection_table_leave(&workers[0].connection);
 	check_numbers("");
 }
 END_TEST
@@ -100,8 +100,8 @@ START_TEST(one_may_leave_next_to_whoever_looks)
 
 	connection_table_begin(&table, &marker);
 	ck_assert(connection_table_next(&marker, &view));
-	connection_table_leave(&visits[2].connection);
-	connection_table_leave(&visits[1].connection);
+	connection_table_leave(&workers[2].connection);
+	connection_table_leave(&workers[1].connection);
 	connection_table_enter(&table, &late_entry, &late);
 	ck_assert(connection_table_next(&marker, &view));
 	ck_assert_uint_eq(view.facts.number, 1);
@@ -112,22 +112,22 @@ END_TEST
 
 START_TEST(what_is_known_grows_with_the_connection)
 {
-	struct visit *visit = &visits[2];
+	struct worker *worker = &workers[2];
 	struct connection_table_view view = look_at_newest();
 
 	ck_assert_str_eq(view.facts.account->name, "-");
 	ck_assert_int_eq(view.facts.source.any.sa_family, AF_UNSPEC);
 	ck_assert(!view.is_established);
-	admit(visit);
+	admit(worker);
 	view = look_at_newest();
 	ck_assert_ptr_eq(view.facts.account, fred);
 	ck_assert_int_eq(view.facts.source.any.sa_family, AF_INET);
 	ck_assert_uint_eq(fred->established, 0);
 	ck_assert(
-	    address_parse("192.0.2.2", &visit->connection.facts.source_used));
-	visit->relay.bytes[RELAY_UPSTREAM] = 7;
-	visit->relay.finished[RELAY_DOWNSTREAM] = true;
-	connection_table_establish(&visit->connection, &visit->relay);
+	    address_parse("192.0.2.2", &worker->connection.facts.source_used));
+	worker->relay.bytes[RELAY_UPSTREAM] = 7;
+	worker->relay.finished[RELAY_DOWNSTREAM] = true;
+	connection_table_establish(&worker->connection, &worker->relay);
 	view = look_at_newest();
 	ck_assert(view.is_established);
 	ck_assert(view.finished[RELAY_DOWNSTREAM]);
@@ -135,7 +135,7 @@ START_TEST(what_is_known_grows_with_the_connection)
 	ck_assert_uint_eq(view.bytes[RELAY_DOWNSTREAM], 0);
 	ck_assert_uint_eq(view.bytes[RELAY_UPSTREAM], 7);
 	ck_assert(address_same_host(
-	    &view.facts.source_used, &visit->connection.facts.source_used));
+	    &view.facts.source_used, &worker->connection.facts.source_used));
 	ck_assert_uint_eq(fred->established, 1);
 }
 END_TEST
@@ -144,9 +144,9 @@ START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 {
 	struct connection_table_view view;
 
-	establish(&visits[2]);
-	visits[2].entry.began -= 60000;
-	visits[2].relay.moved_at = visits[2].entry.began + 50000;
+	establish(&workers[2]);
+	workers[2].entry.began -= 60000;
+	workers[2].relay.moved_at = workers[2].entry.began + 50000;
 	view = look_at_newest();
 	ck_assert_int_ge(view.age_ms, 60000);
 	ck_assert_int_eq(view.age_ms - view.idle_ms, 50000);
@@ -156,19 +156,19 @@ END_TEST
 /* However often somebody looks, and at whatever times. */
 START_TEST(each_byte_is_added_to_the_account_once)
 {
-	struct visit *visit = &visits[2];
+	struct worker *worker = &workers[2];
 
-	establish(visit);
+	establish(worker);
 	for (int i = 0; i < 3; i++) {
-		visit->relay.bytes[RELAY_DOWNSTREAM] += 10;
-		visit->relay.bytes[RELAY_UPSTREAM] += 3;
+		worker->relay.bytes[RELAY_DOWNSTREAM] += 10;
+		worker->relay.bytes[RELAY_UPSTREAM] += 3;
 		check_numbers("321");
 		check_numbers("321");
 		ck_assert_uint_eq(fred->sent, 10 * (unsigned)(i + 1));
 		ck_assert_uint_eq(fred->received, 3 * (unsigned)(i + 1));
 	}
-	visit->relay.bytes[RELAY_UPSTREAM] += 5;
-	connection_table_leave(&visit->connection);
+	worker->relay.bytes[RELAY_UPSTREAM] += 5;
+	connection_table_leave(&worker->connection);
 	ck_assert_uint_eq(fred->sent, 30);
 	ck_assert_uint_eq(fred->received, 14);
 }
@@ -176,28 +176,28 @@ END_TEST
 
 START_TEST(a_place_is_taken_by_who_is_admitted_and_given_back_once)
 {
-	admit(&visits[0]);
+	admit(&workers[0]);
 	ck_assert_uint_eq(fred->live, 1);
 	ck_assert_int_eq(
-	    connection_table_admit(&visits[1].connection, fred, 1), -EDQUOT);
+	    connection_table_admit(&workers[1].connection, fred, 1), -EDQUOT);
 	ck_assert_int_eq(
-	    connection_table_admit(&visits[2].connection, fred, 2), 0);
+	    connection_table_admit(&workers[2].connection, fred, 2), 0);
 	ck_assert_uint_eq(fred->live, 2);
-	for (int i = 0; i < COUNT(visits); i++)
-		connection_table_leave(&visits[i].connection);
+	for (int i = 0; i < COUNT(workers); i++)
+		connection_table_leave(&workers[i].connection);
 	ck_assert_uint_eq(fred->live, 0);
-	ck_assert_ptr_eq(visits[1].connection.facts.account, fred);
+	ck_assert_ptr_eq(workers[1].connection.facts.account, fred);
 }
 END_TEST
 
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("roster");
+	Suite *suite = suite_create("connection_table");
 	TCase *list = tcase_create("list");
 	TCase *account = tcase_create("account");
 
-	tcase_add_checked_fixture(list, open_roster, NULL);
+	tcase_add_checked_fixture(list, enter_all, NULL);
 	tcase_add_test(list, all_who_are_there_are_shown_and_the_newest_first);
 	tcase_add_test(list, one_may_leave_next_to_whoever_looks);
 	tcase_add_test(list, what_is_known_grows_with_the_connection);
@@ -205,7 +205,7 @@ suite(void)
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
 	suite_add_tcase(suite, list);
 
-	tcase_add_checked_fixture(account, open_roster, NULL);
+	tcase_add_checked_fixture(account, enter_all, NULL);
 	tcase_add_test(account, each_byte_is_added_to_the_account_once);
 	tcase_add_test(
 	    account, a_place_is_taken_by_who_is_admitted_and_given_back_once);

@@ -230,7 +230,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("current");
+	Suite *suite = suite_create("live_config");
 	TCase *reload = tcase_create("reload");
 
 	tcase_add_checked_fixture(reload, open_current, finish_current);

@@ -151,7 +151,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("report");
+	Suite *suite = suite_create("status");
 	TCase *report = tcase_create("report");
 
 	tcase_add_checked_fixture(report, open_one, NULL);
