@@ -30,7 +30,7 @@ report_problem(bool fatal, const char *problem)
 	fprintf(stderr, "%s\n", problem);
 }
 
-/* Who starts it sees why it does not; what else is wrong is for the log. */
+/* The terminal shows why the daemon does not start; warnings go to the log. */
 static void
 report_start(bool fatal, const char *problem)
 {
@@ -51,7 +51,7 @@ report_finding(bool fatal, const char *problem)
 		finding_note(&findings, "%s", problem);
 }
 
-/* Rules are no place for what the half itself says as well. */
+/* The daemon logs these warnings itself; do not mix them with the rules. */
 static void
 report_fatal(bool fatal, const char *problem)
 {
@@ -78,7 +78,7 @@ warn_of_root(const struct options *options, config_report *report)
 		    "root; name a user of its own with -u");
 }
 
-/* Before the configuration is read, for what that warns of. */
+/* Before the configuration is read, as reading it may log warnings. */
 static void
 open_log(const struct options *options)
 {
@@ -90,7 +90,10 @@ open_log(const struct options *options)
 		log_open(LOG_LEVEL_INFO);
 }
 
-/* A socket that became descriptor 2 would be sent the log. */
+/*
+ * If descriptor 2 were closed, a socket could get that number and receive the
+ * log.
+ */
 static void
 open_standard_descriptors(void)
 {
@@ -103,7 +106,7 @@ open_standard_descriptors(void)
 		close(fd);
 }
 
-/* Workers that resolve names would each be given an arena, 64 MiB wide. */
+/* glibc would give each worker that resolves a name an arena of 64 MiB. */
 static void
 share_one_arena(void)
 {
@@ -122,7 +125,7 @@ find_user(const char *text, struct privilege *privilege)
 	return !wrong;
 }
 
-/* When nothing is left to do that takes more than serving does. */
+/* Called when all is done that needs more privileges than serving does. */
 static int
 give_up_powers(const struct options *options, const struct privilege *privilege,
     uint64_t capabilities)
@@ -139,7 +142,7 @@ give_up_powers(const struct options *options, const struct privilege *privilege,
 	return 0;
 }
 
-/* Returns the path by which the configuration can be read from now on. */
+/* Enters the sandbox. Returns the path of the configuration inside it. */
 static const char *
 lock_in(const struct options *options, const struct config *config)
 {
@@ -172,18 +175,24 @@ serve(const struct options *options, const struct privilege *privilege,
 	limits_raise_descriptors();
 	share_one_arena();
 	signals_block();
-	/* First, for a second instance is told of the first one by that. */
+	/*
+	 * The PID file first: its lock tells a second instance that one is
+	 * running.
+	 */
 	if ((options->pidfile && pidfile_open(options->pidfile)) ||
 	    proxy_open(role, config) ||
 	    give_up_powers(options, privilege, capabilities)) {
 		config_unref(config);
 		return EXIT_FAILURE;
 	}
-	/* As the user that it is now, and before /proc is out of reach. */
+	/*
+	 * After the change of user, whose limits count, and before the sandbox
+	 * hides /proc.
+	 */
 	limits_read(&limits, "");
 	doctor_warn(config, options->path);
 	path = lock_in(options, config);
-	/* The proxy has its own reference, which a reload gives back. */
+	/* The proxy has its own reference, which it drops at a reload. */
 	config_unref(config);
 	status = proxy_run(&limits, path, &live);
 	pidfile_empty();

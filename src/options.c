@@ -105,7 +105,7 @@ leave_with_usage(const char *problem, const char *what)
 	exit(EXIT_USAGE);
 }
 
-/* An option without a letter has a number of its own. */
+/* An option without a letter gets a number that is no letter. */
 static int
 flag_of(const struct row *row)
 {

@@ -2,8 +2,8 @@
 #define OPTIONS_H
 
 /*
- * The command line: srcproxy(8). What it says is data for main(); the texts
- * for --help, --version and mistakes are printed here.
+ * The command line, see srcproxy(8). main() gets it as data; the texts of
+ * --help, --version and usage errors are printed here.
  */
 
 #include <stdbool.h>
@@ -23,17 +23,18 @@ struct options {
 	enum options_command command;
 	bool check;          /* OPTIONS_RUN, -t: only check the configuration */
 	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
-	bool syslog; /* OPTIONS_RUN, -s: log there, not to standard error */
-	const char *user; /* -u: whom to become; NULL: nobody else */
+	bool syslog; /* OPTIONS_RUN, -s: log to syslog, not to standard error */
+	const char *user; /* -u: the system user to become; NULL: no change */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
 	struct rules_request rules; /* OPTIONS_RULES */
-	char *const *prefixes;      /* but OPTIONS_RUN: in argv, then NULL */
+	char *const
+	    *prefixes; /* not for OPTIONS_RUN; in argv, NULL at the end */
 };
 
 /*
- * Exits with 0 after --help and --version, and with EXIT_USAGE after saying
- * what is wrong with the command line.
+ * Exits with 0 after --help and --version, and with EXIT_USAGE after a usage
+ * error, which it prints.
  */
 void options_parse(int argc, char **argv, struct options *options);
 

@@ -13,10 +13,13 @@
 #include "base/must.h"
 #include "net/socket.h"
 
-/* How long accepting rests, mostly as no descriptors or threads are left. */
+/*
+ * How long accepting pauses after a failure, mostly for want of descriptors or
+ * threads.
+ */
 #define EXHAUSTED_MS 100
 
-/* Nothing to do but wait: a loop that tries again at once would only spin. */
+/* Pause: a loop that tried again at once would only spin. */
 static void
 rest(struct acceptor *acceptor, const char *tried, int error)
 {
@@ -63,7 +66,7 @@ is_pending_error(int error)
 	}
 }
 
-/* Only these are. All others, a security module's too, may be over some time. */
+/* All other errors, those of a security module too, may pass with time. */
 static bool
 is_bug(int error)
 {
@@ -71,8 +74,9 @@ is_bug(int error)
 }
 
 /*
- * EINVAL: it listens no more. Whoever else has an adopted listener can shut it
- * down, and ss(8) with -K and -l anybody's. The address is still its own.
+ * accept(2) returned EINVAL: the socket does not listen any more. Another
+ * process that shares an adopted listener can shut it down, and ss(8) with -K
+ * and -l can shut down any. The socket is still bound to its address.
  */
 static void
 listen_again(struct acceptor *acceptor)
@@ -86,13 +90,16 @@ listen_again(struct acceptor *acceptor)
 		_exit(EXIT_FAILURE);
 	}
 	log_error("somebody has shut the listener down; it listens again");
-	/* Or two who disagree would be at it all the time. */
+	/*
+	 * Pause, so that two processes that fight over the listener do not
+	 * spin.
+	 */
 	poll(NULL, 0, EXHAUSTED_MS);
 }
 
 /*
- * Returns 0 or a negative errno. Who came to an adopted listener before that
- * was adopted has not inherited what sockets are to be like.
+ * Returns 0 or a negative errno. Connections queued before we set options on an
+ * adopted listener did not inherit them; set them here.
  */
 static int
 accept_one(struct acceptor *acceptor)
@@ -112,7 +119,10 @@ accept_one(struct acceptor *acceptor)
 	return 0;
 }
 
-/* Who comes meanwhile waits in the backlog. False when it is over. */
+/*
+ * Further connections wait in the backlog. Returns false after
+ * admission_close().
+ */
 static bool
 await_room(struct acceptor *acceptor)
 {
@@ -129,8 +139,9 @@ await_room(struct acceptor *acceptor)
 }
 
 /*
- * To shut the listener down would wake accept(2), too, but also end it for the
- * service manager whose it may be, and who keeps it for the next one.
+ * Waits for a connection or acceptor_stop(). Shutting the listener down would
+ * wake accept(2) too, but the service manager may own the listener and keep it
+ * for the next process.
  */
 static int
 await_somebody(const struct acceptor *acceptor)
@@ -143,7 +154,10 @@ await_somebody(const struct acceptor *acceptor)
 	return poll(ends, 2, -1) < 0 ? -errno : 0;
 }
 
-/* acceptor_stop() is called after admission_close(), so no room is left. */
+/*
+ * Ends when admission_await_room() fails: admission_close() comes before
+ * acceptor_stop().
+ */
 static void *
 accept_all(void *argument)
 {
@@ -152,7 +166,10 @@ accept_all(void *argument)
 	for (;;) {
 		int error;
 
-		/* Nobody gives up a place for somebody who is not there. */
+		/*
+		 * Evict a pending connection only once another one waits in the
+		 * backlog.
+		 */
 		if (!admission_has_room(acceptor->admission))
 			await_somebody(acceptor);
 		if (!await_room(acceptor))

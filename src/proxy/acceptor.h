@@ -2,8 +2,8 @@
 #define PROXY_ACCEPTOR_H
 
 /*
- * A thread that accepts what comes to one listener, and rests while there is
- * nothing left to serve it with.
+ * A thread that accepts the connections of one listener. It pauses while there
+ * are no descriptors or threads to serve them.
  */
 
 #include <pthread.h>
@@ -13,28 +13,29 @@
 #include "proxy/admission.h"
 
 struct acceptor {
-	/* The caller's, for as long as the thread runs. */
-	int listen_fd;               /* which does not block */
-	bool is_adopted;             /* listen_fd is one of socket_adopt() */
+	/* Set by the caller; must live as long as the thread. */
+	int listen_fd;               /* non-blocking */
+	bool is_adopted;             /* listen_fd went through socket_adopt() */
 	struct admission *admission; /* says whether there is room */
 	/*
-	 * Takes over fd. Returns 0, or a negative errno when there was nothing
-	 * to serve it with and it had to be reset.
+	 * Takes over fd. Returns 0, or a negative errno after resetting it for
+	 * want of a thread or memory.
 	 */
 	int (*take)(void *owner, int fd, const union address *peer);
 	void *owner;
 
-	/* Its own. */
+	/* Set by acceptor_start(). */
 	pthread_t thread;
-	int stop_fd; /* readable when it is to end */
+	int stop_fd; /* eventfd, readable once the thread must end */
 };
 
 /* Returns 0, or a negative errno when there was no thread or descriptor. */
 int acceptor_start(struct acceptor *acceptor);
 
 /*
- * After admission_close(). Returns when the thread has ended. listen_fd goes on
- * to listen: who has it too can accept who comes next.
+ * Call it after admission_close(). Returns when the thread has ended. listen_fd
+ * still listens: another process that shares it can accept the next
+ * connections.
  */
 void acceptor_stop(struct acceptor *acceptor);
 

@@ -6,7 +6,7 @@
 
 #include "base/must.h"
 
-/* No position. */
+/* The position of a user who is not in the ACL any more. */
 #define GONE SIZE_MAX
 
 void
@@ -19,7 +19,9 @@ accounts_init(struct accounts *accounts)
 	accounts->end = &accounts->nobody.next;
 }
 
-/* With the lock. *digest is what the user is found by in the index returned. */
+/*
+ * With the lock. Returns the index that has the user, and its key in *digest.
+ */
 static struct digest_index *
 index_of(struct accounts *accounts, const struct acl_user *user,
     struct digest *digest)
@@ -119,7 +121,10 @@ account_enter(struct account *account, size_t limit)
 {
 	size_t live = atomic_load(&account->live);
 
-	/* Never above it, not even for a moment: that would keep others out. */
+	/*
+	 * Never exceed the limit, not even for a moment: it would refuse
+	 * others.
+	 */
 	do {
 		if (limit > 0 && live >= limit)
 			return false;

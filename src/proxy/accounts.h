@@ -2,11 +2,12 @@
 #define PROXY_ACCOUNTS_H
 
 /*
- * What each user has, and has had since the start. An account is known by the
- * user's name, or by the auth of one who has none, and outlives all
- * configurations: who is taken out of one and comes back finds their own again.
- * There are so many as users have ever been configured. Any thread may call
- * these functions and read the counts.
+ * Counts of each user's connections, bytes and refusals, now and since the
+ * start. The key of an account is the user's name, or the auth of a user
+ * without a name. Accounts are never freed: a user who is removed from the
+ * configuration and added again gets the same account. So there are as many
+ * accounts as users were ever configured. Any thread may call these functions
+ * and read the counts.
  */
 
 #include <pthread.h>
@@ -19,57 +20,64 @@
 #include "config/acl.h"
 #include "proxy/refusal.h"
 
-/* Whose connections nobody accounts for: not known yet, or there is no ACL. */
+/*
+ * The account of connections whose user is not known yet, or if there is no
+ * ACL.
+ */
 #define ACCOUNT_NOBODY "-"
 
 struct account {
 	char name[ACL_NAME_MAX_LEN + 1]; /* "": none; never changes */
-	atomic_size_t position;       /* in the ACL, of who has no name, too */
-	atomic_size_t live;           /* places taken, of its limit */
+	atomic_size_t position;          /* in the ACL */
+	atomic_size_t live;           /* connections that count for the limit */
 	_Atomic uint64_t established; /* since the start */
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
 	_Atomic uint64_t refused[REFUSAL_COUNT];
-	uint64_t generation; /* of the ACL that last had the user */
-	/* Of what the log says of each: nobody's garbage hides a user's. */
+	uint64_t generation; /* of the last ACL that had the user */
+	/*
+	 * One for each kind: another user's noise must not hide this one's
+	 * refusals.
+	 */
 	struct log_limit limits[REFUSAL_COUNT];
 	struct account *next;
 };
 
 struct accounts {
-	pthread_mutex_t lock; /* for the list and what finds in it */
+	pthread_mutex_t lock; /* for the list and the indexes */
 	struct account *first, **end;
-	struct digest_index by_name, by_auth; /* of who has no name */
+	struct digest_index by_name, by_auth; /* of users without a name */
 	uint64_t generation;                  /* of accounts_use() */
-	struct account nobody;                /* in front of the list */
+	struct account nobody;                /* the first of the list */
 };
 
 void accounts_init(struct accounts *accounts);
 
-/* That user's, a new one if need be; NULL if there is no memory. */
+/* Finds or creates the user's account. NULL: no memory. */
 struct account *accounts_open(struct accounts *accounts, const struct acl *acl,
     const struct acl_user *user);
 
 /*
- * By this ACL from now on: all of its users have one then. Only one thread at a
- * time calls this.
+ * Makes this ACL the current one: creates accounts of its users, and renews the
+ * positions of all accounts. Only one thread at a time may call this.
  */
 void accounts_use(struct accounts *accounts, const struct acl *acl);
 
-/* In the order in which they were opened; the first follows NULL. */
+/* Walks the accounts in the order of their creation; begin with NULL. */
 struct account *accounts_next(
     struct accounts *accounts, const struct account *account);
 
 /*
- * As logs call the user: by name, by the position in the ACL, such as "acl[0]",
- * or "acl[-]" if a user without a name is not there any more. Returns text.
+ * The user as logs show it: the name, or the position in the ACL such as
+ * "acl[0]", or "acl[-]" for a user without a name who was removed. Returns
+ * text.
  */
 #define ACCOUNT_STRLEN (ACL_NAME_MAX_LEN + 1)
 const char *account_format(
     const struct account *account, char text[ACCOUNT_STRLEN]);
 
 /*
- * Takes a place, or returns false if there are that many taken or more. A limit
- * of 0 is none. Those who are there when it is lowered may stay.
+ * Counts one more live connection, or returns false if the limit is reached. 0:
+ * no limit. A lower limit does not end connections that are there.
  */
 bool account_enter(struct account *account, size_t limit);
 void account_leave(struct account *account);

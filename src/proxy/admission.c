@@ -53,7 +53,10 @@ admission_note_full(struct admission *admission)
 	return count;
 }
 
-/* One pending connection is always fine: all others may be established. */
+/*
+ * Not >=: with a limit of 2 or 3, one pending connection does not keep others
+ * out.
+ */
 static bool
 has_too_many_handshakes(const struct admission *admission)
 {
@@ -68,8 +71,8 @@ has_room(const struct admission *admission)
 }
 
 /*
- * The number of the descriptor is still that connection's: its worker takes it
- * out of the set, under this lock, before it closes it.
+ * The descriptor cannot have been closed and reused: before its worker closes
+ * it, the worker removes it from the set under this lock.
  */
 static void
 evict(struct admission *admission, struct handshake *handshake)
@@ -80,7 +83,10 @@ evict(struct admission *admission, struct handshake *handshake)
 	admission->evicted++;
 }
 
-/* With the lock. Returns when there is room, or what there is has changed. */
+/*
+ * With the lock. Returns after an eviction, a change or the grace time; the
+ * caller checks for room again.
+ */
 static void
 make_room(struct admission *admission)
 {
@@ -161,7 +167,10 @@ admission_begin_handshake(struct admission *admission,
 {
 	must(pthread_mutex_lock(&admission->lock));
 	handshakes_add(&admission->handshakes, handshake, fd, peer);
-	/* Whoever waits for room has now one more to cut off in time. */
+	/*
+	 * Waiters may now have to evict this handshake: let them compute their
+	 * deadline again.
+	 */
 	if (!has_room(admission))
 		must(pthread_cond_broadcast(&admission->left));
 	must(pthread_mutex_unlock(&admission->lock));
@@ -179,7 +188,10 @@ admission_end_handshake(
 		admission->evicted--;
 	else
 		handshakes_remove(&admission->handshakes, handshake);
-	/* Whoever waits for room may wait for nothing but this. */
+	/*
+	 * Wake the waiters: pending handshakes have just dropped to half of the
+	 * limit.
+	 */
 	if (admission->handshakes.count == admission->limit / 2)
 		must(pthread_cond_broadcast(&admission->left));
 	must(pthread_mutex_unlock(&admission->lock));

@@ -2,9 +2,9 @@
 #define PROXY_ADMISSION_H
 
 /*
- * The count of live connections, and how many there may be. The acceptor enters
- * a connection before it makes the worker; the worker leaves as the very last
- * thing that it does. All functions may be called from any thread.
+ * The number of live connections, and its limit. The acceptor enters a
+ * connection before it starts the worker; leaving is the last thing that the
+ * worker does. All functions may be called from any thread.
  */
 
 #include <pthread.h>
@@ -14,58 +14,66 @@
 
 #include "proxy/handshakes.h"
 
-/* Nobody who sends the request within that time is reset to make room. */
+/*
+ * A pending connection is not evicted before it has had this long for its
+ * request.
+ */
 #define ADMISSION_GRACE_MS 250
 
 struct admission {
 	pthread_mutex_t lock;
-	pthread_cond_t left; /* signalled when there may be room */
+	pthread_cond_t left; /* broadcast when there may be room */
 	size_t live, limit;
 	bool closed;
-	bool was_full;       /* and not yet well below the limit again */
-	unsigned full_count; /* how many times that began */
-	uint64_t entered;    /* since the start */
+	bool was_full; /* and an eighth of the limit is not yet free again */
+	unsigned full_count;          /* how many times was_full became true */
+	uint64_t entered;             /* since the start */
 	struct handshakes handshakes; /* of the live ones */
-	size_t evicted;               /* which have not noticed it yet */
+	size_t evicted;               /* whose workers have not noticed yet */
 };
 
-/* It is for good: a worker may leave it as late as the program ends. */
+/* There is no finish: a worker may still use it while the program exits. */
 void admission_init(struct admission *admission);
 
-/* How many there may be: at first any number. Those that are there may stay. */
+/*
+ * At first there is no limit. A lower limit does not end connections that are
+ * there.
+ */
 void admission_set_limit(struct admission *admission, size_t limit);
 
-/* Nobody is to wait for room any more. */
+/* Ends all waits for room, now and later. */
 void admission_close(struct admission *admission);
 
 /*
- * 0, or, once in each time that the limit is reached, how many times that was.
- * A time ends when an eighth of the limit is free again.
+ * Returns how many times the limit has been reached since the start, but only
+ * once each time; otherwise 0. It can be reached again once an eighth of the
+ * limit has been free.
  */
 unsigned admission_note_full(struct admission *admission);
 
-/* Whether admission_await_room() would return at once. */
+/* Returns true if admission_await_room() would return at once. */
 bool admission_has_room(struct admission *admission);
 
 /*
- * Waits for room: until there are fewer than the limit, and fewer than half of
- * it have not sent their request. To make room, the oldest one of the source
- * with the most of these is cut off, unless it is younger than
- * ADMISSION_GRACE_MS. False once the registry is closed.
+ * Waits until there are fewer connections than the limit, and at most half of
+ * the limit are pending (their request has not arrived). Meanwhile it evicts
+ * pending connections that are older than ADMISSION_GRACE_MS: the oldest one of
+ * the source that has the most. Returns false after admission_close().
  */
 bool admission_await_room(struct admission *admission);
 
 /*
- * Waits for room, where another acceptor has taken it meanwhile. Returns the
- * connection's number, from 1, never used again.
+ * Enters a connection; waits for room if another acceptor was quicker. Returns
+ * the connection's number: from 1, never used twice.
  */
 uint64_t admission_enter(struct admission *admission);
 void admission_leave(struct admission *admission);
 
 /*
- * Around the time in which the connection's request is awaited: meanwhile it
- * may be cut off, and then fd comes to the end of its stream. The second one is
- * called before fd is closed, and returns true if that has been done.
+ * Call these before and after waiting for the request. In between the
+ * connection may be evicted: fd is then shut down for reading, so that recv(2)
+ * returns 0. Call the second one before fd is closed; it returns true if the
+ * connection was evicted.
  */
 void admission_begin_handshake(struct admission *admission,
     struct handshake *handshake, int fd, const union address *peer);
@@ -75,8 +83,8 @@ bool admission_end_handshake(
 size_t admission_live(struct admission *admission);
 
 /*
- * Waits until no more than live connections are left, or the deadline
- * (deadline.h) has passed. Returns how many there are.
+ * Waits until at most `live` connections are left, or the deadline (deadline.h)
+ * has passed. Returns how many there are.
  */
 size_t admission_wait(
     struct admission *admission, size_t live, int64_t deadline);

@@ -1,4 +1,7 @@
-/* The client half's step: ask the firewall where to, and ask the server. */
+/*
+ * The client's dial(): asks the firewall for the destination and sends the
+ * request to the server.
+ */
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -19,20 +22,25 @@
 /* The same for both families (linux/netfilter_ipv4.h, .../ip6_tables.h). */
 #define ORIGINAL_DST 80
 
-/* How long one address of the server may keep the others from being tried. */
+/* How long to wait for one address of the server before trying the next. */
 #define ATTEMPT_MAX_MS 10000
 
-/* With the request this is a segment; most of what users say first fits. */
+/*
+ * Fits into one segment together with the request. Most first messages are
+ * shorter.
+ */
 #define EARLY_MAX_LEN 1024
 
-/* An interface takes none: every socket is bound to one only once. */
+/*
+ * SO_BINDTODEVICE needs none on a socket that is not bound to an interface yet.
+ */
 static uint64_t
 client_capabilities(const struct config *config)
 {
 	return config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
 }
 
-/* Fails early on what would fail for each connection alike. */
+/* Fails at the start if every connection would fail in the same way. */
 static int
 client_prepare(const struct config *config)
 {
@@ -89,7 +97,7 @@ original_destination(struct connection *connection)
 	return -errno;
 }
 
-/* A connection that nobody redirected has this listener as destination. */
+/* If no rule redirected the connection, its destination is this listener. */
 static int
 refuse_loop(struct connection *connection)
 {
@@ -109,7 +117,10 @@ refuse_loop(struct connection *connection)
 				     "not redirected";
 		return -ELOOP;
 	}
-	/* On another address of this host it would come back here for ever. */
+	/*
+	 * Another address of this host, at this port, would lead back here in a
+	 * loop.
+	 */
 	ends_here = route_ends_here(destination);
 	if (ends_here > 0) {
 		connection->reason = "the destination is this listener";
@@ -148,7 +159,10 @@ connect_address(struct connection *connection, const union address *address,
 	return fd;
 }
 
-/* The firewall took what this half itself sent to the server: for ever. */
+/*
+ * Refuses our own connection to the server, which the firewall redirected to
+ * us: a loop.
+ */
 static int
 refuse_redirected_self(
     struct connection *connection, const union address *server)
@@ -178,7 +192,10 @@ connect_server(struct connection *connection)
 	for (size_t i = 0; i < count && fd < 0; i++) {
 		int64_t attempt = deadline;
 
-		/* A name may have addresses that local_addr has no use for. */
+		/*
+		 * Skip the server's addresses of the other family: local_addr
+		 * cannot reach them.
+		 */
 		if (count > 1 &&
 		    config->local_bind.address.any.sa_family != AF_UNSPEC &&
 		    config->local_bind.address.any.sa_family !=
@@ -201,8 +218,8 @@ connect_server(struct connection *connection)
 }
 
 /*
- * What the user has said by now goes with the request: in one segment, to be
- * read by one call. Ends and errors are left to the relay.
+ * Reads what the user has sent so far, to send it in one segment with the
+ * request. Does not report an end or an error: the relay will meet it again.
  */
 static size_t
 receive_early(struct connection *connection, uint8_t *data)
@@ -241,7 +258,7 @@ client_dial(struct connection *connection)
 	error = original_destination(connection);
 	if (!error)
 		error = refuse_loop(connection);
-	/* It knows no users, and has no limit for them. */
+	/* The client has no ACL, so it has no users to limit. */
 	if (!error)
 		error = connection_table_admit(
 		    connection, connection->facts.account, 0);
@@ -250,7 +267,7 @@ client_dial(struct connection *connection)
 	fd = connect_server(connection);
 	if (fd < 0)
 		return fd;
-	/* To have connected ended it. */
+	/* connect(2) ended the delay that was set before it. */
 	socket_delay_acknowledgements(fd);
 	connection->tried = "send the request to the server";
 	error = send_request(connection, fd);

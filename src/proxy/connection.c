@@ -15,7 +15,10 @@
 #include "proxy/connection_table.h"
 #include "relay/relay.h"
 
-/* One of them, from accept(2) to close(2): whose thread is at it owns it. */
+/*
+ * One connection, from accept(2) to close(2). The thread that serves it owns
+ * it.
+ */
 struct life {
 	const struct service *service;
 	struct config *config; /* a reference */
@@ -25,7 +28,7 @@ struct life {
 	int64_t began;
 };
 
-/* Without a graceful end the peer sees a reset: socket.h. */
+/* Without needs_grace the peer sees a reset (socket.h). */
 static void
 close_end(int fd, bool needs_grace)
 {
@@ -35,14 +38,16 @@ close_end(int fd, bool needs_grace)
 		close(fd);
 }
 
-/* Returns true if the peer is still to be told of our end, not of a reset. */
+/*
+ * Returns true if the peer must see a clean end of the stream, and has not yet.
+ */
 static bool
 needs_grace(const struct life *life, enum relay_side side)
 {
 	return life->relay.end == RELAY_EOF && !life->relay.is_over[side];
 }
 
-/* To leave the registry is the last thing: then the program may end. */
+/* admission_leave() comes last: the program may exit after it. */
 static void
 life_end(struct life *life, bool was_established)
 {
@@ -57,7 +62,7 @@ life_end(struct life *life, bool was_established)
 	admission_leave(admission);
 }
 
-/* In whichever of the relay's threads was the last one. */
+/* Called by the last thread of the relay. */
 static void
 end_relay(struct relay *relay)
 {
@@ -107,7 +112,7 @@ life_run(void *argument)
 	relay_run(&life->relay);
 }
 
-/* What is 0 is not known yet: AF_UNSPEC is, too. */
+/* Fields that stay 0 are not known yet: AF_UNSPEC is 0 as well. */
 static struct life *
 life_create(const struct service *service, struct config *config,
     uint64_t number, int fd, const union address *peer)

@@ -9,7 +9,7 @@
 
 struct connection_table;
 
-/* What all connections share. */
+/* All connections share these. */
 struct service {
 	const struct role *role;
 	struct admission *admission;
@@ -18,11 +18,11 @@ struct service {
 };
 
 /*
- * Serves the connection that was accepted on fd, in a thread of its own, and
- * reports all failures to the log. Owns fd, the reference to config, and a
- * place in the registry under that number from now on; gives up the last one
- * when nothing of it is left. Returns 0, or a negative errno when there was no
- * thread or memory for it, and it was reset.
+ * Serves the accepted connection fd in a thread of its own, and logs its
+ * failures. The number is that of admission_enter(). Takes over fd, the
+ * reference to config and the place in the admission; it gives back the place
+ * last. Returns 0, or a negative errno after resetting the connection for want
+ * of a thread or memory.
  */
 int connection_start(const struct service *service, struct config *config,
     uint64_t number, int fd, const union address *peer);

@@ -31,7 +31,10 @@ format_route(const struct connection_facts *facts, char *text)
 	return text;
 }
 
-/* The network's weather, as against what somebody should look into. */
+/*
+ * Returns true for ordinary failures of the network, which nobody has to look
+ * into.
+ */
 static bool
 is_weather(const struct connection *connection, int error)
 {
@@ -42,7 +45,10 @@ is_weather(const struct connection *connection, int error)
 	case -EHOSTUNREACH:
 	case -ETIMEDOUT:
 	case -ENOMSG:
-		/* An own server that cannot be reached is no weather. */
+		/*
+		 * If the client cannot reach its server, the operator must
+		 * know.
+		 */
 		return connection->role == &server_role ||
 		    error == -ECONNABORTED;
 	default:
@@ -50,7 +56,9 @@ is_weather(const struct connection *connection, int error)
 	}
 }
 
-/* Whoever can connect at all can cause it as often as they like. */
+/*
+ * Returns true for lines that a peer could cause without end, to fill the log.
+ */
 static bool
 is_limited(const struct connection *connection, int error)
 {

@@ -2,9 +2,9 @@
 #define PROXY_CONNECTION_LOG_H
 
 /*
- * What the log says of a connection: either refused, or established and later
- * closed, and meanwhile, for who asks, what it has come to. One line each, in
- * one format, here.
+ * The log lines about a connection: either refused, or established and later
+ * closed; and its state when the status is asked for. The format of all of them
+ * is here.
  */
 
 #include "proxy/connection_table.h"
@@ -15,8 +15,8 @@
 void connection_log_refused(const struct connection *connection, int error);
 
 /*
- * Tells how many refusals of each user's were not shown, of each kind: in
- * windows that are over (log.h), or all, at the end.
+ * Logs for each user and kind how many refusals were not shown: those of
+ * windows that are over (log.h), or all if is_end.
  */
 void connection_log_skipped(struct accounts *accounts, bool is_end);
 
@@ -26,10 +26,10 @@ void connection_log_established(const struct connection *connection);
 void connection_log_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms);
 
-/* For who has asked what is there. */
+/* A line of the status. */
 void connection_log_shown(const struct connection_table_view *view);
 
-/* When it is the end of the program that resets it, and its worker too. */
+/* The program ends and resets the connection; its worker cannot log that. */
 void connection_log_stopped(const struct connection_table_view *view);
 
 #endif

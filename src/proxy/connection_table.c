@@ -15,7 +15,7 @@ connection_table_init(struct connection_table *table)
 	table->ends.older = table->ends.newer = &table->ends;
 }
 
-/* With the lock, as all that follows. */
+/* With the lock, like the helpers below. */
 static void
 insert(
     struct connection_table_entry *entry, struct connection_table_entry *newer)
@@ -41,7 +41,10 @@ bytes_of(const struct connection_table_entry *entry, enum relay_side side)
 			    : 0;
 }
 
-/* Each byte once, however often this is done. */
+/*
+ * Adds the new bytes to the account: each byte once, however often it is
+ * called.
+ */
 static void
 credit(struct connection_table_entry *entry)
 {

@@ -2,12 +2,12 @@
 #define PROXY_CONNECTION_TABLE_H
 
 /*
- * The connections that are there, each with what is known of it,
- * for others than its own worker to look at. What they see is a copy that the
- * worker renews when it has learned more; bytes and ends are as of now.
+ * The live connections, for other threads than their workers to look at. The
+ * table has a copy of each connection's facts, which the worker renews when it
+ * has learned more; bytes and ends are as of now.
  *
- * All functions may be called from any thread, and none holds up the others for
- * longer than a copy takes.
+ * All functions may be called from any thread. None holds the lock longer than
+ * a copy takes.
  */
 
 #include <pthread.h>
@@ -17,58 +17,63 @@
 #include "proxy/role.h"
 #include "relay/relay.h"
 
-/* One of them. It is its worker's, and lies still while it is in the roster. */
+/*
+ * One connection. Its worker owns it and must not move it while it is in the
+ * table.
+ */
 struct connection_table_entry {
 	struct connection_table *table;
 	struct connection_table_entry *older, *newer;
 	int64_t began; /* monotonic clock, milliseconds */
 	struct connection_facts facts;
-	bool has_place;            /* of the account's */
+	bool has_place;            /* account_enter() has counted it */
 	const struct relay *relay; /* NULL: not established */
-	uint64_t credited[2];      /* bytes that its account knows of */
+	uint64_t credited[2];      /* bytes already added to the account */
 };
 
 struct connection_table {
 	pthread_mutex_t lock;
 	struct connection_table_entry
-	    ends; /* of a ring: older is the newest one */
+	    ends; /* of a ring; ends.older is the newest entry */
 };
 
-/* What a connection has come to. */
+/* The state of a connection at one moment. */
 struct connection_table_view {
 	struct connection_facts facts;
 	bool is_established;
 	int64_t age_ms, idle_ms;
 	uint64_t bytes[2];
-	bool finished[2]; /* as relay.h has them */
+	bool finished[2]; /* as in relay.h */
 };
 
 void connection_table_init(struct connection_table *table);
 
-/* With the account of nobody; the entry becomes connection->entry. */
+/* Sets the account to accounts->nobody, and connection->entry to the entry. */
 void connection_table_enter(struct connection_table *table,
     struct connection_table_entry *entry, struct connection *connection);
 
 /*
- * Takes a place of that account for it, which it is from now on, and shows what
- * the connection knows by now. Once in its life. Returns 0, or -EDQUOT when the
- * user has as many as the limit; 0 is no limit.
+ * Makes it a connection of that account, counts it there, and copies the facts.
+ * Once for each connection. Returns 0, or -EDQUOT when the account has reached
+ * the limit; 0: no limit.
  */
 int connection_table_admit(
     struct connection *connection, struct account *account, size_t limit);
 
-/* When it is dialled. The relay lives until connection_table_leave(). */
+/* After dial(). The relay must live until connection_table_leave(). */
 void connection_table_establish(
     struct connection *connection, const struct relay *relay);
 
-/* Gives back the place, and adds the last bytes to the account. */
+/*
+ * Adds the last bytes to the account, and counts the connection there no more.
+ */
 void connection_table_leave(struct connection *connection);
 
 /*
- * Shows one after the other, the newest first: marker is the caller's, and is
- * in the roster from roster_begin() until roster_next() has returned false.
- * Those who come meanwhile are not shown. The accounts know then of the bytes
- * that were shown.
+ * Walk the connections, the newest first. The caller owns the marker, which is
+ * in the table from connection_table_begin() until connection_table_next()
+ * returns false. Connections that begin meanwhile are not shown. The bytes of a
+ * view are in its account, too.
  */
 void connection_table_begin(
     struct connection_table *table, struct connection_table_entry *marker);

@@ -5,14 +5,17 @@
 
 #include "base/deadline.h"
 
-/* How much of an IPv6 address one host is given: its network. */
+/* One host may have a whole IPv6 network, a /64: these bytes of its address. */
 #define IPV6_SOURCE_LEN 8
 
 void
 handshakes_init(struct handshakes *set)
 {
 	memset(set, 0, sizeof(*set));
-	/* Early at boot there may be none: then it is only guessable. */
+	/*
+	 * Early at boot there may be no randomness: then the secret can be
+	 * guessed.
+	 */
 	if (getrandom(&set->secret, sizeof(set->secret), GRND_NONBLOCK) < 0)
 		set->secret = (uint64_t)deadline_now();
 }

@@ -2,9 +2,9 @@
 #define PROXY_HANDSHAKES_H
 
 /*
- * Connections whose request has not come yet, by source, so that one source
- * that never sends any can be told from the others. A source is an IPv4
- * address or a /64. The caller has a lock around all of this.
+ * The pending connections, whose request has not arrived yet, grouped by
+ * source, to find a source that keeps many of them open. A source is an IPv4
+ * address or an IPv6 /64. The caller holds a lock during each call.
  */
 
 #include <stdbool.h>
@@ -13,15 +13,21 @@
 
 #include "net/address.h"
 
-/* Sources share them by chance, which nobody outside can foresee. */
+/*
+ * Sources may share a bucket by chance; the secret keeps others from choosing
+ * which.
+ */
 #define HANDSHAKES_BUCKETS 1024
 
-/* One of them; it is its caller's, and lies still while it is in the set. */
+/*
+ * One pending connection. The caller owns it and must not move it while it is
+ * in the set.
+ */
 struct handshake {
-	int fd;        /* lent */
+	int fd;        /* lent by the caller */
 	int64_t began; /* monotonic clock, milliseconds */
 	size_t bucket;
-	struct handshake *older, *newer; /* of the same bucket */
+	struct handshake *older, *newer; /* in the same bucket */
 };
 
 struct handshakes {
@@ -40,7 +46,10 @@ void handshakes_add(struct handshakes *set, struct handshake *handshake, int fd,
     const union address *peer);
 void handshakes_remove(struct handshakes *set, struct handshake *handshake);
 
-/* The oldest one of the source that has the most; NULL if there is none. */
+/*
+ * Returns the oldest one of the source that has the most; NULL: the set is
+ * empty.
+ */
 struct handshake *handshakes_worst(const struct handshakes *set);
 
 #endif

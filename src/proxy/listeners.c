@@ -29,7 +29,9 @@ open_one(const union address *address)
 	return fd;
 }
 
-/* localhost may have an IPv6 address, the host no IPv6. */
+/*
+ * For example, localhost may have an IPv6 address while the host has no IPv6.
+ */
 static bool
 is_unusable(int error)
 {
@@ -107,7 +109,7 @@ adopt_all(struct listeners *listeners, int count)
 	return 0;
 }
 
-/* Loops are found by it, and there is one port in the configuration. */
+/* Loops are found by the port, and the configuration has one port. */
 static int
 check_ports(const struct listeners *listeners)
 {
@@ -135,7 +137,9 @@ is_among(const union address *address, const union address *list, size_t count)
 	return false;
 }
 
-/* The first one that is not the endpoint's; NULL: all are. */
+/*
+ * Returns the first listener whose address is not the endpoint's; NULL: none.
+ */
 static const struct listener *
 find_unconfigured(
     const struct listeners *listeners, const struct endpoint *endpoint)
@@ -153,7 +157,10 @@ find_unconfigured(
 	return NULL;
 }
 
-/* The rules of the firewall go by the configuration. */
+/*
+ * A mismatch is worth a warning: the firewall rules are made from the
+ * configuration.
+ */
 static void
 use_adopted_address(
     const struct listeners *listeners, struct endpoint *endpoint)
@@ -169,7 +176,10 @@ use_adopted_address(
 		    "\"%s:%u\"; the first one is used, make them the same",
 	    text, endpoint->host, endpoint->port);
 	endpoint_parse(text, endpoint);
-	/* Of an address with a scope, which is no endpoint's, at least this. */
+	/*
+	 * endpoint_parse() refuses an address with a scope; set the port and
+	 * address anyway.
+	 */
 	endpoint->port = address_port(&unconfigured->address);
 	endpoint->address = unconfigured->address;
 }

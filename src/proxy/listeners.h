@@ -2,8 +2,8 @@
 #define PROXY_LISTENERS_H
 
 /*
- * The sockets on which this half waits: those that the service manager hands
- * over, or else one for each address of an endpoint.
+ * The listening sockets of this half: those that the service manager hands
+ * over, otherwise one for each address of an endpoint.
  */
 
 #include <stdbool.h>
@@ -18,13 +18,14 @@ struct listener {
 struct listeners {
 	struct listener list[ENDPOINT_MAX_ADDRESSES];
 	size_t count;
-	bool are_adopted; /* they are the service manager's, too */
+	bool are_adopted; /* the service manager shares them */
 };
 
 /*
- * Opens all of them; an address that this host does not have is passed over
- * when there are others. *endpoint becomes where it really listens if that is
- * somewhere else. Returns 0, or -1 after reporting why not, and then keeps none.
+ * Opens all listeners. It skips an address that this host does not have if
+ * there are others. If the service manager's sockets have another address than
+ * *endpoint, *endpoint becomes that. Returns 0, or -1 after logging why, with
+ * none open.
  */
 int listeners_open(struct listeners *listeners, struct endpoint *endpoint);
 

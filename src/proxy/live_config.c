@@ -41,8 +41,8 @@ log_problem(bool fatal, const char *problem)
 }
 
 /*
- * The listeners stay what they are, and so does the endpoint: loops are found
- * by it.
+ * A reload does not change the listeners, so the endpoint must stay, too: loops
+ * are found by it.
  */
 static void
 keep_listen(struct config *config, const struct endpoint *running)
@@ -66,7 +66,10 @@ replace(struct live_config *live_config, struct config *config)
 	config_unref(old);
 }
 
-/* A FIFO that nobody writes to would be waited for, deaf to all signals. */
+/*
+ * open(2) of a FIFO without a writer would block the thread that takes the
+ * signals.
+ */
 static bool
 can_be_read_again(const char *path)
 {

@@ -2,8 +2,8 @@
 #define PROXY_LIVE_CONFIG_H
 
 /*
- * The configuration that new connections begin with, and its replacement by a
- * newer one. Each connection keeps the one that it began with.
+ * The configuration for new connections, and its replacement at a reload. Each
+ * connection keeps the configuration with which it began.
  */
 
 #include <pthread.h>
@@ -19,15 +19,16 @@ struct live_config {
 /* Takes over the caller's reference. */
 void live_config_init(struct live_config *live_config, struct config *config);
 
-/* Those that others hold live on. */
+/* References that connections hold stay valid. */
 void live_config_finish(struct live_config *live_config);
 
-/* Any thread. The caller has a reference, for config_unref(). */
+/* May be called from any thread. The caller must config_unref() the result. */
 struct config *live_config_ref(struct live_config *live_config);
 
 /*
- * Reads the file again, and asks the role again to prepare. Whatever is wrong
- * is logged, and the old one stays: false. Only one thread may call this.
+ * Reads the file again and calls the role's prepare(). On a failure it logs
+ * why, keeps the old configuration and returns false. Only one thread may call
+ * this.
  */
 bool live_config_reload(
     struct live_config *live_config, const struct role *role, const char *path);

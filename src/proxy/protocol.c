@@ -35,7 +35,10 @@ protocol_encode(const struct request *request, uint8_t *data)
 	return (size_t)(next - data);
 }
 
-/* As protocol_decode, for one address; bad is the reason to give. */
+/*
+ * Like protocol_decode(), for one address. bad: the reason if its length is
+ * wrong.
+ */
 static ssize_t
 decode_address(const uint8_t *data, size_t len, union address *address,
     const char *bad, const char **reason)

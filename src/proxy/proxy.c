@@ -23,10 +23,10 @@
 #include "proxy/status.h"
 #include "relay/pump.h"
 
-/* How often the end looks whether all connections have ended. */
+/* How often drain() checks whether all connections have ended. */
 #define DRAIN_SLICE_MS 50
 
-/* How soon after a limit's window it is told what it has kept back. */
+/* How often to log what the rate limits of the log have suppressed. */
 #define SKIPPED_MS 5000
 
 struct proxy {
@@ -36,22 +36,22 @@ struct proxy {
 	struct admission admission;
 	struct accounts accounts;
 	struct connection_table table;
-	struct service service; /* of these */
+	struct service service; /* made of the four above */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 };
 
-/* Workers that outlive proxy_run() go on to use it. */
+/* Static: workers that outlive proxy_run() still use it. */
 static struct proxy running;
 
-/* An acceptor's take(). */
+/* The take() of the acceptors. */
 static int
 hand_over(void *owner, int fd, const union address *peer)
 {
 	struct proxy *proxy = owner;
 	uint64_t number = admission_enter(&proxy->admission);
 
-	/* Which may have waited: what is true now counts. */
+	/* admission_enter() may have waited: use the configuration of now. */
 	return connection_start(&proxy->service,
 	    live_config_ref(&proxy->live_config), number, fd, peer);
 }
@@ -103,7 +103,7 @@ log_status(struct proxy *proxy)
 	status_log_all(&proxy->accounts, &proxy->table);
 }
 
-/* Of all that is limited. */
+/* Logs the number of lines that each rate limit has suppressed. */
 static void
 log_skipped(struct proxy *proxy, bool is_end)
 {
@@ -117,7 +117,9 @@ is_ending(int signal)
 	return signal == SIGTERM || signal == SIGINT;
 }
 
-/* Returns when all have ended, time is up, or a second signal comes. */
+/*
+ * Returns when all connections have ended, at drain_ms, or at a second signal.
+ */
 static size_t
 drain(struct proxy *proxy)
 {
@@ -139,7 +141,10 @@ drain(struct proxy *proxy)
 	return live;
 }
 
-/* What is set counts, but who set it may not know what the host allows. */
+/*
+ * max_connections is obeyed, but its author may not know the limits of the
+ * host.
+ */
 static void
 warn_of_limit(const struct limits *limits, size_t wanted)
 {
@@ -170,14 +175,14 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
-/* What is the running program's own, not that of a connection. */
+/* Applies the keys that concern the whole program, not one connection. */
 static void
 use_live_config(struct proxy *proxy)
 {
 	struct config *config = live_config_ref(&proxy->live_config);
 
 	set_limits(proxy, config);
-	/* For reports to have all users, those too who have not come yet. */
+	/* The status then shows users who have not connected yet, too. */
 	accounts_use(&proxy->accounts, &config->acl);
 	config_unref(config);
 }
@@ -219,7 +224,10 @@ proxy_open(const struct role *role, struct config *config)
 	running.service = (struct service){ role, &running.admission,
 		&running.accounts, &running.table };
 	live_config_init(&running.live_config, config_ref(config));
-	/* Nobody else has it yet, so that its listener may still change. */
+	/*
+	 * Only this thread has the configuration yet, so its listener may still
+	 * change.
+	 */
 	if (listeners_open(&running.listeners, &config->listen) == 0)
 		return 0;
 	live_config_finish(&running.live_config);

@@ -1,25 +1,25 @@
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
 
-/* The running program: listeners, acceptors, workers, and the end of it all. */
+/* The running daemon: listeners, acceptors, workers, reload and shutdown. */
 
 #include "config/config.h"
 #include "process/limits.h"
 #include "proxy/role.h"
 
 /*
- * Starts to listen, once in a process, and to no avail until proxy_run(). What
- * root alone may do is done then. Keeps a reference of its own to config, which
- * the caller's reload may replace. Returns 0, or -1 after reporting why not.
+ * Starts to listen; nothing is accepted before proxy_run(). Call it once in a
+ * process. After it the proxy needs nothing that only root may do. Keeps a
+ * reference of its own to config. Returns 0, or -1 after logging why.
  */
 int proxy_open(const struct role *role, struct config *config);
 
 /*
- * Serves until SIGTERM or SIGINT, then lets the connections come to their end
- * for drain_ms or until the second of these signals; reads path again at
- * SIGHUP. All signals must be blocked. Reports failures itself. Returns the
- * exit status; *live is the number of connections whose workers still run: the
- * caller must then leave with _exit(2), which resets them.
+ * Serves until SIGTERM or SIGINT, then lets the connections end, for at most
+ * drain_ms or until a second such signal. SIGHUP makes it read path again. The
+ * caller must have blocked all signals. Logs failures itself. Returns the exit
+ * status. *live is the number of connections whose workers still run: if there
+ * are any, the caller must leave with _exit(2), which resets them.
  */
 int proxy_run(const struct limits *limits, const char *path, size_t *live);
 

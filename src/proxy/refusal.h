@@ -1,22 +1,22 @@
 #ifndef PROXY_REFUSAL_H
 #define PROXY_REFUSAL_H
 
-/* The kinds of reasons for which a connection comes to nothing. */
+/* The kinds of reasons why a connection is refused. */
 
 enum refusal {
-	REFUSAL_INCOMPLETE,  /* no whole request came */
-	REFUSAL_MALFORMED,   /* what was asked for makes no sense */
+	REFUSAL_INCOMPLETE,  /* the request did not arrive, or not completely */
+	REFUSAL_MALFORMED,   /* the request makes no sense */
 	REFUSAL_DENIED,      /* by the ACL, or a rule of the host */
 	REFUSAL_LIMITED,     /* the user has as many as max_connections */
 	REFUSAL_OWN_SOURCE,  /* the source is this host's own address */
-	REFUSAL_NO_SOURCE,   /* the source or its port cannot be had */
-	REFUSAL_UNREACHABLE, /* nobody answers there, or it is refused */
-	REFUSAL_GONE,        /* who asked for it did not wait */
-	REFUSAL_OTHER,       /* such as no descriptors left */
+	REFUSAL_NO_SOURCE,   /* the source or its port cannot be used */
+	REFUSAL_UNREACHABLE, /* the destination does not answer, or refuses */
+	REFUSAL_GONE,        /* the peer left before we were connected */
+	REFUSAL_OTHER,       /* for example, no descriptors left */
 	REFUSAL_COUNT,
 };
 
-/* error: negative, as roles return it (role.h). */
+/* error: the negative errno that dial() returned (role.h). */
 enum refusal refusal_of(int error);
 
 /* For the log: "no_source". */

@@ -2,8 +2,8 @@
 #define PROXY_ROLE_H
 
 /*
- * The seam between what both halves do for a connection and the one step in
- * which they differ: to find out who wants to go where, and to get there.
+ * Both halves serve a connection alike, except for one step: to learn source
+ * and destination and to connect upstream. A role is that step of one half.
  */
 
 #include <stdbool.h>
@@ -18,26 +18,30 @@ struct config;
 struct admission;
 struct connection_table_entry;
 
-/* The part of a connection's data that other threads and the log get to see. */
+/*
+ * What is known of a connection: the part that other threads and the log may
+ * see.
+ */
 struct connection_facts {
 	uint64_t number;         /* from 1: "id" in the log */
-	struct account *account; /* whose it is; at first nobody's */
+	struct account *account; /* the user's; accounts->nobody at first */
 	union address peer;      /* of downstream_fd, unmapped */
 
-	/* The role fills these in as it learns them. AF_UNSPEC: unknown yet. */
-	union address source;      /* who speaks */
+	/* The role sets these as it learns them. AF_UNSPEC: not known yet. */
+	union address source;      /* the user's address */
 	union address source_used; /* what upstream_fd is bound to */
 	union address destination;
 };
 
 /*
- * One connection's data. Only the thread that is at it sees it: its worker,
- * and in the end the last one of its relay. Others see entry.
+ * The data of one connection. Only the thread that serves it may use this: its
+ * worker, and at the end the last thread of its relay. Other threads see the
+ * entry.
  */
 struct connection {
 	const struct role *role;
 	const struct config *config;
-	struct admission *admission; /* which it is in */
+	struct admission *admission; /* in which it is counted */
 	struct accounts *accounts;
 	struct connection_table_entry *entry;
 	struct connection_facts facts;
@@ -45,31 +49,47 @@ struct connection {
 	int downstream_fd; /* accepted; owned by connection.c */
 	int upstream_fd;   /* -1 until the role has dialled */
 
-	/* The ACL names that very source, which may be this host's own then. */
+	/*
+	 * The ACL has an entry of this source alone: it may be this host's own
+	 * address.
+	 */
 	bool may_be_host;
 
-	/* What the role itself has read from downstream, and handed on. */
-	size_t received; /* with the request, if that came from there */
-	size_t early;    /* of these: the stream's first bytes, for upstream */
+	/*
+	 * Bytes that the role itself has read from downstream: all of them, and
+	 * those that belong to the stream, which it sends upstream. The server
+	 * reads the request there, too.
+	 */
+	size_t received, early;
 
-	/* Why the role failed: what it tried, and in words why, or NULL. */
+	/*
+	 * Why the role failed: what it tried, and the reason in words; NULL:
+	 * strerror(3).
+	 */
 	const char *tried, *reason;
 };
 
 struct role {
 	const char *name;       /* "client" */
-	const char *downstream; /* who is at that end, for the log: "user" */
+	const char *downstream; /* the name of that peer in the log: "user" */
 	const char *upstream;   /* "server" */
 
-	/* What it takes besides: a bit each, 1 << CAP_NET_RAW (linux/capability.h). */
+	/*
+	 * The capabilities it needs: bits like 1 << CAP_NET_RAW
+	 * (linux/capability.h).
+	 */
 	uint64_t (*capabilities)(const struct config *config);
 
-	/* Once, before anybody is accepted: 0, or -1 when that is logged. */
+	/*
+	 * Called before the first connection and at each reload. Returns 0, or
+	 * -1 after logging why.
+	 */
 	int (*prepare)(const struct config *config);
 
 	/*
-	 * Connects upstream_fd; returns 0. Otherwise a negative errno, with
-	 * tried and maybe reason set, and upstream_fd as it was.
+	 * Connects upstream_fd and returns 0. On a failure it returns a
+	 * negative errno, sets tried and maybe reason, and leaves upstream_fd
+	 * as it was.
 	 */
 	int (*dial)(struct connection *connection);
 };

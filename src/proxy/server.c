@@ -1,4 +1,7 @@
-/* The server half's step: read who wants where, and go there as them. */
+/*
+ * The server's dial(): reads the request and connects from the source to the
+ * destination.
+ */
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -19,7 +22,10 @@
 #include "proxy/role.h"
 #include "proxy/source_bind.h"
 
-/* IPv6 sources need none: IP_FREEBIND will do. Ports below 1024 do. */
+/*
+ * IPv6 sources need no capability (IP_FREEBIND is enough), source ports below
+ * 1024 do.
+ */
 static uint64_t
 server_capabilities(const struct config *config)
 {
@@ -38,7 +44,10 @@ server_prepare(const struct config *config)
 
 	log_info("sources ipv4=%s ipv6=%s", v4 ? "transparent" : "freebind",
 	    v6 ? "transparent" : "freebind");
-	/* Of prefixes that are known, the routes are looked at: doctor.h. */
+	/*
+	 * If the ACL names the prefixes, doctor_warn() checks their routes
+	 * (doctor.h).
+	 */
 	if (!v4 && acl_permits_any_source(&config->acl))
 		log_warning("IP_TRANSPARENT is not permitted: IPv4 users need "
 			    "CAP_NET_RAW, or their prefix in the routing table "
@@ -46,13 +55,16 @@ server_prepare(const struct config *config)
 	return 0;
 }
 
-/* What was read to have the request, with what the user says behind it. */
+/* The bytes read so far: the request, and any payload behind it. */
 struct inbox {
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
 	struct request request;
 };
 
-/* Who says nothing at once may say nothing for long, or be gone. */
+/*
+ * recv(2) has waited in vain. Keepalive notices if the peer vanishes
+ * meanwhile.
+ */
 static void
 await_more(int fd, int64_t deadline)
 {
@@ -62,7 +74,7 @@ await_more(int fd, int64_t deadline)
 	poll(&peer, 1, deadline_poll(deadline));
 }
 
-/* The whole of it has to arrive before the deadline, in whatever pieces. */
+/* The request may arrive in pieces, but all of it before the deadline. */
 static int
 receive_request(struct connection *connection, struct inbox *inbox)
 {
@@ -96,7 +108,10 @@ receive_request(struct connection *connection, struct inbox *inbox)
 		connection->received += (size_t)received;
 		taken = protocol_decode(inbox->data, connection->received,
 		    &inbox->request, &connection->reason);
-		/* The peer may hold the rest back until this much is. */
+		/*
+		 * The peer may send the rest only after these bytes are
+		 * acknowledged.
+		 */
 		if (taken == 0)
 			socket_acknowledge(connection->downstream_fd);
 	}
@@ -106,7 +121,7 @@ receive_request(struct connection *connection, struct inbox *inbox)
 	return 0;
 }
 
-/* Meanwhile it is one of those that may be cut off to make room. */
+/* While it waits, the connection may be evicted to make room. */
 static int
 await_request(struct connection *connection, struct inbox *inbox)
 {
@@ -128,7 +143,7 @@ await_request(struct connection *connection, struct inbox *inbox)
 	return -ENOMSG;
 }
 
-/* Where that cannot be told, it is not risked. */
+/* Refuses also if the kernel cannot say whether it is a loop. */
 static int
 check_loop(struct connection *connection)
 {
@@ -144,7 +159,7 @@ check_loop(struct connection *connection)
 	return -EPROTO;
 }
 
-/* What the kernel would silently take for something else. */
+/* Refuses addresses that the kernel would silently replace by others. */
 static int
 check_addresses(struct connection *connection)
 {
@@ -169,7 +184,7 @@ check_addresses(struct connection *connection)
 	return -EPROTO;
 }
 
-/* *user becomes NULL where the ACL is off. */
+/* *user becomes NULL if the ACL is off. */
 static int
 check_user(struct connection *connection, const struct request *request,
     const struct acl_user **user)
@@ -209,7 +224,7 @@ check_destination(struct connection *connection, const struct acl_user *user)
 	return connection->reason ? -EACCES : 0;
 }
 
-/* Last of all: who is refused anyway takes nobody's place. */
+/* The last check, so that refused connections do not count for the limit. */
 static int
 check_limit(struct connection *connection, const struct acl_user *user)
 {
@@ -225,8 +240,9 @@ check_limit(struct connection *connection, const struct acl_user *user)
 }
 
 /*
- * In one piece, as the socket is new and has room. That the destination is gone
- * already is for the relay to find out, which delivers what it has said.
+ * Does not block: the buffer of a new socket has room. If the destination has
+ * already closed, that is no error here: the relay delivers what it sent and
+ * finds the end.
  */
 static int
 send_early(const struct connection *connection, const struct inbox *inbox)
@@ -239,7 +255,7 @@ send_early(const struct connection *connection, const struct inbox *inbox)
 	return error && !socket_is_closed(fd) ? error : 0;
 }
 
-/* Whether they may have what they ask for. */
+/* Returns 0 if the user may connect as requested. */
 static int
 check_request(struct connection *connection, const struct request *request)
 {
@@ -248,7 +264,7 @@ check_request(struct connection *connection, const struct request *request)
 
 	connection->facts.source = request->source;
 	connection->facts.destination = request->destination;
-	/* Before anything looks at them: a mapped address is IPv4. */
+	/* Before all checks: a mapped address is an IPv4 address. */
 	address_unmap(&connection->facts.source);
 	address_unmap(&connection->facts.destination);
 	error = check_user(connection, request, &user);

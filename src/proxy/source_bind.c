@@ -29,7 +29,9 @@ source_bind_set_freebind(int fd)
 {
 	int on = 1;
 
-	/* For both families: this level knows AF_INET6 sockets too. */
+	/*
+	 * IPPROTO_IP serves both families: it works on AF_INET6 sockets, too.
+	 */
 	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)))
 		return -errno;
 	return 0;
@@ -49,9 +51,10 @@ source_bind_is_transparent(int family)
 }
 
 /*
- * SO_REUSEADDR lets one source go to several destinations, and to the same
- * one again while the last is in TIME_WAIT. late: the kernel chooses the port
- * at connect(2), where it has the destination to tell connections apart by.
+ * SO_REUSEADDR lets one source address and port connect to several
+ * destinations, and again to the same one while its last connection is in
+ * TIME_WAIT. late: the kernel chooses the port at connect(2), when it knows the
+ * destination, so that a port can serve several.
  */
 static int
 open_unbound(const union address *source, bool late)
@@ -80,7 +83,10 @@ source_bind_open(const union address *source)
 	return fd;
 }
 
-/* Of a subnet: it ends in zeros, as many as there are bits for hosts. */
+/*
+ * The subnet-router anycast address (RFC 4291) ends in zeros: at least two
+ * bits.
+ */
 static bool
 may_be_anycast(const union address *source)
 {
@@ -88,7 +94,7 @@ may_be_anycast(const union address *source)
 	    (source->v6.sin6_addr.s6_addr[15] & 3) == 0;
 }
 
-/* Where it cannot be told, it is not risked. */
+/* If the kernel cannot say whose address it is, refuse. */
 static int
 refuse_unknown(struct connection *connection, int error)
 {
@@ -100,7 +106,10 @@ refuse_unknown(struct connection *connection, int error)
 	return error;
 }
 
-/* From an own address connections to own services pass the firewall by lo. */
+/*
+ * A user with an address of this host could reach its services over lo, past
+ * the firewall.
+ */
 static int
 refuse_own(struct connection *connection, int is_own)
 {
@@ -115,11 +124,12 @@ refuse_own(struct connection *connection, int is_own)
 }
 
 /*
- * Without IP_FREEBIND bind(2) takes no addresses but the host's own, those that
- * a route gives it, and broadcast ones, from which the kernel would connect by
- * its own one: only then the kernel is asked which of these it is. An IPv6
- * address that is still tentative (RFC 4862) is not the host's yet: what is
- * sent there does not come to it.
+ * is_bound: bind(2) succeeded without IP_FREEBIND. Then the source is the
+ * host's own address, one that a route of type local delivers here, or a
+ * broadcast address, which the kernel would replace by its own at connect(2).
+ * Only then the kernel has to be asked which of these it is; otherwise only an
+ * anycast address could be the host's. A tentative IPv6 address
+ * (RFC 4862) is not the host's yet: packets to it are not delivered.
  */
 static int
 check_source(
@@ -164,9 +174,9 @@ bind_source(struct connection *connection, int fd, const union address *source)
 }
 
 /*
- * Why the port cannot be had, NULL if it is something else. Each errno is the
- * port's fault at one of the two steps only: connect(2) returns EACCES for a
- * route that prohibits, and bind(2) EADDRNOTAVAIL without IP_FREEBIND.
+ * Returns why the port cannot be used; NULL: the failure has another cause.
+ * Each errno means the port at one of the two steps only: connect(2) returns
+ * EACCES for a prohibit route, and bind(2) EADDRNOTAVAIL without IP_FREEBIND.
  */
 static const char *
 explain_port(bool is_bound, int error)
@@ -182,7 +192,10 @@ explain_port(bool is_bound, int error)
 	return NULL;
 }
 
-/* Returns a descriptor; on failure *port says if it is the port's fault. */
+/*
+ * Returns a descriptor. On a failure *port says why if the port caused it,
+ * otherwise NULL.
+ */
 static int
 connect_from(struct connection *connection, const union address *source,
     bool late, int64_t deadline, const char **port)
@@ -208,7 +221,10 @@ connect_from(struct connection *connection, const union address *source,
 	if (!error)
 		return fd;
 	*port = explain_port(is_bound, error);
-	/* For the log: who was refused has been seen with it. */
+	/*
+	 * For the log: the destination has seen this source, although it
+	 * refused.
+	 */
 	if (is_bound && !*port &&
 	    (getsockname(fd, &connection->facts.source_used.any, &len) ||
 		!address_port(&connection->facts.source_used)))
@@ -218,10 +234,11 @@ connect_from(struct connection *connection, const union address *source,
 }
 
 /*
- * From a port that the kernel chooses: of those that no connection to this
- * destination has, which are the most. But there it leaves out each port that
- * any socket is bound to, of whatever address, which all users' own ports are;
- * bind(2) looks at this address only.
+ * The kernel chooses the port. At connect(2) it can choose any port that has no
+ * connection to this destination, which are most. But there it skips every port
+ * to which any socket is bound, whatever its address, and the users' own ports
+ * are bound. If none is left, let bind(2) choose: it looks at this address
+ * only.
  */
 static int
 connect_from_any_port(struct connection *connection, union address *source,
@@ -259,7 +276,7 @@ connect_by_policy(struct connection *connection)
 	return fd;
 }
 
-/* The kernel puts its own address in place of some that make no sense. */
+/* The kernel silently replaces some invalid sources by its own address. */
 static int
 check_used(struct connection *connection, int fd)
 {

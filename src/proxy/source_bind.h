@@ -12,24 +12,27 @@
 
 struct connection;
 
-/* Whether IP_TRANSPARENT is permitted; needed for IPv4 in most setups. */
+/* Returns true if IP_TRANSPARENT is permitted. Most IPv4 setups need it. */
 bool source_bind_is_transparent(int family);
 
-/* IP_FREEBIND and IP_TRANSPARENT, or their kin: 0 or a negative errno. */
+/*
+ * Set IP_FREEBIND, or IP_TRANSPARENT of that family. Return 0 or a negative
+ * errno.
+ */
 int source_bind_set_freebind(int fd);
 int source_bind_set_transparent(int fd, int family);
 
 /*
- * A socket that may be bound to that address, where the system lets it be.
- * Returns a descriptor or a negative errno.
+ * Opens a socket with IP_FREEBIND and IP_TRANSPARENT as far as permitted, for
+ * bind(2) to that address. Returns a descriptor or a negative errno.
  */
 int source_bind_open(const union address *source);
 
 /*
- * Connects to connection->destination from connection->source, with its port
- * as config->source_port has it. Returns a descriptor, with source_used set
- * and known to be the address asked for, or a negative errno with tried and
- * maybe reason set.
+ * Connects from the source to the destination of the connection, with the
+ * source port that config->source_port asks for. Returns a descriptor and sets
+ * source_used, whose address is that of the source; or returns a negative errno
+ * and sets tried and maybe reason.
  */
 int source_bind_connect(struct connection *connection);
 

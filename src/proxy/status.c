@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "proxy/connection_log.h"
 
-/* In all, for a reader of the log who is slow. */
+/* How long to wait in total for a slow reader of the log. */
 #define PATIENCE_MS 2000
 
 /* " no_source=18446744073709551615" */
@@ -30,7 +30,7 @@ log_connections(struct connection_table *table, int64_t deadline)
 	return count;
 }
 
-/* Returns how many there were in all. */
+/* Returns the sum of all kinds. */
 static uint64_t
 format_refused(const struct account *account, char *text)
 {
@@ -65,7 +65,9 @@ void
 status_log_all(struct accounts *accounts, struct connection_table *table)
 {
 	int64_t deadline = deadline_after(PATIENCE_MS);
-	/* Before the users, whose bytes are then those of this report. */
+	/*
+	 * Connections first: that brings the bytes of the accounts up to date.
+	 */
 	size_t connections = log_connections(table, deadline);
 	const struct account *account = NULL;
 	size_t count = 0;
