@@ -1,7 +1,7 @@
 #ifndef BULK_H
 #define BULK_H
 
-/* How both ends of a stream move it, at the least cost to the processor. */
+/* How both ends of a stream move bytes with the least processor time. */
 
 #include <sys/socket.h>
 

@@ -1,4 +1,4 @@
-/* New connections, so many at a time, for as long as it was told. */
+/* Makes new connections, a number of them at a time, for the given time. */
 
 #include <err.h>
 #include <stdio.h>
@@ -26,7 +26,10 @@ work(void *argument)
 	return NULL;
 }
 
-/* The rate is that of the measured time, whenever the last ones came. */
+/*
+ * The rate is that of the measured time, even if the last connections came
+ * later.
+ */
 static void
 report(struct worker *workers, size_t count)
 {

@@ -8,13 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* More at a time would overflow the backlog of a slow acceptor. */
+/* More attempts at a time would overflow the backlog of a slow acceptor. */
 #define OPEN_PARALLEL 64
 #define OPEN_LIMIT_NS (60 * SECOND_NS)
 #define EVENTS 64
 #define TICK_MS 100
 
-/* After so many ports that are in use it waits a moment for others. */
+/* After that many ports in use, wait a moment before trying more. */
 #define PORT_TRIES 8
 #define PORT_WAIT_MS 1
 
@@ -46,8 +46,8 @@ open_socket(const struct options *options)
 }
 
 /*
- * With SO_REUSEADDR a port can be had again while its last connection is in
- * TIME_WAIT, as here it always is.
+ * SO_REUSEADDR: the port's last connection is always in TIME_WAIT here, and the
+ * port can be used again nevertheless.
  */
 static bool
 bind_next_port(struct dialer *dialer, int fd)
@@ -81,8 +81,8 @@ start_connecting(struct dialer *dialer)
 }
 
 /*
- * False when each port that was tried is still in use: a connection that was
- * closed has to wait for the other side before its port can be had again.
+ * Returns false if each port that was tried is still in use: a closed
+ * connection keeps its port until the other side has closed, too.
  */
 static bool
 begin(struct dialer *dialer, struct attempt *attempt)
@@ -105,7 +105,7 @@ begin(struct dialer *dialer, struct attempt *attempt)
 	return true;
 }
 
-/* Until it is connected both calls return EAGAIN. */
+/* Before the connection is established both calls return EAGAIN. */
 static enum outcome
 advance(const struct dialer *dialer, struct attempt *attempt)
 {
@@ -176,7 +176,7 @@ handle_events(struct dialer *dialer, int wait_ms)
 	}
 }
 
-/* Returns how long to wait for what was begun, in milliseconds. */
+/* Returns how long to wait for the pending attempts, in milliseconds. */
 static int
 begin_more(struct dialer *dialer)
 {
@@ -191,7 +191,7 @@ begin_more(struct dialer *dialer)
 	return TICK_MS;
 }
 
-/* What never got an answer has failed as well. */
+/* Attempts without an answer have failed as well. */
 static void
 give_up(struct dialer *dialer)
 {

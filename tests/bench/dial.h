@@ -2,8 +2,8 @@
 #define DIAL_H
 
 /*
- * Makes connections, several at a time, and asks each for a service, which
- * must answer. One thread.
+ * Makes connections, several at a time, and asks each for a service, which must
+ * answer. It runs in one thread.
  */
 
 #include "histogram.h"
@@ -24,14 +24,17 @@ struct dialer {
 	size_t next_port; /* of options->port_count */
 	int64_t started_ns;
 
-	/* Either so many, which are kept, or until a time, which are closed. */
+	/*
+	 * Either a number of connections, which are kept, or until a time,
+	 * which are closed.
+	 */
 	size_t wanted;
 	int *kept_fds;
 	int64_t until_ns;
 
 	size_t begun, under_way;
 	size_t established, failed;
-	size_t late;            /* of those established: after until_ns */
+	size_t late;            /* established after until_ns */
 	int64_t ended_ns;       /* when the last one was established */
 	struct histogram times; /* from the start of connecting to the answer */
 };
@@ -41,8 +44,8 @@ void dialer_open(
     struct dialer *dialer, const struct options *options, char service);
 
 /*
- * Makes and closes connections, parallel ones at a time, until the duration is
- * over. Of several dialers number first of count takes its part of the ports.
+ * Makes and closes connections, that many in parallel, for the duration. The
+ * ports are divided among count dialers; this one is number first.
  */
 void dialer_repeat(struct dialer *dialer, const struct options *options,
     size_t parallel, size_t number, size_t count);

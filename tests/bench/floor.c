@@ -1,7 +1,7 @@
 /*
- * What the shape itself costs: for each connection two threads that block in
- * recv(2), and two sockets. The two are connected to each other, so nothing
- * else is needed to make them.
+ * Measures what a thread per direction costs at least: two threads that block
+ * in recv(2) and two sockets for each connection. The sockets are connected to
+ * each other, so no other process is needed.
  */
 
 #include <err.h>
@@ -24,7 +24,7 @@ block(void *argument)
 	int fd = *(int *)argument;
 	char byte;
 
-	/* Has touched all that the blocking call is going to touch. */
+	/* Touches the memory that the blocking call will touch. */
 	recv(fd, &byte, 1, MSG_DONTWAIT);
 	pthread_barrier_wait(&all_are_waiting);
 	recv(fd, &byte, 1, 0);
@@ -90,6 +90,6 @@ hold_threads(const struct options *options)
 	pthread_barrier_wait(&all_are_waiting);
 	printf("{\"open\": %zu}\n", options->connections);
 	wait_to_be_let_go();
-	/* The threads, and what they block on, end with the process. */
+	/* The threads and their sockets end with the process. */
 	_exit(0);
 }

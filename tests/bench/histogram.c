@@ -4,7 +4,7 @@
 
 #define BUCKETS (sizeof(((struct histogram *)0)->counts) / sizeof(uint64_t))
 
-/* Small values have a bucket each, then there are 64 for each power of two. */
+/* Small values have a bucket each; above, each power of two has 64 buckets. */
 static size_t
 bucket_of(uint64_t ns)
 {

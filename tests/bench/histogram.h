@@ -2,8 +2,8 @@
 #define HISTOGRAM_H
 
 /*
- * Times in nanoseconds, counted in buckets that are at most 1/64 wide of what
- * they hold: percentiles of any number of samples in a fixed memory.
+ * Counts times, in nanoseconds, in buckets that are at most 1/64 of their value
+ * wide: percentiles of any number of samples in fixed memory.
  */
 
 #include <stdint.h>

@@ -12,7 +12,7 @@
 
 #define PORT 7
 
-/* Whatever goes wrong, nothing is left running longer. */
+/* The process ends after this time, whatever goes wrong. */
 #define LIMIT_S 300
 
 static const struct mode {
@@ -188,7 +188,7 @@ run_workers(
 	free(threads);
 }
 
-/* Takes the processor from others, as any program does that computes. */
+/* Keeps a processor busy, like any program that computes. */
 void
 keep_busy(const struct options *options)
 {

@@ -19,23 +19,23 @@
 #include "net/address.h"
 
 #define SERVICE_ECHO 'e'
-/* Takes a stream to its end, then sends its length as a uint64_t. */
+/* Reads a stream to its end, then sends its length as a uint64_t. */
 #define SERVICE_DISCARD 'd'
-/* Is told to start by a byte, and sends until the client ends its stream. */
+/* Sends from the client's next byte on, until the client ends its stream. */
 #define SERVICE_GENERATE 'g'
 
-/* How long a connection may take that was begun within the measured time. */
+/* How long a connection may take if it began within the measured time. */
 #define GRACE_NS (5 * SECOND_NS)
 #define SECOND_NS INT64_C(1000000000)
 
 struct options {
-	union address to; /* the server; to listen on: for the server */
+	union address to; /* the server; in the server: where to listen */
 	size_t connections;
 	size_t threads;
 	int64_t duration_ns;
 	size_t message_len;  /* of a round trip */
 	uint16_t first_port; /* 0: the kernel chooses source ports */
-	uint16_t port_count; /* these are used in turn */
+	uint16_t port_count; /* that many ports are used in turn */
 	bool down;           /* a stream comes from the server */
 };
 
@@ -49,7 +49,10 @@ void keep_busy(const struct options *options);
 /* Waits for a line on standard input; false at its end. */
 bool told_to_go_on(void);
 
-/* Waits for the end, so that somebody can look at what is still open. */
+/*
+ * Waits for the end of the input, so that a test can look at the open
+ * connections.
+ */
 void wait_to_be_let_go(void);
 
 /* Runs work(worker) in a thread for each of the workers; waits for all. */

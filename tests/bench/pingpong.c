@@ -1,7 +1,7 @@
 /*
- * Round trips: each connection sends a message, waits for all of its echo, and
- * sends the next one. What was sent within the measured time is waited for
- * beyond it, or the slow ones would be missing from the times.
+ * Round trips: each connection sends a message, waits for the whole echo, and
+ * sends the next one. It waits for echoes beyond the measured time, otherwise
+ * the slow ones would be missing from the results.
  */
 
 #include <err.h>

@@ -1,6 +1,6 @@
 /*
- * The server of all services that load.h names. One thread accepts and hands
- * out connections in turn, to itself as to the others.
+ * The server of all services in load.h. One thread accepts, and distributes the
+ * connections among all threads in turn, itself included.
  */
 
 #include <err.h>
@@ -77,7 +77,7 @@ accept_one(struct worker *worker)
 	watch(to->epoll_fd, EPOLL_CTL_ADD, fd, EPOLLIN, served);
 }
 
-/* Blocks: a client of ours waits for all of it before it goes on. */
+/* May block: our clients read all of it before they go on. */
 static bool
 send_all(int fd, const char *data, size_t len)
 {
@@ -131,7 +131,7 @@ generate_stream(
 	char go;
 
 	if (events & EPOLLIN) {
-		/* To start, or the end. */
+		/* The byte to start, or the end. */
 		if (recv(served->fd, &go, 1, 0) != 1)
 			return false;
 		watch(worker->epoll_fd, EPOLL_CTL_MOD, served->fd,

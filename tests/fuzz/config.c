@@ -1,4 +1,4 @@
-/* A configuration file, read as each half's. */
+/* Reads the input as a configuration file, of each half. */
 
 #include "config/config.h"
 
@@ -10,11 +10,11 @@
 #include "fuzz.h"
 #include "place.h"
 
-/* The file, which config_load() opens by a name. */
+/* The file: config_load() opens it by name. */
 static int file = -1;
 static char path[64];
 
-/* What the reports of one config_load() are held against. */
+/* What the problems of one config_load() are checked against. */
 static const uint8_t *text;
 static size_t text_len;
 static unsigned fatal_count;
@@ -27,7 +27,10 @@ write_file(void)
 		MUST(file >= 0);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	}
-	/* In this order it keeps its page, which is much quicker. */
+	/*
+	 * Writing before truncating keeps the file's page, which is much
+	 * quicker.
+	 */
 	MUST(pwrite(file, text, text_len, 0) == (ssize_t)text_len);
 	MUST(ftruncate(file, (off_t)text_len) == 0);
 }
@@ -45,8 +48,8 @@ check_place(const char *problem)
 }
 
 /*
- * A config_report: each problem is one line, and stands in the file, or is about
- * the file itself: then a blank follows its name.
+ * A config_report. Each problem is one line. It names a position inside the
+ * file, or it is about the file itself: then a blank follows the name.
  */
 static void
 report(bool fatal, const char *problem)
@@ -137,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	write_file();
 	is_server = load(CONFIG_SERVER);
 	is_client = load(CONFIG_CLIENT);
-	/* They require different keys. */
+	/* The halves require different keys. */
 	MUST(!is_server || !is_client);
 	return 0;
 }

@@ -2,8 +2,8 @@
 #define FUZZ_H
 
 /*
- * A target looks at one input, whatever it is, and aborts if something does
- * not hold that has to. libFuzzer calls it, and replay.c.
+ * A target takes one input of any bytes, and aborts if a property does not
+ * hold. libFuzzer and replay.c call it.
  */
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The name and the result (always 0) are libFuzzer's. */
+/* libFuzzer prescribes the name and the result, which is always 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define MUST(holds) fuzz_must(holds, #holds, __FILE__, __LINE__)

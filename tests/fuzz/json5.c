@@ -1,4 +1,4 @@
-/* JSON5, whether it is some or not. */
+/* Parses the input, which may be valid JSON5 or not. */
 
 #include "json5/json5.h"
 
@@ -37,7 +37,7 @@ render_string(FILE *out, const char *string, size_t len)
 	fputc('"', out);
 }
 
-/* So that it is read as a double again. */
+/* Ensures that it is read as a double again. */
 static void
 render_double(FILE *out, double number)
 {
@@ -74,7 +74,7 @@ render_scalar(FILE *out, const struct json5 *value)
 		fputs("null", out);
 }
 
-/* The grammar's nesting has a limit, and so has this. */
+/* The parser limits the nesting, so this recursion is limited, too. */
 static void
 render(FILE *out, const struct json5 *value, int depth)
 {
@@ -124,7 +124,7 @@ is_behind(struct json5_position a, struct json5_position b)
 	return a.line > b.line || (a.line == b.line && a.column > b.column);
 }
 
-/* Values stand in the text in the order in which the tree has them. */
+/* The values have the same order in the text and in the tree. */
 static void
 check_places(const struct json5 *value, const uint8_t *data, size_t len)
 {
@@ -148,7 +148,7 @@ check_places(const struct json5 *value, const uint8_t *data, size_t len)
 	}
 }
 
-/* What was read, written down and read again is the same. */
+/* Reading, writing and reading again gives the same tree. */
 static void
 check_round_trip(const struct json5 *root)
 {
@@ -175,7 +175,7 @@ check_error(const struct json5_error *error, const uint8_t *data, size_t len)
 	MUST(is_one_line(error->path));
 }
 
-/* An empty line in front changes nothing but the numbers of the lines. */
+/* An empty line in front changes only the line numbers. */
 static void
 check_moved(const uint8_t *data, size_t len, const struct json5 *root,
     const struct json5_error *error)

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Whether the text has such a line, and that such a column or an end there.
- * Characters are not counted, so the column may be too large by some bytes.
+ * Returns true if the text has that line and the line that column, or ends
+ * right before it. Columns are counted in bytes here, so that a column in
+ * characters always fits.
  */
 bool place_is_inside(
     const uint8_t *text, size_t len, size_t line, size_t column);

@@ -1,7 +1,7 @@
 /*
- * Without libFuzzer, so with every compiler: hands a target each seed whole,
- * then each truncation and each change of one byte of it. A test for each seed,
- * as TAP.
+ * Runs a target without libFuzzer, so with every compiler: on each seed whole,
+ * on each truncation and on each change of one byte of it. Prints a TAP test
+ * for each seed.
  *
  * usage: replay SEED...
  */
@@ -13,7 +13,10 @@
 
 #define SEED_MAX_LEN 4096
 
-/* From a block that ends where the data does, to be seen reading past it. */
+/*
+ * Runs it on a block that ends with the data, so that a sanitizer sees a read
+ * beyond it.
+ */
 static void
 hand_over(const uint8_t *data, size_t len)
 {

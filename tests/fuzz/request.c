@@ -1,4 +1,4 @@
-/* The request as it arrives: in any number of pieces, of any bytes. */
+/* Decodes the input as a request that arrives in pieces. */
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,10 @@ struct result {
 	struct request request;
 };
 
-/* From a block that ends where the data does, to be seen reading past it. */
+/*
+ * Decodes from a block that ends with the data, so that a sanitizer sees a read
+ * beyond it.
+ */
 static void
 decode(const uint8_t *data, size_t len, struct result *result)
 {
@@ -32,14 +35,14 @@ check_complete(const uint8_t *data, size_t len, const struct result *result)
 	uint8_t again[PROTOCOL_REQUEST_MAX_LEN];
 	size_t taken = (size_t)result->taken;
 
-	/* As soon as it is there, and no sooner. */
+	/* It is complete exactly when its last byte has arrived. */
 	MUST(taken == len);
 	MUST(taken <= PROTOCOL_REQUEST_MAX_LEN);
 	MUST(protocol_encode(&result->request, again) == taken);
 	MUST(!memcmp(again, data, taken));
 }
 
-/* What has been said of a beginning stays true of what begins with it. */
+/* The result for a prefix must stay true for all that begins with it. */
 static void
 check_stays(const struct result *result, const struct result *before)
 {

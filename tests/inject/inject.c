@@ -1,16 +1,16 @@
 /*
- * Linked into a srcproxy of its own (--wrap of ld(1)): makes its calls fail,
- * one after the other. A test arms it by a file that both map, named by
- * SRCPROXY_INJECT; then the first call that has not failed yet fails, and no
- * other one until it is armed again. When armed and nothing fails, then each
- * call on that way has failed with each of its errors.
+ * Makes the calls of srcproxy fail, one after the other. It is linked into a
+ * srcproxy of its own (--wrap of ld(1)). A test arms it through a file that
+ * both map, named by SRCPROXY_INJECT. Then the first call that has not failed
+ * yet fails, and no other call until it is armed again. If it is armed and no
+ * call fails, each call on that path has failed with each of its errors.
  *
- * A call is told by where it stands in the program, and by how often it was
- * made there since the arming: a mere count would differ from run to run, as
+ * A call is identified by its place in the program, and by how often it was
+ * made there since the arming. A mere count would differ from run to run, as
  * threads do.
  *
- * Left out, for they cannot fail while the descriptor is what it should be:
- * close(2), shutdown(2), taking SO_LINGER off, the mutexes.
+ * Left out are calls that cannot fail with a correct descriptor: close(2),
+ * shutdown(2), clearing SO_LINGER, the mutexes.
  */
 
 #include <errno.h>
@@ -31,24 +31,24 @@
 #include "base/log.h"
 
 #define SITES 256
-#define TIMES 6 /* of one site, after an arming */
+#define TIMES 6 /* calls of one site after an arming */
 #define PARKED_S 2
 
-/* As tests/e2e/injection.py has it. */
+/* The layout is that of tests/e2e/injection.py. */
 struct control {
 	atomic_uint armed;    /* a number that grows with each arming */
 	atomic_uint fired;    /* the last of these in which a call failed */
-	atomic_uint unparked; /* threads that have nothing to do end at once */
+	atomic_uint unparked; /* parked threads end at once */
 	int error;
 	char call[32];
 	_Atomic int64_t clock_s; /* how far the wall clock has jumped */
-	atomic_uint limited; /* the log keeps back what repeats, as always */
+	atomic_uint limited;     /* rate limits of the log are on, as usual */
 };
 
 struct site {
 	const void *place;
 	unsigned armed, times;
-	unsigned failed[TIMES]; /* how many of its errors it has had */
+	unsigned failed[TIMES]; /* how many of its errors have been injected */
 };
 
 static struct control *control;
@@ -82,7 +82,7 @@ find_site(const void *place)
 	return site;
 }
 
-/* The error that this call is to fail with, 0 if it is not. */
+/* Returns the error with which this call must fail; 0: none. */
 static int
 choose_error(const int *errors, const void *place, unsigned armed)
 {
@@ -118,7 +118,7 @@ inject(const char *call, const int *errors, const void *place)
 	return error;
 }
 
-/* failed is what the call returns, the rest the errors that are likely. */
+/* failed: the value that the call returns; the rest: its likely errors. */
 #define WRAP(type, name, parameters, arguments, failed, ...)            \
 	type __real_##name parameters;                                  \
 	type __wrap_##name parameters;                                  \
@@ -196,8 +196,7 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 }
 
 /*
- * Begins in any case, and may come to its end behind the back of who asked:
- * that is what EINTR and EINPROGRESS say.
+ * After EINTR and EINPROGRESS the connection is still made, as connect(2) says.
  */
 int __real_connect(int fd, const struct sockaddr *to, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len);
@@ -216,7 +215,7 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 	return -1;
 }
 
-/* Of parked threads, which alone wait for seconds. */
+/* Only parked threads wait for seconds. */
 int __real_pthread_cond_timedwait(pthread_cond_t *condition,
     pthread_mutex_t *mutex, const struct timespec *until);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
@@ -239,7 +238,7 @@ __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
 		     : __real_pthread_cond_timedwait(condition, mutex, until);
 }
 
-/* As where somebody sets the clock: no namespace has one of its own. */
+/* Stands for a change of the wall clock, which no namespace has for itself. */
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int
@@ -252,7 +251,7 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	return result;
 }
 
-/* All reasons are to be seen, however many there are of a kind. */
+/* The tests must see all reasons, however many there are of a kind. */
 bool __real_log_limit_pass(struct log_limit *limit, unsigned *skipped);
 bool __wrap_log_limit_pass(struct log_limit *limit, unsigned *skipped);
 bool
@@ -264,7 +263,7 @@ __wrap_log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	return true;
 }
 
-/* glibc's name for it where files are large. */
+/* glibc's name of it with large files. */
 int FCNTL_REAL(int fd, int command, ...);
 int FCNTL_WRAP(int fd, int command, unsigned long argument);
 int

@@ -56,7 +56,7 @@ START_TEST(an_account_is_found_again_by_its_name)
 }
 END_TEST
 
-START_TEST(who_has_no_name_is_found_again_by_the_auth)
+START_TEST(a_user_without_a_name_is_found_again_by_the_auth)
 {
 	struct account *first = open_account(0), *last = open_account(3);
 	struct acl_user others[] = { users[1], users[3], users[0] };
@@ -73,7 +73,7 @@ START_TEST(who_has_no_name_is_found_again_by_the_auth)
 }
 END_TEST
 
-START_TEST(who_has_no_name_and_is_not_there_any_more_has_no_position)
+START_TEST(a_removed_user_without_a_name_has_no_position)
 {
 	struct account *first = open_account(0);
 	struct acl_user other = { .name = "acl[0]", .digest = { { 5 } } };
@@ -87,7 +87,7 @@ START_TEST(who_has_no_name_and_is_not_there_any_more_has_no_position)
 }
 END_TEST
 
-START_TEST(nobody_comes_first_and_then_all_others_as_they_came)
+START_TEST(the_account_of_nobody_is_first_and_others_follow_as_created)
 {
 	struct account *anna = open_account(2);
 	struct account *nobody = accounts_next(&accounts, NULL);
@@ -99,7 +99,7 @@ START_TEST(nobody_comes_first_and_then_all_others_as_they_came)
 }
 END_TEST
 
-START_TEST(nobody_comes_in_above_the_limit)
+START_TEST(no_connection_enters_above_the_limit)
 {
 	ck_assert(account_enter(fred, 2));
 	ck_assert(account_enter(fred, 2));
@@ -110,7 +110,7 @@ START_TEST(nobody_comes_in_above_the_limit)
 }
 END_TEST
 
-START_TEST(without_a_limit_all_come_in)
+START_TEST(without_a_limit_all_connections_enter)
 {
 	for (int i = 0; i < 1000; i++)
 		ck_assert(account_enter(fred, 0));
@@ -118,7 +118,7 @@ START_TEST(without_a_limit_all_come_in)
 }
 END_TEST
 
-START_TEST(the_limit_of_one_is_not_that_of_another)
+START_TEST(each_account_has_a_limit_of_its_own)
 {
 	ck_assert(account_enter(fred, 1));
 	ck_assert(!account_enter(fred, 1));
@@ -126,7 +126,7 @@ START_TEST(the_limit_of_one_is_not_that_of_another)
 }
 END_TEST
 
-START_TEST(a_limit_below_what_is_there_lets_these_stay)
+START_TEST(a_lower_limit_does_not_end_connections)
 {
 	for (int i = 0; i < 5; i++)
 		ck_assert(account_enter(fred, 5));
@@ -187,7 +187,7 @@ START_TEST(many_threads_share_one_account_and_keep_its_limit)
 }
 END_TEST
 
-/* What a reload does with so many users, of whom one half has names. */
+/* What a reload does: that many users, half of them with names. */
 static void
 use_many(unsigned size)
 {
@@ -213,7 +213,7 @@ use_many(unsigned size)
 	free(many);
 }
 
-START_TEST(four_times_the_users_are_no_more_than_six_times_the_work)
+START_TEST(four_times_the_users_take_at_most_six_times_the_work)
 {
 	double ratio = effort_ratio(use_many, 5000, 20000, 6);
 
@@ -230,20 +230,19 @@ suite(void)
 
 	tcase_add_checked_fixture(names, open_accounts, NULL);
 	tcase_add_test(names, an_account_is_found_again_by_its_name);
-	tcase_add_test(names, who_has_no_name_is_found_again_by_the_auth);
+	tcase_add_test(names, a_user_without_a_name_is_found_again_by_the_auth);
+	tcase_add_test(names, a_removed_user_without_a_name_has_no_position);
 	tcase_add_test(
-	    names, who_has_no_name_and_is_not_there_any_more_has_no_position);
+	    names, the_account_of_nobody_is_first_and_others_follow_as_created);
 	tcase_add_test(
-	    names, nobody_comes_first_and_then_all_others_as_they_came);
-	tcase_add_test(
-	    names, four_times_the_users_are_no_more_than_six_times_the_work);
+	    names, four_times_the_users_take_at_most_six_times_the_work);
 	suite_add_tcase(suite, names);
 
 	tcase_add_checked_fixture(counts, open_accounts, NULL);
-	tcase_add_test(counts, nobody_comes_in_above_the_limit);
-	tcase_add_test(counts, without_a_limit_all_come_in);
-	tcase_add_test(counts, the_limit_of_one_is_not_that_of_another);
-	tcase_add_test(counts, a_limit_below_what_is_there_lets_these_stay);
+	tcase_add_test(counts, no_connection_enters_above_the_limit);
+	tcase_add_test(counts, without_a_limit_all_connections_enter);
+	tcase_add_test(counts, each_account_has_a_limit_of_its_own);
+	tcase_add_test(counts, a_lower_limit_does_not_end_connections);
 	tcase_add_test(counts, refusals_are_counted_by_their_kind);
 	tcase_add_test(
 	    counts, many_threads_share_one_account_and_keep_its_limit);

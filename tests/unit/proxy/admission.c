@@ -21,7 +21,7 @@ static struct admission admission;
 static void
 init_admission(void)
 {
-	/* Nothing may count on what was there before. */
+	/* The code must not rely on zeroed memory. */
 	memset(&admission, 0xff, sizeof(admission));
 	admission_init(&admission);
 }
@@ -37,7 +37,7 @@ START_TEST(numbers_count_from_one_and_are_never_used_again)
 }
 END_TEST
 
-START_TEST(the_live_ones_are_counted)
+START_TEST(live_connections_are_counted)
 {
 	ck_assert_uint_eq(admission_live(&admission), 0);
 	admission_enter(&admission);
@@ -57,7 +57,7 @@ START_TEST(nobody_waits_while_there_are_no_connections)
 }
 END_TEST
 
-START_TEST(nobody_waits_for_as_many_as_may_be_left)
+START_TEST(a_wait_for_the_number_that_is_left_returns_at_once)
 {
 	admission_enter(&admission);
 	admission_enter(&admission);
@@ -101,7 +101,7 @@ run_wait(void *argument)
 }
 
 /* With and without a limit. */
-START_TEST(whoever_waits_is_woken_by_the_last_to_leave)
+START_TEST(a_waiter_is_woken_by_the_last_connection_that_leaves)
 {
 	struct wait wait = { .live = 1, .left = 99 };
 	pthread_t thread;
@@ -117,8 +117,8 @@ START_TEST(whoever_waits_is_woken_by_the_last_to_leave)
 }
 END_TEST
 
-/* One leaving must wake both, in whatever order they came to wait. */
-START_TEST(all_who_wait_are_woken)
+/* One that leaves must wake both waiters, whichever began to wait first. */
+START_TEST(all_waiters_are_woken)
 {
 	for (int i = 0; i < 500; i++) {
 		struct wait waits[2];
@@ -159,7 +159,7 @@ run_visitor(void *argument)
 	return NULL;
 }
 
-START_TEST(many_threads_are_counted_right_and_share_no_number)
+START_TEST(many_threads_are_counted_and_get_numbers_of_their_own)
 {
 	static struct visitor visitors[THREADS];
 	static bool seen[THREADS * ROUNDS + 1];
@@ -195,7 +195,7 @@ run_await_room(void *argument)
 	return NULL;
 }
 
-/* Each who leaves, and a limit that is raised, let in as many as fit. */
+/* Leaving, and a higher limit, let in as many as fit. */
 START_TEST(there_are_never_more_than_the_limit)
 {
 	pthread_t threads[THREADS];
@@ -220,8 +220,11 @@ START_TEST(there_are_never_more_than_the_limit)
 }
 END_TEST
 
-/* Whoever waits in admission_enter() comes in, with what it has accepted. */
-START_TEST(nobody_waits_for_room_once_it_is_closed)
+/*
+ * An acceptor that waits in admission_enter() has a connection already: it
+ * enters.
+ */
+START_TEST(no_acceptor_waits_for_room_after_the_close)
 {
 	admission_set_limit(&admission, 1);
 	admission_enter(&admission);
@@ -231,7 +234,7 @@ START_TEST(nobody_waits_for_room_once_it_is_closed)
 }
 END_TEST
 
-START_TEST(that_it_is_full_is_noted_once_each_time)
+START_TEST(a_full_admission_is_noted_once_each_time)
 {
 	admission_set_limit(&admission, 16);
 	for (unsigned times = 1; times <= 3; times++) {
@@ -241,7 +244,7 @@ START_TEST(that_it_is_full_is_noted_once_each_time)
 		}
 		ck_assert_uint_eq(admission_note_full(&admission), times);
 		ck_assert_uint_eq(admission_note_full(&admission), 0);
-		/* That was not the end of it. */
+		/* Not enough have left: it is still the same time. */
 		admission_leave(&admission);
 		admission_leave(&admission);
 		admission_enter(&admission);
@@ -253,7 +256,7 @@ START_TEST(that_it_is_full_is_noted_once_each_time)
 }
 END_TEST
 
-/* A connection that sends no request, as a worker serves it. */
+/* A connection that sends no request, as its worker sees it. */
 static struct silent {
 	int fd[2]; /* the worker's, the peer's */
 	struct handshake handshake;
@@ -290,8 +293,8 @@ run_silent(void *argument)
 	return NULL;
 }
 
-/* Also when it starts to wait after the other has begun to wait for room. */
-START_TEST(whoever_sends_no_request_makes_room_for_others)
+/* Also if its handshake begins after the other has begun to wait for room. */
+START_TEST(a_connection_without_a_request_is_evicted)
 {
 	int64_t began = deadline_now();
 	pthread_t thread;
@@ -307,7 +310,7 @@ START_TEST(whoever_sends_no_request_makes_room_for_others)
 }
 END_TEST
 
-START_TEST(whoever_has_sent_the_request_is_left_alone)
+START_TEST(a_connection_with_a_request_is_not_evicted)
 {
 	admission_set_limit(&admission, 1);
 	begin_silent();
@@ -318,8 +321,8 @@ START_TEST(whoever_has_sent_the_request_is_left_alone)
 }
 END_TEST
 
-/* It leaves room for more than half of the connections. */
-START_TEST(nobody_is_cut_off_while_there_is_room)
+/* Fewer than half of the limit are pending. */
+START_TEST(nothing_is_evicted_while_there_is_room)
 {
 	admission_set_limit(&admission, 2);
 	begin_silent();
@@ -329,12 +332,13 @@ START_TEST(nobody_is_cut_off_while_there_is_room)
 }
 END_TEST
 
-/* With a limit of 1 half of it is none, but then the one is all there is. */
+/* With a limit of 1, half of it is 0, but the limit itself allows one. */
 static const struct {
-	size_t limit, pending; /* so many are fine, one more is too many */
+	size_t limit,
+	    pending; /* that many may be pending, one more is too many */
 } halves[] = { { 2, 1 }, { 3, 1 }, { 4, 2 }, { 5, 2 }, { 8, 4 }, { 9, 4 } };
 
-/* One that has sent its request does not count. */
+/* A connection that has sent its request does not count. */
 START_TEST(half_of_the_limit_may_be_pending)
 {
 	static struct silent pending[10];
@@ -363,7 +367,9 @@ run_room(void *argument)
 	return (void *)(uintptr_t)admission_await_room(&admission);
 }
 
-/* Until that thread of this process sleeps, as only in its wait it does. */
+/*
+ * Waits until that thread of this process sleeps: it does so only in its wait.
+ */
 static void
 await_sleep(const atomic_int *thread)
 {
@@ -392,10 +398,10 @@ run_noted_room(void *argument)
 }
 
 /*
- * Nothing else would: nobody leaves, and no pending one is old enough to be cut
- * off in the lifetime of this test.
+ * Nothing else would wake it: nothing leaves, and no pending connection is old
+ * enough for an eviction during this test.
  */
-START_TEST(whoever_waits_for_fewer_pending_ones_is_woken_by_a_request)
+START_TEST(a_waiter_is_woken_by_the_request_of_a_pending_connection)
 {
 	static struct silent pending[5];
 	pthread_t thread;
@@ -418,8 +424,11 @@ START_TEST(whoever_waits_for_fewer_pending_ones_is_woken_by_a_request)
 }
 END_TEST
 
-/* As one is allowed, it is the limit itself that has no room. */
-START_TEST(the_only_one_that_is_pending_makes_room_for_others)
+/*
+ * One pending connection is allowed, so it is the limit itself that leaves no
+ * room.
+ */
+START_TEST(the_only_pending_connection_is_evicted)
 {
 	pthread_t thread;
 	void *had_room;
@@ -438,8 +447,8 @@ START_TEST(the_only_one_that_is_pending_makes_room_for_others)
 }
 END_TEST
 
-/* Once: as soon as it has noticed, there is room. */
-START_TEST(no_more_are_cut_off_than_it_takes)
+/* One eviction is enough: there is room once its worker has noticed. */
+START_TEST(no_more_are_evicted_than_needed)
 {
 	static struct silent pending[2];
 	pthread_t thread;
@@ -477,35 +486,35 @@ suite(void)
 
 	tcase_add_checked_fixture(count, init_admission, NULL);
 	tcase_add_test(count, numbers_count_from_one_and_are_never_used_again);
-	tcase_add_test(count, the_live_ones_are_counted);
+	tcase_add_test(count, live_connections_are_counted);
 	tcase_add_test(
-	    count, many_threads_are_counted_right_and_share_no_number);
+	    count, many_threads_are_counted_and_get_numbers_of_their_own);
 	suite_add_tcase(suite, count);
 
 	tcase_add_checked_fixture(wait, init_admission, NULL);
 	tcase_add_test(wait, nobody_waits_while_there_are_no_connections);
-	tcase_add_test(wait, nobody_waits_for_as_many_as_may_be_left);
+	tcase_add_test(
+	    wait, a_wait_for_the_number_that_is_left_returns_at_once);
 	tcase_add_test(wait, a_wait_ends_at_its_deadline_and_not_before);
 	tcase_add_test(wait, a_deadline_in_the_past_is_no_wait);
 	tcase_add_loop_test(
-	    wait, whoever_waits_is_woken_by_the_last_to_leave, 0, 2);
-	tcase_add_test(wait, all_who_wait_are_woken);
+	    wait, a_waiter_is_woken_by_the_last_connection_that_leaves, 0, 2);
+	tcase_add_test(wait, all_waiters_are_woken);
 	suite_add_tcase(suite, wait);
 
 	tcase_add_checked_fixture(room, init_admission, NULL);
 	tcase_add_test(room, there_are_never_more_than_the_limit);
-	tcase_add_test(room, nobody_waits_for_room_once_it_is_closed);
-	tcase_add_test(room, that_it_is_full_is_noted_once_each_time);
-	tcase_add_test(room, whoever_sends_no_request_makes_room_for_others);
-	tcase_add_test(room, whoever_has_sent_the_request_is_left_alone);
-	tcase_add_test(room, nobody_is_cut_off_while_there_is_room);
+	tcase_add_test(room, no_acceptor_waits_for_room_after_the_close);
+	tcase_add_test(room, a_full_admission_is_noted_once_each_time);
+	tcase_add_test(room, a_connection_without_a_request_is_evicted);
+	tcase_add_test(room, a_connection_with_a_request_is_not_evicted);
+	tcase_add_test(room, nothing_is_evicted_while_there_is_room);
 	tcase_add_loop_test(
 	    room, half_of_the_limit_may_be_pending, 0, COUNT(halves));
 	tcase_add_test(
-	    room, whoever_waits_for_fewer_pending_ones_is_woken_by_a_request);
-	tcase_add_test(
-	    room, the_only_one_that_is_pending_makes_room_for_others);
-	tcase_add_test(room, no_more_are_cut_off_than_it_takes);
+	    room, a_waiter_is_woken_by_the_request_of_a_pending_connection);
+	tcase_add_test(room, the_only_pending_connection_is_evicted);
+	tcase_add_test(room, no_more_are_evicted_than_needed);
 	suite_add_tcase(suite, room);
 	return suite;
 }

@@ -14,7 +14,7 @@ const struct role client_role = { .downstream = "user", .upstream = "server" };
 const struct role server_role = { .downstream = "client",
 	.upstream = "destination" };
 
-/* The log, of which only the last line is kept, with its level in front. */
+/* The log. It keeps only the last line, with its level in front. */
 static char line[8192];
 static int line_count;
 static bool limit_reached;
@@ -104,7 +104,7 @@ set_address(union address *address, const char *host, uint16_t port)
 static struct connection connection;
 static struct account nobody = { .name = "-" }, fred = { .name = "fred" };
 
-/* Nothing is known yet but who connected. */
+/* Only the peer is known. */
 static void
 open_connection(void)
 {
@@ -119,7 +119,7 @@ open_connection(void)
 	connection.tried = "read the request";
 }
 
-/* All is known. */
+/* Everything is known. */
 static void
 open_dialled(void)
 {
@@ -137,7 +137,7 @@ open_dialled(void)
 	"source=[2001:db8:aaaa::1]:50000 used=[2001:db8:aaaa::1]:50001 " \
 	"destination=[2001:db8:bbbb::1]:443"
 
-START_TEST(what_is_not_known_is_a_dash)
+START_TEST(an_unknown_field_is_a_dash)
 {
 	char expected[1024];
 
@@ -151,7 +151,7 @@ START_TEST(what_is_not_known_is_a_dash)
 }
 END_TEST
 
-START_TEST(a_reason_in_words_stands_for_the_error)
+START_TEST(a_reason_in_words_replaces_the_error)
 {
 	connection.reason = "no user has this auth";
 	connection_log_refused(&connection, -EACCES);
@@ -185,7 +185,7 @@ static const struct {
 	{ &client_role, -ELOOP, "error" },
 };
 
-START_TEST(the_weather_of_the_network_is_no_error)
+START_TEST(ordinary_failures_of_the_network_are_no_errors)
 {
 	connection.role = levels[_i].role;
 	connection_log_refused(&connection, levels[_i].error);
@@ -195,7 +195,7 @@ START_TEST(the_weather_of_the_network_is_no_error)
 }
 END_TEST
 
-START_TEST(errors_that_repeat_are_counted_instead)
+START_TEST(repeated_errors_are_counted_instead)
 {
 	limit_reached = true;
 	connection_log_refused(&connection, -EPROTO);
@@ -210,7 +210,7 @@ START_TEST(errors_that_repeat_are_counted_instead)
 }
 END_TEST
 
-START_TEST(requests_that_do_not_come_are_counted_instead_too)
+START_TEST(missing_requests_are_counted_instead_too)
 {
 	limit_reached = true;
 	connection_log_refused(&connection, -ENOMSG);
@@ -225,8 +225,8 @@ START_TEST(requests_that_do_not_come_are_counted_instead_too)
 }
 END_TEST
 
-/* Or it would take up the window of lines that are. */
-START_TEST(what_is_not_to_be_shown_is_not_counted)
+/* Otherwise a hidden line would use up the rate limit of visible ones. */
+START_TEST(hidden_lines_are_not_counted)
 {
 	info_is_hidden = true;
 	connection_log_refused(&connection, -ENOMSG);
@@ -235,7 +235,7 @@ START_TEST(what_is_not_to_be_shown_is_not_counted)
 }
 END_TEST
 
-START_TEST(each_kind_of_each_users_has_a_limit_of_its_own)
+START_TEST(each_kind_of_each_user_has_a_limit_of_its_own)
 {
 	connection_log_refused(&connection, -EACCES);
 	ck_assert_ptr_eq(limit_asked, &nobody.limits[REFUSAL_DENIED]);
@@ -247,7 +247,7 @@ START_TEST(each_kind_of_each_users_has_a_limit_of_its_own)
 }
 END_TEST
 
-START_TEST(what_was_kept_back_is_told_with_its_user_and_kind)
+START_TEST(suppressed_lines_are_logged_with_user_and_kind)
 {
 	struct acl_user user = { .name = "anna", .is_named = true };
 	struct acl acl = { .users = &user, .user_count = 1 };
@@ -267,8 +267,8 @@ START_TEST(what_was_kept_back_is_told_with_its_user_and_kind)
 }
 END_TEST
 
-/* A destination that refuses is told of each time, for it is no error. */
-START_TEST(the_weather_is_not_limited)
+/* A destination that refuses is logged each time, as it is no error. */
+START_TEST(ordinary_failures_are_not_limited)
 {
 	limit_reached = true;
 	connection.reason = "no";
@@ -279,7 +279,7 @@ START_TEST(the_weather_is_not_limited)
 }
 END_TEST
 
-START_TEST(a_connection_is_established_from_where_to_where)
+START_TEST(an_established_line_has_all_addresses)
 {
 	connection_log_established(&connection);
 	ck_assert_str_eq(line, "info established " ROUTE);
@@ -287,7 +287,7 @@ START_TEST(a_connection_is_established_from_where_to_where)
 }
 END_TEST
 
-START_TEST(nothing_is_said_of_connections_where_nobody_wants_to_know)
+START_TEST(connections_are_not_logged_below_level_info)
 {
 	struct connection_table_view view = { .is_established = true };
 	struct relay relay = { .end = RELAY_EOF };
@@ -345,7 +345,7 @@ static const struct {
 	    10, "sent=1 received=2 seconds=0.010 end=reset by=destination" },
 };
 
-START_TEST(a_connection_is_closed_with_all_that_is_to_be_said_of_it)
+START_TEST(a_closed_line_has_bytes_duration_and_end)
 {
 	const struct relay *relay = &ends[_i].relay;
 	char expected[1024];
@@ -382,7 +382,7 @@ static const struct {
 	    "sending=open receiving=ended" },
 };
 
-START_TEST(a_connection_is_shown_with_what_it_has_come_to)
+START_TEST(a_status_line_has_the_state_of_the_connection)
 {
 	struct connection_table_view view = views[_i].view;
 	char expected[1024];
@@ -395,7 +395,7 @@ START_TEST(a_connection_is_shown_with_what_it_has_come_to)
 }
 END_TEST
 
-START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
+START_TEST(a_status_line_says_that_the_request_is_awaited)
 {
 	struct connection_table_view view = { .age_ms = 1 };
 
@@ -407,7 +407,7 @@ START_TEST(before_the_request_it_is_shown_that_it_is_awaited)
 }
 END_TEST
 
-START_TEST(who_is_reset_by_the_end_of_the_program_is_closed_too)
+START_TEST(connections_reset_at_the_end_of_the_program_are_logged)
 {
 	struct connection_table_view view = {
 		.is_established = true,
@@ -468,33 +468,28 @@ suite(void)
 	TCase *served = tcase_create("served");
 
 	tcase_add_checked_fixture(refused, open_connection, NULL);
-	tcase_add_test(refused, what_is_not_known_is_a_dash);
-	tcase_add_test(refused, a_reason_in_words_stands_for_the_error);
-	tcase_add_loop_test(
-	    refused, the_weather_of_the_network_is_no_error, 0, COUNT(levels));
-	tcase_add_test(refused, errors_that_repeat_are_counted_instead);
-	tcase_add_test(
-	    refused, requests_that_do_not_come_are_counted_instead_too);
-	tcase_add_test(refused, what_is_not_to_be_shown_is_not_counted);
-	tcase_add_test(refused, each_kind_of_each_users_has_a_limit_of_its_own);
-	tcase_add_test(
-	    refused, what_was_kept_back_is_told_with_its_user_and_kind);
-	tcase_add_test(refused, the_weather_is_not_limited);
+	tcase_add_test(refused, an_unknown_field_is_a_dash);
+	tcase_add_test(refused, a_reason_in_words_replaces_the_error);
+	tcase_add_loop_test(refused,
+	    ordinary_failures_of_the_network_are_no_errors, 0, COUNT(levels));
+	tcase_add_test(refused, repeated_errors_are_counted_instead);
+	tcase_add_test(refused, missing_requests_are_counted_instead_too);
+	tcase_add_test(refused, hidden_lines_are_not_counted);
+	tcase_add_test(refused, each_kind_of_each_user_has_a_limit_of_its_own);
+	tcase_add_test(refused, suppressed_lines_are_logged_with_user_and_kind);
+	tcase_add_test(refused, ordinary_failures_are_not_limited);
 	suite_add_tcase(suite, refused);
 
 	tcase_add_checked_fixture(served, open_dialled, NULL);
-	tcase_add_test(served, a_connection_is_established_from_where_to_where);
-	tcase_add_test(
-	    served, nothing_is_said_of_connections_where_nobody_wants_to_know);
+	tcase_add_test(served, an_established_line_has_all_addresses);
+	tcase_add_test(served, connections_are_not_logged_below_level_info);
+	tcase_add_loop_test(
+	    served, a_closed_line_has_bytes_duration_and_end, 0, COUNT(ends));
 	tcase_add_loop_test(served,
-	    a_connection_is_closed_with_all_that_is_to_be_said_of_it, 0,
-	    COUNT(ends));
-	tcase_add_loop_test(served,
-	    a_connection_is_shown_with_what_it_has_come_to, 0, COUNT(views));
+	    a_status_line_has_the_state_of_the_connection, 0, COUNT(views));
+	tcase_add_test(served, a_status_line_says_that_the_request_is_awaited);
 	tcase_add_test(
-	    served, before_the_request_it_is_shown_that_it_is_awaited);
-	tcase_add_test(
-	    served, who_is_reset_by_the_end_of_the_program_is_closed_too);
+	    served, connections_reset_at_the_end_of_the_program_are_logged);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
 	suite_add_tcase(suite, served);
 	return suite;

@@ -12,7 +12,7 @@ static struct accounts accounts;
 static struct connection_table table;
 static struct account *fred;
 
-/* A connection as its worker has it. */
+/* A connection and what its worker has for it. */
 static struct worker {
 	struct connection connection;
 	struct connection_table_entry entry;
@@ -79,7 +79,7 @@ look_at_newest(void)
 	return newest;
 }
 
-START_TEST(all_who_are_there_are_shown_and_the_newest_first)
+START_TEST(all_connections_are_shown_the_newest_first)
 {
 	check_numbers("321");
 	check_numbers("321");
@@ -91,8 +91,8 @@ START_TEST(all_who_are_there_are_shown_and_the_newest_first)
 }
 END_TEST
 
-/* Those that leave and come while somebody looks. */
-START_TEST(one_may_leave_next_to_whoever_looks)
+/* Connections leave and come while a marker is in the table. */
+START_TEST(a_connection_may_leave_next_to_a_marker)
 {
 	struct connection_table_entry marker, late_entry;
 	struct connection late = { .accounts = &accounts, .facts.number = 4 };
@@ -110,7 +110,7 @@ START_TEST(one_may_leave_next_to_whoever_looks)
 }
 END_TEST
 
-START_TEST(what_is_known_grows_with_the_connection)
+START_TEST(the_facts_of_a_connection_are_renewed)
 {
 	struct worker *worker = &workers[2];
 	struct connection_table_view view = look_at_newest();
@@ -153,7 +153,7 @@ START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 }
 END_TEST
 
-/* However often somebody looks, and at whatever times. */
+/* However often the table is walked, and whenever. */
 START_TEST(each_byte_is_added_to_the_account_once)
 {
 	struct worker *worker = &workers[2];
@@ -174,7 +174,7 @@ START_TEST(each_byte_is_added_to_the_account_once)
 }
 END_TEST
 
-START_TEST(a_place_is_taken_by_who_is_admitted_and_given_back_once)
+START_TEST(an_admitted_connection_counts_until_it_leaves)
 {
 	admit(&workers[0]);
 	ck_assert_uint_eq(fred->live, 1);
@@ -198,17 +198,16 @@ suite(void)
 	TCase *account = tcase_create("account");
 
 	tcase_add_checked_fixture(list, enter_all, NULL);
-	tcase_add_test(list, all_who_are_there_are_shown_and_the_newest_first);
-	tcase_add_test(list, one_may_leave_next_to_whoever_looks);
-	tcase_add_test(list, what_is_known_grows_with_the_connection);
+	tcase_add_test(list, all_connections_are_shown_the_newest_first);
+	tcase_add_test(list, a_connection_may_leave_next_to_a_marker);
+	tcase_add_test(list, the_facts_of_a_connection_are_renewed);
 	tcase_add_test(list,
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
 	suite_add_tcase(suite, list);
 
 	tcase_add_checked_fixture(account, enter_all, NULL);
 	tcase_add_test(account, each_byte_is_added_to_the_account_once);
-	tcase_add_test(
-	    account, a_place_is_taken_by_who_is_admitted_and_given_back_once);
+	tcase_add_test(account, an_admitted_connection_counts_until_it_leaves);
 	suite_add_tcase(suite, account);
 	return suite;
 }

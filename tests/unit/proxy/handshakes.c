@@ -31,7 +31,7 @@ expect_worst(int number)
 	ck_assert_ptr_eq(handshakes_worst(&set), &list[number]);
 }
 
-START_TEST(of_none_there_is_no_worst)
+START_TEST(an_empty_set_has_no_worst)
 {
 	ck_assert_ptr_null(handshakes_worst(&set));
 	add(0, "192.0.2.1", 1);
@@ -42,7 +42,7 @@ START_TEST(of_none_there_is_no_worst)
 }
 END_TEST
 
-/* The first, the last and one in the middle go before it is their turn. */
+/* The first, the last and one in the middle are removed out of turn. */
 START_TEST(the_oldest_of_a_source_is_the_worst)
 {
 	for (int i = 0; i < COUNT_OF_ONE; i++)
@@ -69,7 +69,7 @@ static const struct {
 	{ "2001:db8:1:1::1", "192.0.2.1" },
 };
 
-/* Who came first does not matter then. */
+/* The order of arrival does not matter then. */
 START_TEST(the_source_with_the_most_has_the_worst)
 {
 	add(0, sources[_i].few, 0);
@@ -99,7 +99,7 @@ suite(void)
 	TCase *worst = tcase_create("worst");
 
 	tcase_add_checked_fixture(worst, open_set, NULL);
-	tcase_add_test(worst, of_none_there_is_no_worst);
+	tcase_add_test(worst, an_empty_set_has_no_worst);
 	tcase_add_test(worst, the_oldest_of_a_source_is_the_worst);
 	tcase_add_loop_test(
 	    worst, the_source_with_the_most_has_the_worst, 0, COUNT(sources));

@@ -12,7 +12,7 @@
 #define THREADS 4
 #define RELOADS 200
 
-/* What is logged, one behind the other. */
+/* All logged lines, one after the other. */
 static char logged[8192];
 static enum log_level level = LOG_LEVEL_INFO;
 
@@ -112,7 +112,7 @@ timeout_now(void)
 	return timeout_ms;
 }
 
-START_TEST(who_has_one_keeps_it_and_who_comes_later_has_the_next)
+START_TEST(a_reference_stays_valid_and_later_ones_get_the_new_config)
 {
 	struct config *old = live_config_ref(&live_config);
 	char expected[128];
@@ -127,7 +127,7 @@ START_TEST(who_has_one_keeps_it_and_who_comes_later_has_the_next)
 }
 END_TEST
 
-START_TEST(a_broken_file_changes_nothing_and_each_problem_is_told)
+START_TEST(a_broken_file_changes_nothing_and_each_problem_is_logged)
 {
 	char expected[128];
 
@@ -145,7 +145,7 @@ START_TEST(a_broken_file_changes_nothing_and_each_problem_is_told)
 }
 END_TEST
 
-START_TEST(a_file_that_is_not_there_changes_nothing)
+START_TEST(a_missing_file_changes_nothing)
 {
 	logged[0] = '\0';
 	live_config_reload(&live_config, &role, "/nonexistent/srcproxy.json");
@@ -155,7 +155,7 @@ START_TEST(a_file_that_is_not_there_changes_nothing)
 }
 END_TEST
 
-START_TEST(what_the_role_cannot_prepare_changes_nothing)
+START_TEST(a_failed_prepare_changes_nothing)
 {
 	prepared = -1;
 	reload("{listen: '127.0.0.1:1000', timeout: '2s'}");
@@ -167,8 +167,8 @@ START_TEST(what_the_role_cannot_prepare_changes_nothing)
 }
 END_TEST
 
-/* Again and again until the restart. */
-START_TEST(the_listener_stays_and_that_it_does_is_told)
+/* At each reload until the restart. */
+START_TEST(the_listener_stays_and_a_warning_says_so)
 {
 	for (int i = 0; i < 2; i++) {
 		reload(i ? "{listen: '127.0.0.2:1000', timeout: '2s'}"
@@ -184,7 +184,7 @@ START_TEST(the_listener_stays_and_that_it_does_is_told)
 }
 END_TEST
 
-START_TEST(warnings_of_the_file_are_told_as_such)
+START_TEST(warnings_of_the_file_are_logged_as_warnings)
 {
 	reload("{listen: '127.0.0.1:1000',\n"
 	       "acl: [{allowed_src_ips: ['192.0.2.1/24']}]}");
@@ -209,7 +209,7 @@ run_reader(void *argument)
 	return NULL;
 }
 
-START_TEST(nobody_ever_reads_what_has_been_freed)
+START_TEST(no_thread_reads_a_freed_config)
 {
 	static const char text[] =
 	    "{listen: '127.0.0.1:1000', acl: [{name: 'alice'}]}";
@@ -235,14 +235,14 @@ suite(void)
 
 	tcase_add_checked_fixture(reload, open_current, finish_current);
 	tcase_add_test(
-	    reload, who_has_one_keeps_it_and_who_comes_later_has_the_next);
+	    reload, a_reference_stays_valid_and_later_ones_get_the_new_config);
 	tcase_add_test(
-	    reload, a_broken_file_changes_nothing_and_each_problem_is_told);
-	tcase_add_test(reload, a_file_that_is_not_there_changes_nothing);
-	tcase_add_test(reload, what_the_role_cannot_prepare_changes_nothing);
-	tcase_add_test(reload, the_listener_stays_and_that_it_does_is_told);
-	tcase_add_test(reload, warnings_of_the_file_are_told_as_such);
-	tcase_add_test(reload, nobody_ever_reads_what_has_been_freed);
+	    reload, a_broken_file_changes_nothing_and_each_problem_is_logged);
+	tcase_add_test(reload, a_missing_file_changes_nothing);
+	tcase_add_test(reload, a_failed_prepare_changes_nothing);
+	tcase_add_test(reload, the_listener_stays_and_a_warning_says_so);
+	tcase_add_test(reload, warnings_of_the_file_are_logged_as_warnings);
+	tcase_add_test(reload, no_thread_reads_a_freed_config);
 	suite_add_tcase(suite, reload);
 	return suite;
 }

@@ -16,7 +16,7 @@ static const uint8_t example[] = { 1, 1, 3, 'a', 'b', 'c', 4, 192, 0, 2, 1,
 	0x01, 0xbb, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 51, 100,
 	7, 0xc3, 0x50 };
 
-/* Where in the example things are. */
+/* Offsets in the example. */
 enum {
 	AT_VERSION = 0,
 	AT_OPCODE = 1,
@@ -40,7 +40,10 @@ make_request(size_t auth_len, const char *destination, const char *source)
 	return request;
 }
 
-/* From a block that ends where the data does, to be seen reading past it. */
+/*
+ * Decodes from a block that ends with the data, so that a sanitizer sees a read
+ * beyond it.
+ */
 static ssize_t
 decode_exactly(const uint8_t *data, size_t len, struct request *request,
     const char **reason)
@@ -49,13 +52,13 @@ decode_exactly(const uint8_t *data, size_t len, struct request *request,
 	ssize_t taken;
 
 	memcpy(copy, data, len);
-	/* malloc(0) may be a byte long, so that one ends before the data. */
+	/* Empty data must end with its block, too. */
 	taken = protocol_decode(len ? copy : copy + 1, len, request, reason);
 	free(copy);
 	return taken;
 }
 
-/* Whole, a byte more, and each way too short. */
+/* The whole request, one byte more, and each truncation. */
 static void
 check_round_trip(const struct request *request)
 {
@@ -90,7 +93,7 @@ START_TEST(a_request_is_encoded_byte_by_byte_as_documented)
 	address_set_port(&request.source, 50000);
 	ck_assert_uint_eq(protocol_encode(&request, room), sizeof(example));
 	ck_assert_mem_eq(room, example, sizeof(example));
-	/* It writes no more than what it says. */
+	/* It writes no more bytes than it returns. */
 	ck_assert_uint_eq(protocol_encode(&request, data), sizeof(example));
 	free(data);
 }
@@ -114,7 +117,7 @@ START_TEST(a_request_is_decoded_as_documented)
 }
 END_TEST
 
-/* Each truncation of each of them too. */
+/* And each truncation of each of them. */
 START_TEST(an_auth_of_each_length_passes_for_all_families)
 {
 	static const char *const hosts[] = { "192.0.2.1", "2001:db8::1" };
@@ -149,14 +152,14 @@ START_TEST(a_mapped_address_stays_what_it_is)
 }
 END_TEST
 
-START_TEST(payload_behind_the_request_is_not_taken)
+START_TEST(payload_behind_the_request_is_left_alone)
 {
 	uint8_t data[sizeof(example) + 600];
 	const char *reason = NULL;
 	struct request request;
 
 	memcpy(data, example, sizeof(example));
-	/* What follows looks like another request. */
+	/* The payload looks like another request. */
 	for (size_t i = sizeof(example); i < sizeof(data); i++)
 		data[i] = example[i % sizeof(example)];
 	for (size_t len = sizeof(example); len <= sizeof(data); len++)
@@ -223,10 +226,11 @@ START_TEST(another_protocol_is_refused_by_its_first_byte)
 END_TEST
 
 /*
- * Whatever was decoded is what had been there, and nothing behind the data was
- * looked at. Both halves of the table make the addresses longer and shorter.
+ * If it decodes, encoding again gives the same bytes, and nothing beyond the
+ * data was read. Both halves of the table make the addresses longer and
+ * shorter.
  */
-START_TEST(one_changed_byte_never_makes_it_take_what_is_not_there)
+START_TEST(one_changed_byte_never_makes_it_read_beyond_the_data)
 {
 	uint8_t data[sizeof(example)], again[PROTOCOL_REQUEST_MAX_LEN];
 
@@ -266,7 +270,7 @@ suite(void)
 	tcase_add_test(
 	    valid, the_longest_request_is_as_long_as_the_header_says);
 	tcase_add_test(valid, a_mapped_address_stays_what_it_is);
-	tcase_add_test(valid, payload_behind_the_request_is_not_taken);
+	tcase_add_test(valid, payload_behind_the_request_is_left_alone);
 	suite_add_tcase(suite, valid);
 
 	tcase_add_loop_test(invalid,
@@ -274,7 +278,7 @@ suite(void)
 	tcase_add_loop_test(invalid,
 	    another_protocol_is_refused_by_its_first_byte, 0, COUNT(strangers));
 	tcase_add_loop_test(invalid,
-	    one_changed_byte_never_makes_it_take_what_is_not_there, 0,
+	    one_changed_byte_never_makes_it_read_beyond_the_data, 0,
 	    COUNT(example));
 	suite_add_tcase(suite, invalid);
 	return suite;

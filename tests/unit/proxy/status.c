@@ -11,7 +11,7 @@
 
 const struct role server_role = { .downstream = "client" };
 
-/* The log, one line behind the other. */
+/* All logged lines, one after the other. */
 static char logged[4096];
 static int awaited, lines;
 
@@ -64,7 +64,7 @@ log_limit_take(struct log_limit *limit, bool is_end)
 	return 0;
 }
 
-/* Before each line. */
+/* Called before each line. */
 void
 log_await(int64_t deadline)
 {
@@ -102,7 +102,7 @@ open_one(void)
 	"refused=0 incomplete=0 malformed=0 denied=0 limited=0 own_source=0 " \
 	"no_source=0 unreachable=0 gone=0 other=0\n"
 
-START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
+START_TEST(accounts_are_shown_with_the_bytes_of_now)
 {
 	account_refuse(connection.facts.account, REFUSAL_DENIED);
 	account_refuse(connection.facts.account, REFUSAL_LIMITED);
@@ -120,7 +120,7 @@ START_TEST(users_are_shown_with_what_their_connections_have_moved_by_now)
 }
 END_TEST
 
-START_TEST(users_keep_what_was_theirs_when_nobody_is_there)
+START_TEST(accounts_keep_their_counts_without_connections)
 {
 	connection_table_leave(&connection);
 	status_log_all(&accounts, &table);
@@ -133,13 +133,13 @@ START_TEST(users_keep_what_was_theirs_when_nobody_is_there)
 }
 END_TEST
 
-START_TEST(at_the_end_all_who_are_established_are_closed)
+START_TEST(at_the_end_established_connections_are_logged_as_closed)
 {
 	struct connection silent = { .accounts = &accounts, .facts.number = 8 };
 	struct connection_table_entry silent_entry;
 
 	connection_table_enter(&table, &silent_entry, &silent);
-	awaited = -1; /* That one has no line. */
+	awaited = -1; /* The connection that is not established has no line. */
 	status_log_stopped(&table);
 	ck_assert_ptr_eq(strstr(logged, "closed id=7 user=fred "), logged);
 	ck_assert_ptr_nonnull(strstr(logged, " sent=10 received=20 "));
@@ -155,10 +155,10 @@ suite(void)
 	TCase *report = tcase_create("report");
 
 	tcase_add_checked_fixture(report, open_one, NULL);
-	tcase_add_test(report,
-	    users_are_shown_with_what_their_connections_have_moved_by_now);
-	tcase_add_test(report, users_keep_what_was_theirs_when_nobody_is_there);
-	tcase_add_test(report, at_the_end_all_who_are_established_are_closed);
+	tcase_add_test(report, accounts_are_shown_with_the_bytes_of_now);
+	tcase_add_test(report, accounts_keep_their_counts_without_connections);
+	tcase_add_test(
+	    report, at_the_end_established_connections_are_logged_as_closed);
 	suite_add_tcase(suite, report);
 	return suite;
 }
