@@ -1,8 +1,8 @@
-"""What the processes of a host cost: processor time and memory.
+"""Processor time and memory of the processes of a host.
 
-A control group counts what the kernel needs for its processes, too: threads,
-sockets, page tables. Processor time is known to version 2 always, memory to
-one of the two versions (cgroups(7)); where it is not, /proc has to do.
+A control group also counts what the kernel needs for its processes: threads,
+sockets, page tables. Version 2 always counts processor time, and one of the
+two versions memory (cgroups(7)); otherwise the numbers come from /proc.
 """
 
 import glob
@@ -25,10 +25,10 @@ _ENTER = ('while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; '
 
 
 class Accounting:
-    """Finds out what there is, and opens an account for each host.
+    """Finds the control groups, and opens an account for each host.
 
-    All groups are next to each other in one of the benchmark's own. None of
-    them has the cpu controller: the scheduler is not to share by group.
+    All groups are siblings in a group of the benchmark. None of them has the
+    cpu controller, so that the scheduler does not share by group.
     """
 
     def __init__(self, caretaker):
@@ -45,7 +45,7 @@ class Accounting:
                 mounts.get('memory') or _mount('cgroup', 'memory'))
 
     def _own_group(self, hierarchy):
-        """Its path, or None where there can be none."""
+        """Returns the path of the group, or None if there can be none."""
         if hierarchy is None:
             return None
         self._caretaker.adopt(hierarchy, self._name)
@@ -53,7 +53,7 @@ class Accounting:
 
     @property
     def method(self):
-        """How the numbers are had, in words."""
+        """Describes where the numbers come from."""
         return '; '.join((
             'processor time of control groups (cpu.stat)' if self._cpu else
             'processor time of /proc/PID/stat',
@@ -69,7 +69,7 @@ class Accounting:
 
 
 class Account:
-    """Of one host's processes."""
+    """The account of one host's processes."""
 
     def __init__(self, host, cpu_group, memory_group):
         self._host = host
@@ -107,7 +107,7 @@ class Account:
                                     'kmem.tcp.usage_in_bytes'))
 
     def _processes(self):
-        """Their directories."""
+        """Returns the /proc directories of the processes."""
         network = os.stat(f'/run/netns/{self._host.name}').st_ino
         return [process for process in glob.glob('/proc/[0-9]*')
                 if os.stat(f'{process}/ns/net').st_ino == network]
@@ -119,7 +119,7 @@ def _read(path):
 
 
 def _mounted_hierarchies():
-    """Mount points: of version 2, and of the memory controller's version 1."""
+    """Returns the mount points of version 2 and of version 1 with memory."""
     found = {}
     for line in _read('/proc/self/mountinfo').splitlines():
         mount, _, filesystem = line.partition(' - ')
@@ -132,7 +132,7 @@ def _mounted_hierarchies():
 
 
 def _mount(kind, *options):
-    """In the sandbox only. Returns the mount point, or None."""
+    """Mounts it in the sandbox only. Returns the mount point, or None."""
     path = f'{WORK}/{kind}'
     os.mkdir(path)
     named = ['-o', ','.join(options)] if options else []
@@ -153,7 +153,7 @@ def _make_group(parent, name):
 
 
 def _delegate_memory(group):
-    """To the groups in it, where version 2 has the controller."""
+    """Gives the groups in it the controller, if version 2 has it."""
     try:
         with open(f'{group}/cgroup.subtree_control', 'w') as file:
             file.write('+memory')

@@ -10,14 +10,14 @@ import machine
 from results import Results
 from stage import Stage, Visit
 
-# Without a proxy these are nobody's.
+# Without a proxy these belong to no process.
 COSTS_OF_HALVES = ('cpu_s', 'cpu_us', 'memory_kib', 'memory_mib')
 
 
 class Plan(typing.NamedTuple):
     rounds: int
     milliseconds: int
-    # The same for the points of the growth's curves, which are many.
+    # Shorter for the many points of the growth curves.
     growth_rounds: int
     growth_milliseconds: int
 
@@ -36,7 +36,7 @@ class Benchmark:
         self.plan = plan
         self._stages = []
         self.results = Results()
-        # How much of the processors others used before each measurement.
+        # The share of the processors that others used before each measurement.
         self.shares_of_others = []
 
     def add(self, contender, congestion_control=None):
@@ -68,15 +68,15 @@ class Benchmark:
                                      self._take(measure, stage))
 
     def _in_turn(self, measure, number):
-        """Another one is first in each round."""
+        """Returns the stages in turn order: each round begins with another."""
         stages = [stage for stage in self._stages if not measure.is_floor or
                   stage.name == contenders.SRCPROXY]
         first = number % max(1, len(stages))
         return stages[first:] + stages[:first]
 
     def _take(self, measure, stage):
-        # Thousands of connections take a while to get going: a millisecond
-        # for each, or the start would be all that is measured.
+        # Thousands of connections take a while to start: allow a millisecond
+        # for each, otherwise only the start would be measured.
         milliseconds = (self.plan.growth_milliseconds + measure.size
                         if measure.size else self.plan.milliseconds)
         try:
@@ -91,7 +91,7 @@ class Benchmark:
 
 
 def _generator_threads():
-    """Of its client, and of its server: half of the processors at most, where
-    there are four.
+    """Threads of its client, and of its server: with four processors or more,
+    both use half of them at most.
     """
     return max(1, os.cpu_count() // 4)

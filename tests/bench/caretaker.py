@@ -1,8 +1,8 @@
 """Removes control groups when the benchmark is over, even if it was killed.
 
-No namespace takes them away. So this is a process of its own, outside of the
-sandbox, that waits for its socket to end: the other end is the benchmark's,
-and is known to it, inside, by its number.
+They outlive the namespaces. So this is a process outside of the sandbox, which
+waits for the end of its socket. The benchmark in the sandbox has the other end
+of it, and knows it by its descriptor number.
 """
 
 import os
@@ -36,13 +36,13 @@ class Caretaker:
         self._socket.set_inheritable(False)
 
     def adopt(self, hierarchy, name):
-        """That group, which may not be there yet, and all in it."""
+        """Adds a group to remove; it need not exist yet."""
         directory = os.open(hierarchy, os.O_RDONLY | os.O_DIRECTORY)
         socket.send_fds(self._socket, [name.encode()], [directory])
         os.close(directory)
 
     def finish(self):
-        """Returns when all is removed, once the processes have ended."""
+        """Waits until all groups are removed, once their processes end."""
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.recv(1)
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Who is measured: nobody, srcproxy, HAProxy, and whatever a person brings.
+"""What is measured: no proxy, srcproxy, HAProxy, and the user's own commands.
 
 A contender is a command of sh(1) for the gate and one for the exit.
 """
@@ -36,7 +36,7 @@ PLACEHOLDERS = {
 
 
 def brought(name, gate, exit_, family):
-    """Somebody's commands, with placeholders in them."""
+    """A contender of the user's commands, which may have placeholders."""
     values = {
         '{gate_port}': rules.REDIRECT_PORT,
         '{gate}': family.gate_link,
@@ -55,7 +55,7 @@ def no_proxy(_family):
 
 
 def srcproxy(family):
-    """As README.md has it, but without a log: the others write none."""
+    """Configured as in README.md, but without a log: the others write none."""
     server = endpoint(family.exit_link, EXIT_PORT)
     gate = {
         'inbound': {'listen': f':{rules.REDIRECT_PORT}'},
@@ -88,14 +88,14 @@ defaults
 
 
 def haproxy(family):
-    """With the option that its manual recommends. HAProxy 2.6 hardly ever
-    splices with it: 763 splice(2) on 341,000 recv(2), seen by perf(1).
+    """HAProxy with the option that its manual recommends. HAProxy 2.6 hardly
+    splices with it: perf(1) saw 763 splice(2) to 341,000 recv(2).
     """
     return _haproxy(HAPROXY, family, 'splice-auto')
 
 
 def haproxy_splicing(family):
-    """Told to splice whatever comes, which costs it something elsewhere."""
+    """HAProxy that always splices, which costs it time elsewhere."""
     return _haproxy(HAPROXY_SPLICING, family, 'splice-request',
                     'splice-response')
 

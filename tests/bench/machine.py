@@ -1,4 +1,4 @@
-"""What it is measured on, and whether that is quiet."""
+"""Describes the machine, and measures whether it is quiet."""
 
 import datetime
 import os
@@ -22,7 +22,7 @@ def now():
 
 
 def commit(directory):
-    """What git says of the tree, or nothing."""
+    """Returns the version of the tree that git describes, or ''."""
     git = subprocess.run(
         ['git', '-c', 'safe.directory=*', '-C', directory, 'describe',
          '--always', '--dirty'], stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ def version_of(*command):
 
 
 def busy_share(seconds=0.3):
-    """The part of all processors that is in use, while we do nothing."""
+    """Returns the share of all processors that others use: we sleep."""
     busy, total = _processor_ticks()
     time.sleep(seconds)
     busy_later, total_later = _processor_ticks()

@@ -9,10 +9,10 @@ import os
 import time
 import typing
 
-# Below those that the kernel chooses itself, and as many: who opens
-# connections as fast as possible comes round to the first one again.
+# Below the ports that the kernel itself chooses, and about as many: at full
+# speed a measurement uses all of them and begins again with the first.
 PORTS = '2048+28000'
-# Each is used again when its last connection is hardly over.
+# So few that each is used again when its last connection has hardly ended.
 FEW_PORTS = '2048+100'
 
 MESSAGE_BYTES = 64
@@ -90,7 +90,7 @@ def idle(visit, _milliseconds, connections):
 
 
 def floor(visit, _milliseconds, connections):
-    """Without a proxy: the shape's bare threads and sockets in its place."""
+    """Measures bare threads and sockets in place of a proxy."""
     with visit.load('floor', 'gate', connections=connections) as gate, \
             visit.load('floor', 'exit', connections=connections) as exit_:
         for half in gate, exit_:
@@ -104,13 +104,13 @@ def floor(visit, _milliseconds, connections):
 
 
 def _rate_and_times(result, count):
-    """There are none of nothing."""
+    """Returns the rate and times; {} if there was no operation."""
     keys = ('per_s', 'p50_us', 'p99_us', 'p999_us', 'max_us')
     return {key: result[key] for key in keys if count and key in result}
 
 
 def _rate(count, seconds):
-    """None where nothing was done."""
+    """Returns operations per second; None if there was none."""
     return count / seconds if count else None
 
 
@@ -120,7 +120,7 @@ class _Costs(typing.NamedTuple):
 
 
 class _Meter:
-    """Processor time from when it is made."""
+    """Counts processor time from its creation on."""
 
     def __init__(self, visit):
         self._visit = visit
@@ -129,8 +129,8 @@ class _Meter:
         self._generator = visit.generator_cpu_seconds()
 
     def costs(self, operations):
-        """Of both halves for each operation: in microseconds, if operations
-        come in millions.
+        """Returns the costs of both halves for each operation: in microseconds
+        if operations are given in millions.
         """
         halves = self._visit.cpu_seconds() - self._halves
         generator = self._visit.generator_cpu_seconds() - self._generator

@@ -1,4 +1,4 @@
-"""What is printed and written when all is measured."""
+"""Prints and writes the results."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import plot
 from contenders import NO_PROXY
 from table import Table
 
-# Others that used more of the processors than this spoilt the numbers.
+# If others used a larger share of the processors, the numbers are spoilt.
 QUIET_SHARE = 0.05
 
 WIDTH = 100
@@ -36,7 +36,7 @@ class Report:
         }
 
     def write(self, directory):
-        """Into files, and on standard output. Returns what it has made."""
+        """Writes files and standard output. Returns the paths that it made."""
         made = [] if os.path.isdir(directory) else [directory]
         os.makedirs(directory, exist_ok=True)
         table, raw, curves = (

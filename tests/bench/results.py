@@ -1,4 +1,4 @@
-"""All that was measured, and the middle of it."""
+"""All results, and their medians."""
 
 import statistics
 import typing
@@ -32,8 +32,8 @@ class Results:
         return statistics.median(values) if values else None
 
     def spread(self, measure, contender, key):
-        """Half of the way from the smallest to the largest, as a part of the
-        median. None for a single round.
+        """Half of the range of the values, as a part of the median. None for
+        a single round.
         """
         values = self.by_round(measure, contender, key).values()
         if len(values) < 2 or not statistics.median(values):
@@ -55,7 +55,7 @@ class Results:
         return not any('error' in row.values for row in self.rows)
 
     def problems(self):
-        """What went wrong, and the connections that failed, a line each."""
+        """Returns errors and failed connections, a line each."""
         for row in self.rows:
             where = f'{row.contender}, {row.measure}, round {row.round}'
             if 'error' in row.values:

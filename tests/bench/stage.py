@@ -1,4 +1,4 @@
-"""A contender on its network, and one visit to it after the other."""
+"""A contender on its network, and the visits that measure it in turn."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ HALVES = ('gate', 'exit')
 
 
 class _Network(Network):
-    """One of several that are there at the same time."""
+    """A network; several exist at the same time."""
 
     def __init__(self, number):
         self._number = number
@@ -30,7 +30,7 @@ class _Network(Network):
 
 
 class Stage:
-    """The network of a contender, there as long as the benchmark runs."""
+    """The network of a contender; it exists as long as the benchmark runs."""
 
     def __init__(self, number, contender, family, accounting, generator):
         """generator: the words of its command."""
@@ -42,8 +42,8 @@ class Stage:
         self.network = _Network(number)
         self.hosts = {name: getattr(self.network, name)
                       for name in ('user', 'gate', 'exit', 'destination')}
-        # As README.md has it, or thousands of ports in TIME_WAIT are searched
-        # for a free one by each connection to the exit.
+        # As in README.md; otherwise each connection to the exit would search
+        # thousands of ports in TIME_WAIT for a free one.
         self.network.gate.sysctl('ipv4/tcp_tw_reuse', 1)
         if contender.gate:
             rules.redirect_with_iptables(self.network.gate)
@@ -60,7 +60,7 @@ class Stage:
             host.run('sh', '-c', f'echo "$0" >{_CONGESTION_CONTROL}', name)
 
     def check_source(self):
-        """Numbers of somebody who loses the address would prove nothing."""
+        """Fails if the contender loses the source address."""
         at = (self.family.destination, CHECK_PORT)
         with Visit(self), self.network.destination.listen(*at) as listener, \
                 self.network.user.connect(at) as user, \
@@ -72,7 +72,7 @@ class Stage:
 
 
 class Visit:
-    """Within it the contender runs, and the load generator's server.
+    """The contender and the load generator's server run during a visit.
 
     Both are started anew for each visit, so that what one measurement leaves
     behind in them does not count for the next.
@@ -109,7 +109,7 @@ class Visit:
         daemon.wait_for_listener(self._stage.hosts[name], port)
 
     def load(self, mode, host='user', **options):
-        """The load generator in that mode, on that host."""
+        """Starts the load generator in that mode on that host."""
         return Load(self._accounts[host], self._stage.generator, mode,
                     self._stage.family.destination, options)
 
@@ -127,11 +127,11 @@ class Visit:
 
 
 class _Daemon:
-    """One half, with all processes that it may consist of."""
+    """One half, with all of its processes."""
 
     def __init__(self, account, command):
         self._command = command
-        # Not a pipe: nobody would read it while the load generator runs.
+        # Not a pipe: it would not be read while the load generator runs.
         self._output = tempfile.TemporaryFile('w+', dir=WORK)
         self._process = account.spawn(
             'sh', '-c', command, stdin=subprocess.DEVNULL,
@@ -144,7 +144,7 @@ class _Daemon:
                 raise AssertionError(
                     f'{self._command}: exit status '
                     f'{self._process.returncode}\n{self._output.read()}')
-            # Not /proc/net/tcp: thousands of connections may be in there.
+            # Not /proc/net/tcp, which may list thousands of connections.
             return host.run('ss', '-Hltn', f'sport = :{port}').stdout
 
         wait_until(listens_or_ended, f'{self._command}: a listener on port '

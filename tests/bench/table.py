@@ -52,7 +52,7 @@ class Table:
     def _cell(self, measure, contender, key):
         median = self._results.median(measure, contender, key)
         if key == 'failed' and median is not None:
-            # Of all rounds: one is too many.
+            # The sum of all rounds: a single failure is too many.
             return str(self._results.total(measure, contender, key))
         spread = self._results.spread(measure, contender, key)
         if spread is None:
