@@ -251,7 +251,7 @@ START_TEST(suppressed_lines_are_logged_with_user_and_kind)
 {
 	struct acl_user user = { .name = "anna", .is_named = true };
 	struct acl acl = { .users = &user, .user_count = 1 };
-	struct accounts accounts;
+	static struct accounts accounts; /* still reachable at exit */
 	struct account *anna;
 
 	accounts_init(&accounts);
