@@ -2,9 +2,9 @@
 #define BASE_CONDITION_H
 
 /*
- * Condition variables whose waits end by the monotonic clock (deadline.h):
- * those of pthread_cond_init(3) would end, or last for hours, when somebody
- * sets the wall clock.
+ * Condition variables that wait by the monotonic clock (deadline.h). A plain
+ * pthread_cond_init(3) uses the wall clock: when somebody sets that clock, a
+ * wait would end early or last for hours.
  */
 
 #include <pthread.h>
@@ -14,8 +14,8 @@
 void condition_init(pthread_cond_t *condition);
 
 /*
- * As pthread_cond_wait(3), which may return without a reason. False once the
- * deadline has passed.
+ * As pthread_cond_wait(3), with its spurious wakeups. False once the deadline
+ * has passed.
  */
 bool condition_wait(
     pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline);

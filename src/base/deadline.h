@@ -27,7 +27,7 @@ deadline_after(int64_t wait_ms)
 	return wait_ms == 0 ? DEADLINE_NEVER : deadline_now() + wait_ms;
 }
 
-/* What is left in milliseconds: 0 once it has passed. */
+/* The milliseconds left: 0 once the deadline has passed. */
 static inline int64_t
 deadline_left(int64_t deadline)
 {
@@ -39,7 +39,7 @@ deadline_left(int64_t deadline)
 	return deadline > now ? deadline - now : 0;
 }
 
-/* What is left as poll(2) takes it: -1 for no limit. */
+/* The same as poll(2) takes it: -1 for no limit. */
 static inline int
 deadline_poll(int64_t deadline)
 {

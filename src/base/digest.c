@@ -13,7 +13,7 @@ digest_compute(const void *data, size_t len, struct digest *digest)
 	SHA256Init(&context);
 	SHA256Update(&context, data, len);
 	SHA256Final(digest->bytes, &context);
-	/* It holds the end of what may be a secret. */
+	/* The block may hold the end of a secret. */
 	explicit_bzero(&context, sizeof(context));
 }
 

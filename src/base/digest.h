@@ -1,7 +1,10 @@
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
-/* SHA-256 (FIPS 180-4) of an auth string: all that travels or is kept of it. */
+/*
+ * The SHA-256 digest (FIPS 180-4) of an auth string. Only the digest is sent
+ * and kept.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +18,7 @@ struct digest {
 
 void digest_compute(const void *data, size_t len, struct digest *digest);
 
-/* Takes the same time wherever the two differ. */
+/* Takes the same time whether they differ or not, and wherever. */
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 #endif

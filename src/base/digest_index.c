@@ -11,10 +11,12 @@
 struct digest_entry {
 	struct digest digest;
 	void *value;
-	uint32_t next; /* of the chain, from 1; 0: none */
+	uint32_t next; /* of the chain, counted from 1; 0: none */
 };
 
-/* getrandom(2) has nothing early at boot, getauxval(3) always has. */
+/*
+ * getrandom(2) may have no entropy yet early at boot; getauxval(3) always has.
+ */
 static void
 key_init(uint8_t key[DIGEST_INDEX_KEY_LEN])
 {
@@ -82,7 +84,10 @@ digest_index_add(
 	return 0;
 }
 
-/* To the end of the chain, wherever in it the digest is. */
+/*
+ * Always walk the whole chain, so that the time does not show where the digest
+ * is.
+ */
 void *
 digest_index_find(const struct digest_index *index, const struct digest *digest)
 {

@@ -2,10 +2,11 @@
 #define BASE_DIGEST_INDEX_H
 
 /*
- * Finds what belongs to a digest in the same time however many there are. The
- * place of a digest depends on a key that nobody outside knows, and the digests
- * at that place are compared in constant time: how long a look-up takes says
- * nothing of a digest, which is the credential itself.
+ * A hash table from digests to values. A look-up takes the same time however
+ * many entries there are. The slot of a digest depends on a random key that
+ * nobody outside knows, and the digests in a slot are compared in constant
+ * time. So the time of a look-up reveals nothing about a digest, which is the
+ * credential itself.
  *
  * All zeros is an empty index. It has no lock.
  */
@@ -18,12 +19,13 @@ struct digest_index {
 	uint8_t key[DIGEST_INDEX_KEY_LEN]; /* random */
 	struct digest_entry *entries;
 	size_t count, room; /* of entries; room is a power of two, or 0 */
-	uint32_t *chains;   /* room of them: the first entry, from 1; 0: none */
+	uint32_t *
+	    chains; /* room of them: the first entry, counted from 1; 0: none */
 };
 
 /*
- * The digest must not be there yet. The value is the caller's, and not NULL.
- * Returns 0, or -ENOMEM and the index is as it was.
+ * The digest must not be in the index yet. The caller owns the value, which is
+ * not NULL. Returns 0, or -ENOMEM and the index is unchanged.
  */
 int digest_index_add(
     struct digest_index *index, const struct digest *digest, void *value);
@@ -32,7 +34,7 @@ int digest_index_add(
 void *digest_index_find(
     const struct digest_index *index, const struct digest *digest);
 
-/* Frees the index, which is empty then; not the values. */
+/* Frees and empties the index, but does not free the values. */
 void digest_index_finish(struct digest_index *index);
 
 #endif

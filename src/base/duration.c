@@ -9,7 +9,7 @@ struct unit {
 	double ns;
 };
 
-/* A name that begins another one stands behind it. */
+/* A longer name stands before the name that it begins with. */
 static const struct unit units[] = {
 	{ "ns", 1 },
 	{ "us", 1e3 },
@@ -66,13 +66,13 @@ duration_parse(const char *text, int64_t *ms)
 		total += strtod(text, NULL) * unit->ns;
 		text = end + strlen(unit->name);
 	} while (*text);
-	/* Go ends before this, and what is longer is no time at all. */
+	/* Go's range ends before this; a longer span is refused. */
 	if (!(total < (double)INT64_MAX))
 		return false;
 	/* Whole nanoseconds first: 0.3 s must not become 301 ms. */
 	ns = (int64_t)(total + 0.5);
 	*ms = ns / 1000000 + (ns % 1000000 > 0);
-	/* 0 is no limit at all. */
+	/* 0 would mean "no limit". */
 	if (*ms == 0 && total > 0)
 		*ms = 1;
 	return true;

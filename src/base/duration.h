@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Some 24 days: the longest that fits the int of poll(2). */
+/* The longest span that fits the int of poll(2): about 24 days. */
 #define DURATION_MAX_MS INT32_MAX
 
 /*
- * Reads text into *ms, rounded up to whole milliseconds; what is more than
- * DURATION_MAX_MS is for the caller to cut. False for anything else, a negative
- * span, and one of 292 years or more.
+ * Reads text into *ms, rounded up to whole milliseconds. The caller cuts values
+ * above DURATION_MAX_MS. False for any other text, for a negative span and for
+ * a span of 292 years or more.
  */
 bool duration_parse(const char *text, int64_t *ms);
 

@@ -30,7 +30,7 @@ static atomic_int highest = LOG_LEVEL_INFO;
 static atomic_uint lines_lost;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Those that have ever kept something back, with limit_lock. */
+/* The limits that have ever skipped a line; guarded by limit_lock. */
 static struct log_limit *limits;
 
 void
@@ -60,7 +60,7 @@ log_open_syslog(enum log_level level)
 		    strerror(-nobody));
 }
 
-/* What every line begins with; returns its length. */
+/* Writes the head of a line; returns its length. */
 static size_t
 format_head(char *line, size_t size, const struct kind *kind)
 {
@@ -87,8 +87,8 @@ report_lost(void)
 }
 
 /*
- * Paths and names may be anything: nothing of them begins a line of its own,
- * or is obeyed by a terminal.
+ * Paths and names may hold any byte. Escape them, so that none starts a line of
+ * its own or controls a terminal.
  */
 static void
 hide_invisible(char *text, size_t len)
@@ -214,7 +214,7 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	return pass;
 }
 
-/* With limit_lock. */
+/* The caller holds limit_lock. */
 static unsigned
 take_skipped(struct log_limit *limit, bool is_end)
 {

@@ -28,12 +28,15 @@ static struct {
 	enum log_output_kind kind;
 	int fd;
 	pid_t pid;
-	bool is_torn; /* its last line has no end; with write_lock */
+	bool is_torn; /* its last line has no end; guarded by write_lock */
 } output = { .kind = LOG_OUTPUT_STREAM, .fd = STDERR_FILENO };
 
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* systemd.exec(5): the journal's device and inode, if it is still that one. */
+/*
+ * systemd.exec(5): JOURNAL_STREAM holds the device and inode of the journal's
+ * socket. Check that standard error still is that socket.
+ */
 static bool
 is_journal(const struct stat *status)
 {
@@ -60,8 +63,8 @@ log_output_open_stderr(void)
 	    (!S_ISFIFO(status.st_mode) && !isatty(STDERR_FILENO)))
 		return;
 	/*
-	 * A description of our own, for O_NONBLOCK on the one that we were
-	 * given would change it under everybody else who has it.
+	 * Open a file description of our own: O_NONBLOCK on the inherited one
+	 * would change it for every process that shares it.
 	 */
 	fd = open(
 	    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -69,7 +72,7 @@ log_output_open_stderr(void)
 		output.fd = fd;
 }
 
-/* May be done again, to find the socket of another syslogd. */
+/* May be called again, to find the socket of a new syslogd. */
 static int
 connect_syslog(void)
 {
@@ -86,7 +89,7 @@ log_output_open_syslog(void)
 {
 	output.kind = LOG_OUTPUT_SYSLOG;
 	output.pid = getpid();
-	/* Now, for where it reads the zone may be out of reach later. */
+	/* Read the time zone now: the sandbox may hide its file later. */
 	tzset();
 	output.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	return output.fd < 0 ? -errno : connect_syslog();
@@ -140,7 +143,10 @@ send_line(const char *line, size_t len)
 	    (ssize_t)len;
 }
 
-/* What is no sign of a full queue is one of a syslogd that is gone. */
+/*
+ * A full queue is no reason to connect again; any other error means that this
+ * syslogd is gone.
+ */
 static bool
 send_syslog(const char *line, size_t len)
 {
@@ -151,7 +157,7 @@ send_syslog(const char *line, size_t len)
 	return connect_syslog() == 0 && send_line(line, len);
 }
 
-/* One at a time, or one would send while another one connects. */
+/* One thread at a time: otherwise one would send while another one connects. */
 static bool
 write_syslog(const char *line, size_t len)
 {
@@ -163,7 +169,10 @@ write_syslog(const char *line, size_t len)
 	return written;
 }
 
-/* A full disk, or terminal, may take a part of it. With write_lock. */
+/*
+ * A full disk or a terminal may take only a part of the line. The caller holds
+ * write_lock.
+ */
 static bool
 write_line(const char *line, size_t len)
 {
@@ -182,7 +191,10 @@ write_stream(const char *line, size_t len)
 	struct pollfd ready = { .fd = output.fd, .events = POLLOUT };
 	bool written;
 
-	/* Two at once could both find the last room in a blocking pipe. */
+	/*
+	 * Without the lock, two threads could both find the last room in a
+	 * blocking pipe, and one would block.
+	 */
 	must(pthread_mutex_lock(&write_lock));
 	written = poll(&ready, 1, 0) == 1 && write_line(line, len);
 	must(pthread_mutex_unlock(&write_lock));
@@ -202,7 +214,7 @@ log_output_write(const char *line, size_t len)
 {
 	switch (output.kind) {
 	case LOG_OUTPUT_SYSLOG:
-		/* A datagram ends by itself. */
+		/* A datagram needs no newline. */
 		return write_syslog(line, len - 1);
 	case LOG_OUTPUT_SOCKET:
 	case LOG_OUTPUT_JOURNAL:

@@ -2,28 +2,33 @@
 #define BASE_LOG_OUTPUT_H
 
 /*
- * Where the lines of the log go, and what each begins with there:
+ * The output of the log, and the head of a line there:
  *
  *	standard error		2026-01-31T12:00:00.000Z (in UTC)
- *	the same, the journal's	<6>, as it knows the time (sd-daemon(3))
+ *	the journal		<6>, as it knows the time (sd-daemon(3))
  *	syslogd (RFC 3164)	<30>Jan 31 12:00:00 srcproxy[123]:
  *
- * Nobody waits for a sink who does not ask for it. Any thread may write.
+ * No thread waits for the output, except in log_output_await(). Any thread may
+ * write.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* At least so much room is needed for what a line begins with. */
+/* The least room that the head of a line needs. */
 #define LOG_OUTPUT_HEAD_MAX_LEN 64
 
-/* One of these, once, before the first thread. Until then: standard error. */
+/*
+ * Call one of these, once, before the first thread. Until then lines go to
+ * standard error.
+ */
 void log_output_open_stderr(void);
 
 /*
- * syslog(3) itself would wait for a syslogd that does not read. Returns 0, or a
- * negative errno when nobody is at /dev/log yet: each line tries it again.
+ * Does not use syslog(3), which waits for a syslogd that does not read. Returns
+ * 0, or a negative errno when nobody is at /dev/log yet: each line tries it
+ * again.
  */
 int log_output_open_syslog(void);
 
@@ -31,8 +36,8 @@ int log_output_open_syslog(void);
 size_t log_output_format_head(char head[LOG_OUTPUT_HEAD_MAX_LEN], int priority);
 
 /*
- * Waits until the sink may take a line, or the deadline (deadline.h) has
- * passed: for who has many to write at once, and holds up nobody.
+ * Waits until the output may take a line, or the deadline (deadline.h) has
+ * passed. For a caller that writes many lines and holds up no connection.
  */
 void log_output_await(int64_t deadline);
 

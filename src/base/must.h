@@ -2,8 +2,8 @@
 #define BASE_MUST_H
 
 /*
- * For calls that fail only on bugs, such as pthread_mutex_lock(3): after one
- * of those nothing can be trusted any more.
+ * For calls that fail only through a bug, as pthread_mutex_lock(3). After that
+ * failure nothing can be trusted any more.
  */
 
 #include <stdlib.h>

@@ -11,7 +11,7 @@ signals_block(void)
 	sigset_t all;
 
 	sigfillset(&all);
-	/* These say that something is broken. */
+	/* These report a crash; their default action stays. */
 	sigdelset(&all, SIGSEGV);
 	sigdelset(&all, SIGBUS);
 	sigdelset(&all, SIGILL);
@@ -20,7 +20,7 @@ signals_block(void)
 	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
 }
 
-/* Those that count while the program ends, too. */
+/* The signals that count while the program ends, too. */
 static sigset_t
 ending_signals(void)
 {
@@ -33,7 +33,7 @@ ending_signals(void)
 	return set;
 }
 
-/* Returns 0 when the time is over. */
+/* Returns 0 once the time is over. */
 static int
 wait_for(const sigset_t *set, int64_t wait_ms)
 {

@@ -2,16 +2,16 @@
 #define BASE_SIGNALS_H
 
 /*
- * Signals are not handled but fetched: all of them are blocked, and main()'s
- * thread waits for those that ask for something.
+ * Signals have no handlers. All of them are blocked, and the main thread
+ * fetches those that srcproxy reacts to.
  */
 
 #include <stdint.h>
 
-/* Before the first thread: all others take the mask over. */
+/* Call before the first thread: later threads inherit the mask. */
 void signals_block(void);
 
-/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in that time. */
+/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in wait_ms. */
 int signals_wait(int64_t wait_ms);
 
 /* The same without SIGHUP. */

@@ -1,12 +1,12 @@
 #ifndef BASE_SUGGEST_H
 #define BASE_SUGGEST_H
 
-/* Guesses what a mistyped word was meant to be. */
+/* Guesses the intended word from a mistyped one. */
 
 /*
- * The word of the NULL-terminated list that the fewest letters have to be
- * inserted, dropped or replaced to reach (Levenshtein distance, where upper and
- * lower case are the same), or NULL when all are too far away to be meant.
+ * Returns the word of the NULL-terminated list that is nearest to the typed one
+ * by Levenshtein distance (letters inserted, dropped or replaced; case does not
+ * count). Returns NULL when every word is too far away.
  */
 const char *suggest_word(const char *typed, const char *const words[]);
 

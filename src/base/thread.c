@@ -12,8 +12,8 @@
 #include "base/must.h"
 
 /*
- * A task may call getaddrinfo(3) and whatever modules the host's nsswitch.conf
- * names. Only pages that are touched cost memory.
+ * A task may call getaddrinfo(3), and that any module of the host's
+ * nsswitch.conf. Only touched pages cost memory.
  */
 #define STACK_LEN (256 * 1024)
 
@@ -21,8 +21,9 @@
 #define PARK_MS 10000
 
 /*
- * Never freed: whoever calls a thread signals it without the lock, which it
- * needs at once, and by then it may have ended.
+ * Never freed. The waking thread signals "called" after it has released the
+ * lock, because the woken thread needs that lock at once; by then the woken
+ * thread may have ended.
  */
 struct thread {
 	void (*run)(void *argument); /* NULL while it is parked */
@@ -31,9 +32,9 @@ struct thread {
 	struct thread *next;   /* in one of these lists */
 };
 
-/* The last one to be parked is the first one to be called: its stack is warm. */
+/* Wake the thread that was parked last: its stack is warm. */
 static struct thread *parked;
-static struct thread *ended; /* or never begun */
+static struct thread *ended; /* or never started */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
@@ -63,7 +64,7 @@ unlink_parked(const struct thread *thread)
 	*link = thread->next;
 }
 
-/* False if no thread is parked. */
+/* Hands the task to a parked thread; false if there is none. */
 static bool
 call_parked(void (*run)(void *argument), void *argument)
 {

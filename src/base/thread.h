@@ -3,9 +3,10 @@
 
 /*
  * Threads for one task each. A thread whose task has ended is parked for some
- * seconds, in case that another one comes: to wake it costs a tenth of making
- * it. Each takes the signal mask of its maker: main() blocks all signals before
- * it makes the first one, so no handler ever runs on these small stacks.
+ * seconds and can take another task: to wake it costs a tenth of creating one.
+ * A thread inherits the signal mask of its creator. main() blocks all signals
+ * before it creates the first thread, so no handler ever runs on these small
+ * stacks.
  */
 
 /*

@@ -5,7 +5,7 @@
 size_t
 unicode_decode(const char *text, size_t left, uint32_t *c)
 {
-	/* The smallest character that needs so many bytes. */
+	/* The smallest character that needs this many bytes. */
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *byte = (const unsigned char *)text;
 	uint32_t value;
@@ -69,7 +69,7 @@ unicode_ends_line(uint32_t c)
 	return c == '\n' || c == '\r' || c == 0x2028 || c == 0x2029;
 }
 
-/* White space of the specification, with all of Unicode's category Zs. */
+/* White space as JSON5 defines it, with all of Unicode's category Zs. */
 bool
 unicode_is_space(uint32_t c)
 {

@@ -1,7 +1,9 @@
 #ifndef BASE_UNICODE_H
 #define BASE_UNICODE_H
 
-/* Characters of Unicode, what UTF-8 makes of them and JSON5 calls them. */
+/*
+ * Characters of Unicode, their encoding in UTF-8, and their classes in JSON5.
+ */
 
 #include <locale.h>
 #include <stdbool.h>
@@ -21,15 +23,16 @@ int unicode_hex_value(uint32_t c);
 
 bool unicode_ends_line(uint32_t c);
 
-/* White space of the specification, line ends too. */
+/* White space as JSON5 defines it, including line ends. */
 bool unicode_is_space(uint32_t c);
 
-/* False for what a terminal hides, moves or obeys. */
+/* False for a character that a terminal hides, moves or obeys. */
 bool unicode_is_visible(uint32_t c);
 
 /*
- * Whether the character may stand in a key without quotes, and be the first one
- * there. The letters beyond ASCII are those of the locale; 0: there are none.
+ * Whether a key without quotes may hold the character, or begin with it. The
+ * locale decides which characters beyond ASCII are letters; with a locale of 0
+ * none is.
  */
 bool unicode_is_identifier(uint32_t c, bool first, locale_t unicode);
 
