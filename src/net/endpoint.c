@@ -17,7 +17,7 @@ parse_port(const char *text, uint16_t *port)
 	return value >= 1 && value <= UINT16_MAX;
 }
 
-/* Of a name as DNS has it, or an address with the name of an interface. */
+/* Characters of a DNS name, or of an address with an interface name. */
 static bool
 is_host(const char *text)
 {

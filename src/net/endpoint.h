@@ -13,11 +13,11 @@
 struct endpoint {
 	char host[256]; /* without brackets; "" for none */
 	uint16_t port;  /* 1 to 65535 */
-	/* Known from the start where host is digits, else AF_UNSPEC. */
+	/* Set by endpoint_parse() if host is numeric, AF_UNSPEC otherwise. */
 	union address address;
 };
 
-/* Whether endpoint_resolve() asks the resolver. */
+/* True if endpoint_resolve() will ask the resolver. */
 bool endpoint_is_name(const struct endpoint *endpoint);
 
 /* Returns NULL, or what is wrong with the text. */
@@ -25,9 +25,9 @@ const char *endpoint_parse(const char *text, struct endpoint *endpoint);
 
 /*
  * Fills addresses, which holds ENDPOINT_MAX_ADDRESSES, in the order in which
- * they should be tried, and *count. A name is asked of the resolver each time,
- * which may block for seconds (getaddrinfo(3), resolv.conf(5)); no host at all
- * is [::]. Returns NULL, or why there is no address.
+ * they should be tried, and sets *count. Each call asks the resolver for a
+ * name, which may block for seconds (getaddrinfo(3), resolv.conf(5)). An empty
+ * host is [::]. Returns NULL, or why there is no address.
  */
 const char *endpoint_resolve(
     const struct endpoint *endpoint, union address *addresses, size_t *count);

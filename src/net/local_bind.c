@@ -44,7 +44,7 @@ bind_address(const struct local_bind *local_bind, int fd, int family)
 
 	if (address.any.sa_family != family)
 		return -EAFNOSUPPORT;
-	/* An address of the link means nothing without the link (ipv6(7)). */
+	/* A link-local address needs its interface (ipv6(7)). */
 	if (family == AF_INET6 &&
 	    IN6_IS_ADDR_LINKLOCAL(&address.v6.sin6_addr)) {
 		address.v6.sin6_scope_id =
@@ -52,7 +52,10 @@ bind_address(const struct local_bind *local_bind, int fd, int family)
 		if (address.v6.sin6_scope_id == 0)
 			return -errno;
 	}
-	/* The port is chosen at connect(2), which knows of more that are free. */
+	/*
+	 * Let connect(2) choose the port: it has more free ports to choose from
+	 * than bind(2).
+	 */
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	if (bind(fd, &address.any, address_len(&address)))
 		return -errno;

@@ -2,9 +2,8 @@
 #define NET_LOCAL_BIND_H
 
 /*
- * How the client half's own connections leave the host: from which address, by
- * which interface, with which firewall mark (socket(7): SO_BINDTODEVICE,
- * SO_MARK).
+ * How the client's own connections leave the host: source address, interface
+ * and firewall mark (socket(7): SO_BINDTODEVICE, SO_MARK).
  */
 
 #include <net/if.h>
@@ -12,7 +11,7 @@
 #include "net/address.h"
 
 struct local_bind {
-	union address address;       /* AF_UNSPEC: the kernel's choice */
+	union address address;       /* AF_UNSPEC: the kernel chooses */
 	char interface[IF_NAMESIZE]; /* "": any */
 	bool marked;
 	uint32_t mark;
@@ -26,9 +25,9 @@ const char *local_bind_parse_local(
     const char *text, struct local_bind *local_bind);
 
 /*
- * To be done before fd, of that family, connects. Returns 0 or a negative
- * errno, -EAFNOSUPPORT where the address is of the other family, and *tried
- * says which step failed.
+ * Call before connect(2) on fd, a socket of this family. Returns 0 or a
+ * negative errno (-EAFNOSUPPORT if the address is of the other family), and
+ * *tried names the step that failed.
  */
 int local_bind_apply(const struct local_bind *local_bind, int fd, int family,
     const char **tried);

@@ -9,7 +9,7 @@ mask_bits(uint8_t *raw, size_t raw_len, unsigned bit_count)
 {
 	bool masked = false;
 
-	/* From the first byte on: gcc 16 fears a loop that starts later. */
+	/* Start at the first byte: gcc 16 warns of a loop that starts later. */
 	for (size_t i = 0; i < raw_len; i++) {
 		size_t before = i * 8;
 		size_t kept = bit_count > before ? bit_count - before : 0;
@@ -144,7 +144,7 @@ prefix_sample(const struct prefix *prefix, union address *address)
 	const uint8_t *base = address_raw(&prefix->base, &raw_len);
 
 	memcpy(raw, base, raw_len);
-	/* Of two addresses or one, the first. */
+	/* A prefix of one or two addresses gives its first address. */
 	for (size_t bit = prefix->bit_count;
 	     prefix->bit_count + 1 < raw_len * 8 && bit + 1 < raw_len * 8;
 	     bit++)

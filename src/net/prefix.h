@@ -9,43 +9,43 @@
 #define PREFIX_STRLEN (ADDRESS_STRLEN + 4)
 
 struct prefix {
-	union address base; /* the bits behind bit_count are zero; port 0 */
+	union address base; /* the bits after bit_count are zero; port 0 */
 	unsigned bit_count;
 };
 
 /*
- * Reads text into *prefix; *masked says whether the address had bits set
- * behind the prefix, which are cleared. A mapped block (::ffff:0:0/96 and
- * longer) becomes the IPv4 block that it means. Returns NULL, or what is wrong
- * with the text, in words that complete "the prefix ...: ".
+ * Reads text into *prefix and clears the bits after the prefix; *masked says
+ * whether any of them was set. A mapped block (::ffff:0:0/96 and longer)
+ * becomes the IPv4 block that it means. Returns NULL, or an error that
+ * completes "the prefix ...: ".
  */
 const char *prefix_parse(const char *text, struct prefix *prefix, bool *masked);
 
 /* The address must be unmapped; families never mix. */
 bool prefix_contains(const struct prefix *prefix, const union address *address);
 
-/* One address. */
+/* True for a prefix of a single address. */
 bool prefix_is_single(const struct prefix *prefix);
 
 bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 
 /*
- * An order for qsort(3), less than 0 if a comes before b: by family, by address,
- * and a prefix comes before all within it.
+ * An order for qsort(3): by family, then by address; a prefix comes before the
+ * prefixes within it. Less than 0 if a comes before b.
  */
 int prefix_compare(const struct prefix *a, const struct prefix *b);
 
-/* The two that it consists of; false for a single address, which has none. */
+/* Splits it into its two halves; false for a single address. */
 bool prefix_split(const struct prefix *prefix, struct prefix halves[2]);
 
-/* An address that a host may well have: the last but one, where there are. */
+/* A likely host address: the last but one, if the prefix has several. */
 void prefix_sample(const struct prefix *prefix, union address *address);
 
-/* Another one: the first but one. */
+/* Another likely one: the second address. */
 void prefix_sample_first(const struct prefix *prefix, union address *address);
 
 /*
- * Writes "192.0.2.0/24", with the length of single addresses too. Returns text,
+ * Writes "192.0.2.0/24"; a single address has its length too. Returns text,
  * which holds PREFIX_STRLEN bytes.
  */
 const char *prefix_format(const struct prefix *prefix, char *text);

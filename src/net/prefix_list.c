@@ -29,7 +29,7 @@ compare_places(const void *a, const void *b)
 	return order ? order : (*x > *y) - (*x < *y);
 }
 
-/* Sorted, all that is within a prefix follows it at once. */
+/* In sorted order, the prefixes within a prefix follow it directly. */
 static void
 mark_inner(
     const struct prefix_list *list, struct prefix **sorted, bool *is_inner)

@@ -10,21 +10,22 @@ struct prefix_list {
 	size_t count, room;
 };
 
-/* At the end. Returns 0, or -ENOMEM and the list is as it was. */
+/* Adds it at the end. Returns 0, or -ENOMEM and the list is unchanged. */
 int prefix_list_add(struct prefix_list *list, const struct prefix *prefix);
 
 /*
- * Takes out each that is within another one; of equal ones the first stays. The
- * others keep their order. Returns 0, or -ENOMEM and the list is as it was.
+ * Removes each prefix that lies within another one; of equal prefixes the first
+ * one stays. The others keep their order. Returns 0, or -ENOMEM and the list is
+ * unchanged.
  */
 int prefix_list_reduce(struct prefix_list *list);
 
-/* Takes out all of that family. */
+/* Removes all prefixes of this family. */
 void prefix_list_remove_family(struct prefix_list *list, int family);
 
 bool prefix_list_has_family(const struct prefix_list *list, int family);
 
-/* Frees what is in it. */
+/* Frees the items. */
 void prefix_list_finish(struct prefix_list *list);
 
 #endif

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
-#include <linux/tcp.h> /* knows more of tcp_info than netinet/tcp.h */
+#include <linux/tcp.h> /* has more fields of tcp_info than netinet/tcp.h */
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,7 +21,7 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_COUNT 4
 
-/* Of tcpi_state; their names are in netinet/tcp.h only. */
+/* Values of tcpi_state; only netinet/tcp.h has names for them. */
 enum {
 	STATE_CLOSE = 7,
 	STATE_CLOSE_WAIT = 8,
@@ -29,7 +29,7 @@ enum {
 	STATE_CLOSING = 11,
 };
 
-/* The kernel makes net.core.somaxconn of it; musl's SOMAXCONN is 128. */
+/* The kernel lowers it to net.core.somaxconn; musl's SOMAXCONN is only 128. */
 #define BACKLOG 65535
 
 static int
@@ -68,7 +68,10 @@ socket_prepare(int fd)
 {
 	int error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 
-	/* Urgent data is a byte like all others, or it would be left out. */
+	/*
+	 * Keep urgent data inline: otherwise the byte would be missing from the
+	 * stream.
+	 */
 	if (!error)
 		error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (!error)
@@ -80,7 +83,7 @@ socket_prepare(int fd)
 	return error;
 }
 
-/* The last option counts what has gone by in silence: tcp(7). */
+/* TCP_KEEPCNT is the number of unanswered probes: tcp(7). */
 void
 socket_keep_alive(int fd)
 {
@@ -106,7 +109,7 @@ socket_open(int family)
 	return fd;
 }
 
-/* Without waiting for whom somebody else has accepted. */
+/* Non-blocking: another process may have accepted the connection first. */
 static int
 listen_nonblocking(int fd)
 {
@@ -157,7 +160,10 @@ socket_listen(const union address *address)
 	return fd;
 }
 
-/* Of ss -K it would else still be shut down, and so would whom it accepts. */
+/*
+ * Reset the shutdown state that ss -K leaves: accepted sockets would inherit
+ * it.
+ */
 int
 socket_listen_again(int fd)
 {
@@ -168,7 +174,9 @@ socket_listen_again(int fd)
 	return 0;
 }
 
-/* Negative errno; options of a socket are none below 0. */
+/*
+ * Returns the value of the option, or a negative errno; no value is negative.
+ */
 static int
 get_option(int fd, int name)
 {
@@ -202,7 +210,7 @@ socket_adopt(int fd, union address *address)
 		error = socket_prepare(fd);
 	if (!error && ioctl(fd, FIOCLEX))
 		error = -errno;
-	/* Also raises its backlog. */
+	/* This also raises the backlog. */
 	if (!error)
 		error = listen_nonblocking(fd);
 	if (!error && getsockname(fd, &address->any, &len))
@@ -210,7 +218,7 @@ socket_adopt(int fd, union address *address)
 	return error;
 }
 
-/* The errno that a connection attempt has ended with, negative; 0: none. */
+/* The negative errno with which a connection attempt ended; 0: none. */
 static int
 connect_result(int fd)
 {
@@ -244,7 +252,7 @@ await_connected(int fd, int64_t deadline, int peer_fd)
 	}
 }
 
-/* Connecting takes less than the usual wait, which costs no poll(2) then. */
+/* Most connections are made within the usual wait; those need no poll(2). */
 int
 socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
 {
@@ -259,7 +267,7 @@ socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
 		return error;
 	if (connect(fd, &to->any, address_len(to)) == 0)
 		return 0;
-	/* Both leave the attempt going on (connect(2), socket(7)). */
+	/* After either error the attempt goes on (connect(2), socket(7)). */
 	if (errno != EINPROGRESS && errno != EINTR)
 		return -errno;
 	return await_connected(fd, deadline, peer_fd);
@@ -355,9 +363,10 @@ socket_acknowledged(int fd)
 }
 
 /*
- * tcpi_bytes_received counts a FIN as a byte that came, as bytes in order all
- * do. So does a real one that came only after recv(2), but that one leaves the
- * state as it was, or, when the connection is gone, can still be read.
+ * tcpi_bytes_received counts a FIN as a byte, like all bytes received in order.
+ * A data byte that came after recv(2) returned 0 would count as well. That byte
+ * leaves the TCP state unchanged, or, when the connection is gone, it can still
+ * be read.
  */
 enum socket_end
 socket_find_end(int fd, uint64_t received)

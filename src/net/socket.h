@@ -2,47 +2,49 @@
 #define NET_SOCKET_H
 
 /*
- * TCP sockets as this program wants them (tcp(7), socket(7)): nothing held
- * back (TCP_NODELAY), no call that waits for long (SOCKET_WAIT_MS), and,
- * whatever ends them but a graceful end, a reset (SO_LINGER 0). A
- * connection that is cut off by an error, an exit or a kill can so never look
- * like a complete one.
+ * TCP sockets with the options of this program (tcp(7), socket(7)). Data is
+ * never held back (TCP_NODELAY). No call waits for long (SOCKET_WAIT_MS). Every
+ * end but a graceful one is a reset (SO_LINGER 0), so that a connection cut off
+ * by an error, an exit or a kill never looks complete.
  *
- * Functions that can fail return 0, or a negative errno; socket_listen() and
- * socket_open() a descriptor, which the caller closes.
+ * Functions that can fail return 0 or a negative errno; socket_listen() and
+ * socket_open() return a descriptor, which the caller closes.
  */
 
 #include "net/address.h"
 
-/* How long recv(2), send(2) and connect(2) wait, if nothing else was set. */
+/*
+ * How long recv(2), send(2) and connect(2) wait, unless another limit is set.
+ */
 #define SOCKET_WAIT_MS 250
 
-/* The peer_fd of socket_connect() where nobody waits for the connection. */
+/* For peer_fd of socket_connect(): nobody waits for the connection. */
 #define SOCKET_NO_PEER (-1)
 
 /*
- * A listener; accepted sockets inherit all of the above. It does not block, and
- * they do. [::] takes IPv4 too, and becomes 0.0.0.0 on a host without IPv6.
+ * Opens a listener; accepted sockets inherit all of the above. The listener is
+ * non-blocking, and accepted sockets block. [::] takes IPv4 too, and becomes
+ * 0.0.0.0 on a host without IPv6.
  */
 int socket_listen(const union address *address);
 
 /*
- * Makes such a listener of one that somebody else opened, and that others may
- * have too; *address becomes its own. -ENOTSOCK, -EPROTOTYPE and -EINVAL for
- * what is no socket, no TCP and no listener. What it had accepted by then, it
- * may hand out as it was: see socket_prepare().
+ * Prepares a listener that another process opened and may share; *address
+ * becomes its address. Returns -ENOTSOCK, -EPROTOTYPE or -EINVAL for a
+ * descriptor that is no socket, no TCP socket or no listener. Connections
+ * queued before this call did not inherit the options: see socket_prepare().
  */
 int socket_adopt(int fd, union address *address);
 
-/* For a listener that somebody has shut down: where it was. */
+/* Listens again, at the same address, on a listener that was shut down. */
 int socket_listen_again(int fd);
 
-/* All of the above for a socket that does not have it yet. */
+/* Sets all of the above on a socket that may lack it. */
 int socket_prepare(int fd);
 
 /*
- * For a connection that has been quiet for a while: from now on the peer is
- * asked now and then whether it is there, and NAT keeps its entry (keepalive).
+ * Turns keepalive on, for a connection that has been quiet for a while: the
+ * kernel probes the peer now and then, and NAT devices keep their entry.
  */
 void socket_keep_alive(int fd);
 
@@ -50,63 +52,68 @@ void socket_keep_alive(int fd);
 int socket_open(int family);
 
 /*
- * Connects fd. -ETIMEDOUT once the deadline has passed, -ECONNABORTED when
- * meanwhile the connection on peer_fd, for which this is done, has died;
- * else as connect(2). After an error fd is of no use but to be closed.
+ * Connects fd. Returns -ETIMEDOUT once the deadline has passed, -ECONNABORTED
+ * if the connection on peer_fd, which waits for this one, has died meanwhile,
+ * and otherwise the errors of connect(2). After an error the caller can only
+ * close fd.
  */
 int socket_connect(
     int fd, const union address *to, int64_t deadline, int peer_fd);
 
 /*
- * Lets acknowledgements wait for data to go with (TCP_QUICKACK in tcp(7)): for
- * a peer who never waits for them, as the other half, which holds nothing
- * back. Before connecting: when data is sent as soon as that has been done.
+ * Delays acknowledgements until there is data to carry them (TCP_QUICKACK in
+ * tcp(7)). For a peer that never waits for an acknowledgement, as the other
+ * half, which holds nothing back. Call before connecting if data is sent right
+ * after.
  */
 void socket_delay_acknowledgements(int fd);
 
 /*
- * Acknowledges at once what has been received, and so on until data is sent:
- * for a peer who may wait for it, as Nagle's algorithm does (RFC 1122, 4.2.3.4).
+ * Acknowledges received data at once until the next send. For a peer that may
+ * wait for it, as Nagle's algorithm does (RFC 1122, 4.2.3.4).
  */
 void socket_acknowledge(int fd);
 
-/* No recv(2) or send(2) waits longer than that; 0: no limit. */
+/* Limits the wait of each recv(2) or send(2); 0: no limit. */
 int socket_set_recv_timeout(int fd, int64_t wait_ms);
 int socket_set_send_timeout(int fd, int64_t wait_ms);
 
-/* Sends all or fails; waits for the peer as long as the send timeout says. */
+/* Sends all bytes or fails. Each send(2) waits up to the send timeout. */
 int socket_send_all(int fd, const void *data, size_t len);
 
 /* About how many bytes send(2) would take without waiting. */
 size_t socket_send_room(int fd);
 
-/* True if recv(2) would return bytes at once; of errors and ends: nothing. */
+/* True if recv(2) would return data at once; false for an error or an end. */
 bool socket_is_readable(int fd);
 
-/* Bytes, and a FIN counted as one, that the peer has not acknowledged yet. */
+/* The bytes that the peer has not acknowledged yet; a FIN counts as one. */
 int socket_unacknowledged(int fd);
 
-/* Of these, what waits for the peer's window, or for the network's. */
+/*
+ * The unacknowledged bytes that were not sent yet: they wait for the window of
+ * the peer or of the network.
+ */
 int socket_unsent(int fd);
 
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);
 
 enum socket_end {
-	SOCKET_END_NONE, /* it was cut off, or this end was shut down */
+	SOCKET_END_NONE, /* cut off, or this side was shut down */
 	SOCKET_END_FIN,
-	SOCKET_END_OVER, /* and ours is acknowledged: nothing is left to do */
+	SOCKET_END_OVER, /* a FIN, and ours is acknowledged: nothing is left to do */
 };
 
-/* How it ended when recv(2) gave 0 after that many bytes. */
+/* How the stream ended, after recv(2) returned 0 after that many bytes. */
 enum socket_end socket_find_end(int fd, uint64_t received);
 
 /* True once a reset, a timeout or both FINs have ended the connection. */
 bool socket_is_closed(int fd);
 
 /*
- * Whether what ends it, be it a kill, is no reset: the kernel goes on to deliver
- * what was sent, and a FIN. For streams that are complete.
+ * For a complete stream: whether close(2), and a kill, ends the connection
+ * without a reset. The kernel then goes on delivering the sent data and a FIN.
  */
 void socket_set_graceful(int fd, bool graceful);
 void socket_close_gracefully(int fd);
