@@ -10,17 +10,17 @@
 #define MAX_DEPTH 64
 
 /*
- * json-c has no places, and its null is no object that could carry one. So a
- * json-c object points at its value, and the value back at it. The objects of
- * an array or object belong to that of the container. All values of a text are
- * one list behind the root, for json5_destroy, which takes the pointers away
- * first: json-c 0.19 calls delete callbacks twice, and takes the userdata of an
+ * json-c has no positions, and its null is no object that could carry one. So a
+ * json-c object points at its value, and the value points back. The json-c
+ * object of a container owns those of its items. All values of a text form one
+ * list behind the root, for json5_destroy(). It clears the pointers first,
+ * because json-c 0.19 calls delete callbacks twice and takes the userdata of an
  * array or object that it frees for an object of its own.
  */
 struct json5 {
 	struct json5 *next;
 	enum json5_type type;
-	bool is_held; /* its object belongs to that of a container */
+	bool is_held; /* the container's object owns its object */
 	struct json5_position position, key_position;
 	struct json_object *object; /* NULL until the value is read */
 	const char *key; /* in text, behind the path; NULL if no member */
@@ -34,8 +34,8 @@ fail_memory(struct json5_scan *scan)
 }
 
 /*
- * Errors are now about this value. It is in the list of the container, so the
- * root's json5_destroy frees it; a root has no container.
+ * From here on errors name this value. It is in the list of the container, so
+ * json5_destroy() of the root frees it; a root has no container.
  */
 static struct json5 *
 value_create(struct json5_scan *scan, struct json5 *container,
@@ -65,7 +65,7 @@ value_create(struct json5_scan *scan, struct json5 *container,
 	return value;
 }
 
-/* Gives the value its json-c object, NULL if there was no memory for one. */
+/* Gives the value its json-c object; NULL means that memory was out. */
 static bool
 value_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
     struct json_object *object)
@@ -78,7 +78,7 @@ value_hold(struct json5_scan *scan, struct json5 *value, enum json5_type type,
 	return true;
 }
 
-/* The grammar calls itself here, MAX_DEPTH times at most. */
+/* The grammar recurses here, at most MAX_DEPTH times. */
 static bool value_parse(
     struct json5_scan *scan, struct json5 *value, unsigned depth);
 
@@ -102,7 +102,7 @@ item_parse(struct json5_scan *scan, struct json5 *array, unsigned depth)
 	return parsed;
 }
 
-/* Whether json-c can hold the key, and does not yet. */
+/* True if json-c can hold the key and does not hold it yet. */
 static bool
 key_check(struct json5_scan *scan, const struct json5 *object,
     struct json5_position position)
@@ -158,7 +158,7 @@ member_parse(struct json5_scan *scan, struct json5 *object, unsigned depth)
 	return parsed;
 }
 
-/* What is between the brackets, and the closing one. */
+/* Reads the items and the closing bracket. */
 static bool
 contents_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
 {
@@ -183,7 +183,7 @@ contents_parse(struct json5_scan *scan, struct json5 *value, unsigned depth)
 	return false;
 }
 
-/* The same with the array or object itself; the opening bracket is behind. */
+/* Reads an array or object; the cursor is behind its opening bracket. */
 static bool
 container_parse(struct json5_scan *scan, struct json5 *value,
     enum json5_type type, unsigned depth)
@@ -272,7 +272,7 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 	return root;
 }
 
-/* json-c lends the memory of its strings as const, and it is all there is. */
+/* json-c has only this const pointer to the memory of a string. */
 static void
 wipe_string(struct json_object *object)
 {
@@ -282,7 +282,7 @@ wipe_string(struct json_object *object)
 		    (size_t)json_object_get_string_len(object));
 }
 
-/* The value is no part of json-c's object any more. */
+/* The json-c object does not know the value any more. */
 static void
 release(struct json_object *object)
 {
@@ -299,11 +299,11 @@ json5_destroy(struct json5 *root)
 
 	for (value = root; value; value = value->next)
 		release(value->object);
-	/* Of a broken text, what no container has been given yet, too. */
+	/* In a broken text, a value may not belong to a container yet. */
 	for (value = root; value; value = value->next)
 		if (!value->is_held)
 			json_object_put(value->object);
-	/* The objects' keys were in the values. */
+	/* Free the values last: the objects' keys are in them. */
 	for (value = root; value; value = next) {
 		next = value->next;
 		free(value);

@@ -32,7 +32,9 @@ append_text(struct json5_path *path, const char *piece)
 	append(path, piece, strlen(piece));
 }
 
-/* A piece never ends in dots by itself, so above tells whether it was cut. */
+/*
+ * A piece never ends in dots, so dots at the end of above mean that it was cut.
+ */
 void
 json5_path_init(struct json5_path *path, const char *above)
 {
@@ -68,7 +70,7 @@ append_odd_key(struct json5_path *path, const char *key)
 			append_text(path, "...");
 			break;
 		}
-		/* None that is invisible has more than four digits. */
+		/* No invisible character has more than four digits. */
 		snprintf(escape, sizeof(escape), "\\u%04x", c & 0xffff);
 		if (c == '"' || c == '\\')
 			append_text(path, "\\");

@@ -9,7 +9,7 @@
 
 #include "base/unicode.h"
 
-/* Whether a number or literal would run on into the cursor's character. */
+/* True if the character at the cursor would continue a number or literal. */
 static bool
 scan_is_glued(const struct json5_scan *scan)
 {
@@ -17,7 +17,7 @@ scan_is_glued(const struct json5_scan *scan)
 	    unicode_is_identifier(scan->c, false, scan->unicode);
 }
 
-/* Looks at the character at the cursor; false if it is not UTF-8. */
+/* Decodes the character at the cursor; false if it is not UTF-8. */
 static bool
 scan_load(struct json5_scan *scan)
 {
@@ -46,7 +46,7 @@ scan_advance(struct json5_scan *scan)
 	return scan_load(scan);
 }
 
-/* Once this is true, loading and advancing cannot fail, and 0 is the end. */
+/* After this check loading and advancing cannot fail, and 0 is the end. */
 static bool
 scan_check(struct json5_scan *scan)
 {
@@ -86,12 +86,12 @@ json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 	scan->at = text;
 	scan->position = start.position;
 	scan_load(scan);
-	/* No word is longer decoded than it is written, so this is enough. */
+	/* A word is never longer decoded than written, so this is enough. */
 	scan->word_size = len + 1;
 	scan->word = malloc(scan->word_size);
 	if (!scan->word)
 		return json5_scan_fail(scan, start.position, "out of memory");
-	/* Without it, letters beyond ASCII need quotes. */
+	/* Without this locale, letters beyond ASCII need quotes. */
 	scan->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	return true;
 }
@@ -120,7 +120,7 @@ json5_scan_fail(struct json5_scan *scan, struct json5_position position,
 	return false;
 }
 
-/* One character and no more: it may be the start of somebody's secret. */
+/* Show one character only: it may be the start of a secret. */
 bool
 json5_scan_expected(struct json5_scan *scan, const char *what)
 {
@@ -209,8 +209,8 @@ word_start(struct json5_scan *scan)
 }
 
 /*
- * Escapes name UTF-16 units, so a surrogate waits as U+FFFD for the other half
- * to come, and stays that if it does not.
+ * Escapes name UTF-16 units. A high surrogate is stored as U+FFFD, which the
+ * low surrogate replaces if it follows.
  */
 static void
 word_append(struct json5_scan *scan, uint32_t c)
@@ -229,7 +229,7 @@ word_append(struct json5_scan *scan, uint32_t c)
 	scan->word[scan->word_len] = '\0';
 }
 
-/* The digits of \x and \u. */
+/* Reads the digits of \x and \u. */
 static bool
 scan_hex_escape(struct json5_scan *scan, uint32_t *c)
 {
@@ -251,7 +251,10 @@ scan_hex_escape(struct json5_scan *scan, uint32_t *c)
 	return true;
 }
 
-/* One character that stands for another, or for itself. */
+/*
+ * Reads a single-character escape: it stands for another character, or for
+ * itself.
+ */
 static uint32_t
 char_unescape(uint32_t c)
 {
@@ -264,7 +267,7 @@ char_unescape(uint32_t c)
 	return c;
 }
 
-/* The cursor is behind a backslash in a string. */
+/* Reads an escape; the cursor is behind its backslash. */
 static bool
 scan_escape(struct json5_scan *scan)
 {
@@ -286,7 +289,7 @@ scan_escape(struct json5_scan *scan)
 	if (c == '0' && unicode_is_digit(scan->c))
 		return json5_scan_fail(
 		    scan, scan->position, "no digit can follow \\0; use \\x00");
-	/* A line's end is skipped; the text's is the caller's to report. */
+	/* Skip the end of a line. The caller reports the end of the text. */
 	if (c != 0 && !unicode_ends_line(c))
 		word_append(scan, char_unescape(c));
 	return true;
@@ -319,7 +322,7 @@ json5_scan_string(struct json5_scan *scan)
 	return true;
 }
 
-/* A character of a key that is written as \uXXXX. */
+/* Reads a character of a key that is written as \uXXXX. */
 static bool
 scan_identifier_escape(struct json5_scan *scan)
 {
@@ -381,7 +384,7 @@ scan_hex_digits(struct json5_scan *scan)
 	return true;
 }
 
-/* The fraction and the exponent, if any; clears is_integer if so. */
+/* Reads the fraction and the exponent, if any, and then clears is_integer. */
 static bool
 scan_decimals(struct json5_scan *scan, bool digits_before, bool *is_integer)
 {
@@ -400,7 +403,7 @@ scan_decimals(struct json5_scan *scan, bool digits_before, bool *is_integer)
 	return true;
 }
 
-/* A number from behind its sign on. */
+/* Reads a number from behind its sign. */
 static bool
 scan_unsigned(struct json5_scan *scan, const char *what, bool *is_integer)
 {
@@ -439,7 +442,10 @@ json5_scan_number(struct json5_scan *scan, struct json5_number *number)
 		return false;
 	if (scan_is_glued(scan))
 		return json5_scan_expected(scan, "the end of the number");
-	/* strtoll and strtod read all of these, but need a NUL behind. */
+	/*
+	 * strtoll(3) and strtod(3) read all of these forms, but need a NUL at
+	 * the end.
+	 */
 	scan->word_len = (size_t)(scan->at - start);
 	memcpy(scan->word, start, scan->word_len);
 	scan->word[scan->word_len] = '\0';
