@@ -14,11 +14,14 @@
 #define V6_NEXT_HEADER 6
 #define V6_SOURCE 8
 
-/* Where filters find it in an IPv4 segment, and in all of IPv6. */
+/* Offsets for the filter in an IPv4 segment, and in IPv6 as a whole. */
 #define FLAGS 13
 #define SYN_OR_RST 0x06
 
-/* Or what a busy host carries would soon leave no room for more: bpf(4). */
+/*
+ * Without a filter the traffic of a busy host would soon fill the buffer:
+ * bpf(4).
+ */
 static struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
 	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
@@ -44,7 +47,7 @@ capture_open(void)
 		sizeof(filter) / sizeof(*filter),
 		filter,
 	};
-	/* Of no protocol: packet(7). */
+	/* Protocol 0 receives nothing: packet(7). */
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0)

@@ -2,33 +2,40 @@
 #define KERNEL_CAPTURE_H
 
 /*
- * TCP segments that begin or refuse connections, as they are on this host's
- * links: those that come in, before the firewall or the validation of sources
- * drops them, and those that have left. packet(7): only root may see them.
+ * TCP segments that open or refuse connections, captured on this host's links.
+ * Incoming segments are seen before the firewall or source validation can drop
+ * them, outgoing ones after they have left. Only root can open a packet(7)
+ * socket.
  */
 
 #include <stdbool.h>
 
 #include "net/address.h"
 
-/* Returns a descriptor that nothing comes to yet, or -1. */
+/* Returns a descriptor that captures nothing yet, or -1. */
 int capture_open(void);
 
-/* Sees what is there from now on. Returns fd, or -1, with which nothing is. */
+/*
+ * Starts capturing. Returns fd, or -1 if nothing can be captured; the caller
+ * still owns fd then.
+ */
 int capture_begin(int fd);
 
 #define PACKETS_MAX_LEN 128
 
-/* The beginning of the next one that was there. Returns its length, 0: none. */
+/* Reads the beginning of the next segment. Returns its length, 0: none. */
 size_t packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN]);
 
 /*
- * Whether one of these has been there. A port of 0 is any. Those before it are
- * not there any more for the next call.
+ * True if a segment from and to these addresses was captured. A port of 0
+ * matches any. The call consumes that segment and those before it.
  */
 bool capture_have(int fd, const union address *from, const union address *to);
 
-/* Whether that is one of these: an IP packet, from its header on. */
+/*
+ * True if the IP packet, from its header on, is a segment from and to these
+ * addresses.
+ */
 bool capture_is_segment(const uint8_t *packet, size_t len,
     const union address *from, const union address *to);
 

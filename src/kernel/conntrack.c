@@ -43,7 +43,7 @@ add_ports(union netlink_message *question, const union address *from,
 	netlink_end_nest(question, ports);
 }
 
-/* Whence what comes back is, and where it goes to. */
+/* Source and destination of the reply packets. */
 static int
 find_reply(const union address *from, const union address *to,
     union netlink_message *answer, struct netlink_part *reply)
@@ -66,7 +66,9 @@ find_reply(const union address *from, const union address *to,
 	return 0;
 }
 
-/* One of its hosts; which is the type of its attribute in each family. */
+/*
+ * Reads one address of a tuple; in each family the attribute type says which.
+ */
 static int
 read_host(const struct netlink_part *reply, int family, uint16_t v4_type,
     uint16_t v6_type, union address *host)

@@ -12,7 +12,7 @@ struct search {
 	bool is_over;
 };
 
-/* Of a point-to-point link IFA_ADDRESS is the peer's. */
+/* On a point-to-point link IFA_ADDRESS is the address of the peer. */
 static struct netlink_part
 own_part(const union netlink_message *answer, size_t raw_len)
 {

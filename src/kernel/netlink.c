@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The kernel puts no more into one part of an answer. */
+/* The kernel's limit for one part of an answer. */
 #define DUMP_MAX_LEN 32768
 
 static uint8_t *
@@ -92,7 +92,10 @@ send_question(int fd, const union netlink_message *question)
 	return len < 0 ? -errno : 0;
 }
 
-/* Returns the length or a negative errno: what there is, is there already. */
+/*
+ * Returns the length or a negative errno. Never waits: the answer is queued
+ * already.
+ */
 static ssize_t
 receive(int fd, void *data, size_t size)
 {
@@ -104,7 +107,7 @@ receive(int fd, void *data, size_t size)
 	return len < 0 ? -errno : len;
 }
 
-/* The kernel has answered when send(2) returns. */
+/* The kernel has queued its answer when send(2) returns. */
 int
 netlink_ask(int protocol, const union netlink_message *question,
     uint16_t wanted, union netlink_message *answer)
@@ -121,19 +124,21 @@ netlink_ask(int protocol, const union netlink_message *question,
 	return len < 0 ? (int)len : check_answer(answer, len, wanted);
 }
 
-/* The error that the last message tells of, or 0. */
+/* The error in the last message, or 0. */
 static int
 read_end(const uint8_t *data, const struct nlmsghdr *header)
 {
 	int error = 0;
 
-	/* Both NLMSG_DONE and struct nlmsgerr begin with it. */
+	/* Both NLMSG_DONE and struct nlmsgerr begin with the error. */
 	if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
 		memcpy(&error, data + NLMSG_HDRLEN, sizeof(error));
 	return error < 0 ? error : 0;
 }
 
-/* Returns 1 if more of them follow, 0 behind the last, or a negative errno. */
+/*
+ * Returns 1 if more answers follow, 0 after the last one, or a negative errno.
+ */
 static int
 visit_each(const uint8_t *data, size_t len, uint16_t wanted,
     netlink_visit *visit, void *context)
@@ -162,7 +167,7 @@ visit_each(const uint8_t *data, size_t len, uint16_t wanted,
 	return 1;
 }
 
-/* The kernel goes on answering as it is read from. */
+/* The kernel queues further answers as we read. */
 int
 netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
     netlink_visit *visit, void *context)

@@ -29,7 +29,7 @@ compose(union netlink_message *question, const union address *to, uint32_t mark)
 		netlink_add(question, RTA_MARK, &mark, sizeof(mark));
 }
 
-/* The port becomes 0; an address of the link is nothing without the link. */
+/* The port becomes 0. A link-local address needs its interface. */
 static void
 read_gateway(
     struct netlink_part attributes, size_t raw_len, struct route *route)
@@ -103,7 +103,7 @@ route_find_arriving(const union address *from, uint32_t interface,
 	return ask(&question, raw_len, route);
 }
 
-/* Of routes that are unreachable, prohibit and blackhole, too. */
+/* The errors of unreachable, prohibit and blackhole routes, too. */
 static bool
 is_no_route(int error)
 {
@@ -111,7 +111,7 @@ is_no_route(int error)
 	    error == -EACCES || error == -EINVAL;
 }
 
-/* Where there is no route it is nothing of this host. */
+/* Without a route the address is none of this host's. */
 static int
 find_if_any(const union address *to, struct route *route)
 {
@@ -123,7 +123,10 @@ find_if_any(const union address *to, struct route *route)
 	return 0;
 }
 
-/* For questions that need no netlink: -EAFNOSUPPORT without the family. */
+/*
+ * A socket for questions without netlink: -EAFNOSUPPORT if the host lacks the
+ * family.
+ */
 static int
 open_datagram(const union address *to)
 {
@@ -133,8 +136,9 @@ open_datagram(const union address *to)
 }
 
 /*
- * Where netlink is not permitted (RestrictAddressFamilies= of a unit). With
- * net.ipv4.ip_nonlocal_bind that is so of anything, which is refused then.
+ * For a host that does not permit netlink (RestrictAddressFamilies= of a unit).
+ * With net.ipv4.ip_nonlocal_bind every address looks like the host's own, and
+ * is refused.
  */
 static int
 can_bind(const union address *to)
@@ -151,7 +155,10 @@ can_bind(const union address *to)
 	return error == 0;
 }
 
-/* The same for what can be bound to: without SO_BROADCAST ip(7) forbids it. */
+/*
+ * The same for a broadcast address: without SO_BROADCAST connect(2) refuses it
+ * (ip(7)).
+ */
 static int
 is_forbidden(const union address *to)
 {
@@ -171,7 +178,10 @@ route_ends_here(const union address *to)
 	struct route route;
 	int error;
 
-	/* Not bind(2): with net.ipv4.ip_nonlocal_bind that takes anything. */
+	/*
+	 * Do not ask bind(2): with net.ipv4.ip_nonlocal_bind it accepts any
+	 * address.
+	 */
 	if (address_is_loopback(to))
 		return 1;
 	error = find_if_any(to, &route);

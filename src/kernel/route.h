@@ -1,32 +1,35 @@
 #ifndef KERNEL_ROUTE_H
 #define KERNEL_ROUTE_H
 
-/* What the kernel's routing says of a connection that is still to be made. */
+/* The kernel's route for a connection that is not made yet. */
 
 #include "net/address.h"
 
 struct route {
-	bool is_local, is_broadcast, is_anycast; /* it ends at this host */
-	uint32_t table;        /* of ip-route(8): 255 is "local" */
-	uint32_t interface;    /* its index */
-	union address gateway; /* AF_UNSPEC: none, it is on the link */
+	bool is_local, is_broadcast,
+	    is_anycast;     /* the packet is delivered on this host */
+	uint32_t table;     /* as in ip-route(8): 255 is "local" */
+	uint32_t interface; /* its index */
+	union address
+	    gateway; /* AF_UNSPEC: none, the destination is on the link */
 };
 
 /*
- * Where a TCP connection to that address and port would go, with that firewall
- * mark; 0: none. Returns 0 or a negative errno: there is no route.
+ * Finds the route of a TCP connection to this address and port, with this
+ * firewall mark (0: none). Returns 0, or a negative errno if there is no route.
  */
 int route_find(const union address *to, uint32_t mark, struct route *route);
 
-/* The same for a packet from there that comes in by that interface. */
+/* The same for a packet from that source that arrives on that interface. */
 int route_find_arriving(const union address *from, uint32_t interface,
     const union address *to, uint32_t mark, struct route *route);
 
 /*
- * 1 if a TCP connection to that address and port would end at this host: a
- * loopback address, one of its interfaces', or one that a rule or route claims
- * for it (ip route add local); 0 if not, or if there is no route; or a negative
- * errno: the kernel could not be asked. The address must be unmapped.
+ * 1 if a TCP connection to this address and port would end on this host: a
+ * loopback address, an address of an interface, or one that a rule or route
+ * claims for the host (ip route add local). 0 if not, or if there is no route.
+ * A negative errno if the kernel could not be asked. The address must be
+ * unmapped.
  */
 int route_ends_here(const union address *to);
 

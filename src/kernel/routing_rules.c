@@ -12,7 +12,7 @@ struct list {
 	size_t count;
 };
 
-/* *number stays as it is if there is no such attribute. */
+/* Leaves *number unchanged if there is no such attribute. */
 static void
 read_number(struct netlink_part attributes, uint16_t type, uint32_t *number)
 {

@@ -1,7 +1,7 @@
 #ifndef KERNEL_ROUTING_RULES_H
 #define KERNEL_ROUTING_RULES_H
 
-/* The rules that choose a routing table by the firewall's mark: ip-rule(8). */
+/* The rules that choose a routing table by firewall mark: ip-rule(8). */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,12 +9,15 @@
 #define POLICY_MAX_RULES 64
 
 struct routing_rule {
-	uint32_t mark, mask; /* of packets it is for */
+	uint32_t mark, mask; /* of the packets that it matches */
 	uint32_t priority, table;
-	uint32_t interface; /* only what comes in by it; 0: by any */
+	uint32_t interface; /* only packets that arrive on it; 0: any */
 };
 
-/* Puts there as many as there is room for, the first one first. */
+/*
+ * Lists the first rules by priority, as many as there is room for. Returns
+ * their number.
+ */
 size_t routing_rules_list_marked(
     int family, struct routing_rule rules[POLICY_MAX_RULES]);
 

@@ -32,6 +32,6 @@ sysctl_disables_ipv6(void)
 {
 	long off;
 
-	/* With ipv6.disable=1 there is no such file. */
+	/* This file is missing with ipv6.disable=1. */
 	return !sysctl_read("ipv6/conf/lo/disable_ipv6", &off) || off;
 }

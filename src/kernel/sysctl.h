@@ -1,16 +1,16 @@
 #ifndef KERNEL_SYSCTL_H
 #define KERNEL_SYSCTL_H
 
-/* A setting of the kernel's network: sysctl(8). */
+/* A network setting of the kernel: sysctl(8). */
 
 #include <stdbool.h>
 
-/* name: below net, with slashes: "ipv4/ip_forward". False: there is none. */
+/* name: below net, with slashes: "ipv4/ip_forward". False if there is none. */
 bool sysctl_read(const char *name, long *value);
 
 /*
- * Whether IPv6 is switched off: for the whole host, by ipv6.disable=1 or
- * net.ipv6.conf.all.disable_ipv6=1, or for lo, where routes to users lead.
+ * True if IPv6 is off: for the whole host, by ipv6.disable=1 or
+ * net.ipv6.conf.all.disable_ipv6=1, or for lo, to which routes to users lead.
  */
 bool sysctl_disables_ipv6(void);
 
