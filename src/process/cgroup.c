@@ -8,7 +8,7 @@
 
 #define MOUNT "/sys/fs/cgroup"
 
-/* What looks for a controller's cgroups. */
+/* A search for the cgroups of one controller. */
 struct search {
 	const char *controller;
 	cgroup_visit *visit;
@@ -16,8 +16,8 @@ struct search {
 };
 
 /*
- * In a container the path may be one of the host's, which is not there: then
- * the mount itself is the container's.
+ * In a container the path may be the host's and not exist here. The mount
+ * itself is then the cgroup of the container.
  */
 static void
 visit_path(const struct search *search, const char *mount, const char *path)
@@ -52,7 +52,9 @@ has_controller(const struct search *search, const char *controllers)
 	return false;
 }
 
-/* "ID:CONTROLLERS:PATH", of version 2 with "0::". */
+/*
+ * A line of /proc/self/cgroup: "ID:CONTROLLERS:PATH"; version 2 has "0::PATH".
+ */
 static void
 visit_line(const struct search *search, char *line)
 {

@@ -3,13 +3,13 @@
 
 /* The control groups of this process, of version 1 and 2 (cgroups(7)). */
 
-/* directory: below root, as "/sys/fs/cgroup/system.slice". */
+/* directory: below root, for example "/sys/fs/cgroup/system.slice". */
 typedef void cgroup_visit(void *context, const char *directory);
 
 /*
- * Visits the cgroup that this process has for that controller, and each one
- * above, whose limits bind it too, as far as they can be seen here. A directory
- * need not be there, nor have files of the controller. root as in host_file.h.
+ * Visits this process's cgroup for that controller and its visible ancestors,
+ * whose limits apply as well. A directory may be missing, or lack the
+ * controller's files. root as in host_file.h.
  */
 void cgroup_visit_all(const char *root, const char *controller,
     cgroup_visit *visit, void *context);

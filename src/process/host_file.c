@@ -28,7 +28,7 @@ host_file_read(const char *root, const char *path, char text[HOST_FILE_MAX_LEN])
 	return true;
 }
 
-/* What is larger than any size is no limit on one. */
+/* A number larger than any size means that there is no limit. */
 static bool
 parse_number(const char *text, size_t *number)
 {

@@ -18,13 +18,13 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* Rights come in the order of these versions; a header may be older. */
+/* Each version adds rights in this order; the build's header may be older. */
 #define VERSION_1_RIGHTS 13
 #define VERSION_2_RIGHTS 14
 #define VERSION_3_RIGHTS 15
 #define VERSION_5_RIGHTS 16
 
-/* From here on what a header may lack altogether. */
+/* Definitions that an old header may lack altogether. */
 #define VERSION_4 4
 #define ACCESS_NET_BIND_TCP UINT64_C(1)
 #define RULE_NET_PORT 2
@@ -32,7 +32,7 @@
 #define SCOPE_ABSTRACT_UNIX_SOCKET UINT64_C(1)
 #define SCOPE_SIGNAL UINT64_C(2)
 
-/* An older kernel takes one that is longer, where what is new is 0. */
+/* An older kernel accepts a longer struct if the new fields are 0. */
 struct ruleset {
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
@@ -42,10 +42,11 @@ struct net_port {
 };
 
 /*
- * Settings, libraries that modules of nsswitch.conf are, and what those read
- * (nscd, systemd-resolved, sssd). All of /run, for where resolv.conf leads is
- * often made later than this starts, and all of /etc, for rules are for what a
- * path is now, not for a file that is put in its place. Sockets need no right.
+ * Settings, the libraries of nsswitch.conf's modules, and the files that these
+ * read (nscd, systemd-resolved, sssd). All of /run is readable, because the
+ * target of the link resolv.conf is often created after srcproxy starts. All of
+ * /etc is readable, because a rule applies to the present file of a path, not
+ * to a file that replaces it. Sockets need no right.
  */
 static const char *const readable[] = {
 	"/etc",
@@ -60,7 +61,7 @@ static const char *const readable[] = {
 	"/var/run/nscd",
 };
 
-/* What of /etc is often a link to somewhere else. */
+/* Files in /etc that are often links to other directories. */
 static const char *const linked[] = {
 	"/etc/hosts",
 	"/etc/localtime",
@@ -79,7 +80,7 @@ known_rights(long version)
 	return (UINT64_C(1) << count) - 1;
 }
 
-/* What is not there, or is no directory, needs no permission. */
+/* A path that is missing, or is no directory, needs no right. */
 static void
 allow_directory(int ruleset_fd, const char *path, uint64_t access)
 {
@@ -95,7 +96,7 @@ allow_directory(int ruleset_fd, const char *path, uint64_t access)
 	close(rule.parent_fd);
 }
 
-/* Its files are read by name: nobody has to list them. */
+/* Files are opened by name, so the right to list is not needed. */
 static void
 allow_directory_of(int ruleset_fd, const char *path)
 {
@@ -115,7 +116,7 @@ allow_directory_of(int ruleset_fd, const char *path)
 	allow_directory(ruleset_fd, directory, access);
 }
 
-/* For a link: where it is now. */
+/* For a link: the right is for its present target. */
 static void
 allow_directory_of_target(int ruleset_fd, const char *path)
 {
@@ -137,7 +138,10 @@ allow_names(int ruleset_fd)
 		allow_directory_of_target(ruleset_fd, linked[i]);
 }
 
-/* The kernel chooses one: nobody is waited for at a port of our own. */
+/*
+ * Allow port 0 only, where the kernel chooses: the program listens on no new
+ * port.
+ */
 static void
 allow_any_free_port(int ruleset_fd)
 {
@@ -147,8 +151,8 @@ allow_any_free_port(int ruleset_fd)
 }
 
 /*
- * Where TCP connects to is not restricted: a reload may change the port of the
- * server, and users go to any.
+ * TCP destinations are not restricted: a reload may change the port of the
+ * server, and users connect to any port.
  */
 static struct ruleset
 ruleset_of(long version, bool binds_ports)
@@ -174,9 +178,9 @@ enforce(int ruleset_fd)
 }
 
 /*
- * landlock_create_ruleset(2) has an error for each; EPERM is none of its own.
- * Filters of containers answer EPERM to calls that they do not let through, or
- * ENOSYS to those that they do not know, as older kernels do.
+ * landlock_create_ruleset(2) has an error for each reason. EPERM comes from a
+ * container's seccomp filter that denies the call. ENOSYS comes from a filter
+ * that does not know the call, or from an old kernel.
  */
 static const char *
 explain_absence(int error)

@@ -2,20 +2,20 @@
 #define PROCESS_LANDLOCK_H
 
 /*
- * What the running program may reach by path or by name: see landlock(7).
- * Nothing to be written, made, removed or executed, and to be read only what a
- * reload of the configuration and name resolution need. Where the kernel knows
- * of these: no signals to, and no abstract sockets of, processes that are not
- * restricted with it.
+ * Restricts the paths and names that the running program may reach:
+ * landlock(7). It may not write, make, remove or execute any file. It may read
+ * only the files that name resolution and a reload of the configuration need.
+ * Newer kernels also forbid signals to, and abstract sockets of, processes
+ * outside this restriction.
  */
 
 #include <stdbool.h>
 
 /*
- * The directory of the configuration stays readable, though not to be listed,
- * so that a new file may take its place. names: hosts are looked up.
- * binds_ports: sockets are bound to ports that somebody asks for. Only before
- * the first thread. Sets no_new_privs. Returns NULL, or why nothing was
+ * The files in the configuration's directory stay readable, so that a new file
+ * may replace the configuration; the directory cannot be listed. names: the
+ * program looks up hosts. binds_ports: it binds sockets to given ports. Call
+ * before the first thread. Sets no_new_privs. Returns NULL, or why nothing was
  * restricted.
  */
 const char *landlock_restrict(

@@ -14,20 +14,26 @@
 #define CONNECTION_DESCRIPTORS 2
 #define CONNECTION_THREADS 2
 #define CONNECTION_MAPS 4 /* a stack and its guard for each thread */
-/* An idle one takes 73, measured, nearly all for its threads. */
+/* An idle connection takes 73 (measured), nearly all of it for its threads. */
 #define CONNECTION_KIB 80
 
-/* Log, listeners, the resolver, the configuration when it is read again. */
+/*
+ * Reserve for the log, listeners, the resolver and a reload of the
+ * configuration.
+ */
 #define RESERVE_DESCRIPTORS 32
-/* main(), acceptors, threads between two tasks, and what others begin. */
+/*
+ * Reserve for main(), acceptors, parked threads, and threads that libraries
+ * start.
+ */
 #define RESERVE_THREADS 32
-/* Libraries and memory. */
+/* Reserve for libraries and heap. */
 #define RESERVE_MAPS 1024
 
 /*
- * Of threads and memory that are free at the start, unless max_connections
- * says otherwise: two instances leave others a third. The rest of the memory
- * is for what is in flight, which sockets hold.
+ * The share of the threads and memory free at start, unless max_connections
+ * says otherwise: 1/3, so that two instances leave 1/3 to others. The rest of
+ * the memory is for data in flight, which sockets hold.
  */
 #define SHARED_PARTS 3
 #define OWN_PARTS 1
@@ -40,7 +46,7 @@
 #define PIPES_SHARE 8
 #define PIPES_ENOUGH 1024
 
-/* What cgroup_visit_all() is told to read. */
+/* The context of cgroup_visit_all(). */
 struct reading {
 	struct limits *limits;
 	const char *root;
@@ -72,7 +78,7 @@ lower(struct limits_bound *bound, size_t connections, const char *name)
 	snprintf(bound->by, sizeof(bound->by), "%.255s", name);
 }
 
-/* There is room for so many; usually one of the parts is for this process. */
+/* There is room for this many; usually one of the parts is for this process. */
 static void
 lower_both(struct limits *limits, size_t room, size_t parts, const char *name)
 {
@@ -88,7 +94,7 @@ read_descriptors(struct limits *limits)
 	size_t pipes;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	/* With few of them, half is for the rest of the program. */
+	/* If there are few, the rest of the program gets half. */
 	if (reserve > limit.rlim_cur / 2)
 		reserve = limit.rlim_cur / 2;
 	limits->descriptors = limit.rlim_cur - reserve;
@@ -103,7 +109,10 @@ read_descriptors(struct limits *limits)
 	    "ulimit -n");
 }
 
-/* If that process is of that user, by its real id, which is what counts. */
+/*
+ * True if the process belongs to the user, by its real id, which the limit
+ * counts.
+ */
 static size_t
 threads_of_process(const char *root, const char *process, uid_t user)
 {
@@ -145,7 +154,7 @@ limit_threads(struct limits *limits, size_t max, size_t used, const char *name)
 	    SHARED_PARTS, name);
 }
 
-/* Of getrlimit(2)'s RLIMIT_NPROC, from which root is exempt. */
+/* RLIMIT_NPROC of getrlimit(2); root is exempt. */
 static void
 read_processes(struct limits *limits, const char *root)
 {
@@ -159,7 +168,7 @@ read_processes(struct limits *limits, const char *root)
 	    limits, limit.rlim_cur, threads_of_user(root, user), "ulimit -u");
 }
 
-/* proc(5), loadavg: the fourth field is threads that run / that there are. */
+/* proc(5), loadavg: the fourth field is running threads / all threads. */
 static size_t
 count_threads(const char *root)
 {
@@ -209,10 +218,13 @@ limit_memory(struct limits *limits, size_t max, size_t used, const char *name)
 	    limits, share(max, used, CONNECTION_KIB), SHARED_PARTS, name);
 }
 
-/* Of version 2, and 1. At the second one the kernel only slows down. */
+/*
+ * Files of version 2, then of version 1. At memory.high the kernel only slows
+ * the program down.
+ */
 static const struct {
 	const char *limit, *usage;
-	const char *cache[2]; /* of memory.stat: what the kernel may drop */
+	const char *cache[2]; /* in memory.stat: droppable memory */
 } memory_files[] = {
 	{ "memory.max", "memory.current",
 	    { "inactive_file ", "active_file " } },
@@ -222,7 +234,10 @@ static const struct {
 	    { "total_inactive_file ", "total_active_file " } },
 };
 
-/* One cgroup's own limit, and, of version 1, those above that are not seen. */
+/*
+ * One cgroup's own limit; in version 1 also that of ancestors that are not
+ * visible.
+ */
 static void
 read_memory_limit(
     const struct reading *reading, const char *directory, size_t i)
@@ -256,7 +271,7 @@ read_memory(void *context, const char *directory)
 		read_memory_limit(context, directory, i);
 }
 
-/* Of all of it where an old kernel does not say how much there is to be had. */
+/* Old kernels do not report available memory; use the total. */
 static void
 read_host_memory(struct limits *limits, const char *root)
 {
@@ -282,7 +297,7 @@ limits_read(struct limits *limits, const char *root)
 	cgroup_visit_all(root, "pids", read_pids, &reading);
 	cgroup_visit_all(root, "memory", read_memory, &reading);
 	read_host_memory(limits, root);
-	/* Try it with one, whatever they say. */
+	/* Allow at least one, whatever the limits say. */
 	if (limits->most.connections == 0)
 		limits->most.connections = 1;
 	if (limits->usual.connections == 0)

@@ -2,45 +2,51 @@
 #define PROCESS_LIMITS_H
 
 /*
- * How many connections the limits of this host allow. Each costs two
- * descriptors, two threads, two memory maps for each of these, and memory. Bulk
- * transfers have pipes as well, which are optional (pump.h) and get a share.
+ * The number of connections that the limits of this host allow. Each connection
+ * costs two descriptors, two threads, two memory maps for each thread, and
+ * memory. Bulk transfers use pipes as well, which are optional (pump.h) and get
+ * a share.
  *
- * Descriptors and maps are this process's own. Threads and memory others need
- * too, and some begin later: whoever logs in, another instance.
+ * Descriptors and maps belong to this process alone. Threads and memory are
+ * shared with other processes, and some of those start later: a login, another
+ * instance.
  */
 
 #include <stddef.h>
 
-/* A few browsers need more. */
+/* The share of a few browsers. */
 #define CAPACITY_FEW 100
 
 struct limits_bound {
 	size_t connections; /* 1 or more */
-	char by[256];       /* what allows no more, as an operator knows it */
+	char by[256];       /* the limit, as an operator knows it */
 };
 
 struct limits {
 	size_t descriptors; /* of RLIMIT_NOFILE, without the reserve */
-	/* With that share left for pipes, and a third of what others need. */
+	/*
+	 * With a share of descriptors for pipes, and a third of the shared
+	 * resources left to others.
+	 */
 	struct limits_bound usual;
-	/* With no pipes at all, and nearly all threads and memory. */
+	/* Without pipes, and with nearly all threads and memory. */
 	struct limits_bound most;
 };
 
 /*
- * As many descriptors as may be had without privileges: two for each
- * connection soon add up to more than the usual 1,024.
+ * Raises the descriptor limit as far as no privilege is needed: with two for
+ * each connection, the usual 1,024 are soon used up.
  */
 void limits_raise_descriptors(void);
 
 /*
- * Reads what applies to this process: files below root, which is "" but for
- * tests. What others use already counts, so it is to be done at start.
+ * Reads the limits of this process from files below root, which is "" except in
+ * tests. Resources that others use already are subtracted, so call this at
+ * start.
  */
 void limits_read(struct limits *limits, const char *root);
 
-/* How many pipes are left over when there are so many connections. */
+/* The number of pipes that can be open beside that many connections. */
 size_t limits_pipes(const struct limits *limits, size_t connections);
 
 #endif

@@ -14,12 +14,15 @@
 
 #include "base/log.h"
 
-/* A manager that hangs is not waited for without end. */
+/* Wait for a bounded time only: the manager may hang. */
 #define SEND_S 5
 
 static int manager_fd = -1;
 
-/* "/path", or "@name" for an abstract one (unix(7)). Returns its length or 0. */
+/*
+ * Parses "/path", or "@name" for an abstract socket (unix(7)). Returns the
+ * length, or 0 for other text.
+ */
 static socklen_t
 parse_address(const char *text, struct sockaddr_un *address)
 {

@@ -2,11 +2,11 @@
 #define PROCESS_NOTIFY_H
 
 /*
- * Tells the service manager how far we are, as sd_notify(3) has it: datagrams
- * to the socket that NOTIFY_SOCKET names. Without one nothing is done.
+ * Notifies the service manager of our state as sd_notify(3): datagrams to the
+ * socket in NOTIFY_SOCKET. Does nothing without that variable.
  */
 
-/* At start, while that socket may still be reached. Reports failures. */
+/* Call at start, while the socket can still be reached. Reports failures. */
 void notify_open(void);
 
 void notify_ready(void);

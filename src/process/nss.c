@@ -44,7 +44,7 @@ nss_load(const char *path)
 #define SEPARATORS " \t\r\n"
 #define NAME_MAX_LEN 100
 
-/* They are never unloaded: the C library has one more reference, or none. */
+/* They are never unloaded; the C library may hold a reference of its own. */
 static void
 load(const char *service)
 {
@@ -55,7 +55,7 @@ load(const char *service)
 		dlopen(name, RTLD_NOW);
 }
 
-/* "[NOTFOUND=return]" is no service, and may have blanks in it. */
+/* "[NOTFOUND=return]" is no service, and may contain blanks. */
 static void
 load_all(char *services)
 {

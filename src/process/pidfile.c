@@ -15,8 +15,8 @@
 static int pidfile_fd = -1;
 
 /*
- * Only an empty file, or one with a process id, is overwritten: the path may be
- * that of the configuration by mistake. Returns 0, or -EEXIST for any other.
+ * Only an empty file, or a file with a process id, is overwritten: the path may
+ * name the configuration by mistake. Returns 0, or -EEXIST for any other file.
  */
 static int
 check_content(int fd)
@@ -40,16 +40,22 @@ check_content(int fd)
 static int
 open_locked(const char *path)
 {
-	/* Root's files are not reached by a link in somebody's directory. */
+	/*
+	 * O_NOFOLLOW: a link in a user's directory must not lead to a file of
+	 * root's.
+	 */
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	/* Of those who may only read it nobody gets this one. */
+	/*
+	 * A write lock needs a descriptor open for writing, so a user who may
+	 * only read the file cannot take the lock.
+	 */
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int error;
 
 	if (fd < 0)
 		return -errno;
 	error = fcntl(fd, F_OFD_SETLK, &lock) ? -errno : check_content(fd);
-	/* What is no plain file has no length. */
+	/* Only a plain file has a length. */
 	if (!error && ftruncate(fd, 0))
 		error = -errno;
 	if (!error)
@@ -58,7 +64,7 @@ open_locked(const char *path)
 	return error;
 }
 
-/* An init system may have removed it just before it was locked. */
+/* An init system may have removed the file just before the lock. */
 static bool
 is_removed(int fd)
 {

@@ -2,23 +2,26 @@
 #define PROCESS_PIDFILE_H
 
 /*
- * The file that tells an init system which process this is. It is locked for
- * as long as the program lives, has the number only while that serves, and is
- * empty otherwise: nobody finds the number of a process that is no more, but
- * after a kill. To remove it is left to the init system, for the sandbox takes
- * that away.
+ * The pidfile, which tells an init system our process id. It is locked while
+ * the program lives. It holds the id only while the program serves, and is
+ * empty otherwise, so that only a kill can leave the id of a dead process. The
+ * init system removes the file: the sandbox forbids that to us.
  */
 
 /*
- * Makes the file, or takes over one that nobody holds. A file that is neither
- * empty nor holds a number stays as it is. Returns 0, or -1 after reporting why
- * not. Before privileges are dropped and the sandbox is entered.
+ * Creates the file, or takes over a file that no process has locked. Content
+ * other than a process id is kept and is an error. Returns 0, or -1 after
+ * reporting the reason. Call before privileges are dropped and the sandbox is
+ * entered.
  */
 int pidfile_open(const char *path);
 
-/* These do nothing without the above. */
+/* Both do nothing if no pidfile is open. */
 
-/* Now others may rely on it. Returns 0, or -1 after reporting why not. */
+/*
+ * Writes the process id: we serve from now on. Returns 0, or -1 after reporting
+ * the reason.
+ */
 int pidfile_write(void);
 
 void pidfile_empty(void);

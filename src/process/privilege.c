@@ -17,7 +17,7 @@
 
 #define LIST_MAX_LEN 256
 
-/* (uid_t)-1 means "leave it" to the kernel, so it is nobody's. */
+/* (uid_t)-1 means "leave it" to the kernel, so no user has it. */
 static bool
 parse_number(const char *text, uint32_t *number)
 {
@@ -102,7 +102,10 @@ privilege_parse(const char *text, struct privilege *privilege)
 #define NET_RAW (UINT64_C(1) << CAP_NET_RAW)
 #define NET_ADMIN (UINT64_C(1) << CAP_NET_ADMIN)
 
-/* For the functions below, until they change what libcap-ng holds. */
+/*
+ * Loads the state that the functions below read, until they change libcap-ng's
+ * copy.
+ */
 static int
 read_capabilities(void)
 {
@@ -115,9 +118,9 @@ read_capabilities(void)
 }
 
 /*
- * What root itself lacks, as in many containers, cannot be kept. SO_MARK and
- * IP_TRANSPARENT take CAP_NET_ADMIN as well (socket(7), ip(7)), which is kept
- * where somebody gave nothing but that.
+ * Capabilities that root itself lacks, as in many containers, cannot be kept.
+ * SO_MARK and IP_TRANSPARENT also work with CAP_NET_ADMIN (socket(7), ip(7)),
+ * so that stays if CAP_NET_RAW is missing.
  */
 static uint64_t
 available(uint64_t capabilities)
@@ -156,7 +159,7 @@ select_only(uint64_t capabilities)
 	}
 }
 
-/* "net_bind_service,net_raw", or "none". */
+/* Writes "net_bind_service,net_raw", or "none". */
 static const char *
 format_capabilities(uint64_t capabilities, char text[LIST_MAX_LEN])
 {
@@ -173,9 +176,9 @@ format_capabilities(uint64_t capabilities, char text[LIST_MAX_LEN])
 }
 
 /*
- * The bounding set and no_new_privs each are enough to make execve(2) give
- * nothing back, also to a program with file capabilities; with the securebits
- * not even user 0 is anything special any more.
+ * An empty bounding set and no_new_privs each ensure that execve(2) gives no
+ * capability back, even for a program with file capabilities. With the
+ * securebits user 0 has no special rights any more.
  */
 static int
 change_identity(const struct privilege *privilege)
@@ -243,7 +246,10 @@ privilege_trim(uint64_t capabilities)
 		return 0;
 	kept = available(capabilities);
 	select_only(kept);
-	/* What is not inheritable is not ambient: capabilities(7). */
+	/*
+	 * A capability that is not inheritable is not ambient either:
+	 * capabilities(7).
+	 */
 	if (capng_apply(CAPNG_SELECT_CAPS)) {
 		log_error("cannot give up capabilities: %s", strerror(errno));
 		return -1;

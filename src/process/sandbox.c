@@ -11,8 +11,8 @@
 #define STATE_MAX_LEN 128
 
 /*
- * Below all that is mapped, so that the filter tells by where a range begins
- * that it does not reach here; above all values of vm.mmap_min_addr.
+ * An address below all other mappings and above all values of vm.mmap_min_addr.
+ * So the filter can tell from the start of a range that it does not reach here.
  */
 #define SEALED_ADDRESS ((void *)0x100000)
 
@@ -23,8 +23,9 @@
 static bool has_names = true;
 
 /*
- * A copy that nothing takes the place of, once there is the filter. NULL if
- * there is none; on s390 no filter sees the arguments of mmap(2).
+ * Copies the path to an address that no mapping can replace once the filter is
+ * on. Returns NULL if that is impossible; on s390 no filter sees the arguments
+ * of mmap(2).
  */
 static const char *
 seal(const char *path)
@@ -37,7 +38,7 @@ seal(const char *path)
 	if (copy == MAP_FAILED)
 		return NULL;
 	memcpy(copy, path, len);
-	/* Before Linux 4.17 that address is but a wish. */
+	/* Before Linux 4.17 the address is only a hint. */
 	if (copy == SEALED_ADDRESS && mprotect(copy, len, PROT_READ) == 0)
 		return copy;
 	munmap(copy, len);
@@ -64,7 +65,7 @@ sandbox_enter(const struct sandbox *sandbox)
 	const char *no_files, *no_calls;
 	char files[STATE_MAX_LEN], calls[STATE_MAX_LEN];
 
-	/* In this order: no filter lets a process ask for Landlock. */
+	/* Landlock first: the filter allows no call of Landlock. */
 	no_files =
 	    landlock_restrict(path, sandbox->names, sandbox->binds_ports);
 	no_calls = syscalls_restrict(sandbox->names, only);

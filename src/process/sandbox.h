@@ -2,13 +2,13 @@
 #define PROCESS_SANDBOX_H
 
 /*
- * What keeps whoever takes the program over from doing more than it does: as
- * few system calls (syscalls.h) and files (landlock.h) as possible.
+ * Limits the damage by an attacker who takes the program over: it can use few
+ * system calls (syscalls.h) and few files (landlock.h).
  */
 
 #include <stdbool.h>
 
-/* What is still to be done inside. */
+/* The tasks that must still work inside the sandbox. */
 struct sandbox {
 	const char *config_path; /* read again */
 	bool names;              /* hosts looked up */
@@ -16,15 +16,16 @@ struct sandbox {
 };
 
 /*
- * Before the first thread, and after all that is done only once. There is no
- * way back. Says in the log what is in force; a kernel that lacks one of the
- * two does not keep the other, or the program, from working.
+ * Enters the sandbox, for ever. Call before the first thread and after all work
+ * that is done only once. Logs the parts in force; if the kernel lacks one
+ * part, the other part and the program work all the same.
  *
- * Returns the path by which alone the configuration can be read then, for ever.
+ * Returns the path of the configuration. From now on only this pointer can open
+ * the file.
  */
 const char *sandbox_enter(const struct sandbox *sandbox);
 
-/* Whether hosts can be looked up, where it has been entered without names. */
+/* Whether hosts can be looked up, after sandbox_enter() without names. */
 bool sandbox_has_names(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -EINVAL for anything but digits. */
+/* Reads a decimal number; -EINVAL for other text. */
 static long
 parse_number(const char *text)
 {

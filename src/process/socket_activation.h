@@ -2,16 +2,17 @@
 #define PROCESS_SOCKET_ACTIVATION_H
 
 /*
- * Sockets that the service manager has opened and hands over when it starts
- * the program, as sd_listen_fds(3) has it: LISTEN_PID, LISTEN_FDS.
+ * Sockets that the service manager opened and passed to the program as
+ * sd_listen_fds(3) describes: LISTEN_PID, LISTEN_FDS.
  */
 
-/* They are this descriptor and those after it. */
+/* The first descriptor; the others follow it. */
 #define HANDOVER_FIRST_FD 3
 
 /*
- * How many; 0 if there are none, or they are another process's. -EINVAL for
- * what is no number. To be asked once: the variables are gone afterwards.
+ * The number of sockets; 0 if there are none, or if they are for another
+ * process. -EINVAL if a variable is no number. Call it once: it unsets the
+ * variables.
  */
 int socket_activation_count(void);
 

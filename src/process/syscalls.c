@@ -17,12 +17,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* The types of socket(2) that take no capability, without the flags. */
+/* The types of socket(2) that need no capability, without flags. */
 #define SOCK_TYPE_MASK 0xf
 
 #define OPEN_WRITE_FLAGS (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
-/* The kernel has the first two arguments of clone(2) the other way round. */
+/* s390 swaps the first two arguments of clone(2). */
 #ifdef __s390__
 #define CLONE_FLAGS 1
 #else
@@ -34,8 +34,8 @@
 	    CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS)
 
 /*
- * By name, for the header of an older library has not all of them, and no
- * processor has. Those of 32-bit processors are there too.
+ * By name: the header of an older library lacks some of these, and each
+ * processor lacks others. The calls of 32-bit processors are included.
  */
 static const char *const allowed[] = {
 	/* memory */
@@ -119,7 +119,7 @@ static const char *const allowed[] = {
 	"splice",
 	"write",
 	"writev",
-	/* files, to be read only */
+	/* files, for reading only */
 	"access",
 	"faccessat",
 	"faccessat2",
@@ -140,7 +140,7 @@ static const char *const allowed[] = {
 	"statfs",
 	"statfs64",
 	"statx",
-	/* what name resolution and malloc(3) ask */
+	/* questions of name resolution and malloc(3) */
 	"getegid",
 	"getegid32",
 	"geteuid",
@@ -156,15 +156,16 @@ static const char *const allowed[] = {
 	"uname",
 };
 
-/* Neither what simulates input to a terminal nor what sets up interfaces. */
+/* Requests that simulate terminal input or set up interfaces are left out. */
 static const uint32_t ioctls[] = {
 	FIONBIO, FIONREAD, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME, SIOCOUTQNSD,
 	TCGETS, TIOCGWINSZ, TIOCOUTQ, /* SIOCOUTQ */
 };
 
 /*
- * Pipes, and what name resolution makes of descriptors. Nobody is sent signals
- * (F_SETOWN, F_NOTIFY), and the lock of the pidfile was taken before.
+ * Requests for pipes and for the descriptors of name resolution. F_SETOWN and
+ * F_NOTIFY are left out, so no process gets a signal. The pidfile is locked
+ * already.
  */
 static const uint32_t fcntls[] = {
 	F_DUPFD,
@@ -177,14 +178,14 @@ static const uint32_t fcntls[] = {
 	F_SETPIPE_SZ,
 };
 
-/* The argument of that number has that value. */
+/* Condition: this argument has that value. */
 static struct scmp_arg_cmp
 equal(unsigned number, uint32_t value)
 {
 	return (struct scmp_arg_cmp){ number, SCMP_CMP_EQ, value, 0 };
 }
 
-/* Those of its bits that are in the mask have. */
+/* Condition: the masked bits of this argument have that value. */
 static struct scmp_arg_cmp
 masked(unsigned number, uint32_t mask, uint32_t value)
 {
@@ -206,7 +207,10 @@ allow_plain(scmp_filter_ctx filter)
 	return error;
 }
 
-/* Behind the one path that may be opened, the lowest of all memory. */
+/*
+ * Condition: the range starts behind the sealed path, which is lowest in
+ * memory.
+ */
 static uint64_t
 end_of_sealed(const char *only)
 {
@@ -216,12 +220,12 @@ end_of_sealed(const char *only)
 }
 
 /*
- * Memory, but no code: no modules of name resolution either, which are loaded
- * before (names.h). And nothing in the place of that path: no call begins
- * there, and nothing is put to an address of choice.
+ * Allows memory, but no new code. Modules of name resolution are loaded before
+ * (nss.h). No call may touch the sealed path: no range starts at it, and no
+ * mapping has a fixed address.
  *
- * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments;
- * the former has mmap2(2), the latter can only let it through.
+ * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments.
+ * x86 has mmap2(2) instead; on s390 mmap(2) must be allowed as it is.
  */
 static int
 allow_memory(scmp_filter_ctx filter, const char *only)
@@ -266,7 +270,7 @@ allow_ioctls(scmp_filter_ctx filter)
 	return error;
 }
 
-/* With large files on a 32-bit processor libc calls the second one. */
+/* On a 32-bit processor libc calls the second one for large files. */
 static int
 allow_fcntls(scmp_filter_ctx filter)
 {
@@ -283,9 +287,9 @@ allow_fcntls(scmp_filter_ctx filter)
 }
 
 /*
- * CAP_NET_RAW, where it is kept, is kept for no raw sockets. Of socketcall(2),
- * which some processors have beside or in place of socket(2), no filter sees
- * what kind of socket is asked for: libc may need it, so it is let through.
+ * No raw sockets, even if CAP_NET_RAW is kept. socketcall(2), which some
+ * processors have beside or instead of socket(2), hides the socket type from
+ * the filter. libc may need it, so it is allowed.
  */
 static int
 allow_sockets(scmp_filter_ctx filter, bool local)
@@ -298,11 +302,13 @@ allow_sockets(scmp_filter_ctx filter, bool local)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 2, equal(0, domains[i / 2]),
 		    masked(1, SOCK_TYPE_MASK, types[i % 2]));
-	/* What the log and the service manager are told by is open already. */
+	/*
+	 * The sockets to the log and to the service manager are open already.
+	 */
 	if (!error && local)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 1, equal(0, AF_UNIX));
-	/* Protocol 0 is NETLINK_ROUTE: which addresses this host has. */
+	/* Protocol 0 is NETLINK_ROUTE: the addresses of this host. */
 	if (!error)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 2, equal(0, AF_NETLINK), equal(2, 0));
@@ -310,9 +316,10 @@ allow_sockets(scmp_filter_ctx filter, bool local)
 }
 
 /*
- * Threads but no processes, own limits, own threads' signals: abort(3). That of
- * musl asks for tkill(2), which would reach all processes of the same user; for
- * want of it it crashes.
+ * Allows new threads but no processes, own limits, and signals to own threads:
+ * abort(3). abort(3) of musl uses tkill(2), which could reach all processes of
+ * the same user. It is not allowed; abort(3) then crashes, which ends the
+ * process too.
  */
 static int
 allow_own(scmp_filter_ctx filter)
@@ -330,8 +337,8 @@ allow_own(scmp_filter_ctx filter)
 }
 
 /*
- * Of a path no filter sees more than where it lies in memory. That is enough
- * where nothing else can come to lie there.
+ * A filter sees only the address of a path. That is enough if nothing else can
+ * be mapped at that address.
  */
 static int
 allow_reading(scmp_filter_ctx filter, const char *only)
@@ -357,19 +364,20 @@ allow_reading(scmp_filter_ctx filter, const char *only)
 static int
 set_attributes(scmp_filter_ctx filter)
 {
-	/* Errors as the kernel says them, not one for all. */
+	/* Report the kernel's own errors, not one for all. */
 	int error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
 
-	/* Not its thread alone, which may hold locks that others wait for. */
+	/* Kill the process, not only the thread, which may hold locks. */
 	if (!error)
 		error = seccomp_attr_set(
 		    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	/* A tree of comparisons instead of a list. */
+	/* Use a binary tree of comparisons instead of a list. */
 	if (!error)
 		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	/*
-	 * Before Linux 5.16 a filter otherwise turns a mitigation on that slows
-	 * everything down, and that only guests' code, such as scripts, need.
+	 * Before Linux 5.16 a filter turns on a mitigation that slows
+	 * everything down. Only programs that run foreign code, for example
+	 * scripts, need it.
 	 */
 	if (!error)
 		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
