@@ -9,24 +9,28 @@
 
 #include "net/socket.h"
 
-/* After so many fills of the whole buffer in a row it is bulk. */
+/* After this many full fills in a row the direction is bulk. */
 #define BULK_FILLS 8
 
-/* After so many fills of less than a buffer in a row it is not any more. */
+/*
+ * After this many fills below the buffer's length in a row it is not bulk any
+ * more.
+ */
 #define QUIET_FILLS 32
 
 /*
- * A pipe holds this at least, unless its user has too many pages in pipes
- * (pipe(7), pipe-user-pages-soft): past that it has two pages, and is worse
- * than none. A larger one halves the calls and the switches between threads
- * again; much larger ones would leave too few of those pages for the others.
+ * The least size of a useful pipe. A pipe is smaller if its user has too many
+ * pages in pipes (pipe(7), pipe-user-pages-soft): it then has two pages, and is
+ * worse than no pipe. A larger pipe halves the calls and the thread switches
+ * again; a much larger one would leave too few of those pages for other
+ * connections.
  */
 #define PIPE_MIN_LEN (64 * 1024)
 #define PIPE_LEN (256 * 1024)
 
 /*
- * What a sink is given at once that has no room for all. While it takes it the
- * source is not read, and is not to look idle to its peer for long.
+ * The most to send at once to a socket that has no room for all. The sender is
+ * not read meanwhile, and must not look idle to its peer for long.
  */
 #define PIECE_LEN (64 * 1024)
 
@@ -54,7 +58,7 @@ close_pipe(struct pump *pump)
 	atomic_fetch_sub(&pipe_count, 1);
 }
 
-/* Back to the small buffer; nothing waits. */
+/* Returns to the small buffer; no bytes wait. */
 static void
 end_bulk(struct pump *pump)
 {
@@ -89,7 +93,7 @@ open_pipe(struct pump *pump)
 	return true;
 }
 
-/* Without memory for a large buffer the small one goes on. */
+/* Without memory for a large buffer, stay with the small one. */
 static void
 begin_bulk(struct pump *pump)
 {
@@ -150,7 +154,7 @@ pump_fill(struct pump *pump, int fd)
 		begin_bulk(pump);
 	len =
 	    pump->pipe[0] >= 0 ? fill_pipe(pump, fd, 0) : fill_buffer(pump, fd);
-	/* At urgent data splice(2) says 0 as well, recv(2) goes on. */
+	/* At urgent data splice(2) returns 0 as well; recv(2) then goes on. */
 	if (len == 0 && pump->pipe[0] >= 0) {
 		end_bulk(pump);
 		len = fill_buffer(pump, fd);
@@ -167,7 +171,7 @@ pump_top_up(struct pump *pump, int fd)
 {
 	ssize_t len;
 
-	/* SPLICE_F_NONBLOCK is about the pipe alone. */
+	/* SPLICE_F_NONBLOCK affects the pipe only. */
 	if (pump->pipe[0] < 0 || !socket_is_readable(fd))
 		return 0;
 	len = fill_pipe(pump, fd, SPLICE_F_NONBLOCK);

@@ -9,19 +9,19 @@
 #include "net/socket.h"
 #include "relay/pump.h"
 
-/* One direction, from that side to the other. */
+/* One direction: from that side to the other one. */
 struct flow {
 	struct relay *relay;
 	enum relay_side from, to;
 	int from_fd, to_fd;
-	uint64_t received; /* from its socket, before the relay too */
+	uint64_t received; /* from its socket, also before the relay */
 	struct pump pump;
 };
 
 /*
- * Wakes the reader of fd, and sends nothing. Never SHUT_WR: its FIN would make
- * what was cut off look complete. A blocked writer is not woken; the death of
- * its peer or its slice does that.
+ * Wakes the reader of fd, and sends nothing. Never use SHUT_WR: its FIN would
+ * make a stream that was cut off look complete. This does not wake a blocked
+ * writer; the death of its peer or its timeout does.
  */
 static void
 wake_reader(int fd)
@@ -37,7 +37,7 @@ flow_end_idle(struct flow *flow)
 	wake_reader(flow->to_fd);
 }
 
-/* Who is to get the stream is gone; the other flow is its reader. */
+/* The receiver of the stream is gone; the other flow reads from it. */
 static void
 flow_end_sink(struct flow *flow, int error)
 {
@@ -46,9 +46,9 @@ flow_end_sink(struct flow *flow, int error)
 }
 
 /*
- * Who sends the stream is gone. The other flow is woken only when all has been
- * delivered: with its reading end shut, a half-closed socket that receives data
- * resets itself at once.
+ * The sender of the stream is gone. Wake the other flow only after all data is
+ * delivered: a half-closed socket with a closed reading end resets itself as
+ * soon as it receives data.
  */
 static void
 flow_end_source(struct flow *flow, int error)
@@ -58,7 +58,7 @@ flow_end_source(struct flow *flow, int error)
 	wake_reader(flow->to_fd);
 }
 
-/* Only this flow's thread writes it, so that it takes no locked addition. */
+/* Only this flow's thread writes the count, so no locked addition is needed. */
 static void
 flow_count_sent(struct flow *flow, uint64_t sent)
 {
@@ -70,8 +70,8 @@ flow_count_sent(struct flow *flow, uint64_t sent)
 }
 
 /*
- * Sends all that waits in the pump. False if the flow is over. It is not when
- * its source has died meanwhile: what that one said before is still to be
+ * Sends all bytes that wait in the pump. False if the flow is over. A dead
+ * sender does not end the flow here: its earlier bytes are still to be
  * delivered.
  */
 static bool
@@ -98,7 +98,10 @@ flow_send(struct flow *flow)
 	return true;
 }
 
-/* Why a side is gone that had ended its stream; EPIPE means a reset, too. */
+/*
+ * The error of a side that had ended its stream and is gone; EPIPE means a
+ * reset, too.
+ */
 static int
 take_error(int fd)
 {
@@ -110,9 +113,10 @@ take_error(int fd)
 }
 
 /*
- * The sink's own stream has been handed on. Nobody reads from it any more, nor
- * would see it reset while this direction is quiet. Before the relay settles
- * no call waits for so long that it would matter.
+ * The receiver's own stream has been forwarded, so no thread reads from it any
+ * more. Nobody would notice its reset while this direction is quiet, so poll it
+ * here. Until the relay settles, each call waits too briefly for this to
+ * matter.
  */
 static bool
 flow_is_alone(const struct flow *flow)
@@ -121,7 +125,7 @@ flow_is_alone(const struct flow *flow)
 	    atomic_load(&flow->relay->finished[flow->to]);
 }
 
-/* Waits for the source, with an eye on the sink. False if the flow is over. */
+/* Waits for the sender, and watches the receiver. False if the flow is over. */
 static bool
 flow_await(struct flow *flow)
 {
@@ -147,9 +151,9 @@ flow_await(struct flow *flow)
 }
 
 /*
- * recv(2) gave 0: is it the end of the stream? An error is reported once, and
- * if the other thread's send(2) was told of the reset, then recv(2) only says
- * 0; so it does after wake_reader().
+ * Decides whether a 0 from recv(2) is the end of the stream. A socket reports
+ * an error once: if the other thread's send(2) got the reset, recv(2) only
+ * returns 0. It also returns 0 after wake_reader().
  */
 static bool
 flow_take_end(const struct flow *flow)
@@ -160,7 +164,7 @@ flow_take_end(const struct flow *flow)
 	return end != SOCKET_END_NONE;
 }
 
-/* received: 0 when it was cut off, or a negative errno. */
+/* received: 0 if the stream was cut off, or a negative errno. */
 static void
 flow_fail(struct flow *flow, ssize_t received)
 {
@@ -176,7 +180,7 @@ flow_fail(struct flow *flow, ssize_t received)
 }
 
 /*
- * Returns how many bytes were received, 0 at the end of the stream, or -1 if
+ * Returns the number of bytes received, 0 at the end of the stream, or -1 if
  * the flow is over.
  */
 static ssize_t
@@ -200,7 +204,7 @@ flow_receive(struct flow *flow)
 	return -1;
 }
 
-/* True when the whole stream has been handed on, false if all is over. */
+/* True if the whole stream has been forwarded, false if the relay is over. */
 static bool
 flow_copy(struct flow *flow)
 {
@@ -215,10 +219,10 @@ flow_copy(struct flow *flow)
 }
 
 /*
- * The flow's stream has been handed on, but its source may still be reset, and
- * the other flow is blocked, maybe for long. POLLHUP tells, as it does when the
- * other flow has handed on its FIN too. When the sink has ended its stream,
- * then the other flow blocks no more and comes to its end alone.
+ * The flow's stream has been forwarded, but its sender may still be reset while
+ * the other flow is blocked, perhaps for long. POLLHUP reports the reset; it
+ * also comes when the other flow has forwarded its FIN. Once the receiver has
+ * ended its stream, the other flow blocks no more and ends alone.
  */
 static void
 flow_watch(struct flow *flow)
@@ -256,7 +260,10 @@ flow_run(struct flow *flow)
 	is_complete = flow_copy(flow);
 	pump_finish(&flow->pump);
 	if (is_complete) {
-		/* Before shutdown(2), whose POLLHUP makes the other look. */
+		/*
+		 * Set it before shutdown(2), whose POLLHUP makes the other flow
+		 * look at it.
+		 */
 		relay_finish(flow->relay, flow->from);
 		shutdown(flow->to_fd, SHUT_WR);
 		if (atomic_load(&flow->relay->has_settled))

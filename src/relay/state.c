@@ -7,15 +7,15 @@
 #include "net/socket.h"
 
 /*
- * A blocked call looks up this many times per idle_ms. A send(2) that was
- * blocked tells only afterwards, and only how much it sent, not when: so this
- * is also how exact the idle limit is.
+ * A blocked call wakes this many times per idle_ms. A blocked send(2) reports
+ * its bytes only at its end, and not when they moved. So this is also the
+ * precision of the idle limit.
  */
 #define IDLE_SLICES 8
 #define SLICE_MIN_MS 10
 #define SLICE_MAX_MS 30000
 
-/* How long relay_drain() sleeps between two looks at what is unacknowledged. */
+/* The pause of relay_drain() between two looks at the unacknowledged bytes. */
 #define DRAIN_MIN_MS 1
 #define DRAIN_MAX_MS 100
 
@@ -62,7 +62,7 @@ relay_begin(struct relay *relay)
 	relay->ended = false;
 	relay->running = 2;
 	must(pthread_mutex_init(&relay->lock, NULL));
-	/* Until it has settled, the waits are those of all sockets. */
+	/* Until the relay settles, the sockets keep their usual timeouts. */
 	if (relay->slice_ms < SOCKET_WAIT_MS)
 		set_slices(relay);
 }
@@ -93,8 +93,8 @@ relay_finish(struct relay *relay, enum relay_side side)
 }
 
 /*
- * What only a connection needs that has been quiet for some time, as very many
- * never are: to be looked at less often, and to be kept alive.
+ * Settles a connection that has been quiet for some time: it wakes less often,
+ * and keepalive is on. Most connections end before that.
  */
 static void
 relay_settle(struct relay *relay)
@@ -107,8 +107,8 @@ relay_settle(struct relay *relay)
 }
 
 /*
- * Bytes that a peer acknowledges are progress as well: a slow reader behind a
- * queue of megabytes is not idle, though no call returns for a long time.
+ * Acknowledged bytes are progress as well: a slow reader behind a queue of
+ * megabytes is not idle, although no call returns for a long time.
  */
 static bool
 relay_check_idle(struct relay *relay)
@@ -132,8 +132,8 @@ relay_note_wait(struct relay *relay)
 }
 
 /*
- * Waits until the peer has taken what left() counts of it, or is gone: there is
- * no event for that. False if it idles.
+ * Waits until left() counts no more bytes, or the peer is gone. There is no
+ * event for that, so it polls. False if the connection idles.
  */
 static bool
 drain(struct relay *relay, int fd, int (*left)(int fd))
@@ -151,7 +151,10 @@ drain(struct relay *relay, int fd, int (*left)(int fd))
 	return true;
 }
 
-/* A reset overtakes what is still queued, or was lost and is to be sent again. */
+/*
+ * A reset overtakes bytes that are still queued, or lost and not sent again
+ * yet.
+ */
 void
 relay_drain(struct relay *relay, int fd)
 {
@@ -166,11 +169,12 @@ set_graceful(const struct relay *relay, bool graceful)
 }
 
 /*
- * Both streams are complete, but of what the peers have no room for megabytes
- * may be queued. Left to the kernel they would stay there for minutes, beyond
- * idle_ms and uncounted. TCP_USER_TIMEOUT, which is for that, cuts off who reads
- * slowly (Linux 6.18): its time is over although acknowledgements come. What is
- * on its way is left to the kernel, and all of it if the program ends.
+ * Both streams are complete, but megabytes may still be queued for peers that
+ * have no room. The kernel would keep them for minutes, beyond idle_ms and
+ * uncounted. TCP_USER_TIMEOUT is meant for that, but it cuts off a slow reader
+ * although acknowledgements come (Linux 6.18). So wait here until only bytes on
+ * their way are left; the kernel delivers those, and all of them if the program
+ * ends.
  */
 static void
 deliver_rest(struct relay *relay)

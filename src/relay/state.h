@@ -2,8 +2,9 @@
 #define RELAY_STATE_H
 
 /*
- * What the two threads of a relay share: what has moved, how it ends, and how
- * long that may take. Both may call all of these functions at any time.
+ * The state shared by the two threads of a relay: the bytes moved, the result,
+ * and the time limits. Both threads may call all of these functions at any
+ * time.
  */
 
 #include <pthread.h>
@@ -13,72 +14,78 @@
 #include <stdint.h>
 
 enum relay_side {
-	RELAY_DOWNSTREAM, /* who connected to us */
-	RELAY_UPSTREAM,   /* whom we connected to */
+	RELAY_DOWNSTREAM, /* the side that connected to us */
+	RELAY_UPSTREAM,   /* the side that we connected to */
 };
 
 enum relay_end {
-	RELAY_EOF, /* both ended their stream, all was handed on: culprit first */
-	RELAY_RESET,  /* culprit was reset, or is gone: error says how */
-	RELAY_FAILED, /* the thread could not be had: error says why */
+	RELAY_EOF, /* both streams ended and were forwarded; culprit ended first */
+	RELAY_RESET,  /* culprit was reset or is gone: error has the errno */
+	RELAY_FAILED, /* no thread could be started: error has the errno */
 	RELAY_IDLE, /* nothing was read, written or acknowledged for idle_ms */
 };
 
 struct relay {
 	/* The caller's. */
-	int fd[2];                /* by relay_side: lent */
-	int64_t idle_ms;          /* 0: no limit */
-	uint64_t received_before; /* from downstream, by the caller */
-	uint64_t forwarded;       /* of these: upstream's socket has them */
+	int fd[2];       /* by relay_side: lent */
+	int64_t idle_ms; /* 0: no limit */
+	uint64_t
+	    received_before; /* bytes from downstream that the caller read */
+	uint64_t forwarded;  /* the part of them that is in upstream's socket */
 	void (*done)(struct relay *relay);
 
 	/* The result. */
 	enum relay_end end;
-	enum relay_side culprit; /* RELAY_EOF, RELAY_RESET: which side it was */
-	int error;               /* RELAY_RESET, RELAY_FAILED: an errno */
+	enum relay_side
+	    culprit;     /* RELAY_EOF, RELAY_RESET: the side that caused it */
+	int error;       /* RELAY_RESET, RELAY_FAILED: an errno */
 	bool is_over[2]; /* RELAY_EOF: that socket has nothing left to do */
 
-	/* The result so far: other threads may look at it meanwhile. */
-	_Atomic uint64_t
-	    bytes[2]; /* from that side, that the other's socket has */
-	atomic_bool finished[2];  /* that side's stream is handed on, FIN too */
+	/* The result so far: other threads may read it meanwhile. */
+	_Atomic uint64_t bytes
+	    [2]; /* from that side, and now in the socket of the other side */
+	atomic_bool
+	    finished[2]; /* that side's stream is forwarded, with its FIN */
 	_Atomic int64_t moved_at; /* deadline_now() of the last progress */
 
 	/* Its own. */
 	int64_t slice_ms;
 	_Atomic uint64_t acknowledged[2];
 	atomic_bool has_settled;
-	atomic_bool ended;    /* by a reset or idling: nobody reads any more */
-	atomic_int running;   /* threads */
-	pthread_mutex_t lock; /* for who comes first to set the result */
+	atomic_bool ended;  /* by a reset or idling: no thread reads any more */
+	atomic_int running; /* threads */
+	pthread_mutex_t lock; /* so that the first thread sets the result */
 };
 
-/* Before there is the second thread: nothing has happened yet. */
+/* Starts the state; call before the second thread exists. */
 void relay_begin(struct relay *relay);
 
-/* Bytes were received or sent. */
+/* Call after bytes were received or sent. */
 void relay_moved(struct relay *relay);
 
-/* That side's stream is handed on. Whose is so first, has ended it all. */
+/*
+ * Call when that side's stream is forwarded. The first side is the culprit of
+ * RELAY_EOF.
+ */
 void relay_finish(struct relay *relay, enum relay_side side);
 
-/* The first one to call this decides the result. */
+/* Sets the result; only the first call counts. */
 void relay_set_end(struct relay *relay, enum relay_end end,
     enum relay_side culprit, int error);
 
-/* For who has waited in vain, as long as it should: true if it idles. */
+/* Call after a wait without an event: true if the relay idles. */
 bool relay_note_wait(struct relay *relay);
 
 /*
- * Returns when the peer on fd has all that was sent to it, or is gone, or
- * idles: only then it may be reset.
+ * Waits until the peer on fd has acknowledged all bytes sent to it, is gone, or
+ * idles. Reset fd only after that.
  */
 void relay_drain(struct relay *relay, int fd);
 
 /*
- * The last thing that a thread does with it. The last thread to do so sees to
- * it that a reset comes after all data, and that no more of a complete stream
- * is left to the kernel than is on its way, and calls done().
+ * A thread's last call. The last thread to call it makes sure that a reset
+ * comes after all data, and that the kernel keeps no more of a complete stream
+ * than is on its way. Then it calls done().
  */
 void relay_leave(struct relay *relay);
 
