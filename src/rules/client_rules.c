@@ -3,8 +3,8 @@
 #include <inttypes.h>
 
 /*
- * A server half on the same host sends from addresses of users, too, which are
- * not the host's own.
+ * A server on the same host sends from users' addresses as well, which are not
+ * local.
  */
 #define OUTPUT_CHAIN "OUTPUT -m addrtype --src-type LOCAL"
 #define OUTPUT_MATCH "fib saddr type local "
@@ -24,8 +24,8 @@ client_rules_listener(const struct client_rules *rules, int family)
 }
 
 /*
- * REDIRECT takes the first address of the interface that the packet came in by,
- * where a listener on one address may not be.
+ * REDIRECT uses the first address of the incoming interface. A listener on a
+ * single address may not be there, so use DNAT for it.
  */
 static void
 print_table_target(const struct client_rules *rules, int family)
@@ -88,7 +88,7 @@ print_table_users(const struct client_rules *rules)
 	}
 }
 
-/* The priority is dstnat, which nft knows by this name in prerouting only. */
+/* -100 is dstnat; nft knows that name in prerouting only. */
 static void
 print_table_hook(
     const struct client_rules *rules, const char *hook, const char *match)

@@ -58,7 +58,7 @@ resolve(const struct endpoint *endpoint, union address *addresses,
 	return -ENOENT;
 }
 
-/* Of all families that the users have. */
+/* Checks each family that the users have. */
 static int
 check_listeners(struct client_rules *rules)
 {
@@ -114,7 +114,7 @@ prepare_gate(const struct config *config, struct client_rules *rules,
 		return 0;
 	error = resolve(&config->server, servers, &rules->server_count,
 	    "; with outbound.fwmark set, its addresses need not be known");
-	/* In rules an address has no scope. */
+	/* Rules take addresses without a scope. */
 	for (size_t i = 0; i < rules->server_count; i++) {
 		if (servers[i].any.sa_family == AF_INET6)
 			servers[i].v6.sin6_scope_id = 0;
@@ -160,7 +160,7 @@ rules_print(
 	char name[NAME_LEN];
 	int error;
 
-	/* Two instances on one host differ in the half or the port. */
+	/* Two instances on one host differ in their half or their port. */
 	snprintf(name, sizeof(name), "srcproxy-%s-%u",
 	    is_client ? "client" : "server", config->listen.port);
 	script.name = name;

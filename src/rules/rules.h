@@ -2,8 +2,9 @@
 #define RULES_RULES_H
 
 /*
- * The command "rules": prints, for sh(1), what the firewall and the routing
- * tables of this host need for a configuration. It changes nothing itself.
+ * The command "rules": prints a script for sh(1) that sets this host's firewall
+ * and routing tables up for a configuration. The command itself changes
+ * nothing.
  */
 
 #include <stdio.h>
@@ -11,16 +12,17 @@
 #include "config/config.h"
 
 struct rules_request {
-	bool iptables; /* rather than nft */
+	bool iptables; /* use iptables instead of nft */
 	bool simple;   /* CONFIG_SERVER: without IP_TRANSPARENT */
-	bool output;   /* CONFIG_CLIENT: this host's own connections, too */
-	bool remove;   /* what undoes it; needs no prefixes */
-	char *const *prefixes; /* texts, next to those of the ACL; then NULL */
+	bool output;   /* CONFIG_CLIENT: also this host's own connections */
+	bool remove;   /* print the removal; needs no prefixes */
+	char *const *
+	    prefixes; /* texts, in addition to those of the ACL; ends with NULL */
 };
 
 /*
- * Prints all or nothing. Returns 0, or a negative errno after saying on
- * standard error what is wrong: -EINVAL if the prefixes are.
+ * Prints all or nothing. Returns 0, or a negative errno after printing the
+ * error to standard error: -EINVAL for wrong prefixes.
  */
 int rules_print(const struct config *config,
     const struct rules_request *request, FILE *out);

@@ -33,7 +33,7 @@ script_begin_family(
 {
 	if (family != AF_INET6)
 		return;
-	/* With ipv6.disable=1 there is no such file. */
+	/* This file is missing with ipv6.disable=1. */
 	fputs("\n# IPv6 is left out where this host has none when this runs.\n"
 	      "if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 "
 	      "2>/dev/null)\" != 0 ]; then\n",
@@ -54,7 +54,7 @@ script_end_family(const struct script *script, int family)
 		fputs("fi\n", script->out);
 }
 
-/* A table that does not exist could not be deleted, so it is made first. */
+/* Create the table first: deleting a missing table is an error. */
 static void
 begin_anew(const struct script *script)
 {
@@ -106,7 +106,10 @@ script_remove_table(const struct script *script)
 void
 script_begin_chain(const struct script *script, int family)
 {
-	/* Naming the chain empties it, all in one step with what follows. */
+	/*
+	 * Declaring the chain empties it, in one step with the rules that
+	 * follow.
+	 */
 	fprintf(script->out,
 	    "%s-restore -w -n <<'END'\n"
 	    "*%s\n"
@@ -144,8 +147,9 @@ script_unhook_chain(const struct script *script, int family, const char *from,
 }
 
 /*
- * Rules that "nft list ruleset" saved and nft -f loaded again are native:
- * iptables(8) does not list or delete them, so nft(8) does, by their handles.
+ * Rules that were saved by "nft list ruleset" and loaded by "nft -f" are
+ * native: iptables(8) neither lists nor deletes them. So nft(8) deletes them by
+ * their handles.
  */
 static void
 remove_native_chain(const struct script *script, int family)

@@ -2,10 +2,10 @@
 #define RULES_SCRIPT_H
 
 /*
- * What the firewall rules of both halves have in common: a table of nft(8), or
- * a chain of iptables(8) for each family, that is this instance's own. Prints
- * commands for sh(1) which give the same result however often they run, and
- * replace the rules in one step, as connections go on meanwhile.
+ * The parts of a rules script that both halves share. Each instance has an
+ * nft(8) table, or an iptables(8) chain for each family, of its own. The
+ * printed commands for sh(1) may run any number of times with the same result.
+ * They replace the rules in one step, since connections go on meanwhile.
  */
 
 #include <stdbool.h>
@@ -16,28 +16,28 @@
 struct script {
 	FILE *out;
 	const char *name;  /* of the table or chain; up to 28 characters */
-	const char *table; /* of iptables, that the chain is in */
+	const char *table; /* the iptables table of the chain */
 	const struct prefix_list *prefixes; /* the users */
 };
 
 /* IPv4, then IPv6, then 0. */
 extern const int script_families[];
 
-/* What precedes addresses in rules of nft: "ip" or "ip6". */
+/* The keyword in front of addresses in nft rules: "ip" or "ip6". */
 const char *script_protocol(int family);
 
 /*
- * Commands that fail where the host lacks the family are printed between these
- * two. The script decides when it runs, as it may be printed on another host
- * or before IPv6 is switched off: without IPv6, or with needs_iptables without
- * ip6tables(8), it warns and goes on; it fails if all users have IPv6
- * addresses, as then it has done nothing.
+ * Print commands that fail if the host lacks the family between these two. The
+ * printed script checks this when it runs, because it may run on another host,
+ * or after IPv6 was switched off. Without IPv6, or without ip6tables(8) if
+ * needs_iptables is set, it warns and goes on. It fails if all users have IPv6
+ * addresses, since it has done nothing then.
  */
 void script_begin_family(
     const struct script *script, int family, bool needs_iptables);
 void script_end_family(const struct script *script, int family);
 
-/* The rules of all chains are printed between these two. */
+/* Print the rules of all chains between these two. */
 void script_begin_table(const struct script *script);
 void script_end_table(const struct script *script);
 /* Matches of nft: "ip saddr { 192.0.2.0/24 }", for field "saddr". */
@@ -45,15 +45,24 @@ void script_print_users(
     const struct script *script, int family, const char *field);
 void script_remove_table(const struct script *script);
 
-/* The rules of one family's chain, each with firewall->name, go between. */
+/*
+ * Print the rules of one family's chain, each with script->name, between these
+ * two.
+ */
 void script_begin_chain(const struct script *script, int family);
 void script_end_chain(const struct script *script);
-/* It goes through it from there: a built-in chain, and further matches. */
+/*
+ * Adds (or removes) a jump to the chain from a built-in chain, which may be
+ * followed by further matches.
+ */
 void script_hook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
 void script_unhook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
-/* With what still leads to it, and also where nft(8) has made it its own. */
+/*
+ * Removes the chain and the jumps to it, also after nft(8) has reloaded them as
+ * native rules.
+ */
 void script_remove_chain(const struct script *script, int family);
 
 #endif

@@ -4,9 +4,9 @@
 #define TEXT_OF(value) QUOTE(value)
 #define MARK TEXT_OF(EXIT_RULES_MARK)
 #define PREFERENCE 30000
-#define TCP "6" /* ip(8) knows no name without /etc/protocols */
+#define TCP "6" /* without /etc/protocols ip(8) knows no names */
 
-/* Of the routing table, or a metric: each instance has its own. */
+/* A routing table, or a metric: each instance has its own. */
 static unsigned
 routes_number(const struct server_rules *rules)
 {
@@ -37,15 +37,15 @@ nft_match(int family)
 static const char *
 iptables_match(int family)
 {
-	/* Without --nowildcard it excludes listeners on all addresses. */
+	/* Without --nowildcard the match excludes wildcard listeners. */
 	return family == AF_INET ? "-m socket --transparent" : "-m socket";
 }
 
 /*
- * Its errors are for the sockets whose packets they quote, and both matches look
- * into them: without them an unreachable destination is one that is silent, and
- * what is too large for a path is lost for ever. By these names nft(8) knows
- * them on a host without /etc/protocols too.
+ * ICMP errors belong to the sockets whose packets they quote, and both matches
+ * look into the quote. Without these errors an unreachable destination would
+ * seem silent, and packets too large for a path would be lost for ever. nft(8)
+ * knows these names even on a host without /etc/protocols.
  */
 static const char *
 icmp(int family)
@@ -83,7 +83,7 @@ print_table(const struct script *script)
 	script_end_table(script);
 }
 
-/* Only what is sent into it is looked at: see the hooks. */
+/* The chain sees only the packets that the hooks send into it. */
 static void
 print_chain(const struct script *script, int family)
 {
@@ -103,7 +103,7 @@ print_chain(const struct script *script, int family)
 	script_hook_chain(script, family, "PREROUTING", icmp(family));
 }
 
-/* where: "table" or "table local metric", for the number to follow. */
+/* where: "table" or "table local metric"; the number follows. */
 static void
 print_routes(const struct server_rules *rules, int family, const char *where)
 {
@@ -120,7 +120,7 @@ print_routes(const struct server_rules *rules, int family, const char *where)
 	}
 }
 
-/* Adding a rule again is an error to some kernels, and doubles it in others. */
+/* Adding a rule twice is an error on some kernels, and doubles it on others. */
 static void
 print_lookup(const struct server_rules *rules, int family, const char *selector)
 {
@@ -199,14 +199,14 @@ server_rules_print(const struct server_rules *rules)
 	}
 }
 
-/* Whatever the prefixes were when it was added. */
+/* Removes the rules whatever their prefixes were. */
 static void
 print_lookup_removal(const struct server_rules *rules, int family)
 {
 	unsigned version = ip_version(family);
 	unsigned table = routes_number(rules);
 
-	/* There is nothing to flush in a table that never had a route. */
+	/* Flushing a table that never had a route is an error; ignore it. */
 	fprintf(rules->script.out,
 	    "while [ \"$(ip -%u rule list table %u 2>/dev/null)\" ]; do\n"
 	    "\tip -%u rule del table %u\n"
