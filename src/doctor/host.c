@@ -90,7 +90,7 @@ check_limits(const struct doctor_context *context)
 		    "raise that limit, or take a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
 		    wanted, limits.most.by, limits.most.connections);
-	else if (!wanted && limits.usual.connections < CAPACITY_FEW)
+	else if (!wanted && limits.usual.connections < LIMITS_FEW)
 		finding_note(findings,
 		    "there is room for %zu connections at once, no more, "
 		    "until this limit is raised: %s",

@@ -19,7 +19,7 @@ enum local_delivery_way {
 /* rules: of DELIVERY_MARKED, those whose mark does it. */
 struct local_delivery {
 	enum local_delivery_way way;
-	struct routing_rule rules[POLICY_MAX_RULES];
+	struct routing_rule rules[ROUTING_RULES_MAX];
 	size_t rule_count;
 	union address missing; /* DELIVERY_NONE: to this one */
 	/* The same, if its table is not 0: this rule is not reached, as

@@ -266,11 +266,11 @@ begin(struct wave *wave, const struct prefix *prefixes, size_t count)
 static void
 look_at_packets(struct wave *wave)
 {
-	uint8_t packet[PACKETS_MAX_LEN];
+	uint8_t packet[CAPTURE_MAX_LEN];
 	size_t len;
 
 	while (wave->packet_fd >= 0 &&
-	    (len = packets_next(wave->packet_fd, packet))) {
+	    (len = capture_next(wave->packet_fd, packet))) {
 		for (size_t i = 0; i < wave->count; i++) {
 			struct path *path = &wave->paths[i];
 			const union address *router = &path->router->address;

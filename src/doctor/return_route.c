@@ -97,7 +97,7 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 static void
 check_valid_mark(const struct doctor_context *context)
 {
-	struct routing_rule rules[POLICY_MAX_RULES];
+	struct routing_rule rules[ROUTING_RULES_MAX];
 	size_t count = routing_rules_list_marked(AF_INET, rules);
 	union address external;
 	char fix[FIX_MAX_LEN];

@@ -37,7 +37,7 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_LEN + FLAGS),
 	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN_OR_RST, 1, 0),
 	BPF_STMT(BPF_RET | BPF_K, 0),
-	BPF_STMT(BPF_RET | BPF_K, PACKETS_MAX_LEN),
+	BPF_STMT(BPF_RET | BPF_K, CAPTURE_MAX_LEN),
 };
 
 int
@@ -102,9 +102,9 @@ capture_is_segment(const uint8_t *packet, size_t len, const union address *from,
 }
 
 size_t
-packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN])
+capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN])
 {
-	ssize_t len = recv(fd, packet, PACKETS_MAX_LEN, MSG_DONTWAIT);
+	ssize_t len = recv(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT);
 
 	return len > 0 ? (size_t)len : 0;
 }
@@ -112,10 +112,10 @@ packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN])
 bool
 capture_have(int fd, const union address *from, const union address *to)
 {
-	uint8_t packet[PACKETS_MAX_LEN];
+	uint8_t packet[CAPTURE_MAX_LEN];
 	size_t len;
 
-	while ((len = packets_next(fd, packet))) {
+	while ((len = capture_next(fd, packet))) {
 		if (capture_is_segment(packet, len, from, to))
 			return true;
 	}

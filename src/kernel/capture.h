@@ -21,10 +21,10 @@ int capture_open(void);
  */
 int capture_begin(int fd);
 
-#define PACKETS_MAX_LEN 128
+#define CAPTURE_MAX_LEN 128
 
 /* Reads the beginning of the next segment. Returns its length, 0: none. */
-size_t packets_next(int fd, uint8_t packet[PACKETS_MAX_LEN]);
+size_t capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN]);
 
 /*
  * True if a segment from and to these addresses was captured. A port of 0

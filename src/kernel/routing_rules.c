@@ -35,7 +35,7 @@ take_rule(const union netlink_message *answer, void *context)
 
 	read_number(attributes, FRA_FWMARK, &rule.mark);
 	if (rule.mark == 0 || header->action != FR_ACT_TO_TBL ||
-	    list->count == POLICY_MAX_RULES)
+	    list->count == ROUTING_RULES_MAX)
 		return;
 	rule.table = header->table;
 	read_number(attributes, FRA_FWMASK, &rule.mask);
@@ -49,7 +49,7 @@ take_rule(const union netlink_message *answer, void *context)
 
 size_t
 routing_rules_list_marked(
-    int family, struct routing_rule rules[POLICY_MAX_RULES])
+    int family, struct routing_rule rules[ROUTING_RULES_MAX])
 {
 	struct list list = { rules, 0 };
 	union netlink_message question;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_MAX_RULES 64
+#define ROUTING_RULES_MAX 64
 
 struct routing_rule {
 	uint32_t mark, mask; /* of the packets that it matches */
@@ -19,6 +19,6 @@ struct routing_rule {
  * their number.
  */
 size_t routing_rules_list_marked(
-    int family, struct routing_rule rules[POLICY_MAX_RULES]);
+    int family, struct routing_rule rules[ROUTING_RULES_MAX]);
 
 #endif

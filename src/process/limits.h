@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 /* The share of a few browsers. */
-#define CAPACITY_FEW 100
+#define LIMITS_FEW 100
 
 struct limits_bound {
 	size_t connections; /* 1 or more */

@@ -153,7 +153,7 @@ warn_of_limit(const struct limits *limits, size_t wanted)
 			    "(%zu): raise %s, or some will be reset for want "
 			    "of descriptors, threads or memory",
 		    wanted, limits->most.connections, limits->most.by);
-	else if (!wanted && limits->usual.connections < CAPACITY_FEW)
+	else if (!wanted && limits->usual.connections < LIMITS_FEW)
 		log_warning("max_connections=%zu is all that %s leaves room "
 			    "for: raise that, or set max_connections, or "
 			    "further connections will wait",
