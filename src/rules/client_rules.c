@@ -181,9 +181,9 @@ client_rules_print(const struct client_rules *rules)
 {
 	const struct script *script = &rules->script;
 
-	fputs("\n# The users' connections come to the client half. Left alone "
-	      "are those to this\n"
-	      "# host (ssh), among the users, and to the server half itself.\n"
+	fputs("\n# The users' connections are redirected to the client, except "
+	      "those to this host\n"
+	      "# (ssh), among the users, and to the server itself.\n"
 	      "# If this host filters its input, accept the redirected port "
 	      "there.\n",
 	    script->out);
@@ -205,7 +205,7 @@ client_rules_print_removal(const struct client_rules *rules)
 {
 	const struct script *script = &rules->script;
 
-	fputs("\n# New connections of the users go their way as before.\n",
+	fputs("\n# New connections of the users are not redirected any more.\n",
 	    script->out);
 	if (!rules->iptables) {
 		script_remove_table(script);

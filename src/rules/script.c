@@ -34,7 +34,7 @@ script_begin_family(
 	if (family != AF_INET6)
 		return;
 	/* This file is missing with ipv6.disable=1. */
-	fputs("\n# IPv6 is left out where this host has none when this runs.\n"
+	fputs("\n# IPv6 is left out if this host has none when this runs.\n"
 	      "if [ \"$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 "
 	      "2>/dev/null)\" != 0 ]; then\n",
 	    script->out);

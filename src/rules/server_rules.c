@@ -137,8 +137,8 @@ print_lookup(const struct server_rules *rules, int family, const char *selector)
 static void
 print_delivery(const struct server_rules *rules, int family)
 {
-	fputs("\n# What has the mark ends here, though the addresses are not "
-	      "this host's.\n",
+	fputs("\n# Marked packets are delivered on this host, although their "
+	      "addresses are not its own.\n",
 	    rules->script.out);
 	print_routes(rules, family, "table");
 	print_lookup(rules, family, "fwmark " MARK);
@@ -150,15 +150,15 @@ print_simple_delivery(const struct server_rules *rules, int family)
 	FILE *out = rules->script.out;
 
 	if (family == AF_INET) {
-		fputs("\n# All that is for the users ends here, UDP and ICMP "
-		      "too: without IP_TRANSPARENT\n"
-		      "# the kernel connects from an IPv4 address only if it "
-		      "is in the table local.\n",
+		fputs("\n# All packets to the users are delivered here, also "
+		      "UDP and ICMP: without\n"
+		      "# IP_TRANSPARENT the kernel connects only from IPv4 "
+		      "addresses in the table local.\n",
 		    out);
 		print_routes(rules, family, "table local metric");
 	} else {
-		fputs("\n# All TCP for the users ends here: nobody can connect "
-		      "to them any more.\n",
+		fputs("\n# All TCP to the users is delivered here: nobody can "
+		      "connect to them any more.\n",
 		    out);
 		print_routes(rules, family, "table");
 		print_lookup(rules, family, "ipproto " TCP);
@@ -186,10 +186,10 @@ server_rules_print(const struct server_rules *rules)
 	const struct script *script = &rules->script;
 
 	if (!rules->simple)
-		fputs("\n# What comes back for the server half's own "
-		      "connections gets a mark. What is\n"
-		      "# for the users' hosts themselves gets none, and goes "
-		      "its way as before.\n",
+		fputs("\n# Reply packets of the server's own connections get "
+		      "a mark. Packets to the\n"
+		      "# users' hosts themselves get none, and are forwarded "
+		      "as before.\n",
 		    script->out);
 	if (!rules->simple && !rules->iptables)
 		print_table(script);
@@ -220,7 +220,7 @@ print_marking_removal(const struct server_rules *rules)
 {
 	const struct script *script = &rules->script;
 
-	fputs("\n# Then nothing is marked any more.\n", script->out);
+	fputs("\n# Packets are not marked any more.\n", script->out);
 	if (!rules->iptables) {
 		script_remove_table(script);
 		return;
@@ -236,7 +236,7 @@ print_marking_removal(const struct server_rules *rules)
 void
 server_rules_print_removal(const struct server_rules *rules)
 {
-	fputs("\n# Nothing that is for the users ends here any more.\n",
+	fputs("\n# Packets to the users are not delivered here any more.\n",
 	    rules->script.out);
 	for (const int *family = script_families; *family; family++)
 		print_lookup_removal(rules, *family);
