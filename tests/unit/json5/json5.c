@@ -1,199 +1,13 @@
 #include "json5/json5.h"
 
-#include <json-c/json.h>
-#include <limits.h>
 #include <locale.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
+#include "json5_text.h"
 #include "suite.h"
 
 #define TEXT(literal) literal, sizeof(literal) - 1
-#define MEBIBYTE (1024 * 1024)
-
-/* Only a sanitizer's shadow takes so many bytes. */
-#define SANITIZED ((rlim_t)1 << 40)
-
-/* A bit of everything that has a beginning and an end. */
-static const char sample[] =
-    "\ufeff// caf\u00e9\n"
-    "{\r\n"
-    "\t/* all ** kinds */ listen: \":21829\", 'single': 'it\\'s',\n"
-    "\t$_\\u0061: [ +1, -.5, 5., 0x1F, 1e-3, Infinity, -NaN, null, ],\n"
-    "\t\"k\\x65y\": { on: true, off: false, none: {}, empty: [] },\n"
-    "\tlong: 'one \\\n two \\ud83d\\ude00\\0',\u00a0last: 9007199254740993,\n"
-    "}";
-
-/* In place of json-c's, by --wrap: see meson.build. */
-static unsigned delete_callbacks, put_objects, put_marks;
-
-int __real_json_object_put(struct json_object *object);
-int __wrap_json_object_put(struct json_object *object);
-void __real_json_object_set_userdata(struct json_object *object, void *userdata,
-    json_object_delete_fn *user_delete);
-void __wrap_json_object_set_userdata(struct json_object *object, void *userdata,
-    json_object_delete_fn *user_delete);
-
-void
-__wrap_json_object_set_userdata(struct json_object *object, void *userdata,
-    json_object_delete_fn *user_delete)
-{
-	delete_callbacks += user_delete != NULL;
-	__real_json_object_set_userdata(object, userdata, user_delete);
-}
-
-/* Counts the objects, and of them those that still have userdata. */
-static void
-count_objects(struct json_object *object)
-{
-	put_objects++;
-	put_marks += json_object_get_userdata(object) != NULL;
-	if (json_object_is_type(object, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(object); i++)
-			count_objects(json_object_array_get_idx(object, i));
-	if (json_object_is_type(object, json_type_object)) {
-		json_object_object_foreach(object, key, member)
-		{
-			(void)key;
-			count_objects(member);
-		}
-	}
-}
-
-int
-__wrap_json_object_put(struct json_object *object)
-{
-	if (object)
-		count_objects(object);
-	return __real_json_object_put(object);
-}
-
-/* A copy of its own, so that a sanitizer sees what is read behind it. */
-static struct json5 *
-parse(const char *text, size_t len, struct json5_error *error)
-{
-	char *copy = malloc(len);
-	struct json5 *root;
-
-	ck_assert(copy || len == 0);
-	if (len > 0)
-		memcpy(copy, text, len);
-	root = json5_parse(len > 0 ? copy : "", len, error);
-	free(copy);
-	return root;
-}
-
-static struct json5 *
-parse_good(const char *text, size_t len)
-{
-	struct json5_error error;
-	struct json5 *root = parse(text, len, &error);
-
-	ck_assert_msg(root, "%s: line %u, column %u: %s", text,
-	    error.position.line, error.position.column, error.reason);
-	return root;
-}
-
-static struct json5 *
-parse_string(const char *text)
-{
-	return parse_good(text, strlen(text));
-}
-
-static void
-assert_place(struct json5_position position, unsigned line, unsigned column)
-{
-	ck_assert_uint_eq(position.line, line);
-	ck_assert_uint_eq(position.column, column);
-}
-
-static void
-render_string(FILE *out, const char *string, size_t len)
-{
-	fputc('"', out);
-	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)string[i];
-
-		if (byte < ' ' || byte > '~')
-			fprintf(out, "<%02x>", byte);
-		else
-			fputc(byte, out);
-	}
-	fputc('"', out);
-}
-
-static void render(FILE *out, const struct json5 *value);
-
-/* Finds the members in their order by knowing those before. */
-static void
-render_members(FILE *out, const struct json5 *object)
-{
-	const char *known[16] = { NULL };
-	const struct json5 *member;
-
-	for (int i = 0; (member = json5_unexpected(object, known, NULL)); i++) {
-		ck_assert_int_lt(i, COUNT(known) - 1);
-		known[i] = json5_key(member);
-		fputs(i > 0 ? "," : "", out);
-		render_string(out, known[i], strlen(known[i]));
-		fputc(':', out);
-		render(out, member);
-		ck_assert_ptr_eq(json5_member(object, known[i]), member);
-	}
-}
-
-/* Doubles look like ~1.5, so that 1 and 1.0 differ. */
-static void
-render(FILE *out, const struct json5 *value)
-{
-	int64_t integer;
-	double number;
-	bool truth;
-	size_t len;
-
-	if (json5_integer(value, &integer)) {
-		fprintf(out, "%lld", (long long)integer);
-	} else if (json5_double(value, &number)) {
-		fprintf(out, isnan(number) ? "~nan" : "~%.17g", number);
-	} else if (json5_boolean(value, &truth)) {
-		fputs(truth ? "true" : "false", out);
-	} else if (json5_string(value, &len)) {
-		render_string(out, json5_string(value, NULL), len);
-	} else if (json5_type(value) == JSON5_ARRAY) {
-		fputc('[', out);
-		for (size_t i = 0; i < json5_count(value); i++) {
-			fputs(i > 0 ? "," : "", out);
-			render(out, json5_item(value, i));
-		}
-		fputc(']', out);
-	} else if (json5_type(value) == JSON5_OBJECT) {
-		fputc('{', out);
-		render_members(out, value);
-		fputc('}', out);
-	} else {
-		ck_assert_int_eq(json5_type(value), JSON5_NULL);
-		fputs("null", out);
-	}
-}
-
-static void
-assert_renders(const struct json5 *value, const char *expected)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	ck_assert_ptr_nonnull(out);
-	render(out, value);
-	ck_assert_int_eq(fclose(out), 0);
-	ck_assert_str_eq(text, expected);
-	free(text);
-}
 
 static const struct {
 	const char *text;
@@ -342,9 +156,9 @@ static const struct {
 
 START_TEST(valid_documents_are_read)
 {
-	struct json5 *root = parse_good(good[_i].text, good[_i].len);
+	struct json5 *root = json5_text_parse_good(good[_i].text, good[_i].len);
 
-	assert_renders(root, good[_i].rendered);
+	json5_text_assert_renders(root, good[_i].rendered);
 	json5_destroy(root);
 }
 END_TEST
@@ -375,7 +189,7 @@ START_TEST(letters_of_any_script_are_keys)
 		return;
 	freelocale(unicode);
 	snprintf(text, sizeof(text), "{%s:1}", letters[_i]);
-	root = parse_string(text);
+	root = json5_text_parse_string(text);
 	ck_assert_ptr_nonnull(json5_member(root, letters[_i]));
 	json5_destroy(root);
 }
@@ -690,287 +504,11 @@ START_TEST(invalid_documents_are_refused)
 {
 	struct json5_error error;
 
-	ck_assert_ptr_null(parse(bad[_i].text, bad[_i].len, &error));
+	ck_assert_ptr_null(json5_text_parse(bad[_i].text, bad[_i].len, &error));
 	ck_assert_str_eq(error.reason, bad[_i].reason);
-	assert_place(error.position, bad[_i].line, bad[_i].column);
+	json5_text_assert_position(
+	    error.position, bad[_i].line, bad[_i].column);
 	ck_assert_str_eq(error.path, bad[_i].path);
-}
-END_TEST
-
-START_TEST(a_text_that_json_c_cannot_count_is_refused)
-{
-	struct json5_error error;
-
-	ck_assert_ptr_null(json5_parse("", INT_MAX, &error));
-	ck_assert_str_eq(error.reason, "the text is too long");
-	assert_place(error.position, 1, 1);
-	ck_assert_str_eq(error.path, "");
-}
-END_TEST
-
-/* The text ends where its page ends, and neither can be written. */
-START_TEST(every_truncation_is_refused)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t full_len = sizeof(sample) - 1;
-	char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ck_assert_ptr_ne(pages, MAP_FAILED);
-	ck_assert_int_eq(mprotect(pages + page, page, PROT_NONE), 0);
-	for (size_t len = 0; len <= full_len; len++) {
-		char *text = pages + page - len;
-		struct json5_error error = { .reason = "" };
-		struct json5 *root;
-
-		mprotect(pages, page, PROT_READ | PROT_WRITE);
-		memcpy(text, sample, len);
-		mprotect(pages, page, PROT_READ);
-		root = json5_parse(text, len, &error);
-		ck_assert_msg(!root == (len < full_len), "%zu bytes", len);
-		ck_assert(root || error.reason[0]);
-		json5_destroy(root);
-	}
-	munmap(pages, 2 * page);
-}
-END_TEST
-
-START_TEST(no_changed_byte_does_harm)
-{
-	char text[sizeof(sample)];
-
-	memcpy(text, sample, sizeof(text));
-	for (size_t i = 0; i < sizeof(text) - 1; i++) {
-		for (int byte = 0; byte <= UCHAR_MAX; byte++) {
-			struct json5_error error = { .reason = "" };
-			struct json5 *root;
-
-			text[i] = (char)byte;
-			root = parse(text, sizeof(text) - 1, &error);
-			ck_assert(root ||
-			    (error.reason[0] && error.position.line > 0 &&
-				error.position.column > 0));
-			json5_destroy(root);
-		}
-		text[i] = sample[i];
-	}
-}
-END_TEST
-
-START_TEST(the_sample_holds_what_it_says)
-{
-	struct json5 *root = parse_string(sample);
-
-	assert_renders(root,
-	    "{\"listen\":\":21829\",\"single\":\"it's\","
-	    "\"$_a\":[1,~-0.5,~5,31,~0.001,~inf,~nan,null],"
-	    "\"key\":{\"on\":true,\"off\":false,\"none\":{},\"empty\":[]},"
-	    "\"long\":\"one  two <f0><9f><98><80><00>\","
-	    "\"last\":9007199254740993}");
-	json5_destroy(root);
-}
-END_TEST
-
-static const struct {
-	const char *text; /* its first value of all, as deep as it goes */
-	unsigned key_line, key_column, line, column;
-	const char *path;
-} places[] = {
-	{ "1", 1, 1, 1, 1, "" },
-	{ " \n  'x'", 2, 3, 2, 3, "" },
-	{ "\ufeff{}", 1, 2, 1, 2, "" },
-	{ "[ -1]", 1, 3, 1, 3, "[0]" },
-	{ "{a:1}", 1, 2, 1, 4, "a" },
-	{ "{ 'a' // x\n:\n\t[]}", 1, 3, 3, 2, "a" },
-	{ "{\u00e9\u4e2d: null}", 1, 2, 1, 6, "[\"\u00e9\u4e2d\"]" },
-	{ "/*\U0001f600*/[/*\u00e9*/{}]", 1, 12, 1, 12, "[0]" },
-	{ "{'\u20ac\\\r\n\u20ac': 'x'}", 1, 2, 2, 5, "[\"\u20ac\u20ac\"]" },
-	{ "{acl:[{ip:['x']}]}", 1, 12, 1, 12, "acl[0].ip[0]" },
-	{ "{a:{$_1:{b:0}}}", 1, 10, 1, 12, "a.$_1.b" },
-	{ "{\\u0061:{'b':0}}", 1, 10, 1, 14, "a.b" },
-	{ "{'':0}", 1, 2, 1, 5, "[\"\"]" },
-	{ "{'odd key':{a:0}}", 1, 13, 1, 15, "[\"odd key\"].a" },
-	{ "{a:{'1':0}}", 1, 5, 1, 9, "a[\"1\"]" },
-	{ "{'0':{'9':0}}", 1, 7, 1, 11, "[\"0\"][\"9\"]" },
-	{ "{'a.b':0}", 1, 2, 1, 8, "[\"a.b\"]" },
-	{ "{'\"\\\\':0}", 1, 2, 1, 8, "[\"\\\"\\\\\"]" },
-	{ "{'a\\n\\x1b\\x7f\\u0085\\u202e\\ufeff\\xa0':0}", 1, 2, 1, 38,
-	    "[\"a\\u000a\\u001b\\u007f\\u0085\\u202e\\ufeff\\u00a0\"]" },
-	{ "{'\\x80\\x9f\\u200b\\u200f\\u2029\\u202a\\u2060\\u206f':0}", 1, 2, 1,
-	    49,
-	    "[\"\\u0080\\u009f\\u200b\\u200f\\u2029\\u202a\\u2060\\u206f\"]" },
-	{ "{'!~\u00a1\u2010\u2027\u2070\U0001f600':0}", 1, 2, 1, 12,
-	    "[\"!~\u00a1\u2010\u2027\u2070\U0001f600\"]" },
-	{ "{a234567890b234567890c234567890d234567890:0}", 1, 2, 1, 43,
-	    "a234567890b234567890c234567890d234567890" },
-	{ "{a234567890b234567890c234567890d234567890e:[0]}", 1, 45, 1, 45,
-	    "[\"a234567890b234567890c234567890d234567890...\"][0]" },
-	{ "{' 234567890b234567890c234567890d234567890e':0}", 1, 2, 1, 46,
-	    "[\" 234567890b234567890c234567890d234567890...\"]" },
-	/* Three keys of 40 characters fill 122 bytes of the 127. */
-	{ "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:{a:1}}}}",
-	    1, 128, 1, 130,
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890.a" },
-	{ "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:{abc:[[1]]}}}}",
-	    1, 134, 1, 134,
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890...." },
-	{ "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:{ab:1}}}}",
-	    1, 128, 1, 131,
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890...." },
-	/* What comes behind a cut is never shown, however short. */
-	{ "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:"
-	  "{abcdef:{a234567890b234567890c234567890d234567890:{a:[1]}}}}}",
-	    1, 139, 1, 139,
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890.abcdef...." },
-	{ "{a234567890b234567890c234567890d234567890:"
-	  "{a234567890b234567890c234567890d234567890:"
-	  "{'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\\x01':1}}}",
-	    1, 86, 1, 129,
-	    "a234567890b234567890c234567890d234567890."
-	    "a234567890b234567890c234567890d234567890"
-	    "[\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..." },
-};
-
-START_TEST(values_know_their_place_and_path)
-{
-	struct json5 *root = parse_string(places[_i].text);
-	const char *const known[] = { NULL };
-	const struct json5 *value = root;
-
-	while (json5_count(value) > 0)
-		value = json5_type(value) == JSON5_ARRAY
-		    ? json5_item(value, 0)
-		    : json5_unexpected(value, known, NULL);
-	ck_assert_str_eq(json5_path(value), places[_i].path);
-	assert_place(json5_key_position(value), places[_i].key_line,
-	    places[_i].key_column);
-	assert_place(json5_position(value), places[_i].line, places[_i].column);
-	json5_destroy(root);
-}
-END_TEST
-
-static const struct {
-	const char *text;
-	enum json5_type type;
-	const char *name;
-} types[] = {
-	{ "null", JSON5_NULL, "null" },
-	{ "true", JSON5_BOOLEAN, "a boolean" },
-	{ "0x10", JSON5_INTEGER, "an integer" },
-	{ "1e3", JSON5_DOUBLE, "a number" },
-	{ "'1'", JSON5_STRING, "a string" },
-	{ "[1]", JSON5_ARRAY, "an array" },
-	{ "{a:1}", JSON5_OBJECT, "an object" },
-};
-
-START_TEST(a_value_is_of_its_type_and_no_other)
-{
-	struct json5 *root = parse_string(types[_i].text);
-	enum json5_type type = json5_type(root);
-	const char *const known[] = { NULL };
-	int64_t integer = 42;
-	double number = 42;
-	bool truth = false;
-	size_t len = 42;
-
-	ck_assert_int_eq(type, types[_i].type);
-	ck_assert_str_eq(json5_type_name(type), types[_i].name);
-	ck_assert(json5_boolean(root, &truth) == (type == JSON5_BOOLEAN));
-	ck_assert(json5_integer(root, &integer) == (type == JSON5_INTEGER));
-	ck_assert(json5_double(root, &number) == (type == JSON5_DOUBLE));
-	ck_assert(!json5_string(root, &len) == (type != JSON5_STRING));
-	ck_assert(truth == (type == JSON5_BOOLEAN));
-	ck_assert_int_eq(integer, type == JSON5_INTEGER ? 16 : 42);
-	ck_assert(number == (type == JSON5_DOUBLE ? 1000 : 42));
-	ck_assert_uint_eq(len, type == JSON5_STRING ? 1 : 42);
-	ck_assert_uint_eq(json5_count(root), type >= JSON5_ARRAY);
-	ck_assert(!json5_item(root, 0) == (type != JSON5_ARRAY));
-	ck_assert(!json5_member(root, "a") == (type != JSON5_OBJECT));
-	ck_assert(
-	    !json5_unexpected(root, known, NULL) == (type != JSON5_OBJECT));
-	ck_assert_ptr_null(json5_key(root));
-	json5_destroy(root);
-}
-END_TEST
-
-START_TEST(items_and_members_are_found)
-{
-	struct json5 *root = parse_string("{list:[1,'x'],'':2}");
-	const struct json5 *list = json5_member(root, "list");
-
-	ck_assert_ptr_nonnull(list);
-	ck_assert_str_eq(json5_key(list), "list");
-	ck_assert_str_eq(json5_key(json5_member(root, "")), "");
-	ck_assert_ptr_null(json5_member(root, "List"));
-	ck_assert_uint_eq(json5_count(list), 2);
-	ck_assert_str_eq(json5_string(json5_item(list, 1), NULL), "x");
-	ck_assert_ptr_null(json5_key(json5_item(list, 1)));
-	ck_assert_ptr_null(json5_item(list, 2));
-	ck_assert_ptr_null(json5_item(list, SIZE_MAX));
-	json5_destroy(root);
-}
-END_TEST
-
-START_TEST(the_first_unexpected_member_is_named)
-{
-	const char *const known[] = { "b", "a", NULL };
-	const char *const all[] = { "z", "y", "a", "b", NULL };
-	const char *const none[] = { NULL };
-	struct json5 *root = parse_string("{a:1,z:2,b:3,y:4}");
-
-	ck_assert_str_eq(json5_key(json5_unexpected(root, known, NULL)), "z");
-	ck_assert_str_eq(json5_key(json5_unexpected(root, none, NULL)), "a");
-	ck_assert_ptr_null(json5_unexpected(root, all, NULL));
-	json5_destroy(root);
-}
-END_TEST
-
-START_TEST(a_string_may_hold_nul)
-{
-	struct json5 *root = parse_string("'a\\0b\\x00'");
-	const char *string;
-	size_t len;
-
-	string = json5_string(root, &len);
-	ck_assert_uint_eq(len, 4);
-	ck_assert_mem_eq(string, "a\0b\0", 5);
-	json5_destroy(root);
-}
-END_TEST
-
-/* json-c 0.19 calls a callback twice, and follows what is not its own. */
-START_TEST(json_c_frees_no_object_with_a_callback_or_userdata)
-{
-	struct json5_error error;
-
-	delete_callbacks = put_objects = put_marks = 0;
-	json5_destroy(parse_string(sample));
-	ck_assert_uint_eq(put_objects, 19);
-	for (size_t len = 0; len < sizeof(sample) - 1; len++)
-		ck_assert_ptr_null(parse(sample, len, &error));
-	ck_assert_uint_gt(put_objects, 19);
-	ck_assert_uint_eq(delete_callbacks, 0);
-	ck_assert_uint_eq(put_marks, 0);
-}
-END_TEST
-
-START_TEST(nothing_can_be_destroyed)
-{
-	json5_destroy(NULL);
 }
 END_TEST
 
@@ -997,7 +535,7 @@ parse_nested(int i, int levels, struct json5_error *error)
 	end = stpcpy(end, "1");
 	for (int pair = 0; pair < pairs; pair++)
 		end = stpcpy(end, brackets[i].close);
-	return parse(text, (size_t)(end - text), error);
+	return json5_text_parse(text, (size_t)(end - text), error);
 }
 
 START_TEST(only_64_levels_are_read)
@@ -1013,131 +551,11 @@ START_TEST(only_64_levels_are_read)
 }
 END_TEST
 
-#define HUNGRY_COUNT 4 /* the first of them, whose trees are far larger */
-
-/* A document: the beginning, then the middle again and again, then the end. */
-static const struct {
-	const char *begin, *middle, *end;
-	const char *reason; /* NULL: it is valid */
-} large[] = {
-	{ "{", "key%u:1,", "}", NULL },
-	{ "{", "'\\u006bey%u':{},", "}", NULL },
-	{ "[", "%u,", "]", NULL },
-	{ "[", "[],", "]", NULL },
-	{ "{a:['", "x", "']}", NULL },
-	{ "[", "\n", "]", NULL },
-	{ "", "[", "", "nested more than 64 levels deep" },
-	{ "{", "{", "", "expected a key or '}' but found '{'" },
-	{ "'", "\\u4e2d", "'", NULL },
-	{ "'", "\\\n", "'", NULL },
-	{ "'", "x", "", "this string has no end" },
-	{ "{", "k", ":1}", NULL },
-	{ "{", "\\u0061", ":1}", NULL },
-	{ "1", "0", "", NULL },
-	{ "0x1", "0", "", NULL },
-	{ "0.", "7", "", NULL },
-	{ "0e", "9", "", NULL },
-	{ "0x", "f", "g", "expected the end of the number but found 'g'" },
-	{ "/*", "*", "/1", NULL },
-	{ "/*", "/", "", "this comment has no end" },
-	{ "", "/**/", "1", NULL },
-	{ "", "//\n", "1", NULL },
-};
-
-static char *
-large_create(int i, size_t *len)
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
-
-	ck_assert_ptr_nonnull(out);
-	fputs(large[i].begin, out);
-	for (unsigned number = 0; ftell(out) < MEBIBYTE; number++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		fprintf(out, large[i].middle, number);
-#pragma GCC diagnostic pop
-	}
-	fputs(large[i].end, out);
-	ck_assert_int_eq(fclose(out), 0);
-	return text;
-}
-
-START_TEST(large_documents_take_no_time)
-{
-	struct json5_error error;
-	struct json5 *root;
-	char *text;
-	size_t len;
-
-	text = large_create(_i, &len);
-	root = parse(text, len, &error);
-	ck_assert_msg(
-	    !root == !!large[_i].reason, "%s", root ? "valid" : error.reason);
-	if (!root)
-		ck_assert_str_eq(error.reason, large[_i].reason);
-	json5_destroy(root);
-	free(text);
-}
-END_TEST
-
-/* As RLIMIT_DATA counts it, and the stack (proc_pid_statm(5), field 6). */
-static rlim_t
-data_in_use(void)
-{
-	FILE *statm = fopen("/proc/self/statm", "r");
-	char line[128], *field = line;
-
-	ck_assert_ptr_nonnull(statm);
-	ck_assert_ptr_nonnull(fgets(line, sizeof(line), statm));
-	fclose(statm);
-	for (int i = 1; i < 6; i++) {
-		field = strchr(field, ' ');
-		ck_assert_ptr_nonnull(field);
-		field++;
-	}
-	return strtoul(field, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
-START_TEST(memory_that_runs_out_is_an_error)
-{
-	struct json5_error error;
-	struct rlimit limit, tight;
-	struct json5 *root;
-	char *text;
-	size_t len;
-
-	text = large_create(_i, &len);
-	ck_assert_int_eq(getrlimit(RLIMIT_DATA, &limit), 0);
-	tight = limit;
-	/* The scanner gets its buffer, but the tree will not fit. */
-	tight.rlim_cur = data_in_use() + 3 * MEBIBYTE;
-	if (tight.rlim_cur < SANITIZED) {
-		ck_assert_int_eq(setrlimit(RLIMIT_DATA, &tight), 0);
-		root = json5_parse(text, len, &error);
-		ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
-		ck_assert_ptr_null(root);
-		ck_assert_str_eq(error.reason, "out of memory");
-		ck_assert_uint_gt(error.position.column, 1);
-	}
-	free(text);
-}
-END_TEST
-
 Suite *
 suite(void)
 {
 	Suite *suite = suite_create("json5");
-	TCase *memory = tcase_create("memory");
 	TCase *syntax = tcase_create("syntax");
-	TCase *values = tcase_create("values");
-	TCase *size = tcase_create("size");
-	TCase *harm = tcase_create("harm");
-
-	/* First, for with CK_FORK=no others leave a large heap behind. */
-	tcase_add_loop_test(
-	    memory, memory_that_runs_out_is_an_error, 0, HUNGRY_COUNT);
-	suite_add_tcase(suite, memory);
 
 	tcase_add_loop_test(syntax, valid_documents_are_read, 0, COUNT(good));
 	tcase_add_loop_test(
@@ -1147,31 +565,5 @@ suite(void)
 	tcase_add_loop_test(
 	    syntax, only_64_levels_are_read, 0, COUNT(brackets));
 	suite_add_tcase(suite, syntax);
-
-	tcase_add_test(values, the_sample_holds_what_it_says);
-	tcase_add_loop_test(
-	    values, values_know_their_place_and_path, 0, COUNT(places));
-	tcase_add_loop_test(
-	    values, a_value_is_of_its_type_and_no_other, 0, COUNT(types));
-	tcase_add_test(values, items_and_members_are_found);
-	tcase_add_test(values, the_first_unexpected_member_is_named);
-	tcase_add_test(values, a_string_may_hold_nul);
-	tcase_add_test(
-	    values, json_c_frees_no_object_with_a_callback_or_userdata);
-	tcase_add_test(values, nothing_can_be_destroyed);
-	suite_add_tcase(suite, values);
-
-	/* Tens of milliseconds each; half a second under sanitizers. */
-	tcase_set_timeout(size, 10);
-	tcase_add_loop_test(
-	    size, large_documents_take_no_time, 0, COUNT(large));
-	suite_add_tcase(suite, size);
-
-	/* Many documents: slow under sanitizers. */
-	tcase_set_timeout(harm, 60);
-	tcase_add_test(harm, every_truncation_is_refused);
-	tcase_add_test(harm, no_changed_byte_does_harm);
-	tcase_add_test(harm, a_text_that_json_c_cannot_count_is_refused);
-	suite_add_tcase(suite, harm);
 	return suite;
 }
