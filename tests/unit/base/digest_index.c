@@ -81,7 +81,7 @@ START_TEST(a_finished_index_is_empty)
 }
 END_TEST
 
-/* Somebody who chose digests that share a place would need the key. */
+/* An attacker would need the key to choose digests that share a slot. */
 START_TEST(two_indices_have_different_keys)
 {
 	struct digest_index other = { .room = 0 };
@@ -97,7 +97,7 @@ END_TEST
 
 static struct digest wanted;
 
-/* Looks as often for one in each index. */
+/* Makes the same number of look-ups in each index. */
 static void
 look_up(unsigned size)
 {
@@ -118,7 +118,7 @@ START_TEST(looking_takes_the_same_time_however_many_there_are)
 	double ratio;
 
 	wanted = digest_of(5);
-	/* Adding them is in it too, which is less than the looking. */
+	/* The time includes adding them, which takes less than the look-ups. */
 	ratio = effort_ratio(look_up, 10, MANY, 6);
 	ck_assert_msg(ratio < 6, "%f times as long", ratio);
 }

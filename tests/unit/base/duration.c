@@ -42,7 +42,7 @@ static const struct {
 	{ "596h", 2145600000 },
 	{ "2147483647ms", DURATION_MAX_MS },
 	{ "2147483.647s", DURATION_MAX_MS },
-	/* Longer than DURATION_MAX_MS, and what Go has at most. */
+	/* Longer than DURATION_MAX_MS, and the longest span of Go. */
 	{ "597h", 2149200000 },
 	{ "2147483648ms", 2147483648 },
 	{ "2147483647ms1ns", 2147483648 },
@@ -94,7 +94,10 @@ static const char *const bad[] = {
 	"ns",
 };
 
-/* From a block that ends where the text does, to be seen reading past it. */
+/*
+ * Parses a copy that ends where the text does, so that a sanitizer sees a read
+ * past it.
+ */
 static bool
 parse_exactly(const char *text, int64_t *ms)
 {

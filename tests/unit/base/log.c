@@ -81,7 +81,7 @@ START_TEST(what_is_logged_forges_no_line_and_moves_no_cursor)
 }
 END_TEST
 
-/* Not time(2), whose clock may be some milliseconds late. */
+/* time(2) would be wrong: its clock may be some milliseconds late. */
 static time_t
 now(void)
 {
@@ -123,7 +123,7 @@ START_TEST(a_line_is_one_write)
 }
 END_TEST
 
-/* From some that fit to the first ones that do not. */
+/* From lengths that fit to the first ones that do not. */
 START_TEST(a_line_is_cut_at_its_greatest_length)
 {
 	size_t head_len = strlen("2026-01-31T12:00:00.000Z info ");
@@ -161,7 +161,7 @@ START_TEST(a_line_that_is_very_long_is_cut_too)
 }
 END_TEST
 
-/* Counts what arrived; all of it must be such lines and whole. */
+/* Counts the lines that arrived; each must be such a line and whole. */
 static int
 count_lines(const char *text, const char *expected)
 {
@@ -176,7 +176,7 @@ count_lines(const char *text, const char *expected)
 	return count;
 }
 
-/* It would hang, if it waited, until Check ends it. */
+/* If it waited, it would hang until Check ends it. */
 START_TEST(lines_that_do_not_fit_into_a_pipe_are_dropped_and_counted)
 {
 	int fd = capture_pipe(PIPE_SIZE), arrived;
@@ -279,7 +279,10 @@ START_TEST(lines_that_do_not_fit_into_a_socket_are_dropped_and_counted)
 }
 END_TEST
 
-/* Others, such as the shell that started us, write to the same description. */
+/*
+ * Other processes, like the shell that started us, write to the same
+ * description.
+ */
 START_TEST(the_description_of_others_is_left_blocking)
 {
 	capture_pipe(PIPE_SIZE);
@@ -333,7 +336,7 @@ run_writer(void *argument)
 	return NULL;
 }
 
-/* All they wrote, read as fast as it comes, which may not be fast enough. */
+/* Reads all their lines as fast as they come, which may not be fast enough. */
 static char *
 read_writers(int fd, struct writer *writers)
 {
@@ -348,7 +351,7 @@ read_writers(int fd, struct writer *writers)
 	return text;
 }
 
-/* Returns how many lines this one stands for. */
+/* Returns the number of lines that this line stands for. */
 static unsigned
 check_writers_line(const char *line)
 {
@@ -385,7 +388,7 @@ START_TEST(lines_of_many_threads_never_mix_and_none_goes_uncounted)
 	for (char *line = text; *line; line = strchr(line, '\n') + 1)
 		seen += check_writers_line(line);
 	free(text);
-	/* The last ones lost are told of with the next line, which counts. */
+	/* The next line reports the last lost ones, and counts too. */
 	log_info("%s", writers[0].letters);
 	for (const char *line = capture_read(fd); *line;
 	     line = strchr(line, '\n') + 1)
@@ -410,7 +413,7 @@ START_TEST(ten_in_ten_seconds_pass_a_limit)
 }
 END_TEST
 
-/* As if the ten seconds were over. */
+/* Pretends that the ten seconds are over. */
 START_TEST(the_next_to_pass_is_told_how_many_did_not)
 {
 	struct log_limit limit = { 0 };
@@ -429,7 +432,7 @@ START_TEST(the_next_to_pass_is_told_how_many_did_not)
 }
 END_TEST
 
-/* Each by its name; what has been told before is not told again. */
+/* Each limit is reported by its name, and only once. */
 START_TEST(what_was_kept_back_is_told_at_the_end)
 {
 	static struct log_limit limits[] = {
@@ -447,7 +450,7 @@ START_TEST(what_was_kept_back_is_told_at_the_end)
 	for (int i = 0; i < 10 + 1; i++)
 		log_limit_pass(&limits[1], &skipped);
 	log_limit_pass(&limits[2], &skipped);
-	/* Some line may still tell of them. */
+	/* A line may still report them. */
 	log_report_skipped(false);
 	ck_assert_str_eq(capture_read(fd), "");
 	log_report_skipped(true);

@@ -20,7 +20,7 @@
 #include "suite.h"
 
 #define LINE "info tick\n"
-/* No receive buffer has room for so many. */
+/* No receive buffer has room for this many. */
 #define TOO_MANY 100000
 
 static bool
@@ -29,7 +29,7 @@ write_line(void)
 	return log_output_write(LINE, strlen(LINE));
 }
 
-/* As JOURNAL_STREAM names the socket that is standard error. */
+/* The form in which JOURNAL_STREAM names the socket of standard error. */
 static void
 name_journal(int error_of_inode)
 {
@@ -56,7 +56,9 @@ START_TEST(the_journal_is_given_a_priority_instead_of_a_time)
 }
 END_TEST
 
-/* The variable is handed down to programs whose output goes elsewhere. */
+/*
+ * Child processes inherit the variable, although their output goes elsewhere.
+ */
 START_TEST(a_socket_that_is_not_the_journals_is_given_a_time)
 {
 	char head[LOG_OUTPUT_HEAD_MAX_LEN];
@@ -81,7 +83,7 @@ START_TEST(a_pipe_is_never_the_journal)
 }
 END_TEST
 
-/* In a /dev of our own; false for who may not have one. */
+/* Makes an own /dev; false if that is not permitted. */
 static bool
 enter_own_dev(void)
 {

@@ -21,14 +21,14 @@
 #define IS_SANITIZED false
 #endif
 
-/* In place of condition.c: what becomes of a thread that is parked. */
+/* Replaces condition.c: decides the fate of a parked thread. */
 static _Atomic enum {
 	WAITS,   /* until it is called */
 	IS_LATE, /* the same, but its time is over when it is */
 	GIVES_UP,
 } parking;
 
-/* With the lock: those that began last. */
+/* The threads that began last; guarded by the lock. */
 static struct {
 	pthread_cond_t *condition;
 	pthread_mutex_t *lock;
@@ -54,7 +54,7 @@ condition_wait(
 	return parking == WAITS;
 }
 
-/* What a task found out about its thread, and when it may end. */
+/* The observations of a task about its thread, and its permission to end. */
 struct task {
 	pthread_t thread;
 	size_t stack_size;
@@ -112,7 +112,7 @@ open_tasks(void)
 	}
 }
 
-/* Returns when it has looked around; it ends when it may. */
+/* Returns once the task has looked around; the task ends when it may. */
 static struct task *
 start(int i)
 {
@@ -131,7 +131,9 @@ START_TEST(a_thread_is_handed_its_argument_and_is_detached)
 }
 END_TEST
 
-/* Sanitizers add some of their own. A default stack is 8 MiB on glibc. */
+/*
+ * Sanitizers need some stack of their own. A default stack is 8 MiB on glibc.
+ */
 START_TEST(a_stack_is_small)
 {
 	struct task *task = start(0);
@@ -168,7 +170,7 @@ START_TEST(tasks_at_the_same_time_have_a_thread_each)
 }
 END_TEST
 
-/* When a thread is parked again nobody can see, so some tries may be early. */
+/* The moment of parking is not visible, so some tries may be early. */
 START_TEST(a_thread_whose_task_has_ended_is_used_again)
 {
 	bool again = false;
@@ -232,7 +234,7 @@ START_TEST(a_task_that_comes_as_the_time_is_over_is_run)
 }
 END_TEST
 
-/* Nor is what is left of it used by two. */
+/* Two tasks must not use the rest of it, either. */
 START_TEST(a_thread_that_is_not_called_in_time_ends)
 {
 	parking = GIVES_UP;
@@ -254,7 +256,9 @@ give_up(int i)
 	pthread_mutex_unlock(waits[i].lock);
 }
 
-/* The first, the last and those between them; the rest is still called. */
+/*
+ * The first, the last and the ones between time out; the rest is still called.
+ */
 START_TEST(threads_that_are_parked_end_in_any_order)
 {
 	int left = MANY;
@@ -279,12 +283,12 @@ START_TEST(threads_that_are_parked_end_in_any_order)
 }
 END_TEST
 
-/* Root is not bound by RLIMIT_NPROC, but by its address space. */
+/* RLIMIT_NPROC does not bind root, so limit the address space. */
 START_TEST(a_thread_that_cannot_be_had_is_an_error)
 {
 	struct rlimit limit, none;
 
-	if (IS_SANITIZED) /* whose shadow memory needs more than there is */
+	if (IS_SANITIZED) /* the shadow memory needs more than there is */
 		return;
 	getrlimit(RLIMIT_AS, &limit);
 	none = limit;

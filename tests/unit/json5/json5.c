@@ -523,7 +523,7 @@ static const struct {
 	{ "{c: // d\n[", "]}", 2, 2 },
 };
 
-/* So many levels as in brackets[i], around a number. */
+/* Nests that many levels of brackets[i] around a number. */
 static struct json5 *
 parse_nested(int i, int levels, struct json5_error *error)
 {

@@ -27,7 +27,7 @@ START_TEST(a_text_that_json_c_cannot_count_is_refused)
 }
 END_TEST
 
-/* The text ends where its page ends, and neither can be written. */
+/* The text ends at the end of its page, and neither page is writable. */
 START_TEST(every_truncation_is_refused)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -76,9 +76,9 @@ START_TEST(no_changed_byte_does_harm)
 }
 END_TEST
 
-#define HUNGRY_COUNT 4 /* the first of them, whose trees are far larger */
+#define HUNGRY_COUNT 4 /* the first ones, whose trees are far larger */
 
-/* A document: the beginning, then the middle again and again, then the end. */
+/* A document: begin, then middle again and again, then end. */
 static const struct {
 	const char *begin, *middle, *end;
 	const char *reason; /* NULL: it is valid */
@@ -144,7 +144,9 @@ START_TEST(large_documents_take_no_time)
 }
 END_TEST
 
-/* As RLIMIT_DATA counts it, and the stack (proc_pid_statm(5), field 6). */
+/*
+ * Data as RLIMIT_DATA counts it, with the stack (proc_pid_statm(5), field 6).
+ */
 static rlim_t
 data_in_use(void)
 {

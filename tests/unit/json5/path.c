@@ -43,7 +43,7 @@ START_TEST(an_index_goes_on_from_what_is_above)
 }
 END_TEST
 
-/* Below the value that did not fit, too, though only its text is known. */
+/* Also below the value that did not fit, although only its text is known. */
 START_TEST(what_is_too_long_ends_in_dots_for_good)
 {
 	struct json5_path path, below;

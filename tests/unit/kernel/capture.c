@@ -59,7 +59,7 @@ START_TEST(a_packet_that_is_cut_off_is_none)
 {
 	uint8_t packet[64];
 
-	/* What is behind the end would make it one. */
+	/* The bytes behind the end would make it a match. */
 	memcpy(packet, cases[_i].packet, cases[_i].len);
 	for (size_t len = 0; len < cases[_i].len; len++)
 		ck_assert(!is_packet(packet, len, cases[_i].user, PORT));

@@ -7,7 +7,7 @@
 
 #include "suite.h"
 
-/* The next one that counts, of a list of getifaddrs(3). */
+/* Returns the next entry of a getifaddrs(3) list that counts. */
 static struct ifaddrs *
 next_counted(struct ifaddrs *entry, union address *address)
 {
@@ -62,7 +62,10 @@ START_TEST(one_within_a_block_is_found)
 }
 END_TEST
 
-/* The loopback network is routed here, and each host has some of it. */
+/*
+ * The loopback network is routed to this host, and each host has an address in
+ * it.
+ */
 static const char *const others[] = { "127.0.0.1", "127.1.2.3", "::1",
 	"198.51.100.77", "2001:db8:77::1" };
 

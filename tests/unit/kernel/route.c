@@ -50,7 +50,7 @@ START_TEST(each_address_of_an_interface_is_this_hosts)
 }
 END_TEST
 
-/* Each host has those of the loopback network, and all know of these. */
+/* Each host has these loopback routes, so their results are known. */
 START_TEST(a_broadcast_address_is_told_from_others)
 {
 	union address address;
@@ -73,7 +73,7 @@ START_TEST(an_address_of_a_host_is_no_anycast_one)
 }
 END_TEST
 
-/* A host that has none: its own network, where that is permitted. */
+/* A host without routes: an own network namespace, where that is permitted. */
 START_TEST(an_address_without_a_route_is_not_this_hosts)
 {
 	union address address;

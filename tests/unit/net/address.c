@@ -237,7 +237,7 @@ static const struct {
 	    "[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]:65535" },
 };
 
-/* In a block of its own, for the address sanitizer to see an overrun. */
+/* Formats into a heap block, so that the address sanitizer sees an overrun. */
 START_TEST(an_address_is_shown_as_operators_write_it)
 {
 	union address address = parsed(shown[_i].host, shown[_i].port);

@@ -80,7 +80,10 @@ static const struct {
 	{ "[" LETTERS_250 "123456]:80", "the host name is too long" },
 };
 
-/* From a block that ends where the text does, to be seen reading past it. */
+/*
+ * Parses a copy that ends where the text does, so that a sanitizer sees a read
+ * past it.
+ */
 static const char *
 parse_exactly(const char *text, struct endpoint *endpoint)
 {

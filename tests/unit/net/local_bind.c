@@ -102,7 +102,7 @@ close_socket(void)
 	close(fd);
 }
 
-/* The socket is an AF_INET one whatever family is told. */
+/* The socket is always an AF_INET one, whatever family the call names. */
 static int
 apply_to(int family, const char *local)
 {
@@ -159,7 +159,7 @@ START_TEST(an_address_of_the_other_family_is_refused_as_such)
 	ck_assert_int_eq(apply("::1"), -EAFNOSUPPORT);
 	ck_assert_str_eq(tried, "bind to outbound.local_addr");
 	check_bound("0.0.0.0");
-	/* What the kernel would say does not matter. */
+	/* The kernel's answer does not matter. */
 	ck_assert_int_eq(apply_to(AF_INET6, "127.0.0.1"), -EAFNOSUPPORT);
 }
 END_TEST
@@ -185,7 +185,7 @@ START_TEST(an_interface_that_is_not_there_is_refused_before_the_address)
 }
 END_TEST
 
-/* The scope has to be given with the address, or bind(2) says EINVAL. */
+/* bind(2) needs the scope in the address, and fails with EINVAL without it. */
 START_TEST(a_link_local_address_is_looked_for_on_its_interface)
 {
 	struct local_bind local_bind;

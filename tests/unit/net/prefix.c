@@ -49,7 +49,7 @@ static const struct good mapped[] = {
 	{ "::ffff:192.0.2.1/97", "128.0.0.0", 1, true },
 	{ "::ffff:0:0/96", "0.0.0.0", 0, false },
 	{ "::ffff:192.0.2.1/96", "0.0.0.0", 0, true },
-	/* Not only IPv4, so not IPv4. */
+	/* The block holds more than IPv4, so it stays IPv6. */
 	{ "::ffff:0:0/95", "::fffe:0:0", 95, true },
 	{ "::fffe:0:0/95", "::fffe:0:0", 95, false },
 	{ "::192.0.2.0/120", "::192.0.2.0", 120, false },
@@ -91,7 +91,10 @@ static const struct {
 	{ "::ffff:192.0.2.0/129", V6_LENGTH },
 };
 
-/* From a block that ends where the text does, to be seen reading past it. */
+/*
+ * Parses a copy that ends where the text does, so that a sanitizer sees a read
+ * past it.
+ */
 static const char *
 parse_exactly(const char *text, struct prefix *prefix, bool *masked)
 {
@@ -161,7 +164,7 @@ contains(const char *block, const char *host, uint16_t port)
 
 /*
  * For each length, and each single bit in which an address differs from the
- * base: it is inside exactly when the bit lies behind the prefix.
+ * base: the address is inside exactly if the bit is after the prefix.
  */
 static void
 check_each_bit(const char *base, unsigned bits)

@@ -59,7 +59,7 @@ START_TEST(reduced_it_has_no_prefix_that_is_within_another)
 }
 END_TEST
 
-/* Single addresses, from last to first, behind a prefix that has none. */
+/* Single addresses, from last to first, after a prefix that contains none. */
 static void
 reduce_many(unsigned size)
 {

@@ -77,7 +77,7 @@ START_TEST(an_accepted_socket_inherits_the_options)
 }
 END_TEST
 
-/* As a service manager opens it. */
+/* Opens it as a service manager does. */
 static int
 open_plain(int type, const union address *address)
 {
@@ -203,7 +203,9 @@ START_TEST(a_listener_can_follow_one_whose_connections_linger)
 	address = tcp_bound(listen_fd);
 	theirs = tcp_connect(&address);
 	fd = tcp_accept(listen_fd);
-	/* Who ends first is left in TIME_WAIT, on the listener's port. */
+	/*
+	 * The side that ends first stays in TIME_WAIT, on the listener's port.
+	 */
 	socket_close_gracefully(fd);
 	ck_assert_int_eq(recv(theirs, &fd, 1, 0), 0);
 	close(theirs);

@@ -1,4 +1,4 @@
-/* How socket.c connects, and gives up. */
+/* Tests of connecting, and of giving up. */
 
 #include "net/socket.h"
 
@@ -15,7 +15,7 @@
 
 #define SEED 1
 
-/* Bound, so that nobody else gets the port, but not listening. */
+/* Bound, so that no other socket gets the port, but not listening. */
 START_TEST(a_refused_connect_says_so)
 {
 	union address to = tcp_loopback(tcp_family(_i));
@@ -33,8 +33,8 @@ START_TEST(a_refused_connect_says_so)
 END_TEST
 
 /*
- * A listener that answers nobody: its queue, which holds one connection more
- * than its backlog, is full, and the kernel drops each further SYN.
+ * A listener that answers no SYN: its queue, which holds one connection more
+ * than its backlog, is full, so the kernel drops each further SYN.
  */
 struct deaf {
 	int listen_fd, queued_fd, fd;
@@ -62,7 +62,7 @@ deaf_close(struct deaf *deaf)
 	close(deaf->listen_fd);
 }
 
-/* Shorter and longer than the second that it waits without a look around. */
+/* Shorter and longer than the second that it waits without checking. */
 static const int waits_ms[] = { 100, 1300 };
 
 START_TEST(a_connect_ends_at_its_deadline_and_not_before)
@@ -160,8 +160,8 @@ await_syn_sent(int fd)
 }
 
 /*
- * The kernel tries again a second after the first SYN went unanswered. By then
- * there is room in the queue, or nobody listens any more.
+ * The kernel sends the SYN again after a second. By then there is room in the
+ * queue, or the listener is gone.
  */
 START_TEST(a_connect_that_takes_longer_than_a_second_has_its_result)
 {

@@ -1,4 +1,4 @@
-/* What socket.c sends, knows of its peer, and leaves behind when it closes. */
+/* Tests of sending, of the peer's state, and of closing. */
 
 #include "net/socket.h"
 
@@ -39,7 +39,7 @@ struct interrupter {
 	pthread_t thread, sender;
 	int fd; /* on which it sends */
 	atomic_int
-	    blocked; /* how often it was found blocked, and interrupted */
+	    blocked; /* how often it was found blocked and was interrupted */
 	atomic_bool over;
 };
 
@@ -60,7 +60,7 @@ run_interrupter(void *argument)
 
 static struct interrupter interrupter;
 
-/* Lets the sender be interrupted for a while before it reads. */
+/* Interrupts the sender for a while before reading. */
 static void *
 run_late_reader(void *argument)
 {
@@ -75,7 +75,7 @@ ignore_signal(int signal)
 	(void)signal;
 }
 
-/* A signal makes send(2) return with what it has taken by then, or EINTR. */
+/* After a signal send(2) returns the bytes it has taken, or EINTR. */
 START_TEST(all_is_sent_however_often_the_kernel_takes_only_a_part)
 {
 	struct sigaction action = { .sa_handler = ignore_signal };
@@ -201,7 +201,7 @@ START_TEST(a_fin_ends_a_stream_of_which_all_was_received)
 	ck_assert_int_eq(socket_find_end(ours, 50001), SOCKET_END_NONE);
 	tcp_reset(theirs);
 	tcp_await_closed(ours);
-	/* Behind its end, and there is nobody to tell of ours. */
+	/* After its end, and no peer is left to receive ours. */
 	ck_assert_int_eq(socket_find_end(ours, 50000), SOCKET_END_OVER);
 	ck_assert_int_eq(socket_find_end(-1, 50000), SOCKET_END_NONE);
 	close(ours);
@@ -227,7 +227,7 @@ START_TEST(a_stream_is_over_when_both_ends_are_acknowledged)
 }
 END_TEST
 
-/* Whoever took away the error, another thread's send(2) or this. */
+/* The error may have gone to another thread's send(2), or to this one. */
 START_TEST(a_reset_ends_no_stream)
 {
 	int ours, theirs, error;
@@ -273,7 +273,7 @@ START_TEST(what_a_connection_has_room_for_is_taken_without_waiting)
 	tcp_open_pair(tcp_family(_i), &ours, &theirs);
 	room = socket_send_room(ours);
 	ck_assert_uint_ge(room, 8 * 1024);
-	/* The kernel counts its own books, too, hence half of it. */
+	/* The kernel counts its own overhead too, so expect only half. */
 	ck_assert_uint_eq(tcp_fill(ours, SEED, 0, room / 2, 50), room / 2);
 	tcp_fill(ours, SEED, room / 2, MUCH, 50);
 	ck_assert_uint_lt(socket_send_room(ours), room / 2);
@@ -283,7 +283,7 @@ START_TEST(what_a_connection_has_room_for_is_taken_without_waiting)
 }
 END_TEST
 
-/* Both are counted as a byte, though recv(2) has said that there is none. */
+/* Both are counted as a byte, although recv(2) has returned 0. */
 START_TEST(a_late_byte_is_no_end_and_a_late_fin_is_one)
 {
 	int ours, theirs;
@@ -307,7 +307,7 @@ START_TEST(a_late_byte_is_no_end_and_a_late_fin_is_one)
 }
 END_TEST
 
-/* The state says the same as after both FINs; the byte does not. */
+/* The state is the same as after both FINs; the byte count is not. */
 START_TEST(a_late_byte_before_a_reset_is_no_end)
 {
 	int ours, theirs;
@@ -374,7 +374,7 @@ START_TEST(a_mere_close_is_seen_as_a_reset_behind_what_was_delivered)
 }
 END_TEST
 
-/* Its kernel still holds much that the peer has no room for. */
+/* Our kernel still holds much data that the peer has no room for. */
 START_TEST(a_graceful_close_delivers_everything_and_a_fin)
 {
 	struct tcp_reading reading;

@@ -74,7 +74,7 @@ START_TEST(what_cannot_be_read_is_no_file)
 	ck_assert(!host_file_number(root, "/none", &number));
 	/* A directory can be opened. */
 	ck_assert(!host_file_read(root, "/", text));
-	/* Longer than any path; what it would be cut to is there. */
+	/* Longer than any path; the file with the truncated path exists. */
 	memset(path, '/', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	ck_assert(!host_file_read(root, path, text));
@@ -105,7 +105,7 @@ static const struct {
 	{ "max\n", false, 0 },
 	{ "", false, 0 },
 	{ "\n", false, 0 },
-	/* As good as none. */
+	/* Treated as no limit. */
 	{ "99999999999999999999999\n", sizeof(size_t) == sizeof(long long),
 	    SIZE_MAX },
 };

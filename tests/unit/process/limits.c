@@ -13,7 +13,7 @@
 
 #define SOME_USER 12345
 
-/* Where the files of the host are. Nothing is there until it is written. */
+/* The root of the host's files. A file exists only once it is written. */
 static char root[64];
 static struct limits limits;
 
@@ -106,7 +106,7 @@ START_TEST(with_few_descriptors_half_is_a_reserve)
 }
 END_TEST
 
-/* Of threads and memory, a third. */
+/* A third of threads and memory. */
 static const struct {
 	const char *path, *text;
 	size_t usual, most;
@@ -127,14 +127,14 @@ static const struct {
 	{ "/proc/meminfo", "MemTotal:        24000 kB\nMemFree:    12 kB\n",
 	    100, 300, "the host's memory" },
 	{ "/proc/meminfo", "MemTotal:  99999999 kB\n", 424, 484, "ulimit -n" },
-	/* What cannot be read, or is no number, is no limit. */
+	/* A file that is unreadable, or holds no number, sets no limit. */
 	{ "/proc/meminfo", "MemTotal:  none\n", 424, 484, "ulimit -n" },
 	{ "/proc/sys/kernel/threads-max", "", 424, 484, "ulimit -n" },
 	{ "/proc/sys/kernel/pid_max", "many\n", 424, 484, "ulimit -n" },
 	{ "/proc/sys/kernel/pid_max", "4194304\n", 424, 484, "ulimit -n" },
 	{ "/proc/sys/kernel/pid_max", "99999999999999999999\n", 424, 484,
 	    "ulimit -n" },
-	/* Less than what is there already: try it with one. */
+	/* The limit is below the present use: allow one connection. */
 	{ "/proc/sys/kernel/threads-max", "10\n", 1, 1, "kernel.threads-max" },
 	{ "/proc/meminfo", "MemAvailable:  10 kB\n", 1, 1,
 	    "the host's memory" },
@@ -155,7 +155,7 @@ START_TEST(threads_that_are_there_already_count)
 }
 END_TEST
 
-/* Each is told how much it may have before the other one uses any of it. */
+/* Two instances get their numbers before either uses anything. */
 START_TEST(two_instances_leave_others_a_third)
 {
 	write_file("/proc/loadavg", "0.49 1.05 1.31 1/200 10382\n");
@@ -182,7 +182,7 @@ static const struct {
 	{ "8:pids:/a/b\n", "/sys/fs/cgroup/pids", true },
 	{ "8:pids:/a/b\n", "/sys/fs/cgroup/pids/c", false },
 	{ "8:cpu:/a\n0::/a\n", "/sys/fs/cgroup/unified/a", true },
-	/* Of a namespace: above what it has as its root nothing is seen. */
+	/* In a cgroup namespace nothing above its root is visible. */
 	{ "0::/../../b\n", "/sys/fs/cgroup", true },
 	{ "", "/sys/fs/cgroup", false },
 	{ "nonsense\n:\n::\n", "/sys/fs/cgroup/pids", false },
@@ -214,7 +214,7 @@ START_TEST(the_limit_of_a_cgroup_or_a_parent_counts)
 }
 END_TEST
 
-/* 24,000 KiB are to be had, or no limit is that low. */
+/* 24,000 KiB are available, unless a limit is lower. */
 static const struct {
 	const char *cgroup, *directory, *limit, *max, *usage, *current, *stat;
 	size_t usual, most;
@@ -227,13 +227,13 @@ static const struct {
 	    "memory.current", "2048000\n", "", 100, 300 },
 	{ "0::/a\n", "/sys/fs/cgroup/a", "memory.max", "max\n",
 	    "memory.current", "2048000\n", "", 424, 484 },
-	/* A full one, but for files that the kernel may drop. */
+	/* A full cgroup, except for file pages that the kernel may drop. */
 	{ "0::/a\n", "/sys/fs/cgroup/a", "memory.max", "26624000\n",
 	    "memory.current", "26624000\n",
 	    "anon 2048000\nfile 24576000\ninactive_anon 2048000\n"
 	    "inactive_file 20480000\nactive_file 4096000\n",
 	    100, 300 },
-	/* These numbers are not of one moment. */
+	/* The numbers were read at different moments. */
 	{ "0::/a\n", "/sys/fs/cgroup/a", "memory.max", "24576000\n",
 	    "memory.current", "24576000\n",
 	    "inactive_file 24576000\nactive_file 4096\n", 100, 300 },
@@ -251,11 +251,11 @@ static const struct {
 	{ "4:memory:/a\n", "/sys/fs/cgroup/memory/a", "memory.limit_in_bytes",
 	    "9223372036854771712\n", "memory.usage_in_bytes", "2048000\n", "",
 	    424, 484 },
-	/* One above it, which a container does not see, has less. */
+	/* An ancestor, invisible in the container, has a lower limit. */
 	{ "4:memory:/\n", "/sys/fs/cgroup/memory", "memory.limit_in_bytes",
 	    "9223372036854771712\n", "memory.usage_in_bytes", "2048000\n",
 	    "cache 99\nhierarchical_memory_limit 26624000\n", 100, 300 },
-	/* All of it is in use: try it with one. */
+	/* All of it is in use: allow one connection. */
 	{ "0::/a\n", "/sys/fs/cgroup/a", "memory.max", "26624000\n",
 	    "memory.current", "26999000\n", "", 1, 1 },
 };
@@ -286,7 +286,10 @@ write_process(const char *name, unsigned user, int threads)
 	write_file(path, text);
 }
 
-/* getrlimit(2): root is exempt, whoever else has the limit for all of theirs. */
+/*
+ * getrlimit(2): root is exempt; other users share one limit for all their
+ * processes.
+ */
 START_TEST(the_processes_of_a_user_count_unless_it_is_root)
 {
 	struct rlimit limit;
@@ -303,7 +306,7 @@ START_TEST(the_processes_of_a_user_count_unless_it_is_root)
 	write_process("2", getuid() + 1, 50);
 	write_process("1", getuid(), 1);
 	write_process("999", getuid(), 59);
-	/* No process but a link to one. */
+	/* A link to a process, and no process itself. */
 	write_process("self", getuid(), 50);
 	check(90, 270, "ulimit -u");
 }

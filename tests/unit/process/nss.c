@@ -16,7 +16,7 @@
 
 #include <nss.h>
 
-/* Of nss_late.c, which is in LD_LIBRARY_PATH. */
+/* The module of nss_late.c, found by LD_LIBRARY_PATH. */
 #define HOST "host.late.example"
 
 static char path[] = "/tmp/srcproxy-test-XXXXXX";
@@ -48,7 +48,7 @@ is_found_inside(bool loads)
 
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
-		/* As if nsswitch.conf said so. */
+		/* Pretends that nsswitch.conf names it. */
 		__nss_configure_lookup("hosts", "late");
 		if (loads)
 			nss_load(path);

@@ -21,7 +21,7 @@
 #define NET_RAW (UINT64_C(1) << CAP_NET_RAW)
 #define NET_BIND_SERVICE (UINT64_C(1) << CAP_NET_BIND_SERVICE)
 
-/* Numbers that belong to nobody, as far as one can tell. */
+/* Numbers that very likely belong to no user. */
 #define NO_USER "3999999991"
 #define NO_GROUP "3999999992"
 

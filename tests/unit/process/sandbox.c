@@ -43,15 +43,15 @@ static const bool is_whole = false;
 
 #define DIRECTORY_TEMPLATE "/tmp/srcproxy-test-XXXXXX"
 
-/* What the tests play with: a configuration, and a file out of its reach. */
+/* The files of the tests: a configuration, and a file out of its reach. */
 static char config_dir[64], other_dir[64];
 static char config_path[80], new_path[80], other_path[80];
 static char neighbour_path[80];
 
-/* The path by which the configuration is read, inside. */
+/* The path of the configuration inside the sandbox. */
 static const char *path_inside;
 
-/* As the halves have it: of a server by its address, and by its name. */
+/* The tasks of each half: with a server by address, and by name. */
 enum mode { SERVER, CLIENT, CLIENT_WITH_NAME, MODES };
 #define IN(mode) (1u << (mode))
 #define IN_ALL (IN(MODES) - 1)
@@ -105,7 +105,7 @@ outcome(long result)
 	return result < 0 ? errno : 0;
 }
 
-/* Runs it in a process of its own; returns how that ended, for waitpid(2). */
+/* Runs it in a child process; returns the status of waitpid(2). */
 static int
 run_in(int (*attempt)(void), const struct sandbox *sandbox)
 {
@@ -317,7 +317,7 @@ try_bpf(void)
 	return outcome(syscall(SYS_bpf, 0, attributes, sizeof(attributes)));
 }
 
-/* Of whom it would send signals to. */
+/* The target of the signals. */
 static int
 try_own_descriptor(void)
 {
@@ -347,7 +347,9 @@ try_network_namespace(void)
 static int
 try_thread_in_a_namespace(void)
 {
-	/* Of a user, which no thread gets, so that none is made outside. */
+	/*
+	 * A user keyring, which no thread gets, so that none is made outside.
+	 */
 	return outcome(syscall(SYS_clone,
 	    CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWUSER, NULL, NULL,
 	    NULL, NULL));
@@ -385,7 +387,7 @@ try_terminal_input(void)
 static int
 try_kexec(void)
 {
-	/* With flags that there are none, so that nothing happens outside. */
+	/* With invalid flags, so that nothing happens outside. */
 	return outcome(syscall(SYS_kexec_load, 0, 0, NULL, ~0UL));
 }
 
@@ -466,7 +468,7 @@ try_local_socket(void)
 	return outcome(socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
-/* Which could be connected to somebody else. */
+/* A socket that could connect to another process. */
 static int
 try_socket_pair(void)
 {
@@ -475,7 +477,10 @@ try_socket_pair(void)
 	return outcome(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
 }
 
-/* Of the parent, which is not restricted, by a name that the kernel chose. */
+/*
+ * A socket of the parent, which is not restricted, by a name that the kernel
+ * chose.
+ */
 static struct sockaddr_un abstract = { .sun_family = AF_UNIX };
 static socklen_t abstract_len;
 static int abstract_fd;
@@ -507,7 +512,7 @@ try_abstract_socket(void)
 	return outcome(connect(fd, (struct sockaddr *)&abstract, abstract_len));
 }
 
-/* Somebody may have one of them, but not all. */
+/* Another process may hold one of them, but not all. */
 static int
 try_own_port(void)
 {
@@ -554,7 +559,7 @@ try_32_bit(void)
 static const struct {
 	int (*attempt)(void);
 	bool always; /* works outside of the sandbox, for root and others */
-	long takes_landlock; /* at least that version; 0: none */
+	long takes_landlock; /* the least version that has it; 0: none */
 	unsigned modes;      /* in which it fails; 0: all */
 } attempts[] = {
 	{ try_execve, true, 0, 0 },
@@ -637,7 +642,10 @@ assert_fails_in(int (*attempt)(void), enum mode mode)
 {
 	int inside;
 
-	/* The attempt that worked may have taken away what this one needs. */
+	/*
+	 * The attempt that worked may have removed a resource that this one
+	 * needs.
+	 */
 	remove_files();
 	open_files();
 	inside = run_in(attempt, &sandboxes[mode]);
@@ -695,7 +703,7 @@ START_TEST(no_other_file_of_its_directory_is_read_where_the_path_is_sealed)
 }
 END_TEST
 
-/* What the kernel reads of it must not be what somebody has put there. */
+/* The kernel must read the original path, and not a planted one. */
 static int
 change_path(void)
 {
@@ -709,7 +717,7 @@ change_path(void)
 	    (madvise(start, page, MADV_DONTNEED) == 0) << 1 |
 	    (mremap(start, page, 2 * page, MREMAP_MAYMOVE) != MAP_FAILED) << 2 |
 	    (mmap(start, page, PROT_READ, flags, -1, 0) != MAP_FAILED) << 3 |
-	    /* From below, where nothing is. */
+	    /* From below, where nothing is mapped. */
 	    (mmap(start - page, 2 * page, PROT_READ, flags, -1, 0) !=
 		MAP_FAILED)
 	    << 4 |
@@ -736,7 +744,7 @@ START_TEST(calls_by_the_numbers_of_another_processor_end_the_process)
 	int status = run(foreign[_i], true);
 
 	ck_assert_msg(WIFSIGNALED(status), "it ended with %x", status);
-	/* The latter from kernels that have no such calls. */
+	/* The latter is from kernels without the calls. */
 	ck_assert(WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV);
 }
 END_TEST
@@ -758,7 +766,7 @@ try_x32_in_a_thread(void)
 	return 0;
 }
 
-/* The others would go on without it, and wait for its locks. */
+/* Other threads would go on without it, and wait for its locks. */
 START_TEST(no_thread_outlives_one_that_was_killed)
 {
 	int status = run(try_x32_in_a_thread, true);
@@ -882,7 +890,7 @@ need_local_sockets(void)
 	return errno == ENOENT ? 0 : errno;
 }
 
-/* As the client half's sockets do: egress.h. */
+/* As the client's sockets do: local_bind.h. */
 static int
 need_any_port(void)
 {
@@ -923,7 +931,7 @@ END_TEST
 static int
 need_new_configuration(void)
 {
-	/* raise(3) of musl is tkill(2), which there is not inside. */
+	/* raise(3) of musl uses tkill(2), which is forbidden inside. */
 	syscall(SYS_tgkill, getpid(), getpid(), SIGSTOP);
 	return need_configuration();
 }
@@ -965,7 +973,7 @@ START_TEST(a_configuration_that_was_replaced_can_be_read)
 }
 END_TEST
 
-/* Within the directory that it leads to. */
+/* Within the directory to which the link leads. */
 START_TEST(a_configuration_that_is_a_link_can_be_replaced_too)
 {
 	pid_t child;
@@ -1011,7 +1019,7 @@ START_TEST(a_bug_can_still_abort)
 
 	ck_assert(WIFSIGNALED(status));
 #ifdef __GLIBC__
-	/* Others may lack what they want for it, and crash. */
+	/* Other modules may lack a resource and crash. */
 	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
 #endif
 }
@@ -1043,7 +1051,7 @@ END_TEST
 #if defined(HAVE_LIBSECCOMP) && defined(HAVE_LANDLOCK)
 
 static const struct {
-	int error;          /* of a filter that was there before the program */
+	int error; /* the errno of a filter that is older than the program */
 	const char *reason; /* why Landlock is off, in part */
 } absences[] = {
 	{ EPERM, "a seccomp filter denies it" },
@@ -1052,7 +1060,7 @@ static const struct {
 	{ EOPNOTSUPP, "lsm=" },
 };
 
-/* 0 if Landlock is said to be off for that reason. */
+/* Returns 0 if the log says that Landlock is off for that reason. */
 static int
 ask_behind_a_filter(size_t number)
 {

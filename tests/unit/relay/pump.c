@@ -15,7 +15,7 @@
 
 #define SEED 7
 
-/* More than the pump takes to see that it is bulk. */
+/* More bytes than the pump needs to detect bulk. */
 #define BULK_LEN (512 * 1024)
 
 /* A pump from one connection to another, and the outer ends of both. */
@@ -23,8 +23,8 @@ static struct {
 	struct pump pump;
 	uint8_t buffer[PUMP_BUFFER_LEN];
 	int source, from, to, sink;
-	uint64_t sent; /* by the source, of the stream */
-	uint64_t read; /* by the sink */
+	uint64_t sent; /* bytes of the stream that the source has sent */
+	uint64_t read; /* bytes that the receiver has read */
 } bench;
 
 static void
@@ -80,7 +80,7 @@ source_sends(uint64_t len)
 	bench.sent += len;
 }
 
-/* Moves all that was sent, and looks at it. */
+/* Moves all sent bytes, and checks them. */
 static void
 pump_all(void)
 {
@@ -97,7 +97,7 @@ pump_all(void)
 	}
 }
 
-/* In pieces that the sockets' queues hold without a reader. */
+/* Sends in pieces that fit the sockets' queues without a reader. */
 static void
 pump_bulk(void)
 {
@@ -182,7 +182,7 @@ START_TEST(past_the_limit_of_pipes_a_buffer_does_it)
 }
 END_TEST
 
-/* However often: what was given back may be had again. */
+/* Any number of times: a pipe given back is available again. */
 START_TEST(pipes_that_were_given_back_do_not_count)
 {
 	pump_limit_pipes(1);
@@ -229,7 +229,7 @@ sink_reads(ssize_t len)
 	bench.read += (uint64_t)len;
 }
 
-/* A sink that takes nothing for long would leave the source unread. */
+/* A receiver that takes nothing for long must not keep the sender unread. */
 START_TEST(a_sink_without_room_gets_a_piece_and_the_source_is_read)
 {
 	ssize_t piece;

@@ -16,7 +16,7 @@
 #define UNLIMITED (1000 * MEBIBYTE)
 #define SMALL (16 * 1024)
 
-/* What each end says: the seeds of their streams. */
+/* The seeds of the streams of both ends. */
 #define SEED(side) (1u + (side))
 
 /* Loop tests over families and sides take this many rounds. */
@@ -44,7 +44,7 @@ START_TEST(megabytes_pass_whole_both_ways_at_once)
 	rig_start(&rig);
 	rig_send(&user, rig.end[0], SEED(0), MUCH, true);
 	rig_send(&destination, rig.end[1], SEED(1), MUCH, true);
-	/* The user reads nothing until the destination has it all. */
+	/* The user reads nothing until the destination has the whole stream. */
 	check_stream(rig.end[1], SEED(0), MUCH, 0);
 	check_stream(rig.end[0], SEED(1), MUCH, 0);
 	rig_sent(&user);
@@ -64,7 +64,7 @@ START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
 	rig_send(&first, rig.end[SIDE], SEED(0), MUCH, true);
 	check_stream(rig.end[!SIDE], SEED(0), MUCH, 0);
 	rig_sent(&first);
-	/* Whoever looks at it meanwhile is told so. */
+	/* Other threads see that meanwhile. */
 	ck_assert_uint_eq(rig.relay.bytes[SIDE], MUCH);
 	ck_assert_uint_eq(rig.relay.bytes[!SIDE], 0);
 	ck_assert(rig.relay.finished[SIDE]);
@@ -170,8 +170,8 @@ START_TEST(a_close_without_waiting_delivers_everything)
 END_TEST
 
 /*
- * The user has said so much. The first part of it, a request, is none of the
- * relay's; the next one was forwarded before.
+ * The bytes that the user has sent. The first part, a request, is not for the
+ * relay; the next part was forwarded before.
  */
 static void
 start_behind(int family, size_t request_len, size_t early_len, uint64_t sent)
@@ -221,7 +221,7 @@ START_TEST(what_was_forwarded_already_is_counted_and_not_repeated)
 }
 END_TEST
 
-/* The next byte is only sent when the last one has come back. */
+/* Each byte is sent only after the last one has come back. */
 START_TEST(a_single_byte_is_never_held_back)
 {
 	rig_open(&rig, tcp_family(_i), 0, 0);
@@ -249,7 +249,7 @@ START_TEST(who_does_not_read_does_not_stop_the_other_direction)
 	rig_send(&sender, rig.end[!SIDE], SEED(1), MEBIBYTE, true);
 	check_stream(rig.end[SIDE], SEED(1), MEBIBYTE, 0);
 	rig_sent(&sender);
-	/* And what was held up is still all there. */
+	/* The delayed bytes are all still there. */
 	shutdown(rig.end[SIDE], SHUT_WR);
 	check_stream(rig.end[!SIDE], SEED(0), filled, 0);
 	rig_finish(&rig, RELAY_EOF);
@@ -303,7 +303,7 @@ START_TEST(a_half_closed_connection_idles_too)
 }
 END_TEST
 
-/* Never an end of file for what it did read: there was more. */
+/* The reader never sees an end of file, since there was more. */
 START_TEST(a_peer_that_stopped_reading_idles)
 {
 	struct tcp_reading reading;
@@ -347,7 +347,7 @@ START_TEST(one_byte_now_and_then_one_way_is_not_idle)
 END_TEST
 
 /*
- * The relay has handed on everything and waits for more, but its kernel still
+ * The relay has forwarded everything and waits for more, but its kernel still
  * holds most of it: no call returns while the peer takes it piece by piece.
  */
 START_TEST(who_reads_slowly_what_the_kernel_has_is_not_idle)
@@ -375,7 +375,10 @@ END_TEST
 
 #define PIECE 4096
 
-/* Both have ended their streams, and the kernel has most of one of them. */
+/*
+ * Both have ended their streams, and the kernel still holds most of one of
+ * them.
+ */
 static void
 start_complete(int _i)
 {
@@ -443,8 +446,8 @@ START_TEST(whatever_ends_the_program_what_is_complete_is_delivered)
 END_TEST
 
 /*
- * One side ended its stream, and the other too, with more behind it than the
- * first has read: both threads have something to wait for.
+ * Both sides ended their streams, with more data on one than the other has
+ * read, so both threads have something to wait for.
  */
 START_TEST(who_waits_leaves_the_processor_to_others)
 {

@@ -1,8 +1,8 @@
 /*
- * What relay.c does when one side, the culprit, is reset: the other side gets
- * every byte that came before, and then a reset as well, whatever state the two
- * were in. The culprit waits for its bytes to be acknowledged, for a reset
- * discards what its own kernel still holds.
+ * Tests of the relay when one side, the culprit, is reset: the other side gets
+ * every byte sent before, and then a reset as well, in any state of the two.
+ * The culprit waits for its bytes to be acknowledged, since a reset discards
+ * the data in its own kernel.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@ reset(enum relay_side culprit)
 	rig.end[culprit] = -1;
 }
 
-/* The other side gets at least and at most so many bytes, then the reset. */
+/* The other side gets a number of bytes within these bounds, then the reset. */
 static void
 check_other(enum relay_side culprit, uint64_t least, uint64_t most)
 {
@@ -108,7 +108,7 @@ START_TEST(after_data_both_ways)
 }
 END_TEST
 
-/* The reset that close(2) sends for what nobody has read. */
+/* The reset that close(2) sends if unread data is left. */
 START_TEST(by_a_program_that_ends_without_reading)
 {
 	struct pollfd unread;
@@ -126,7 +126,9 @@ START_TEST(by_a_program_that_ends_without_reading)
 }
 END_TEST
 
-/* Its stream was complete, so it ends as one; then the other is told. */
+/*
+ * Its stream was complete, so it ends normally; then the other side is reset.
+ */
 START_TEST(after_its_own_fin)
 {
 	struct tcp_reading reading;
@@ -147,7 +149,7 @@ START_TEST(after_its_own_fin)
 }
 END_TEST
 
-/* Its FIN may not have been handed on yet, but its bytes must arrive. */
+/* Its FIN may not be forwarded yet, but its bytes must arrive. */
 START_TEST(right_behind_its_own_fin)
 {
 	struct tcp_reading reading;
@@ -167,7 +169,7 @@ START_TEST(right_behind_its_own_fin)
 END_TEST
 
 /* A close(2) looks like a half-close until something is sent there. */
-/* However the two flows learn of it: the stream was complete. */
+/* In each order in which the two flows notice it, the stream was complete. */
 START_TEST(behind_its_fin_keeps_the_fin_though_it_is_sent_more)
 {
 	struct rig_sender flood;
@@ -222,7 +224,7 @@ START_TEST(after_the_other_sides_fin)
 }
 END_TEST
 
-/* What of it the relay's kernel has is to arrive; returns that. */
+/* The part in the relay's kernel must arrive; returns its length. */
 static uint64_t
 fill(enum relay_side side, unsigned seed, uint64_t *sent)
 {
@@ -244,8 +246,8 @@ START_TEST(while_the_other_is_stalled_with_megabytes_queued)
 END_TEST
 
 /*
- * The other is stalled and there is little room on its side, so most of what
- * the culprit says waits in the relay, all of it acknowledged.
+ * The other side is stalled and has little room, so most of the culprit's bytes
+ * wait in the relay, all of them acknowledged.
  */
 static void
 start_narrow(int family, enum relay_side culprit, bool fin)
@@ -262,7 +264,9 @@ start_narrow(int family, enum relay_side culprit, bool fin)
 	tcp_await_acknowledged(rig.end[culprit]);
 }
 
-/* The FIN is behind what the relay has still to read, but all of it came. */
+/*
+ * The FIN is behind bytes that the relay has not read yet, but all of it came.
+ */
 START_TEST(after_its_own_fin_while_the_other_is_stalled)
 {
 	struct tcp_reading reading;
@@ -280,8 +284,8 @@ START_TEST(after_its_own_fin_while_the_other_is_stalled)
 END_TEST
 
 /*
- * The other is stalled, but the relay's kernel has room for all that the
- * culprit says, and for its FIN: returns when they are there.
+ * The other side is stalled, but the relay's kernel has room for all bytes of
+ * the culprit and for its FIN: returns when they are there.
  */
 static void
 start_wide(int family, enum relay_side culprit, int64_t idle_ms)
@@ -302,8 +306,8 @@ start_wide(int family, enum relay_side culprit, int64_t idle_ms)
 }
 
 /*
- * Whatever the other says meanwhile, it gets everything: the relay must not
- * have shut its side for reading, or the kernel resets the connection at once.
+ * The other side gets everything, even if it sends meanwhile: the relay must
+ * not shut that side for reading, or the kernel would reset it at once.
  */
 START_TEST(after_its_own_fin_while_the_other_talks_and_reads_slowly)
 {
@@ -318,7 +322,10 @@ START_TEST(after_its_own_fin_while_the_other_talks_and_reads_slowly)
 }
 END_TEST
 
-/* What has been handed on is waited for, but no longer than the idle limit. */
+/*
+ * The relay waits for forwarded bytes to arrive, but no longer than the idle
+ * limit.
+ */
 START_TEST(after_its_own_fin_while_the_other_never_reads)
 {
 	int64_t started;
@@ -336,7 +343,7 @@ START_TEST(after_its_own_fin_while_the_other_never_reads)
 }
 END_TEST
 
-/* recv(2) then only says 0, which must not be taken for a FIN. */
+/* recv(2) then only returns 0, which must not count as a FIN. */
 START_TEST(whose_error_another_call_has_taken)
 {
 	start_narrow(FAMILY, CULPRIT, false);
@@ -398,7 +405,7 @@ run_reader(void *argument)
 	return NULL;
 }
 
-/* In the midst of it, at another place each time. */
+/* Resets in the middle of the stream, at another offset each time. */
 START_TEST(while_data_is_flowing)
 {
 	uint64_t from = 0, to = MEBIBYTE + (uint64_t)_i * 12345;
@@ -451,7 +458,10 @@ START_TEST(of_both_sides_at_once_ends_it_all)
 }
 END_TEST
 
-/* Who never reads what is left is waited for no longer than the idle limit. */
+/*
+ * The relay waits for a side that never reads the rest only up to the idle
+ * limit.
+ */
 START_TEST(while_the_other_never_reads_ends_when_it_idles)
 {
 	uint64_t sent;

@@ -24,9 +24,9 @@ static const struct good {
 	const char *listen, *server;
 	uint32_t mark;
 	struct rules_request request;
-	const char *sources[4];  /* of one user of the ACL */
-	const char *prefixes[4]; /* of the command line */
-	const char *printed;     /* but for comments and empty lines */
+	const char *sources[4];  /* the sources of one account */
+	const char *prefixes[4]; /* the prefixes on the command line */
+	const char *printed;     /* without comments and empty lines */
 } good[] = {
 	{ CONFIG_SERVER, "192.0.2.1:21829", NULL, 0, { 0 },
 	    { "198.51.100.0/24", "2001:db8:aaaa::/64" },
@@ -149,7 +149,7 @@ static const struct good {
 	    "srcproxy-client-9001\n"
 	    "fi\n"
 	    ")\n" },
-	/* Nothing from outside comes to a loopback address. */
+	/* No packet from outside reaches a loopback address. */
 	{ CONFIG_CLIENT, "127.0.0.1:9001", "192.0.2.1:1", 0, { .output = true },
 	    { 0 }, { "198.51.100.1" },
 	    "(\n"
@@ -172,7 +172,7 @@ static const struct good {
 	    "}\n"
 	    "END\n"
 	    ")\n" },
-	/* Who takes rules away need not say for whom they were. */
+	/* Removing the rules needs no prefixes. */
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", 0, { .remove = true }, { 0 },
 	    { 0 },
 	    "(\n"
@@ -190,7 +190,7 @@ static const struct bad {
 	struct rules_request request;
 	const char *sources[4], *prefixes[4];
 	int error;
-	const char *said; /* somewhere in it */
+	const char *said; /* a part of the message */
 } bad[] = {
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", { 0 }, { 0 }, { 0 }, -EINVAL,
 	    "rules client CONFIG PREFIX..." },
