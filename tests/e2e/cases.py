@@ -1,4 +1,4 @@
-"""What the test cases have in common: a network, daemons, connections."""
+"""The base of the test cases: a network, daemons, connections."""
 
 import functools
 import itertools
@@ -59,7 +59,7 @@ class NetworkCase(unittest.TestCase):
         return daemon
 
     def launch_ready(self, host, role, config, env=None, **options):
-        """The same for one that cannot say in its log that it is ready."""
+        """The same for a daemon whose log cannot say that it is ready."""
         manager = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         path = os.path.join(tempfile.mkdtemp(dir=WORK), 'notify')
         manager.bind(path)
@@ -90,7 +90,7 @@ class NetworkCase(unittest.TestCase):
         try:
             connection = self.connect(host, to)
         except ConnectionResetError:
-            # So early that connect(2) had not returned.
+            # The reset came before connect(2) had returned.
             return
         self.assertEqual(receive_until_reset(connection), b'')
 
@@ -154,7 +154,7 @@ class RoutedCase(NetworkCase):
         return user, self.accept(listener)
 
     def assert_proxies(self):
-        """Whatever happened before, the next connection is served."""
+        """The next connection is served, after any earlier failure."""
         user, destination = self.open()
         user.sendall(b'still there?')
         self.assertEqual(receive(destination, 12), b'still there?')

@@ -19,7 +19,7 @@ class Cgroup:
                         'sh')
 
     def write(self, name, value):
-        # Not to be created where there is none.
+        # Do not create it if there is none.
         with open(os.path.join(self.path, name), 'r+') as file:
             file.write(str(value))
 

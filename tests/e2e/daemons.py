@@ -14,13 +14,13 @@ from waiting import TIMEOUT, wait_until
 
 DIAGNOSTIC_LINES = 30
 
-# What all daemons run under, such as "valgrind --quiet".
+# The command that all daemons run under, for example "valgrind --quiet".
 UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-# What valgrind(1) says of system calls that it does not know: of the sandbox.
+# Messages of valgrind(1) about unknown system calls: those of the sandbox.
 _TOOL_NOTE = re.compile(r'--\d+-- ')
 _EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
@@ -74,7 +74,7 @@ class Daemon:
     """A running half. Reads its log as it comes, so nothing is missed."""
 
     def __init__(self, host, role, config, wrapper=(), flags=(), **options):
-        """wrapper: what comes before the command, such as setpriv(1).
+        """wrapper: a command in front, for example setpriv(1).
 
         flags: options of the command itself.
         """
@@ -117,7 +117,7 @@ class Daemon:
                 if ' warning ' in line and ' warning config ' not in line]
 
     def mark(self):
-        """What has been logged up to now does not count any more."""
+        """Lines logged up to now do not count any more."""
         self._mark = len(self._lines)
 
     def lines_since_mark(self):
@@ -129,7 +129,7 @@ class Daemon:
                 if event.name == name]
 
     def wait_for(self, name, **fields):
-        """The first such event since the mark, now or when it comes.
+        """The first matching event since the mark, now or when it comes.
 
         A field is text to be equal, or a pattern to be found in it.
         """
@@ -156,7 +156,7 @@ class Daemon:
         return self.process.poll() is None
 
     def thread_status(self, key):
-        """What all threads have there in /proc/PID/status, each once."""
+        """The values of that field of /proc/PID/status, each once."""
         values = set()
         for thread in os.listdir(f'/proc/{self.process.pid}/task'):
             path = f'/proc/{self.process.pid}/task/{thread}/status'
@@ -187,7 +187,7 @@ class Daemon:
                    f'the {self.role} half has stopped')
 
     def reload(self, config):
-        """What it makes of it is in the log."""
+        """Writes the file, sends SIGHUP; the result is in the log."""
         _write(self.config_path, config)
         self.send_signal(signal.SIGHUP)
 

@@ -11,7 +11,7 @@ import sys
 
 
 def serve(listener):
-    # Who made it may have wanted timeouts.
+    # The caller may have set timeouts.
     listener.setblocking(True)
     while True:
         connection, _ = listener.accept()

@@ -82,5 +82,5 @@ def af_of(address):
 
 
 def endpoint(address, port):
-    """As configurations and logs have it."""
+    """The form in configurations and logs."""
     return f'[{address}]:{port}' if ':' in address else f'{address}:{port}'

@@ -39,7 +39,7 @@ def _set_network(fd):
         raise OSError(number, os.strerror(number))
 
 
-# As the shells of Debian and Alpine, and bash, say it.
+# The messages of the shells of Debian and Alpine, and of bash.
 _NOT_FOUND = re.compile(r'(?:^|: )([\w.-]+): (?:command )?not found$', re.M)
 
 
@@ -79,7 +79,7 @@ class Host:
 
     @contextlib.contextmanager
     def inside(self):
-        """What this thread makes within is on this host, and stays there."""
+        """Sockets made by this thread inside belong to this host for good."""
         home = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
         _set_network(self._fd)
         try:
@@ -156,7 +156,7 @@ class Host:
             return [_parse_tcp_entry(line) for line in file.readlines()[1:]]
 
     def tcp_counter(self, name):
-        """Of netstat -s: what the kernel counts there as TcpExt."""
+        """A TcpExt counter of netstat -s."""
         with self.inside(), open('/proc/thread-self/net/netstat') as file:
             names, values = (line.split() for line in file
                              if line.startswith('TcpExt:'))
@@ -176,7 +176,7 @@ class Host:
 
 
 def is_kept_alive(entry):
-    """In time for firewalls, which forget what is half-closed."""
+    """Early enough for firewalls, which forget half-closed connections."""
     return (entry.timer == KEEPALIVE_TIMER and
             entry.seconds <= KEEPALIVE_SECONDS)
 

@@ -16,7 +16,7 @@ _LIMITED_OFFSET = 56
 
 Failure = collections.namedtuple('Failure', 'call error')
 
-# What a Daemon has in front of its command: this in place of that.
+# The program in front of a Daemon's command: the first replaces the second.
 WRAPPER = ('sh', '-c', f'shift; exec {INJECTABLE} "$@"', BINARY)
 
 
@@ -40,11 +40,11 @@ class Injection:
         struct.pack_into('@I', self._memory, _UNPARKED_OFFSET, 1)
 
     def set_clock(self, seconds):
-        """That far from what the wall clock should be."""
+        """Sets the wall clock off by that much."""
         struct.pack_into('@q', self._memory, _CLOCK_OFFSET, seconds)
 
     def limit_log(self):
-        """As always, while here each line counts."""
+        """As in normal operation; by default each line counts here."""
         struct.pack_into('@I', self._memory, _LIMITED_OFFSET, 1)
 
     def arm(self):

@@ -144,7 +144,7 @@ class Machine:
             return file.read().strip()
 
     def run(self, *command, **options):
-        """As Host.run(), in there."""
+        """Like Host.run(), inside the machine."""
         return self.host.run('nsenter', '-t', self._process_1(), '-m', '-p',
                              '-i', '-u', '--', *command, **options)
 
@@ -153,7 +153,7 @@ class Machine:
         return self.run('sh', '-c', command, check=False).returncode == 0
 
     def shut_down(self):
-        """As power failures do."""
+        """Ends it as a power failure does."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(TIMEOUT)
         for directory, _, _ in os.walk(self._cgroup, topdown=False):

@@ -42,7 +42,7 @@ def receive_all(connection):
 
 
 def receive_until_reset(connection):
-    """What came before the reset; a clean end instead is an error."""
+    """The bytes before the reset; a clean end is an error."""
     data = bytearray()
     try:
         piece = connection.recv(CHUNK)
@@ -100,7 +100,7 @@ def send_and_end(connection, data):
 
 
 def send_in_pieces(connection, data):
-    """Of all sizes from a byte to a CHUNK, and ends the stream."""
+    """Sends pieces of all sizes up to a CHUNK, and ends the stream."""
     dice = random.Random(len(data))
     view = memoryview(data)
     while view:

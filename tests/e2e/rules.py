@@ -66,7 +66,7 @@ def deliver_marked(exit_host):
 
 
 def deliver_with_iptables(exit_host, mark, table, kind=''):
-    """As guides for other proxies have it, for all addresses.
+    """The rules of guides for other proxies, for all addresses.
 
     mark: of the rule, and what else the rule has: '0x1/0xf iif eth0'.
     kind: '-nft' or '-legacy', of iptables.
@@ -81,7 +81,7 @@ def deliver_with_iptables(exit_host, mark, table, kind=''):
 
 
 def withdraw(exit_host):
-    """What these three have made."""
+    """Removes the work of these three."""
     exit_host.run('sh', '-c', f'''
         nft delete table inet srcproxy
         for version in 4 6; do

@@ -37,7 +37,7 @@ def reason_to_skip():
 
 
 def is_inside(arguments):
-    # Process 1 too, for outside the mounts would be the host's.
+    # Also process 1: outside, the mounts would be the host's.
     return INSIDE in arguments and os.getpid() == 1
 
 
@@ -61,7 +61,7 @@ def prepare(binary, injectable=None):
         with open(path, 'wb') as file:
             file.write(program)
         os.chmod(path, 0o755)
-    # Nobody listens there, so names that are in no file fail at once.
+    # No server listens there, so names that are in no file fail at once.
     _replace_file('/etc/resolv.conf', 'nameserver 127.0.0.1\n')
 
 
@@ -71,7 +71,7 @@ def _read_file(path):
 
 
 def write_hosts_file(text):
-    """What all programs in here see as /etc/hosts from now on."""
+    """Replaces /etc/hosts for all programs inside."""
     _replace_file('/etc/hosts', text)
 
 

@@ -50,13 +50,13 @@ class TapResult(unittest.TestResult):
         return 0 if self.wasSuccessful() else 1
 
     def _add_problem(self, test, text):
-        # Now, for afterwards the daemons and their logs are gone.
+        # Do it now: later the daemons and their logs are gone.
         diagnostics = getattr(test, 'diagnostics', lambda: '')
         self._problems.append(text + diagnostics())
         self._report_outsider(test)
 
     def _report_outsider(self, test):
-        """What goes wrong in setUpClass() and the like belongs to no test."""
+        """An error in setUpClass() and the like belongs to no test."""
         if not self._running:
             self._report(test)
 
@@ -69,7 +69,7 @@ class TapResult(unittest.TestResult):
         self._print(line)
         self._print_seconds()
         for problem in self._problems:
-            # Of a program's standard output meson shows the verdicts alone.
+            # Meson shows only the verdicts of standard output.
             print(problem, file=sys.stderr, flush=True)
         self._problems = []
         self._skipped = None

@@ -1,4 +1,4 @@
-"""Who may send as whom: the server half's ACL."""
+"""The ACL of the server: which account may use which source."""
 
 import re
 
@@ -40,7 +40,7 @@ class Acl:
             server.finish()
 
     def assert_nobody_came(self):
-        """Who connects now is the first one at the destination."""
+        """The next connection is the first one at the destination."""
         probe = self.connect(self.net.exit, self.destination)
         self.assertEqual(self.accept(self.listener).getpeername(),
                          probe.getsockname())

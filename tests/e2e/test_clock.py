@@ -16,10 +16,10 @@ JUMPS = (DAY, -DAY)
 LIMIT_S = 0.5
 DRAIN = {'drain_timeout': f'{LIMIT_S}s'}
 LIMITS = {'timeout': f'{LIMIT_S}s', 'handshake_timeout': f'{LIMIT_S}s'}
-# What a busy machine may add to it.
+# The delay that a busy machine may add.
 SLACK_S = 5
 
-# As src/base/log.c has it.
+# The same value as in src/base/log.c.
 LINES = 10
 
 

@@ -50,7 +50,7 @@ CLIENT_SAMPLE = '''
 }
 '''
 
-# What is wrong stands alone in a line of the text: where and how it is told.
+# The error stands alone on a line of the text: its position and its words.
 MISTAKES = [
     ('server', '{"listen": ":21829",\n"acl": [{"allowed_src_ips": [\n'
                '  "10.0.0.0/33"]}]}',
@@ -79,7 +79,7 @@ def srcproxy(*arguments):
 
 
 def processor_time(*arguments):
-    """Of a run that succeeds, in seconds."""
+    """The seconds of a run that succeeds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = srcproxy(*arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -135,7 +135,7 @@ class Check(unittest.TestCase):
 
         for name, user in users.items():
             few, many = (configuration(user, n) for n in (5000, 20000))
-            # What else runs only ever adds to a run: the best ones count.
+            # Other load only adds to a run, so the best runs count.
             runs = [(processor_time('-t', 'server', many),
                      processor_time('-t', 'server', few)) for _ in range(8)]
             with self.subTest(name):
@@ -218,7 +218,7 @@ class Usage(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    """What srcproxy rules prints when it does not print rules."""
+    """The output of srcproxy rules when it prints no rules."""
 
     def assert_says(self, status, expected, *arguments):
         result = srcproxy('rules', *arguments)

@@ -31,7 +31,7 @@ class Destination:
         self.assertEqual(refused.level, 'error')
 
     def assert_nobody_came(self, listener, to):
-        """Who connects now is the first one there."""
+        """The next connection is the first one there."""
         probe = self.connect(self.net.exit, to)
         self.assertEqual(self.accept(listener).getpeername(),
                          probe.getsockname())

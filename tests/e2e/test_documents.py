@@ -1,4 +1,4 @@
-"""What README.md and the man pages tell people, done. See test_install.py."""
+"""Runs the commands of README.md and the man pages. See test_install.py."""
 
 import os
 import re

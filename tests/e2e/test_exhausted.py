@@ -1,4 +1,4 @@
-"""What runs out for real, for this user or this host; see FAULTS.md."""
+"""Resources that really run out, for a user or a host; see FAULTS.md."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
-# Nobody else has it, so nobody else has processes or pipes of it.
+# No other process has this user, so none uses its processes or pipes.
 USER = '54321'
 AS_USER = ('setpriv', '--reuid', USER, '--regid', USER, '--clear-groups')
 WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
@@ -25,7 +25,7 @@ WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
 AND_DROPS_ROOT = {'flags': ('-u', f'{USER}:{USER}')}
 
 PROCESSES = 12
-# As src/process/limits.c has it.
+# The same value as in src/process/limits.c.
 RESERVE = 32
 SHARED_PARTS = 3
 OTHERS = 20
@@ -61,7 +61,7 @@ class NoProcessesLeft(Starved, RoutedCase):
 
 
 class Processes(RoutedCase):
-    """What else the user runs counts, when max_connections is computed."""
+    """Other processes of the user count when max_connections is computed."""
 
     family = IPV4
 
@@ -90,7 +90,7 @@ class Processes(RoutedCase):
 
 
 class FewProcesses(RoutedCase):
-    """Who has no more than 300 can do other things with them, too."""
+    """With a limit of 300, some are left for other work, too."""
 
     family = IPV4
 
@@ -187,7 +187,7 @@ class NoMemoryLeft(RoutedCase):
 
 
 class LittleMemory(RoutedCase):
-    """What a small container has is enough, however many come."""
+    """A small container is enough for any number of connections."""
 
     family = IPV4
 

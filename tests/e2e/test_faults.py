@@ -1,4 +1,4 @@
-"""What the machine and the network do to connections; see FAULTS.md."""
+"""Faults of the machine and the network; see FAULTS.md."""
 
 import contextlib
 import os
@@ -18,9 +18,9 @@ MEBIBYTE = 1024 * 1024
 COMERS = 20
 DESCRIPTORS = 20
 THREADS = 12
-# Or they would wait for one another, and nothing would run out.
+# Otherwise they would wait for one another, and nothing would run out.
 TOO_MANY = {'max_connections': 1000}
-# As the log has it: so many lines of a kind in ten seconds.
+# The limit of the log: that many lines of a kind in ten seconds.
 LINES = 10
 LOOK_S = 1
 STORM = 300
@@ -39,7 +39,7 @@ def cpu_seconds(daemon):
 
 
 class Starved:
-    """Of two dozen connections it can serve a few."""
+    """It can serve a few of two dozen connections."""
 
     family = IPV4
 

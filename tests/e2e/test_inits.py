@@ -20,7 +20,7 @@ from waiting import wait_until
 
 EXIT_CONFIG = {**SERVER_CONFIG, 'acl': [{
     'name': 'alice', 'allowed_src_ips': [family.users for family in BOTH]}]}
-# Nobody has this auth.
+# No account has this auth.
 CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
                                            'auth': 'another one'}]}
 BROKEN = '{ listen: }'
@@ -301,7 +301,7 @@ class Lives:
         self.assertFalse(self.has_rules('exit'))
 
     def crash(self, name):
-        """Returns whom it killed."""
+        """Returns the process that it killed."""
         pid = self.pid(name)
         self.machines[name].run('kill', '-9', pid)
         return pid

@@ -26,7 +26,7 @@ class Load:
 
     def setUp(self):
         super().setUp()
-        # Or malloc(3) keeps some of what was freed for each thread apart.
+        # Otherwise malloc(3) keeps freed memory apart for each thread.
         self.halves = self.launch_both(
             {'log_level': 'error'},
             env={**os.environ,
@@ -37,7 +37,7 @@ class Load:
 
     def start_echo(self):
         listener = self.listen_at_destination()
-        # Or the kernel sends cookies, by which it may lose early bytes.
+        # Otherwise the kernel sends SYN cookies, and may lose early bytes.
         listener.listen(MEMORY_AT_ONCE)
         process = subprocess.Popen(
             [sys.executable, ECHO, str(listener.fileno())],

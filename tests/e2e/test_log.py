@@ -45,7 +45,7 @@ class Terminal(LogCase):
         os.close(writer)
         self.serve_many()
         said = bytearray(self.read_all(reader))
-        # What was lost is told of by the next line that there is.
+        # The next line reports the lost ones.
         self.assert_proxies()
 
         def is_told():

@@ -1,4 +1,4 @@
-"""What this host lacks costs what needs it, and nothing else."""
+"""A missing part of the host costs only the features that need it."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What becomes of connections when the network breaks; see FAULTS.md."""
+"""Connections when the network breaks; see FAULTS.md."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ class BlackHole(BrokenCase):
         receive(destination, MEBIBYTE)
         self.drop(self.net.exit, 'POSTROUTING', '-o', 'out0', '--dport',
                   str(listener.getsockname()[1]), *match)
-        # Nobody else is hurt meanwhile.
+        # Other connections are not affected meanwhile.
         self.assert_proxies()
         flood.assert_reset()
         self.server.wait_for('closed', end='idle')
@@ -58,7 +58,7 @@ class Narrow(BrokenCase):
     def test_kernel_that_begins_with_small_ones_carries_all(self):
         # To find that out by losing some (1) takes it a quarter of a minute.
         self.net.exit.sysctl('ipv4/tcp_mtu_probing', 2)
-        # Or many small ones look like a large one here.
+        # Otherwise many small packets look like a large one here.
         self.net.exit.ip('link set out0 gso_max_segs 1')
         user, destination = self.open()
         # There: of what is dropped here the kernel would know.

@@ -1,4 +1,4 @@
-"""What a configuration leaves open is said by -t, by doctor and in the log."""
+"""-t, doctor and the log report whatever a configuration leaves open."""
 
 import os
 import re

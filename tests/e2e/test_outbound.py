@@ -115,7 +115,7 @@ class LocalAddress(OutboundCase):
         gate.ip(f'addr add {cls.gate_address}/24 dev link1',
                 f'route add {IPV4.exit_link}/32 via {cls.exit_address}')
         exit_host.ip(f'addr add {cls.exit_address}/24 dev link1')
-        # Loose, for packets of one connection may take different links.
+        # Loose, because packets of one connection may take different links.
         for host in (gate, exit_host):
             host.sysctl('ipv4/conf/all/rp_filter', 2)
 

@@ -37,7 +37,7 @@ class OwnSource:
         self.destination = (self.family.exit_link, self.port)
 
     def assert_nobody_came(self):
-        """Who connects now is the first one there."""
+        """The next connection is the first one there."""
         probe = self.connect(self.net.exit, (self.family.exit_link, self.port))
         self.assertEqual(self.accept(self.listener).getpeername(),
                          probe.getsockname())
@@ -51,7 +51,7 @@ class OwnSource:
         self.assertEqual(refused['destination'], endpoint(*self.destination))
 
     def redirect_output(self, to):
-        """What the exit itself sends to the destination goes there."""
+        """The exit's own connections reach the destination."""
         protocol = 'ip6' if ':' in to else 'ip'
         self.destination = (self.family.destination, self.port)
         self.net.exit.run('nft', '-f', '-', input=f'''

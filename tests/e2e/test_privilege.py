@@ -1,4 +1,4 @@
-"""What srcproxy may do: started without privileges, and as -u leaves them."""
+"""Privileges of srcproxy: started without them, and after -u."""
 
 import platform
 import pwd
@@ -35,7 +35,7 @@ CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_ADMIN = 1 << 12
 CAP_NET_RAW = 1 << 13
 
-# Of the field Seccomp in /proc/PID/status.
+# A value of the field Seccomp in /proc/PID/status.
 SECCOMP_FILTER = '2'
 
 MARK = 0x7

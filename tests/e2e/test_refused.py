@@ -1,4 +1,4 @@
-"""Who cannot be connected is reset at once, and the log says why."""
+"""A connection that fails is reset at once, and the log says why."""
 
 import re
 

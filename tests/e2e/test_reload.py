@@ -1,4 +1,4 @@
-"""SIGHUP: what changes for whom, and what does not."""
+"""SIGHUP: the settings that change, and the connections that they affect."""
 
 import os
 import re
