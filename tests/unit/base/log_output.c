@@ -191,7 +191,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("sink");
+	Suite *suite = suite_create("log_output");
 	TCase *standard_error = tcase_create("stderr");
 	TCase *syslog = tcase_create("syslog");
 

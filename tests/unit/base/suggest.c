@@ -71,7 +71,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("nearest");
+	Suite *suite = suite_create("suggest");
 	TCase *guess = tcase_create("guess");
 
 	tcase_add_loop_test(

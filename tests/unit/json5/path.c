@@ -62,8 +62,8 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("json5_trail");
-	TCase *path = tcase_create("trail");
+	Suite *suite = suite_create("path");
+	TCase *path = tcase_create("path");
 
 	tcase_add_loop_test(
 	    path, a_key_goes_on_from_what_is_above, 0, COUNT(keys));

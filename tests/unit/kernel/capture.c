@@ -81,7 +81,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("packets");
+	Suite *suite = suite_create("capture");
 	TCase *tcase = tcase_create("packet");
 
 	tcase_add_loop_test(

@@ -47,7 +47,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("netstat");
+	Suite *suite = suite_create("counters");
 	TCase *tcase = tcase_create("counters");
 
 	tcase_add_loop_test(

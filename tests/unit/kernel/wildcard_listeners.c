@@ -35,7 +35,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("wildcard");
+	Suite *suite = suite_create("wildcard_listeners");
 	TCase *tcase = tcase_create("lines");
 
 	tcase_add_loop_test(tcase,

@@ -225,7 +225,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("egress");
+	Suite *suite = suite_create("local_bind");
 	TCase *parse = tcase_create("parse");
 	TCase *use = tcase_create("apply");
 	int v6_fd = socket(AF_INET6, SOCK_STREAM, 0);

@@ -325,7 +325,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("capacity");
+	Suite *suite = suite_create("limits");
 	TCase *host = tcase_create("host");
 
 	tcase_add_checked_fixture(host, open_root, close_root);

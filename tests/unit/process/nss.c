@@ -102,7 +102,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("names");
+	Suite *suite = suite_create("nss");
 	TCase *modules = tcase_create("modules");
 
 #if defined(__GLIBC__) && defined(HAVE_LIBSECCOMP)

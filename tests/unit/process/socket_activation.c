@@ -76,7 +76,7 @@ END_TEST
 Suite *
 suite(void)
 {
-	Suite *suite = suite_create("handover");
+	Suite *suite = suite_create("socket_activation");
 	TCase *count = tcase_create("count");
 
 	tcase_add_test(count, sockets_for_this_process_are_counted);
