@@ -152,13 +152,13 @@ Suite *
 suite(void)
 {
 	Suite *suite = suite_create("status");
-	TCase *lines = tcase_create("lines");
+	TCase *cases = tcase_create("lines");
 
-	tcase_add_checked_fixture(lines, open_one, NULL);
-	tcase_add_test(lines, accounts_are_shown_with_the_bytes_of_now);
-	tcase_add_test(lines, accounts_keep_their_counts_without_connections);
+	tcase_add_checked_fixture(cases, open_one, NULL);
+	tcase_add_test(cases, accounts_are_shown_with_the_bytes_of_now);
+	tcase_add_test(cases, accounts_keep_their_counts_without_connections);
 	tcase_add_test(
-	    lines, at_the_end_established_connections_are_logged_as_closed);
-	suite_add_tcase(suite, lines);
+	    cases, at_the_end_established_connections_are_logged_as_closed);
+	suite_add_tcase(suite, cases);
 	return suite;
 }
