@@ -221,7 +221,7 @@ class Network:
         for router in (self.gate, self.exit):
             _forward(router)
         join(self.gate, 'users0', self.user, 'eth0')
-        join(self.gate, 'link0', self.exit, 'link0')
+        self._lay_link()
         join(self.exit, 'out0', self.destination, 'eth0')
         for family in BOTH:
             self._set_addresses(family)
@@ -237,6 +237,10 @@ class Network:
         host = Host(name)
         self._hosts.append(host)
         return host
+
+    def _lay_link(self):
+        """Between gate and exit."""
+        join(self.gate, 'link0', self.exit, 'link0')
 
     def _set_addresses(self, family):
         bits = family.length

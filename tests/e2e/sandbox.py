@@ -19,6 +19,7 @@ INSIDE = '--inside'
 WORK = '/run'
 BINARY = WORK + '/srcproxy'
 INJECTABLE = WORK + '/srcproxy-inject'
+WIRE = WORK + '/wire'
 
 
 def reason_to_skip():
@@ -46,13 +47,15 @@ def enter():
     os.execvp(UNSHARE[0], UNSHARE + [sys.executable, *sys.argv, INSIDE])
 
 
-def prepare(binary, injectable=None):
+def prepare(binary, injectable=None, wire=None):
     """To be called inside, once."""
     # Unprivileged daemons are to read what is written here.
     os.umask(0o022)
     programs = {BINARY: _read_file(binary)}
     if injectable:
         programs[INJECTABLE] = _read_file(injectable)
+    if wire:
+        programs[WIRE] = _read_file(wire)
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
                    check=True)
     os.mkdir(WORK + '/netns')
