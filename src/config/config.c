@@ -6,6 +6,7 @@
 
 #include "config/exposure.h"
 #include "config/parse_acl.h"
+#include "config/parse_leg.h"
 #include "config/parse_outbound.h"
 #include "config/reader.h"
 
@@ -18,7 +19,7 @@ static const char *const client_keys[] = { "inbound", "outbound", "timeout",
 static const char *const inbound_keys[] = { "mode", "listen", NULL };
 static const char *const server_keys[] = { "listen", "acl", "source_port",
 	"timeout", "log_level", "handshake_timeout", "drain_timeout",
-	"max_connections", NULL };
+	"max_connections", "fast_open", "congestion", NULL };
 
 static void
 read_log_level(
@@ -76,6 +77,7 @@ read_server(
 	reader_endpoint(reader, root, "listen", &config->listen);
 	config_acl_read(reader, root, &config->acl);
 	read_source_port(reader, root, &config->source_port);
+	config_leg_read(reader, root, &config->leg);
 	reader_duration(
 	    reader, root, "handshake_timeout", &config->handshake_ms);
 }
@@ -105,8 +107,8 @@ read_client(
 {
 	reader_refuse_unknown(reader, root, client_keys);
 	read_inbound(reader, root, config);
-	config_outbound_read(
-	    reader, root, &config->server, &config->auth, &config->local_bind);
+	config_outbound_read(reader, root, &config->server, &config->auth,
+	    &config->local_bind, &config->leg);
 }
 
 static bool

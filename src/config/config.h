@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/acl.h"
 #include "net/endpoint.h"
+#include "net/leg.h"
 #include "net/local_bind.h"
 
 enum config_kind {
@@ -34,6 +35,7 @@ struct config {
 	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
 	enum log_level log_level;
 	size_t max_connections; /* 0: what the host's limits allow */
+	struct leg leg;
 
 	/* CONFIG_SERVER */
 	struct acl acl;

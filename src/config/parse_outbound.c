@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 
+#include "config/parse_leg.h"
+
 static const char *const outbound_keys[] = { "server", "auth", "local_addr",
-	"fwmark", NULL };
+	"fwmark", "fast_open", "congestion", NULL };
 
 static void
 read_local_addr(struct reader *reader, const struct json5 *outbound,
@@ -59,7 +61,8 @@ read_server(struct reader *reader, const struct json5 *outbound,
 
 void
 config_outbound_read(struct reader *reader, const struct json5 *root,
-    struct endpoint *server, struct digest *auth, struct local_bind *local_bind)
+    struct endpoint *server, struct digest *auth, struct local_bind *local_bind,
+    struct leg *leg)
 {
 	const struct json5 *outbound;
 
@@ -73,4 +76,5 @@ config_outbound_read(struct reader *reader, const struct json5 *root,
 	reader_digest(reader, outbound, "auth", auth);
 	read_local_addr(reader, outbound, server, local_bind);
 	read_fwmark(reader, outbound, local_bind);
+	config_leg_read(reader, outbound, leg);
 }

@@ -23,6 +23,7 @@
 
 /* Values of tcpi_state; only netinet/tcp.h has names for them. */
 enum {
+	STATE_SYN_RECV = 3,
 	STATE_CLOSE = 7,
 	STATE_CLOSE_WAIT = 8,
 	STATE_LAST_ACK = 9,
@@ -230,8 +231,8 @@ connect_result(int fd)
 	return -error;
 }
 
-static int
-await_connected(int fd, int64_t deadline, int peer_fd)
+int
+socket_await_connected(int fd, int64_t deadline, int peer_fd)
 {
 	struct pollfd ends[] = {
 		{ .fd = fd, .events = POLLOUT },
@@ -270,7 +271,7 @@ socket_connect(int fd, const union address *to, int64_t deadline, int peer_fd)
 	/* After either error the attempt goes on (connect(2), socket(7)). */
 	if (errno != EINPROGRESS && errno != EINTR)
 		return -errno;
-	return await_connected(fd, deadline, peer_fd);
+	return socket_await_connected(fd, deadline, peer_fd);
 }
 
 void
@@ -283,6 +284,13 @@ void
 socket_acknowledge(int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+/* The kernel enters what the lowest bit says when it has sent it. */
+void
+socket_acknowledge_now(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 2);
 }
 
 int
@@ -336,12 +344,25 @@ socket_is_readable(int fd)
 	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
 }
 
+static uint8_t
+read_state(int fd)
+{
+	struct tcp_info info = { .tcpi_state = STATE_CLOSE };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	return info.tcpi_state;
+}
+
+/* SIOCOUTQ is 0 until the handshake is over, whatever has been sent. */
 int
 socket_unacknowledged(int fd)
 {
 	int bytes = 0;
 
-	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
+	if (ioctl(fd, SIOCOUTQ, &bytes))
+		return -errno;
+	return bytes == 0 && read_state(fd) == STATE_SYN_RECV ? 1 : bytes;
 }
 
 int
@@ -393,11 +414,7 @@ socket_find_end(int fd, uint64_t received)
 bool
 socket_is_closed(int fd)
 {
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
-	    info.tcpi_state == STATE_CLOSE;
+	return read_state(fd) == STATE_CLOSE;
 }
 
 void

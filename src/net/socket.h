@@ -60,6 +60,9 @@ int socket_open(int family);
 int socket_connect(
     int fd, const union address *to, int64_t deadline, int peer_fd);
 
+/* The same for an attempt that goes on already. */
+int socket_await_connected(int fd, int64_t deadline, int peer_fd);
+
 /*
  * Delays acknowledgements until there is data to carry them (TCP_QUICKACK in
  * tcp(7)). For a peer that never waits for an acknowledgement, as the other
@@ -74,6 +77,13 @@ void socket_delay_acknowledgements(int fd);
  */
 void socket_acknowledge(int fd);
 
+/*
+ * Delays acknowledgements from now on, but sends one that waits already: that of
+ * the handshake whose SYN carried the data (Fast Open), or of a peer that takes
+ * no data yet (SYNPROXY).
+ */
+void socket_acknowledge_now(int fd);
+
 /* Limits the wait of each recv(2) or send(2); 0: no limit. */
 int socket_set_recv_timeout(int fd, int64_t wait_ms);
 int socket_set_send_timeout(int fd, int64_t wait_ms);
@@ -87,7 +97,10 @@ size_t socket_send_room(int fd);
 /* True if recv(2) would return data at once; false for an error or an end. */
 bool socket_is_readable(int fd);
 
-/* The bytes that the peer has not acknowledged yet; a FIN counts as one. */
+/*
+ * The bytes that the peer has not acknowledged yet; a FIN counts as one. Returns
+ * 1 while the handshake is not acknowledged, in which Fast Open can already send.
+ */
 int socket_unacknowledged(int fd);
 
 /*

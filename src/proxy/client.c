@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "kernel/route.h"
+#include "net/congestion.h"
+#include "net/fast_open.h"
 #include "net/socket.h"
 #include "process/sandbox.h"
 #include "proxy/connection_table.h"
@@ -26,7 +29,7 @@
 #define ATTEMPT_MAX_MS 10000
 
 /*
- * Fits into one segment together with the request. Most first messages are
+ * With the request this fits into a SYN. Most first messages of users are
  * shorter.
  */
 #define EARLY_MAX_LEN 1024
@@ -38,6 +41,19 @@ static uint64_t
 client_capabilities(const struct config *config)
 {
 	return config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+}
+
+/* For want of it an unprivileged process has the kernel load no module. */
+static void
+client_tune(const struct config *config, int listen_fd)
+{
+	int fd = *config->leg.congestion ? socket_open(AF_INET) : -1;
+
+	(void)listen_fd;
+	if (fd < 0)
+		return;
+	congestion_set(fd, config->leg.congestion);
+	close(fd);
 }
 
 /* Fails at the start if every connection would fail in the same way. */
@@ -58,6 +74,8 @@ client_prepare(const struct config *config)
 	    local_bind->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
 	if (fd < 0)
 		return 0;
+	congestion_warn(
+	    config->leg.congestion, congestion_set(fd, config->leg.congestion));
 	error = local_bind_apply(
 	    local_bind, fd, local_bind->address.any.sa_family, &tried);
 	close(fd);
@@ -129,11 +147,114 @@ refuse_loop(struct connection *connection)
 	return ends_here;
 }
 
-static int
-connect_address(struct connection *connection, const union address *address,
-    int64_t deadline)
+/*
+ * What opens a connection to the server: the request, and the user's first
+ * bytes, all in one segment, which the server half reads with one call.
+ */
+struct opening {
+	size_t len;
+	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
+};
+
+static void
+write_request(const struct connection *connection, struct opening *opening)
 {
-	int family = address->any.sa_family;
+	struct request request = {
+		.auth_len = sizeof(connection->config->auth.bytes),
+		.destination = connection->facts.destination,
+		.source = connection->facts.source,
+	};
+
+	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
+	opening->len = protocol_encode(&request, opening->data);
+}
+
+/* Ends and errors are left to the relay. */
+static void
+add_early(struct connection *connection, struct opening *opening)
+{
+	ssize_t len = recv(connection->downstream_fd,
+	    opening->data + opening->len, EARLY_MAX_LEN, MSG_DONTWAIT);
+
+	if (len <= 0)
+		return;
+	connection->early = connection->received = (size_t)len;
+	opening->len += (size_t)len;
+}
+
+/*
+ * A user's first bytes follow the accepted handshake a moment later. Sent with
+ * the SYN they are answered a round trip earlier, which is worth this moment.
+ */
+static void
+await_early(struct connection *connection, const union address *server)
+{
+	struct pollfd user = { .fd = connection->downstream_fd,
+		.events = POLLIN };
+	int patience_ms = fast_open_patience(server);
+
+	if (patience_ms > 0)
+		poll(&user, 1, patience_ms);
+}
+
+/*
+ * Sends what opens the connection; fast: by Fast Open, where the SYN may still
+ * have to be sent. While another address may be tried after this one, its SYN
+ * has no bytes of the user: if both servers got them the destination could as
+ * well. A reset that follows is for the relay to find out, which first delivers
+ * what was said before it.
+ */
+static int
+send_opening(struct connection *connection, int fd, bool fast, bool is_last,
+    struct opening *opening, int64_t deadline)
+{
+	bool is_deferred = fast && fast_open_is_deferred(fd);
+	int error;
+
+	if (!is_deferred)
+		connection->tried = "send the request to the server";
+	if (is_deferred && is_last)
+		await_early(connection, &connection->server);
+	if (!is_deferred || is_last)
+		add_early(connection, opening);
+	error = fast ? fast_open_send(fd, &connection->server, opening->data,
+			   opening->len, deadline, connection->downstream_fd)
+		     : socket_send_all(fd, opening->data, opening->len);
+	socket_acknowledge_now(fd);
+	return error == -ECONNRESET || error == -EPIPE ? 0 : error;
+}
+
+static int
+connect_prepared(struct connection *connection, int fd, bool is_last,
+    struct opening *opening, int64_t deadline)
+{
+	const struct leg *leg = &connection->config->leg;
+	bool fast = leg->fast_open && fast_open_begin(fd, &connection->server);
+	int error;
+
+	congestion_set(fd, leg->congestion);
+	connection->tried = "connect to the server";
+	socket_delay_acknowledgements(fd);
+	error = socket_connect(
+	    fd, &connection->server, deadline, connection->downstream_fd);
+	if (error == -EADDRNOTAVAIL)
+		connection->reason = "there is no port left towards the "
+				     "server; widen "
+				     "net.ipv4.ip_local_port_range";
+	if (!error)
+		error = send_opening(
+		    connection, fd, fast, is_last, opening, deadline);
+	if (!error)
+		congestion_keep(fd, leg->congestion);
+	return error;
+}
+
+/* Returns a descriptor, on which the opening has been sent. */
+static int
+connect_address(struct connection *connection, bool is_last,
+    struct opening *opening, int64_t deadline)
+{
+	int family = connection->server.any.sa_family;
 	int fd, error;
 
 	connection->tried = "open a socket to the server";
@@ -142,16 +263,9 @@ connect_address(struct connection *connection, const union address *address,
 		return fd;
 	error = local_bind_apply(
 	    &connection->config->local_bind, fd, family, &connection->tried);
-	if (!error) {
-		connection->tried = "connect to the server";
-		socket_delay_acknowledgements(fd);
-		error = socket_connect(
-		    fd, address, deadline, connection->downstream_fd);
-		if (error == -EADDRNOTAVAIL)
-			connection->reason = "there is no port left towards "
-					     "the server; widen "
-					     "net.ipv4.ip_local_port_range";
-	}
+	if (!error)
+		error = connect_prepared(
+		    connection, fd, is_last, opening, deadline);
 	if (error) {
 		close(fd);
 		return error;
@@ -164,10 +278,9 @@ connect_address(struct connection *connection, const union address *address,
  * us: a loop.
  */
 static int
-refuse_redirected_self(
-    struct connection *connection, const union address *server)
+refuse_redirected_self(struct connection *connection)
 {
-	if (!address_equal(server, &connection->facts.destination))
+	if (!address_equal(&connection->server, &connection->facts.destination))
 		return 0;
 	connection->tried = "check the destination";
 	connection->reason = "the destination is the server half itself; let "
@@ -175,83 +288,72 @@ refuse_redirected_self(
 	return -ELOOP;
 }
 
-/* Tries every address of the server. Returns a descriptor. */
-static int
-connect_server(struct connection *connection)
+/* A name may have addresses that local_addr has no use for. */
+static size_t
+keep_usable(
+    const struct local_bind *local_bind, union address *addresses, size_t count)
+{
+	int family = local_bind->address.any.sa_family;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (count == 1 || family == AF_UNSPEC ||
+		    family == addresses[i].any.sa_family)
+			addresses[kept++] = addresses[i];
+	}
+	return kept;
+}
+
+/* Returns how many addresses there are to try, and why none. */
+static size_t
+find_server(struct connection *connection, union address *addresses)
 {
 	const struct config *config = connection->config;
-	int64_t deadline = deadline_after(config->timeout_ms);
-	union address addresses[ENDPOINT_MAX_ADDRESSES];
-	size_t count;
-	bool any_fits = false;
-	int fd = -EADDRNOTAVAIL;
+	size_t count, usable;
 
 	connection->tried = "resolve the server's name";
 	connection->reason =
 	    endpoint_resolve(&config->server, addresses, &count);
-	for (size_t i = 0; i < count && fd < 0; i++) {
-		int64_t attempt = deadline;
-
-		/*
-		 * Skip the server's addresses of the other family: local_addr
-		 * cannot reach them.
-		 */
-		if (count > 1 &&
-		    config->local_bind.address.any.sa_family != AF_UNSPEC &&
-		    config->local_bind.address.any.sa_family !=
-			addresses[i].any.sa_family)
-			continue;
-		any_fits = true;
-		if (i + 1 < count && deadline_left(deadline) > ATTEMPT_MAX_MS)
-			attempt = deadline_after(ATTEMPT_MAX_MS);
-		fd = refuse_redirected_self(connection, &addresses[i]);
-		if (!fd)
-			fd =
-			    connect_address(connection, &addresses[i], attempt);
-		if (fd == -ECONNABORTED || fd == -ELOOP)
-			break;
-	}
-	if (count > 0 && !any_fits)
+	usable = keep_usable(&config->local_bind, addresses, count);
+	if (count > 0 && usable == 0)
 		connection->reason = "no address of the server is of the "
 				     "family of outbound.local_addr";
-	return fd;
+	return usable;
 }
 
-/*
- * Reads what the user has sent so far, to send it in one segment with the
- * request. Does not report an end or an error: the relay will meet it again.
- */
-static size_t
-receive_early(struct connection *connection, uint8_t *data)
-{
-	ssize_t len =
-	    recv(connection->downstream_fd, data, EARLY_MAX_LEN, MSG_DONTWAIT);
-
-	return len > 0 ? (size_t)len : 0;
-}
-
+/* Tries every address of the server. Returns a descriptor. */
 static int
-send_request(struct connection *connection, int fd)
+connect_server(struct connection *connection, struct opening *opening)
 {
-	struct request request = {
-		.auth_len = sizeof(connection->config->auth.bytes),
-		.destination = connection->facts.destination,
-		.source = connection->facts.source,
-	};
-	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
-	size_t len;
+	int64_t deadline = deadline_after(connection->config->timeout_ms);
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	size_t count = find_server(connection, addresses);
+	int fd = -EADDRNOTAVAIL;
 
-	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
-	len = protocol_encode(&request, data);
-	connection->early = receive_early(connection, data + len);
-	connection->received = connection->early;
-	return socket_send_all(fd, data, len + connection->early);
+	for (size_t i = 0; i < count && fd < 0; i++) {
+		bool is_last = i + 1 == count;
+		int64_t attempt = deadline;
+
+		if (!is_last && deadline_left(deadline) > ATTEMPT_MAX_MS)
+			attempt = deadline_after(ATTEMPT_MAX_MS);
+		connection->server = addresses[i];
+		fd = refuse_redirected_self(connection);
+		if (!fd)
+			fd = connect_address(
+			    connection, is_last, opening, attempt);
+		/* Nor may the user's bytes be sent to two servers. */
+		if (fd == -ECONNABORTED || fd == -ELOOP ||
+		    connection->early > 0)
+			break;
+	}
+	return fd;
 }
 
 static int
 client_dial(struct connection *connection)
 {
 	socklen_t len = sizeof(connection->facts.source_used);
+	struct opening opening;
 	int fd, error;
 
 	connection->facts.source = connection->facts.peer;
@@ -264,16 +366,12 @@ client_dial(struct connection *connection)
 		    connection, connection->facts.account, 0);
 	if (error)
 		return error;
-	fd = connect_server(connection);
+	write_request(connection, &opening);
+	fd = connect_server(connection, &opening);
 	if (fd < 0)
 		return fd;
-	/* connect(2) ended the delay that was set before it. */
-	socket_delay_acknowledgements(fd);
-	connection->tried = "send the request to the server";
-	error = send_request(connection, fd);
-	if (!error && getsockname(fd, &connection->facts.source_used.any, &len))
+	if (getsockname(fd, &connection->facts.source_used.any, &len)) {
 		error = -errno;
-	if (error) {
 		close(fd);
 		return error;
 	}
@@ -281,11 +379,20 @@ client_dial(struct connection *connection)
 	return 0;
 }
 
+static void
+client_end(const struct connection *connection)
+{
+	if (connection->config->leg.fast_open)
+		fast_open_end(connection->upstream_fd, &connection->server);
+}
+
 const struct role client_role = {
 	.name = "client",
 	.downstream = "user",
 	.upstream = "server",
 	.capabilities = client_capabilities,
+	.tune = client_tune,
 	.prepare = client_prepare,
 	.dial = client_dial,
+	.end = client_end,
 };

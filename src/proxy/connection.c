@@ -70,6 +70,8 @@ end_relay(struct relay *relay)
 	    (struct life *)((char *)relay - offsetof(struct life, relay));
 
 	connection_table_leave(&life->connection);
+	if (life->connection.role->end)
+		life->connection.role->end(&life->connection);
 	connection_log_closed(
 	    &life->connection, relay, deadline_now() - life->began);
 	life_end(life, true);

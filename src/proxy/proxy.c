@@ -175,6 +175,13 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
+static void
+tune_listeners(struct proxy *proxy, const struct config *config)
+{
+	for (size_t i = 0; i < proxy->listeners.count; i++)
+		proxy->role->tune(config, proxy->listeners.list[i].fd);
+}
+
 /* Applies the keys that concern the whole program, not one connection. */
 static void
 use_live_config(struct proxy *proxy)
@@ -191,8 +198,13 @@ static void
 reload(struct proxy *proxy, const char *path)
 {
 	notify_reloading();
-	if (live_config_reload(&proxy->live_config, proxy->role, path))
+	if (live_config_reload(&proxy->live_config, proxy->role, path)) {
+		struct config *config = live_config_ref(&proxy->live_config);
+
+		tune_listeners(proxy, config);
+		config_unref(config);
 		use_live_config(proxy);
+	}
 	notify_ready();
 }
 
@@ -228,10 +240,12 @@ proxy_open(const struct role *role, struct config *config)
 	 * Only this thread has the configuration yet, so its listener may still
 	 * change.
 	 */
-	if (listeners_open(&running.listeners, &config->listen) == 0)
-		return 0;
-	live_config_finish(&running.live_config);
-	return -1;
+	if (listeners_open(&running.listeners, &config->listen)) {
+		live_config_finish(&running.live_config);
+		return -1;
+	}
+	tune_listeners(&running, config);
+	return 0;
 }
 
 int

@@ -49,6 +49,9 @@ struct connection {
 	int downstream_fd; /* accepted; owned by connection.c */
 	int upstream_fd;   /* -1 until the role has dialled */
 
+	/* The client half: the address to which upstream_fd leads. */
+	union address server;
+
 	/*
 	 * The ACL has an entry of this source alone: it may be this host's own
 	 * address.
@@ -81,6 +84,13 @@ struct role {
 	uint64_t (*capabilities)(const struct config *config);
 
 	/*
+	 * Sets options that depend on the configuration, on a listener, and
+	 * whatever else may take privileges: at start, when they are still
+	 * there, and after each reload. Failures are logged.
+	 */
+	void (*tune)(const struct config *config, int listen_fd);
+
+	/*
 	 * Called before the first connection and at each reload. Returns 0, or
 	 * -1 after logging why.
 	 */
@@ -92,6 +102,9 @@ struct role {
 	 * as it was.
 	 */
 	int (*dial)(struct connection *connection);
+
+	/* Before upstream_fd is closed, if it was dialled. NULL: nothing. */
+	void (*end)(const struct connection *connection);
 };
 
 extern const struct role client_role, server_role;

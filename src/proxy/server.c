@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "kernel/route.h"
+#include "net/congestion.h"
+#include "net/fast_open.h"
 #include "net/socket.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
@@ -34,6 +36,15 @@ server_capabilities(const struct config *config)
 	if (acl_knows_family(&config->acl, AF_INET))
 		capabilities |= UINT64_C(1) << CAP_NET_RAW;
 	return capabilities;
+}
+
+static void
+server_tune(const struct config *config, int listen_fd)
+{
+	const char *congestion = config->leg.congestion;
+
+	fast_open_listen(listen_fd, config->leg.fast_open);
+	congestion_warn(congestion, congestion_set(listen_fd, congestion));
 }
 
 static int
@@ -284,6 +295,8 @@ server_dial(struct connection *connection)
 	int fd, error;
 
 	socket_delay_acknowledgements(connection->downstream_fd);
+	congestion_keep(
+	    connection->downstream_fd, connection->config->leg.congestion);
 	error = await_request(connection, &inbox);
 	if (!error)
 		error = check_request(connection, &inbox.request);
@@ -307,6 +320,7 @@ const struct role server_role = {
 	.downstream = "client",
 	.upstream = "destination",
 	.capabilities = server_capabilities,
+	.tune = server_tune,
 	.prepare = server_prepare,
 	.dial = server_dial,
 };

@@ -115,6 +115,8 @@ START_TEST(a_server_has_defaults_for_all_but_listen)
 	ck_assert_int_eq(config->source_port, SOURCE_PORT_PREFER);
 	ck_assert_uint_eq(config->max_connections, 0);
 	ck_assert_uint_eq(config->acl.user_count, 0);
+	ck_assert(config->leg.fast_open);
+	ck_assert_str_eq(config->leg.congestion, "");
 	config_unref(config);
 }
 END_TEST
@@ -135,6 +137,24 @@ START_TEST(a_limit_of_connections_is_read)
 }
 END_TEST
 
+/* Where each half has them. */
+START_TEST(how_the_leg_between_the_halves_is_to_be_is_read)
+{
+	struct config *config = load_good(CONFIG_SERVER,
+	    "{ listen: ':1', fast_open: false, congestion: 'bbr' }");
+
+	ck_assert(!config->leg.fast_open);
+	ck_assert_str_eq(config->leg.congestion, "bbr");
+	config_unref(config);
+	config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2', "
+	    "fast_open: false, congestion: 'fifteen_letters' } }");
+	ck_assert(!config->leg.fast_open);
+	ck_assert_str_eq(config->leg.congestion, "fifteen_letters");
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 {
 	struct config *config = load_good(CONFIG_CLIENT,
@@ -147,6 +167,8 @@ START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 	ck_assert_int_eq(config->local_bind.address.any.sa_family, AF_UNSPEC);
 	ck_assert_str_eq(config->local_bind.interface, "");
 	ck_assert(!config->local_bind.marked);
+	ck_assert(config->leg.fast_open);
+	ck_assert_str_eq(config->leg.congestion, "");
 	ck_assert_int_eq(config->timeout_ms, 5 * 60 * 1000);
 	ck_assert_int_eq(config->drain_ms, 10 * 1000);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
@@ -306,6 +328,9 @@ struct mistake {
 #define SERVER(members) "{ listen: ':1',\n" members "\n}"
 #define USER(members) SERVER("acl: [{\n" members "\n}]")
 #define NO_TIME "this is no time such as \"5m\", \"1h30m\", \"300ms\""
+#define NO_CONGESTION                                                   \
+	"this is the name of a congestion control, such as \"bbr\" or " \
+	"\"cubic\""
 #define NO_NAME "a name is 1 to 64 of letters, digits and ._@+-"
 #define SAME_NAME                                                     \
 	"this is the same name as that of acl[0]; the log could not " \
@@ -356,6 +381,15 @@ static const struct mistake server_mistakes[] = {
 	    "\"any\"" },
 	{ SERVER("source_port: 0"),
 	    "2:14: source_port: this must be a string, not an integer" },
+	{ SERVER("fast_open: 1"),
+	    "2:12: fast_open: this must be a boolean, not an integer" },
+	{ SERVER("congestion: true"),
+	    "2:13: congestion: this must be a string, not a boolean" },
+	{ SERVER("congestion: ''"), "2:13: congestion: \"\": " NO_CONGESTION },
+	{ SERVER("congestion: 'sixteen_letters_'"),
+	    "2:13: congestion: \"sixteen_letters_\": " NO_CONGESTION },
+	{ SERVER("congestion: 'BBR'"),
+	    "2:13: congestion: \"BBR\": " NO_CONGESTION },
 	{ SERVER("acl: {}"), "2:6: acl: this must be an array, not an object" },
 	{ SERVER("acl: null"), "2:6: acl: this must be an array, not null" },
 	{ SERVER("acl: ['x']"),
@@ -475,6 +509,10 @@ static const struct mistake client_mistakes[] = {
 	{ CLIENT("fw_mark: 1"),
 	    "3:1: outbound.fw_mark: this key is unknown; "
 	    "did you mean \"fwmark\"?" },
+	{ CLIENT("fast_open: 'no'"),
+	    "3:12: outbound.fast_open: this must be a boolean, not a string" },
+	{ CLIENT("congestion: 'b b'"),
+	    "3:13: outbound.congestion: \"b b\": " NO_CONGESTION },
 	{ CLIENT("fwmark: -1"),
 	    "3:9: outbound.fwmark: -1: a mark is 0 to 0xffffffff" },
 	{ CLIENT("fwmark: 0x100000000"),
@@ -631,6 +669,7 @@ suite(void)
 	tcase_add_test(good, a_server_has_defaults_for_all_but_listen);
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
 	tcase_add_test(good, a_limit_of_connections_is_read);
+	tcase_add_test(good, how_the_leg_between_the_halves_is_to_be_is_read);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);

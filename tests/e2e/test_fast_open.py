@@ -1,0 +1,536 @@
+"""TCP Fast Open between the halves: requests in SYNs, and honest TCP on top."""
+
+import contextlib
+import os
+import random
+import re
+import signal
+import time
+
+import rules
+import sandbox
+from cases import CLIENT_CONFIG, SERVER_PORT, RoutedCase
+from families import IPV4, IPV6, endpoint
+from peers import receive, receive_all, receive_until_reset, reset
+from segments import FAST_OPEN_OPTION, Segments
+from torture import FIN, End, draw_plans
+from waiting import wait_until
+from wire import encode_request
+
+# Both bits of the exit's sysctl: what it asks others, and what it accepts.
+ACCEPTED, NOT_ACCEPTED = 3, 1
+
+CONNECT_TIMEOUT = '1s'
+NAME = 'exit.example'
+
+TORTURE_SECONDS = float(os.environ.get('SRCPROXY_TORTURE_SECONDS', 4))
+TORTURE_SEED = os.environ.get('SRCPROXY_TORTURE_SEED', str(time.time_ns()))
+AT_ONCE = 12
+
+
+class FastOpenCase(RoutedCase):
+    """The leg between the halves is of the users' family."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server_address = (cls.family.exit_link, SERVER_PORT)
+
+    def setUp(self):
+        super().setUp()
+        self.accept_data(ACCEPTED)
+        # No cookie is left of the tests before.
+        self.net.gate.run('ip', 'tcp_metrics', 'flush')
+
+    def accept_data(self, value):
+        self.net.exit.sysctl('ipv4/tcp_fastopen', value)
+
+    def start_both(self, server=None, **outbound):
+        self.start_exit(server)
+        return self.start_gate(**outbound)
+
+    def start_exit(self, config=None):
+        return self.start_server({'listen': endpoint(*self.server_address),
+                                  'timeout': '20s', **(config or {})})
+
+    def start_gate(self, timeout='20s', **outbound):
+        return self.start_client({
+            'outbound': {'server': endpoint(*self.server_address), **outbound},
+            'timeout': timeout})
+
+    def watch(self):
+        segments = Segments(self.net.exit, 'link0')
+        self.addCleanup(segments.close)
+        return segments
+
+    def get_cookie(self):
+        """With the first connection to the server, after which it is used."""
+        self.assert_proxies()
+
+    def serve_one(self, listener=None):
+        """Opens a connection and returns both ends, after a byte each way."""
+        user, destination = self.open(listener)
+        user.sendall(b'?')
+        self.assertEqual(receive(destination, 1), b'?')
+        destination.sendall(b'!')
+        self.assertEqual(receive(user, 1), b'!')
+        return user, destination
+
+    @staticmethod
+    @contextlib.contextmanager
+    def stopped(half):
+        """All of its threads, while in it."""
+        half.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: half.thread_status('State') == {'T (stopped)'},
+                   f'the {half.role} half is stopped')
+        try:
+            yield
+        finally:
+            half.process.send_signal(signal.SIGCONT)
+
+    def take_only_syn(self, segments):
+        syns = segments.take_syns(SERVER_PORT)
+        self.assertEqual(len(syns), 1)
+        return syns[0]
+
+    @contextlib.contextmanager
+    def firewall(self, host, *chains):
+        """These chains of nft(8), while in it."""
+        host.run('nft', '-f', '-', input='table inet weather {\n' +
+                 '\n'.join(chains) + '\n}\n')
+        try:
+            yield
+        finally:
+            host.run('nft', 'delete', 'table', 'inet', 'weather')
+
+    def dropping(self, what, host=None):
+        """Of the packets that come in by the link, those are lost."""
+        return self.firewall(host or self.net.exit, f'''
+            chain prerouting {{
+                type filter hook prerouting priority -310
+                iifname link0 {what} drop
+            }}''')
+
+
+class Opening:
+
+    def test_syn_carries_the_request(self):
+        self.start_both()
+        self.get_cookie()
+        segments = self.watch()
+        user, destination = self.serve_one()
+        syn = self.take_only_syn(segments)
+        self.assertIn(FAST_OPEN_OPTION, syn.options)
+        self.assertTrue(syn.payload.startswith(encode_request(
+            user.getsockname()[:2], destination.getsockname()[:2])),
+            syn.payload)
+
+    def test_syn_carries_what_the_user_has_said_by_then(self):
+        client = self.start_both()
+        self.get_cookie()
+        segments = self.watch()
+        listener = self.listen_at_destination()
+        # The user's host is done before the half gets to accept.
+        with self.stopped(client):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            user.sendall(b'first words')
+        destination = self.accept(listener)
+        self.assertEqual(receive(destination, 11), b'first words')
+        self.assertTrue(
+            self.take_only_syn(segments).payload.endswith(b'first words'))
+
+    def test_first_words_that_do_not_fit_follow(self):
+        client = self.start_both()
+        self.get_cookie()
+        listener = self.listen_at_destination()
+        words = random.Random(0).randbytes(100_000)
+        with self.stopped(client):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            user.sendall(words[:60_000])
+        destination = self.accept(listener)
+        user.sendall(words[60_000:])
+        self.assertEqual(receive(destination, len(words)), words)
+
+    def test_off_at_the_client(self):
+        self.start_both(fast_open=False)
+        self.get_cookie()
+        segments = self.watch()
+        self.serve_one()
+        syn = self.take_only_syn(segments)
+        self.assertNotIn(FAST_OPEN_OPTION, syn.options)
+        self.assertEqual(syn.payload, b'')
+
+    def test_off_at_the_server(self):
+        self.assert_asks_in_vain({'fast_open': False})
+
+    def test_off_at_the_servers_host(self):
+        self.accept_data(NOT_ACCEPTED)
+        self.assert_asks_in_vain()
+
+    def assert_asks_in_vain(self, config=None):
+        """Nobody gives a cookie, and all is as ever."""
+        self.start_both(config)
+        self.get_cookie()
+        segments = self.watch()
+        self.serve_one()
+        self.assertEqual(self.take_only_syn(segments).payload, b'')
+
+    def test_off_at_the_clients_host(self):
+        self.net.gate.sysctl('ipv4/tcp_fastopen', 0)
+        self.addCleanup(self.net.gate.sysctl, 'ipv4/tcp_fastopen', 1)
+        self.start_both()
+        self.serve_one()
+
+    def test_it_is_turned_off_by_a_reload(self):
+        client = self.start_both()
+        self.get_cookie()
+        client.reload({**CLIENT_CONFIG, 'outbound': {
+            'server': endpoint(*self.server_address), 'fast_open': False}})
+        segments = self.watch()
+        self.serve_one()
+        self.assertEqual(self.take_only_syn(segments).payload, b'')
+
+    def test_mark_and_address_are_those_of_the_configuration(self):
+        gate = self.net.gate
+        gate.ip(f'route add {self.family.exit_link}/{self.family.host_bits} '
+                'dev link0 table 77',
+                'rule add fwmark 0x1234 lookup 77 pref 100',
+                f'route add unreachable {self.family.exit_link}/'
+                f'{self.family.host_bits}', family=self.family)
+        self.addCleanup(
+            gate.ip, 'rule del pref 100',
+            f'route del unreachable {self.family.exit_link}/'
+            f'{self.family.host_bits}', family=self.family)
+        for name in 'all', 'link0':
+            gate.sysctl(f'ipv4/conf/{name}/rp_filter', 0)
+        self.start_both(fwmark=0x1234,
+                        local_addr=self.family.second_gate_link)
+        self.get_cookie()
+        segments = self.watch()
+        self.serve_one()
+        syn = self.take_only_syn(segments)
+        self.assertNotEqual(syn.payload, b'')
+        self.assertEqual(syn.source[0], self.family.second_gate_link)
+
+
+class OpeningIPv4(Opening, FastOpenCase):
+    family = IPV4
+
+
+class OpeningIPv6(Opening, FastOpenCase):
+    family = IPV6
+
+
+class Failing:
+    """With a cookie, errors are what they are without."""
+
+    def assert_refused(self, client, reason):
+        client.mark()
+        self.assert_reset(self.net.user, (self.family.destination, 80))
+        refused = client.wait_for('refused', reason=re.compile(reason))
+        self.assertEqual(refused['tried'], 'connect to the server')
+        self.assertEqual(refused.level, 'error')
+
+    def start_with_cookie(self, **options):
+        server = self.start_exit()
+        client = self.start_gate(**options)
+        self.get_cookie()
+        return server, client
+
+    def test_server_that_is_down(self):
+        server, client = self.start_with_cookie()
+        server.finish()
+        self.assert_refused(client, '^Connection refused$')
+
+    def test_server_in_a_black_hole(self):
+        _, client = self.start_with_cookie(timeout=CONNECT_TIMEOUT)
+        with rules.black_hole(self.net.exit, self.family, SERVER_PORT):
+            self.assert_refused(client, '^Connection timed out$')
+
+    def test_server_without_a_route(self):
+        _, client = self.start_with_cookie()
+        host = f'{self.family.exit_link}/{self.family.host_bits}'
+        self.net.gate.ip(f'route add unreachable {host}', family=self.family)
+        self.addCleanup(self.net.gate.ip, f'route del unreachable {host}',
+                        family=self.family)
+        self.assert_refused(client, '^No route to host$')
+
+    def test_user_who_gives_up(self):
+        _, client = self.start_with_cookie(timeout='10m')
+        client.mark()
+        with rules.black_hole(self.net.exit, self.family, SERVER_PORT):
+            user = self.connect(self.net.user, (self.family.destination, 80))
+            wait_until(lambda: self.net.gate.is_dialling(self.server_address),
+                       'the client half dials')
+            reset(user)
+            self.assertEqual(client.wait_for('refused').level, 'info')
+
+    def test_next_address_is_tried(self):
+        addresses = (self.family.exit_link, self.family.second_exit_link)
+        sandbox.write_hosts_file(f'127.0.0.1 localhost\n'
+                                 f'{addresses[0]} {NAME}\n'
+                                 f'{addresses[1]} {NAME}\n')
+        self.addCleanup(sandbox.write_hosts_file, '127.0.0.1 localhost\n')
+        self.start_gate(server=endpoint(NAME, SERVER_PORT))
+        for address in addresses * 2:
+            with self.subTest(server=address):
+                server = self.start_server(
+                    {'listen': endpoint(address, SERVER_PORT)})
+                self.assert_proxies()
+                self.serve_one()
+                server.finish()
+
+
+class FailingIPv4(Failing, FastOpenCase):
+    family = IPV4
+
+
+class FailingIPv6(Failing, FastOpenCase):
+    family = IPV6
+
+
+class Guard:
+    """A path on which Fast Open loses time, and one on which it does not."""
+
+    OFF = 'fast-open-off'
+
+    def assert_off_after_two(self, client, reason):
+        """Returns the segments of the connection after that."""
+        client.mark()
+        self.serve_one()
+        self.serve_one()
+        warning = client.wait_for(self.OFF, reason=re.compile(reason))
+        self.assertEqual(warning.level, 'warning')
+        self.assertEqual(warning['server'], endpoint(*self.server_address))
+        segments = self.watch()
+        self.serve_one()
+        syn = self.take_only_syn(segments)
+        self.assertNotIn(FAST_OPEN_OPTION, syn.options)
+        self.serve_one()
+        self.assertEqual(len(client.events(self.OFF)), 1)
+
+    def test_path_that_drops_syns_with_data(self):
+        client = self.start_both()
+        self.get_cookie()
+        self.serve_one()
+        with self.dropping_data():
+            self.assert_off_after_two(client, 'lost')
+
+    def dropping_data(self):
+        """A firewall that thinks SYNs have none. A bare SYN has 20 bytes of
+        header and at most 40 of options.
+        """
+        length = 'ip length' if self.family is IPV4 else 'ip6 length'
+        most = 80 if self.family is IPV4 else 60
+        return self.dropping(
+            f'tcp flags & (syn | ack) == syn {length} > {most}')
+
+    def test_path_that_drops_the_option(self):
+        client = self.start_both()
+        with self.dropping('tcp flags & (syn | ack) == syn '
+                           'tcp option fastopen exists'):
+            self.assert_off_after_two(client, 'lost')
+
+    def test_one_that_is_lost_now_and_then_is_no_reason(self):
+        client = self.start_both()
+        self.get_cookie()
+        client.mark()
+        for _ in range(2):
+            with self.dropping_data():
+                self.serve_one()
+            self.serve_one()
+        segments = self.watch()
+        self.serve_one()
+        self.assertNotEqual(self.take_only_syn(segments).payload, b'')
+        self.assertEqual(client.events(self.OFF), [])
+
+    def test_proxy_of_the_handshake(self):
+        client = self.start_both()
+        self.get_cookie()
+        self.net.exit.sysctl('netfilter/nf_conntrack_tcp_loose', 0)
+        client.mark()
+        with self.firewall(self.net.exit, f'''
+                chain prerouting {{
+                    type filter hook prerouting priority -300
+                    tcp dport {SERVER_PORT} tcp flags syn notrack
+                }}''', f'''
+                chain input {{
+                    type filter hook input priority 0
+                    tcp dport {SERVER_PORT} ct state invalid,untracked \
+                        synproxy mss 1460 wscale 7 timestamp sack-perm
+                }}'''):
+            for _ in range(2):
+                user, destination = self.serve_one()
+                user.close()
+                destination.close()
+            wait_until(lambda: len(client.events('closed')) == 2,
+                       'both are over')
+            client.wait_for(self.OFF, reason=re.compile('held up'))
+            segments = self.watch()
+            self.serve_one()
+            self.assertEqual(self.take_only_syn(segments).payload, b'')
+
+    def test_server_that_takes_no_data_any_more_is_no_reason(self):
+        client = self.start_both()
+        self.get_cookie()
+        self.accept_data(NOT_ACCEPTED)
+        client.mark()
+        for number in range(4):
+            user, destination = self.serve_one()
+            user.close()
+            destination.close()
+            wait_until(lambda: len(client.events('closed')) > number,
+                       'it is over')
+        self.accept_data(ACCEPTED)
+        segments = self.watch()
+        self.serve_one()
+        self.assertNotEqual(self.take_only_syn(segments).payload, b'')
+        self.assertEqual(client.events(self.OFF), [])
+
+
+class GuardIPv4(Guard, FastOpenCase):
+    family = IPV4
+
+
+class GuardIPv6(Guard, FastOpenCase):
+    family = IPV6
+
+
+class Honest:
+    """What TCP promises holds on connections whose SYN had the request."""
+
+    def start_with_cookie(self):
+        server, client = self.start_exit(), self.start_gate()
+        self.get_cookie()
+        return server, client
+
+    def test_a_signal_while_the_syn_waits_repeats_nothing(self):
+        _, client = self.start_with_cookie()
+        listener = self.listen_at_destination()
+        with self.dropping('tcp flags & (syn | ack) == (syn | ack)',
+                           self.net.gate):
+            with self.stopped(client):
+                user = self.connect(self.net.user, listener.getsockname()[:2])
+                user.sendall(b'once')
+            wait_until(lambda: self.net.gate.is_dialling(self.server_address),
+                       'the client half dials')
+            # Its call returns EINTR: signal(7), "even without a handler".
+            with self.stopped(client):
+                pass
+        destination = self.accept(listener)
+        user.shutdown(1)
+        self.assertEqual(receive_all(destination), b'once')
+
+    def test_what_was_said_before_a_reset_arrives(self):
+        self.start_with_cookie()
+        listener = self.listen_at_destination()
+        for _ in range(30):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            destination = self.accept(listener)
+            destination.sendall(b'goodbye')
+            reset(destination)
+            self.assertEqual(receive_until_reset(user), b'goodbye')
+
+    def test_an_answer_that_ends_at_once_arrives_whole(self):
+        self.start_with_cookie()
+        listener = self.listen_at_destination()
+        for _ in range(30):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            destination = self.accept(listener)
+            destination.sendall(b'that is all')
+            destination.close()
+            self.assertEqual(receive_all(user), b'that is all')
+
+    def test_destination_that_refuses(self):
+        server, client = self.start_with_cookie()
+        client.mark()
+        with self.net.destination.listen(self.family.destination) as listener:
+            to = listener.getsockname()[:2]
+        for number in range(30):
+            self.assert_reset(self.net.user, to)
+        wait_until(lambda: len(client.events('closed')) == 30,
+                   'all are established and reset, none is refused')
+        for closed in client.events('closed'):
+            self.assertTrue(closed.matches(
+                'closed', {'end': 'reset', 'by': 'server'}), closed)
+        self.assertEqual(client.events('refused'), [])
+
+    def test_server_that_is_restarted(self):
+        server, _ = self.start_with_cookie()
+        server.finish()
+        self.start_exit()
+        self.serve_one()
+
+    def test_cookies_that_are_not_valid_any_more(self):
+        self.start_with_cookie()
+        for key in '00000001-00000002-00000003-00000004', \
+                '0000000a-0000000b-0000000c-0000000d':
+            self.net.exit.sysctl('ipv4/tcp_fastopen_key', key)
+            self.serve_one()
+        segments = self.watch()
+        self.serve_one()
+        self.assertNotEqual(self.take_only_syn(segments).payload, b'')
+
+
+class HonestIPv4(Honest, FastOpenCase):
+    family = IPV4
+
+
+class HonestIPv6(Honest, FastOpenCase):
+    family = IPV6
+
+
+SYN_LOST = ('exit', 'tcp flags & (syn | ack) == syn')
+SYN_ACK_LOST = ('gate', 'tcp flags & (syn | ack) == (syn | ack)')
+ACK_LOST = ('exit', 'tcp flags & (fin | syn | rst | ack | psh) == ack')
+
+
+class Torture:
+    """The packets of the handshake are lost, each now and then."""
+
+    def test_every_byte_arrives_and_every_ending_is_passed_on(self):
+        until = time.monotonic() + TORTURE_SECONDS
+        number = 0
+        while number < 3 or time.monotonic() < until:
+            for host, what in SYN_LOST, SYN_ACK_LOST, ACK_LOST:
+                self.torture(number, getattr(self.net, host), what)
+            number += 1
+
+    def torture(self, number, host, what):
+        """With halves of its own: the guard has nothing against it yet."""
+        rng = random.Random(f'{TORTURE_SEED}/{self.family.user}/{number}')
+        # Connecting again takes a second, or three; and then seven.
+        halves = self.start_exit(), self.start_gate()
+        self.get_cookie()
+        before = self.passive_opens()
+        with self.dropping(f'{what} numgen random mod 10 < 3', host):
+            ends = [end for _ in range(AT_ONCE) for end in self.begin(rng)]
+            wrong = [f'end {index}: {problem}' for index, problem in
+                     enumerate(end.result() for end in ends) if problem]
+        self.assertEqual(wrong, [], f'SRCPROXY_TORTURE_SEED={TORTURE_SEED}, '
+                         f'round {number}, lost: {what}')
+        self.assertGreater(self.passive_opens(), before)
+        for half in halves:
+            half.finish()
+
+    def begin(self, rng):
+        plans = draw_plans(rng)
+        # A user who resets before the client half is connected takes the
+        # first words along, as without Fast Open.
+        plans[0].ending = FIN
+        pair = self.open()
+        return [End(pair[side], plans[side], plans[not side])
+                for side in (0, 1)]
+
+    def passive_opens(self):
+        """How many SYNs with data the exit's kernel has accepted."""
+        found = self.net.exit.run('nstat', '-asz', 'TcpExtTCPFastOpenPassive')
+        return int(found.stdout.split()[-2])
+
+
+class TortureIPv4(Torture, FastOpenCase):
+    family = IPV4
+
+
+class TortureIPv6(Torture, FastOpenCase):
+    family = IPV6
