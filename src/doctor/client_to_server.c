@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "doctor/leg.h"
 #include "doctor/test_request.h"
 #include "firewall/remedy.h"
 #include "kernel/conntrack.h"
@@ -277,6 +278,8 @@ check_server(const struct doctor_context *context, const union address *server,
 			    address_format(server, text));
 		else if (list->count == 0)
 			report_redirected(context, server);
+		if (i == 0 && !context->is_own_redirected)
+			doctor_leg_check_server(context, fd, server);
 		if (i < list->count)
 			goes_on =
 			    try_prefix(context, fd, server, &list->items[i]);

@@ -11,6 +11,7 @@
 #include "doctor/client.h"
 #include "doctor/client_to_server.h"
 #include "doctor/host.h"
+#include "doctor/leg.h"
 #include "doctor/return_route.h"
 #include "doctor/server.h"
 #include "doctor/socket_options.h"
@@ -123,6 +124,7 @@ look_as_root(struct doctor_context *context)
 	read_firewall(context);
 	context->packet_fd = capture_open();
 	doctor_host_look(context);
+	doctor_leg_look(context);
 	if (context->config->kind == CONFIG_CLIENT) {
 		doctor_client_look(context);
 		client_to_server_look(context);
@@ -168,6 +170,7 @@ examine(const struct doctor_context *context)
 {
 	doctor_host_check(context);
 	socket_options_check(context);
+	doctor_leg_check(context);
 	if (context->config->kind == CONFIG_CLIENT) {
 		doctor_client_check(context);
 		client_to_server_check(context);

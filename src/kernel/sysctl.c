@@ -2,29 +2,57 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PATH_MAX_LEN 128
-#define VALUE_MAX_LEN 32
+#define VALUE_MAX_LEN 128
 
-bool
-sysctl_read(const char *name, long *value)
+static bool
+read_line(const char *name, char text[VALUE_MAX_LEN])
 {
-	char path[PATH_MAX_LEN], text[VALUE_MAX_LEN] = "", *end;
-	long number;
+	char path[PATH_MAX_LEN];
 	FILE *file;
+	bool is_read;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	if (!fgets(text, sizeof(text), file))
-		*text = '\0';
+	is_read = fgets(text, VALUE_MAX_LEN, file) != NULL;
 	fclose(file);
-	number = strtol(text, &end, 10);
+	return is_read;
+}
+
+static bool
+parse_number(const char *text, long *value)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
 	if (end == text)
 		return false;
 	*value = number;
 	return true;
+}
+
+bool
+sysctl_read(const char *name, long *value)
+{
+	char text[VALUE_MAX_LEN];
+
+	return read_line(name, text) && parse_number(text, value);
+}
+
+bool
+sysctl_read_last(const char *name, long *value)
+{
+	char text[VALUE_MAX_LEN];
+	const char *tab;
+
+	if (!read_line(name, text))
+		return false;
+	tab = strrchr(text, '\t');
+	return parse_number(tab ? tab : text, value);
 }
 
 bool

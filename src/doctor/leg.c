@@ -1,0 +1,306 @@
+#include "doctor/leg.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "kernel/sysctl.h"
+#include "net/congestion.h"
+#include "net/fast_open.h"
+#include "net/socket.h"
+
+#define CONNECT_MS 5000
+#define SETTLE_MS 1000
+
+/* Of net.ipv4.tcp_fastopen. */
+#define SYSCTL_CLIENT 1
+#define SYSCTL_SERVER 2
+
+/* Where nothing was measured. */
+#define USUAL_ROUND_TRIP_MS 100
+
+/* One stream that is slower than this is worth a word, in Mbit/s. */
+#define SLOW_MBIT 100
+
+#define FIX_MAX_LEN 256
+
+static bool
+has_bbr(void)
+{
+	int fd = socket_open(AF_INET);
+	int error = fd < 0 ? fd : congestion_set(fd, "bbr");
+
+	if (fd >= 0)
+		close(fd);
+	return error != -ENOENT;
+}
+
+static void
+report_usual(struct findings *findings, int fd)
+{
+	char name[CONGESTION_MAX_LEN + 1];
+
+	congestion_read(fd, name);
+	if (!strcmp(name, "bbr"))
+		finding_ok(findings,
+		    "congestion control: this host uses bbr, on the leg "
+		    "between the halves as well");
+	else
+		finding_note(findings,
+		    "congestion control: the leg between the halves has this "
+		    "host's own, %s; %s",
+		    name,
+		    has_bbr()
+			? "bbr is there, and keeps its rate where packets are "
+			  "lost on the way: congestion: \"bbr\""
+			: "bbr, which keeps its rate where packets are lost on "
+			  "the way, is not there: modprobe tcp_bbr");
+}
+
+static void
+check_congestion(const struct doctor_context *context)
+{
+	const char *name = context->config->leg.congestion;
+	struct findings *findings = context->findings;
+	char fix[FIX_MAX_LEN];
+	int fd = socket_open(AF_INET);
+	int error = fd < 0 ? fd : congestion_set(fd, name);
+
+	if (fd >= 0 && !*name)
+		report_usual(findings, fd);
+	else if (!error)
+		finding_ok(findings,
+		    "congestion control: %s can be had for the leg between "
+		    "the halves",
+		    name);
+	else if (error == -ENOENT) {
+		snprintf(fix, sizeof(fix), "modprobe tcp_%s", name);
+		finding_problem(findings, fix,
+		    "congestion control: this kernel has no %s", name);
+	} else if (error == -EPERM) {
+		snprintf(fix, sizeof(fix),
+		    "sysctl -w net.ipv4.tcp_allowed_congestion_control="
+		    "\"$(sysctl -n net.ipv4.tcp_allowed_congestion_control) "
+		    "%s\"",
+		    name);
+		finding_problem(findings, fix,
+		    "congestion control: this user (uid %u) may not choose %s",
+		    getuid(), name);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* In Mbit/s, for a window of so many bytes. */
+static double
+reach(double window, double round_trip_ms)
+{
+	return window * 8 / 1000 / round_trip_ms;
+}
+
+/*
+ * What is in a socket's buffer is more than the bytes of the stream. Of the
+ * largest receive buffer half is promised to the peer (tcp(7),
+ * tcp_adv_win_scale), of the largest send buffer about two thirds are on their
+ * way at most: measured on Linux 6.18.
+ */
+static void
+report_reach(struct findings *findings, double round_trip_ms, const char *where)
+{
+	long receive, send;
+	double in, out;
+
+	if (!sysctl_read_last("ipv4/tcp_rmem", &receive) ||
+	    !sysctl_read_last("ipv4/tcp_wmem", &send))
+		return;
+	in = reach((double)receive / 2, round_trip_ms);
+	out = reach((double)send * 2 / 3, round_trip_ms);
+	if (in >= SLOW_MBIT && out >= SLOW_MBIT)
+		finding_ok(findings,
+		    "one stream: at a round trip of %.0f ms%s this host can "
+		    "receive about %.0f Mbit/s and send %.0f (net.ipv4.tcp_rmem"
+		    ", tcp_wmem), if the other end can, too",
+		    round_trip_ms, where, in, out);
+	else
+		finding_note(findings,
+		    "one stream: at a round trip of %.0f ms%s this host can "
+		    "receive no more than about %.0f Mbit/s and send %.0f, "
+		    "whatever the network can; the last numbers of "
+		    "net.ipv4.tcp_rmem and tcp_wmem bound it, here and at the "
+		    "other end",
+		    round_trip_ms, where, in, out);
+}
+
+static void
+check_fast_open_sysctl(const struct doctor_context *context, bool is_server)
+{
+	struct findings *findings = context->findings;
+	long value;
+
+	if (!sysctl_read("ipv4/tcp_fastopen", &value))
+		return;
+	if (value & (is_server ? SYSCTL_SERVER : SYSCTL_CLIENT)) {
+		if (is_server)
+			finding_ok(findings,
+			    "TCP Fast Open: this host accepts requests with a "
+			    "SYN");
+		return;
+	}
+	finding_note(findings,
+	    "TCP Fast Open: net.ipv4.tcp_fastopen is %ld, so that no SYN "
+	    "brings a request and each connection takes a round trip more: "
+	    "sysctl -w net.ipv4.tcp_fastopen=3",
+	    value);
+}
+
+void
+doctor_leg_look(const struct doctor_context *context)
+{
+	if (context->config->kind == CONFIG_SERVER)
+		check_congestion(context);
+}
+
+void
+doctor_leg_check(const struct doctor_context *context)
+{
+	const struct config *config = context->config;
+	bool is_server = config->kind == CONFIG_SERVER;
+
+	if (config->leg.fast_open)
+		check_fast_open_sysctl(context, is_server);
+	if (is_server)
+		report_reach(context->findings, USUAL_ROUND_TRIP_MS, "");
+	else
+		check_congestion(context);
+}
+
+/* What a SYNPROXY holds up is sent a second time only after a while. */
+static void
+await_settled(int fd)
+{
+	int64_t deadline = deadline_after(SETTLE_MS);
+
+	while (socket_unacknowledged(fd) > 0 && deadline_left(deadline) > 0)
+		poll(NULL, 0, 1);
+}
+
+/* The first byte of a request, with the SYN. */
+static enum fast_open_result
+try_fast_open(const struct doctor_context *context, const union address *server)
+{
+	enum fast_open_result result = FAST_OPEN_UNKNOWN;
+	int64_t deadline = deadline_after(CONNECT_MS);
+	int fd = socket_open(server->any.sa_family);
+	const uint8_t version = 1;
+	const char *tried;
+
+	if (fd < 0)
+		return result;
+	if (!local_bind_apply(&context->config->local_bind, fd,
+		server->any.sa_family, &tried) &&
+	    fast_open_begin(fd, NULL) &&
+	    !socket_connect(fd, server, deadline, SOCKET_NO_PEER) &&
+	    !fast_open_send(fd, NULL, &version, sizeof(version), deadline,
+		SOCKET_NO_PEER)) {
+		await_settled(fd);
+		result = fast_open_result(fd);
+	}
+	close(fd);
+	return result;
+}
+
+static void
+report_fast_open(
+    struct findings *findings, enum fast_open_result result, const char *server)
+{
+	switch (result) {
+	case FAST_OPEN_TAKEN:
+		finding_ok(findings,
+		    "TCP Fast Open: %s takes requests with the SYN", server);
+		break;
+	case FAST_OPEN_NO_COOKIE:
+	case FAST_OPEN_DECLINED:
+		finding_note(findings,
+		    "TCP Fast Open: %s does not take requests with the SYN, so "
+		    "that each connection takes a round trip more: on the exit "
+		    "sysctl -w net.ipv4.tcp_fastopen=3, without fast_open: "
+		    "false",
+		    server);
+		break;
+	case FAST_OPEN_DROPPED:
+		finding_note(findings,
+		    "TCP Fast Open: a SYN with it was lost on the way to %s, "
+		    "and had to be sent again, twice: let firewalls on the way "
+		    "pass it, or set outbound.fast_open: false",
+		    server);
+		break;
+	case FAST_OPEN_HELD_UP:
+		finding_note(findings,
+		    "TCP Fast Open: what came with the SYN was held up on the "
+		    "way to %s, as by a SYNPROXY: set outbound.fast_open: "
+		    "false",
+		    server);
+		break;
+	case FAST_OPEN_UNKNOWN:
+		finding_note(findings,
+		    "TCP Fast Open: whether %s takes requests with the SYN "
+		    "could not be told",
+		    server);
+		break;
+	}
+}
+
+static double
+round_trip_ms(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	return info.tcpi_rtt / 1000.0;
+}
+
+/* A route may have a word of its own. */
+static void
+check_used(const struct doctor_context *context, int fd, const char *server)
+{
+	char used[CONGESTION_MAX_LEN + 1], usual[CONGESTION_MAX_LEN + 1];
+	int fresh_fd = socket_open(AF_INET);
+
+	if (fresh_fd < 0)
+		return;
+	congestion_read(fresh_fd, usual);
+	close(fresh_fd);
+	congestion_read(fd, used);
+	if (!*context->config->leg.congestion && strcmp(used, usual) != 0)
+		finding_note(context->findings,
+		    "congestion control: a route (congctl) has %s for "
+		    "connections to %s",
+		    used, server);
+}
+
+void
+doctor_leg_check_server(
+    const struct doctor_context *context, int fd, const union address *server)
+{
+	const struct leg *leg = &context->config->leg;
+	struct findings *findings = context->findings;
+	double ms = round_trip_ms(fd);
+	char text[ADDRESS_STRLEN];
+	long value;
+
+	address_format(server, text);
+	check_used(context, fd, text);
+	if (ms >= 1)
+		report_reach(findings, ms, ", as to the server half,");
+	if (!leg->fast_open || !sysctl_read("ipv4/tcp_fastopen", &value) ||
+	    !(value & SYSCTL_CLIENT))
+		return;
+	/* The first one brings the cookie for the second. */
+	try_fast_open(context, server);
+	report_fast_open(findings, try_fast_open(context, server), text);
+}

@@ -1,0 +1,205 @@
+"""What `srcproxy doctor` says of the leg between the halves, and a long one."""
+
+import re
+import time
+
+from cases import SERVER_PORT, RoutedCase
+from families import IPV4
+from long_wire import LongNetwork
+from peers import Flood, receive
+from segments import Segments
+from test_congestion import find_forbidden
+from test_doctor import (CLIENT_WITH_AUTH, NOBODY, PREFIXES, SERVER_WITH_ACL,
+                         DoctorCase)
+
+ROUND_TRIP_MS = 100
+
+
+class Leg:
+
+    def assert_says(self, kind, pattern, **options):
+        findings = self.doctor(**options)
+        self.assertTrue(findings.of(kind, pattern),
+                        f'no {pattern} in\n{findings.text}')
+        return findings
+
+    def test_congestion_control_that_is_not_there(self):
+        self.assert_wrong('this kernel has no no_such$',
+                          '^modprobe tcp_no_such$',
+                          config=self.with_leg(congestion='no_such'))
+
+    def test_congestion_control_that_is_there(self):
+        self.assert_says('ok', 'congestion control: reno can be had',
+                         config=self.with_leg(congestion='reno'))
+
+    def test_congestion_control_that_is_forbidden(self):
+        forbidden = find_forbidden()
+        if not forbidden:
+            self.skipTest('this host allows every one')
+        self.assert_wrong(
+            rf'this user \(uid 65534\) may not choose {forbidden}$',
+            '^sysctl -w net.ipv4.tcp_allowed_congestion_control=',
+            config=self.with_leg(congestion=forbidden), wrapper=NOBODY)
+
+    def test_congestion_control_of_the_host(self):
+        self.assertRegex(self.doctor().text, 'congestion control: .*bbr')
+
+
+class LegOfExit(Leg, DoctorCase):
+    role = 'server'
+    config = SERVER_WITH_ACL
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.net.exit
+
+    def with_leg(self, **leg):
+        return leg
+
+    def test_data_with_a_syn(self):
+        self.assert_says('ok', 'TCP Fast Open: this host accepts')
+        self.host.sysctl('ipv4/tcp_fastopen', 1)
+        self.addCleanup(self.host.sysctl, 'ipv4/tcp_fastopen', 3)
+        self.assert_says('note', 'TCP Fast Open: net.ipv4.tcp_fastopen is 1.*'
+                         'sysctl -w net.ipv4.tcp_fastopen=3')
+        findings = self.doctor(self.with_leg(fast_open=False))
+        self.assertNotIn('Fast Open', findings.text)
+
+    def test_small_windows(self):
+        self.host.sysctl('ipv4/tcp_rmem', '4096 131072 262144')
+        self.addCleanup(self.host.sysctl, 'ipv4/tcp_rmem',
+                        '4096 131072 6291456')
+        self.assert_says('note', 'one stream: at a round trip of 100 ms this '
+                         'host can receive no more than about 10 Mbit/s')
+
+
+class LegOfGate(Leg, DoctorCase):
+    make_network = LongNetwork
+    role = 'client'
+    config = CLIENT_WITH_AUTH
+    prefixes = PREFIXES
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.net.gate
+        cls.server = cls.start_for_class(cls.net.exit, 'server',
+                                         SERVER_WITH_ACL)
+
+    def setUp(self):
+        super().setUp()
+        self.net.gate.run('ip', 'tcp_metrics', 'flush')
+
+    def with_leg(self, **leg):
+        return {'outbound': {**self.config['outbound'], **leg}}
+
+    def test_data_with_a_syn(self):
+        self.assert_says('ok', 'TCP Fast Open: .* takes requests')
+
+    def test_exit_that_takes_none(self):
+        self.net.exit.sysctl('ipv4/tcp_fastopen', 1)
+        self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 3)
+        self.assert_says('note', 'TCP Fast Open: .* does not take.*on the '
+                         'exit sysctl -w net.ipv4.tcp_fastopen=3')
+
+    def test_gate_that_sends_none(self):
+        self.host.sysctl('ipv4/tcp_fastopen', 0)
+        self.addCleanup(self.host.sysctl, 'ipv4/tcp_fastopen', 1)
+        self.assert_says('note', 'net.ipv4.tcp_fastopen is 0')
+
+    def test_path_that_drops_it(self):
+        self.net.exit.run('nft', '-f', '-', input='''table inet weather {
+            chain prerouting {
+                type filter hook prerouting priority -310
+                tcp option fastopen exists tcp flags & (syn | ack) == syn drop
+            }
+        }''')
+        self.addCleanup(self.net.exit.run, 'nft', 'delete', 'table', 'inet',
+                        'weather')
+        self.assert_says('note', 'TCP Fast Open: a SYN with it was lost')
+
+    def test_round_trip_and_what_it_allows(self):
+        """What is said is what is so."""
+        self.net.change(ROUND_TRIP_MS)
+        self.addCleanup(self.net.change)
+        for name in 'tcp_rmem', 'tcp_wmem':
+            self.host.sysctl('ipv4/' + name, '4096 16384 524288')
+            self.addCleanup(self.host.sysctl, 'ipv4/' + name,
+                            '4096 131072 6291456')
+        findings = self.assert_says(
+            'note', rf'one stream: at a round trip of {ROUND_TRIP_MS}|1\d\d '
+            'ms, as to the server half')
+        said = re.search(r'than about (\d+) Mbit/s and send (\d+)',
+                         findings.text)
+        for direction, claim in enumerate(map(int, said.groups())):
+            measured = self.measure(sends=direction == 1)
+            self.assertLess(0.6 * claim, measured, (direction, said[0]))
+            self.assertLess(measured, 1.5 * claim, (direction, said[0]))
+
+    def measure(self, sends):
+        """Mbit/s of a plain stream between gate and exit."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        gate = self.connect(self.host, listener.getsockname()[:2])
+        exit_ = self.accept(listener)
+        source, sink = (gate, exit_) if sends else (exit_, gate)
+        flood = Flood(source)
+        # The window has grown by then; and what it is then counts.
+        receive(sink, 2_000_000)
+        began = time.monotonic()
+        receive(sink, 8_000_000)
+        seconds = time.monotonic() - began
+        sink.close()
+        flood.join()
+        return 64 / seconds
+
+
+class Patience(RoutedCase):
+    """On a long leg the request waits a moment for the user's first words."""
+
+    make_network = LongNetwork
+    family = IPV4
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.net.exit.sysctl('ipv4/tcp_fastopen', 3)
+        cls.net.change(ROUND_TRIP_MS)
+
+    def setUp(self):
+        super().setUp()
+        self.start_server()
+        self.client = self.start_client()
+        # One for the cookie, one for the round trip.
+        self.assert_proxies()
+        self.assert_proxies()
+
+    def syn_of_one_who_says(self, words):
+        """Returns its payload, and how long the answer took."""
+        segments = Segments(self.net.gate, 'link0')
+        self.addCleanup(segments.close)
+        listener = self.listen_at_destination()
+        began = time.monotonic()
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        user.sendall(words)
+        destination = self.accept(listener)
+        self.assertEqual(receive(destination, len(words)), words)
+        destination.sendall(b'!')
+        self.assertEqual(receive(user, 1), b'!')
+        seconds = time.monotonic() - began
+        return segments.take_syns(SERVER_PORT)[0].payload, seconds
+
+    def test_first_words_go_with_the_syn(self):
+        syns = [self.syn_of_one_who_says(b'hello') for _ in range(9)]
+        # On a busy machine now and then one comes too late.
+        with_words = [seconds for payload, seconds in syns
+                      if payload.endswith(b'hello')]
+        self.assertGreater(len(with_words), 4)
+        # Not two round trips.
+        self.assertLess(min(with_words) * 1000, 2 * ROUND_TRIP_MS)
+
+    def test_user_who_says_nothing_is_not_waited_for(self):
+        syns = [self.syn_of_one_who_says(b'') for _ in range(3)]
+        self.assertTrue(all(payload for payload, _ in syns), syns)
+        self.assertLess(min(seconds for _, seconds in syns) * 1000,
+                        2 * ROUND_TRIP_MS)
