@@ -14,6 +14,7 @@ NO_PROXY = 'none'
 SRCPROXY = 'srcproxy'
 HAPROXY = 'haproxy'
 HAPROXY_SPLICING = 'splicing'
+HAPROXY_TFO = 'haproxy-tfo'
 
 EXIT_PORT = 21829
 AUTH = 'the benchmark'
@@ -54,18 +55,22 @@ def no_proxy(_family):
     return Contender(NO_PROXY)
 
 
-def srcproxy(family):
-    """Configured as in README.md, but without a log: the others write none."""
+def srcproxy(family, **leg):
+    """Configured as in README.md, but without a log: the others write none.
+
+    leg: keys of both halves about the leg between them.
+    """
     server = endpoint(family.exit_link, EXIT_PORT)
     gate = {
         'inbound': {'listen': f':{rules.REDIRECT_PORT}'},
-        'outbound': {'server': server, 'auth': AUTH},
+        'outbound': {'server': server, 'auth': AUTH, **leg},
         'log_level': 'error',
     }
     exit_ = {
         'listen': server,
         'acl': [{'auth': AUTH, 'allowed_src_ips': [family.users]}],
         'log_level': 'error',
+        **leg,
     }
     return Contender(
         SRCPROXY,
@@ -100,7 +105,12 @@ def haproxy_splicing(family):
                     'splice-response')
 
 
-def _haproxy(name, family, *options):
+def haproxy_tfo(family):
+    """With its own keyword for TCP Fast Open at both ends of the leg."""
+    return _haproxy(HAPROXY_TFO, family, 'splice-auto', tfo='tfo')
+
+
+def _haproxy(name, family, *options, tfo=''):
     """By the PROXY protocol. IPv4 only: that is what SO_ORIGINAL_DST, for
     which it asks by itself, and a server that stands for any are to it.
     """
@@ -109,11 +119,11 @@ def _haproxy(name, family, *options):
     gate = common + f'''
 listen gate
 	bind :{rules.REDIRECT_PORT}
-	server exit {server} send-proxy-v2
+	server exit {server} send-proxy-v2 {tfo}
 '''
     exit_ = common + f'''
 listen exit
-	bind {server} accept-proxy
+	bind {server} accept-proxy {tfo}
 	source 0.0.0.0 usesrc client
 	server any 0.0.0.0:0
 '''
