@@ -8,11 +8,13 @@ import tempfile
 
 from sandbox import BINARY, INJECTABLE, WORK
 
-# struct control: armed, fired, unparked, error, call, clock_s, limited
-_CONTROL = struct.Struct('@IIIi32sqI')
+# struct control: armed, fired, unparked, error, call, clock_s, limited,
+# passed_s
+_CONTROL = struct.Struct('@IIIi32sqIq')
 _UNPARKED_OFFSET = 8
 _CLOCK_OFFSET = 48
 _LIMITED_OFFSET = 56
+_PASSED_OFFSET = 64
 
 Failure = collections.namedtuple('Failure', 'call error')
 
@@ -43,6 +45,10 @@ class Injection:
         """Sets the wall clock off by that much."""
         struct.pack_into('@q', self._memory, _CLOCK_OFFSET, seconds)
 
+    def let_pass(self, seconds):
+        """As much time has passed since the start, beyond what really has."""
+        struct.pack_into('@q', self._memory, _PASSED_OFFSET, seconds)
+
     def limit_log(self):
         """As in normal operation; by default each line counts here."""
         struct.pack_into('@I', self._memory, _LIMITED_OFFSET, 1)
@@ -55,7 +61,7 @@ class Injection:
     def disarm(self):
         """Returns the Failure that there was, or None."""
         self._write(0)
-        _, fired, _, error, call, _, _ = _CONTROL.unpack_from(self._memory)
+        _, fired, _, error, call, _, _, _ = _CONTROL.unpack_from(self._memory)
         if fired != self._armed:
             return None
         return Failure(call.partition(b'\0')[0].decode(), error)

@@ -146,6 +146,10 @@ class Forbidden(CongestionCase):
         server = self.start_exit(self.forbidden, flags=['-u', '65534:65534'])
         self.start_gate()
         self.assertEqual(self.used(), (self.forbidden, self.usual))
+        # A reload changes nothing of that.
+        server.mark()
+        server.reload(self.exit_config(self.forbidden))
+        server.wait_for('limit')
         self.assertNotIn('congestion', server.log)
 
     def test_exit_that_never_had_them(self):

@@ -11,6 +11,8 @@ import rules
 import sandbox
 from cases import CLIENT_CONFIG, SERVER_PORT, RoutedCase
 from families import IPV4, IPV6, endpoint
+from hosts import ESTABLISHED
+from injection import Injection
 from peers import receive, receive_all, receive_until_reset, reset
 from segments import FAST_OPEN_OPTION, Segments
 from torture import FIN, End, draw_plans
@@ -26,6 +28,11 @@ NAME = 'exit.example'
 TORTURE_SECONDS = float(os.environ.get('SRCPROXY_TORTURE_SECONDS', 4))
 TORTURE_SEED = os.environ.get('SRCPROXY_TORTURE_SEED', str(time.time_ns()))
 AT_ONCE = 12
+
+
+def count(host, name):
+    """A counter of its kernel: nstat(8)."""
+    return int(host.run('nstat', '-asz', name).stdout.split()[-2])
 
 
 class FastOpenCase(RoutedCase):
@@ -53,10 +60,10 @@ class FastOpenCase(RoutedCase):
         return self.start_server({'listen': endpoint(*self.server_address),
                                   'timeout': '20s', **(config or {})})
 
-    def start_gate(self, timeout='20s', **outbound):
+    def start_gate(self, timeout='20s', options=None, **outbound):
         return self.start_client({
             'outbound': {'server': endpoint(*self.server_address), **outbound},
-            'timeout': timeout})
+            'timeout': timeout}, **(options or {}))
 
     def watch(self):
         segments = Segments(self.net.exit, 'link0')
@@ -87,6 +94,15 @@ class FastOpenCase(RoutedCase):
             yield
         finally:
             half.process.send_signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def no_late_acknowledgement(self):
+        """None of the gate waits for data that does not come, for 40 ms or
+        200, as one of a handshake would.
+        """
+        before = count(self.net.gate, 'TcpExtDelayedACKs')
+        yield
+        self.assertEqual(count(self.net.gate, 'TcpExtDelayedACKs'), before)
 
     def take_only_syn(self, segments):
         syns = segments.take_syns(SERVER_PORT)
@@ -150,6 +166,16 @@ class Opening:
         destination = self.accept(listener)
         user.sendall(words[60_000:])
         self.assertEqual(receive(destination, len(words)), words)
+
+    def test_handshake_is_over_before_anybody_says_more(self):
+        self.start_both()
+        self.get_cookie()
+        with self.no_late_acknowledgement():
+            self.open()
+            wait_until(lambda: any(
+                entry.state == ESTABLISHED and entry.local[1] == SERVER_PORT
+                for entry in self.net.exit.tcp_entries(self.family.af)),
+                'the handshake is over')
 
     def test_off_at_the_client(self):
         self.start_both(fast_open=False)
@@ -325,6 +351,21 @@ class Guard:
         return self.dropping(
             f'tcp flags & (syn | ack) == syn {length} > {most}')
 
+    def test_it_is_tried_again_after_an_hour(self):
+        injection = Injection()
+        self.start_exit()
+        client = self.start_gate(options=injection.options)
+        with self.dropping_data():
+            self.get_cookie()
+            self.assert_off_after_two(client, 'lost')
+        for seconds, is_on in (3500, False), (3700, True):
+            with self.subTest(seconds=seconds):
+                injection.let_pass(seconds)
+                segments = self.watch()
+                self.serve_one()
+                syn = self.take_only_syn(segments)
+                self.assertEqual(syn.payload != b'', is_on)
+
     def test_path_that_drops_the_option(self):
         client = self.start_both()
         with self.dropping('tcp flags & (syn | ack) == syn '
@@ -367,7 +408,8 @@ class Guard:
                        'both are over')
             client.wait_for(self.OFF, reason=re.compile('held up'))
             segments = self.watch()
-            self.serve_one()
+            with self.no_late_acknowledgement():
+                self.serve_one()
             self.assertEqual(self.take_only_syn(segments).payload, b'')
 
     def test_server_that_takes_no_data_any_more_is_no_reason(self):
@@ -430,6 +472,27 @@ class Honest:
             destination.sendall(b'goodbye')
             reset(destination)
             self.assertEqual(receive_until_reset(user), b'goodbye')
+
+    def test_what_was_said_before_a_reset_that_overtakes_the_half_arrives(
+            self):
+        server, client = self.start_with_cookie()
+        server.mark()
+        listener = self.listen_at_destination()
+        with self.dropping('tcp flags & (syn | ack) == (syn | ack)',
+                           self.net.gate):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            destination = self.accept(listener)
+            destination.sendall(b'goodbye')
+            reset(destination)
+            wait_until(lambda: self.net.gate.is_dialling(self.server_address),
+                       'the client half waits')
+            client.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: client.thread_status('State') ==
+                       {'T (stopped)'}, 'the client half is stopped')
+        # The handshake goes on, and the reset comes, without it.
+        server.wait_for('closed', end='reset', by='destination')
+        client.process.send_signal(signal.SIGCONT)
+        self.assertEqual(receive_until_reset(user), b'goodbye')
 
     def test_an_answer_that_ends_at_once_arrives_whole(self):
         self.start_with_cookie()
@@ -524,8 +587,7 @@ class Torture:
 
     def passive_opens(self):
         """How many SYNs with data the exit's kernel has accepted."""
-        found = self.net.exit.run('nstat', '-asz', 'TcpExtTCPFastOpenPassive')
-        return int(found.stdout.split()[-2])
+        return count(self.net.exit, 'TcpExtTCPFastOpenPassive')
 
 
 class TortureIPv4(Torture, FastOpenCase):

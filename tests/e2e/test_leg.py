@@ -13,6 +13,7 @@ from test_doctor import (CLIENT_WITH_AUTH, NOBODY, PREFIXES, SERVER_WITH_ACL,
                          DoctorCase)
 
 ROUND_TRIP_MS = 100
+WORDS_AFTER_SECONDS = 0.004
 
 
 class Leg:
@@ -181,6 +182,8 @@ class Patience(RoutedCase):
         listener = self.listen_at_destination()
         began = time.monotonic()
         user = self.connect(self.net.user, listener.getsockname()[:2])
+        # Later than the client half has been ready, and within its patience.
+        time.sleep(WORDS_AFTER_SECONDS)
         user.sendall(words)
         destination = self.accept(listener)
         self.assertEqual(receive(destination, len(words)), words)

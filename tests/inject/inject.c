@@ -41,8 +41,9 @@ struct control {
 	atomic_uint unparked; /* parked threads end at once */
 	int error;
 	char call[32];
-	_Atomic int64_t clock_s; /* how far the wall clock has jumped */
-	atomic_uint limited;     /* rate limits of the log are on, as usual */
+	_Atomic int64_t clock_s;  /* how far the wall clock has jumped */
+	atomic_uint limited;      /* rate limits of the log are on, as usual */
+	_Atomic int64_t passed_s; /* how far the monotonic clock has jumped */
 };
 
 struct site {
@@ -238,7 +239,10 @@ __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
 		     : __real_pthread_cond_timedwait(condition, mutex, until);
 }
 
-/* Stands for a change of the wall clock, which no namespace has for itself. */
+/*
+ * Stands for a change of the wall clock, which no namespace has for itself, or
+ * for much time that has passed.
+ */
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int
@@ -248,6 +252,8 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 
 	if (control && clock == CLOCK_REALTIME)
 		now->tv_sec += (time_t)atomic_load(&control->clock_s);
+	if (control && clock == CLOCK_MONOTONIC)
+		now->tv_sec += (time_t)atomic_load(&control->passed_s);
 	return result;
 }
 
