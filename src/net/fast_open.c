@@ -46,6 +46,18 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct path paths[PATHS_MAX];
 static size_t path_count;
 
+/*
+ * Set once there is something in the table that matters: until then nobody
+ * takes the lock, for nothing is off and no round trip is worth a wait.
+ */
+static atomic_bool has_news;
+
+static bool
+is_worth_a_wait(uint32_t round_trip_us)
+{
+	return round_trip_us >= PATIENCE_PART * 1000;
+}
+
 /* Set once a server did not take data: only then ends are looked at. */
 static atomic_bool has_declined;
 
@@ -87,7 +99,7 @@ fast_open_begin(int fd, const union address *server)
 	int on = 1;
 	bool is_allowed = true;
 
-	if (server) {
+	if (server && atomic_load(&has_news)) {
 		must(pthread_mutex_lock(&lock));
 		is_allowed = !is_off(find_path(server));
 		must(pthread_mutex_unlock(&lock));
@@ -104,6 +116,8 @@ fast_open_patience(const union address *server)
 	const struct path *path;
 	uint32_t patience_ms = 0;
 
+	if (!atomic_load(&has_news))
+		return 0;
 	must(pthread_mutex_lock(&lock));
 	path = find_path(server);
 	if (path->takes_data)
@@ -184,6 +198,7 @@ note_bad(const union address *server, enum fast_open_result result)
 	bool is_new = false;
 	struct path *path;
 
+	atomic_store(&has_news, true);
 	must(pthread_mutex_lock(&lock));
 	path = find_path(server);
 	path->takes_data = false;
@@ -201,8 +216,14 @@ static void
 note_good(const union address *server, const struct tcp_info *info,
     enum fast_open_result result)
 {
+	bool is_news =
+	    result == FAST_OPEN_TAKEN && is_worth_a_wait(info->tcpi_rtt);
 	struct path *path;
 
+	if (is_news)
+		atomic_store(&has_news, true);
+	else if (!atomic_load(&has_news))
+		return;
 	must(pthread_mutex_lock(&lock));
 	path = find_path(server);
 	path->bad = 0;

@@ -208,14 +208,13 @@ static int
 send_opening(struct connection *connection, int fd, bool fast, bool is_last,
     struct opening *opening, int64_t deadline)
 {
-	bool is_deferred = fast && fast_open_is_deferred(fd);
 	int error;
 
-	if (!is_deferred)
+	if (!fast)
 		connection->tried = "send the request to the server";
-	if (is_deferred && is_last)
+	else if (is_last)
 		await_early(connection, &connection->server);
-	if (!is_deferred || is_last)
+	if (!fast || is_last || !fast_open_is_deferred(fd))
 		add_early(connection, opening);
 	error = fast ? fast_open_send(fd, &connection->server, opening->data,
 			   opening->len, deadline, connection->downstream_fd)
