@@ -21,26 +21,15 @@ def read(*path):
         return file.read()
 
 
-def setup_of(title):
-    """The configuration, the commands and the role under that heading."""
-    section = read('README.md').split(f'\n### {title}\n')[1]
-    section = re.split(r'\n##+ ', section)[0]
-    config = re.search(r'```json5\n(.*?)```', section, re.S)[1]
-    *commands, start = re.search(r'```sh\n(.*?)```', section,
-                                 re.S)[1].splitlines()
-    role, path = re.fullmatch(r'srcproxy (client|server) (/etc/\S+)',
-                              start).groups()
-    commands = '\n'.join(commands).replace(path, write_config(config))
-    return config, commands, role
-
-
 def run_commands(host, commands):
     path = os.path.dirname(BINARY) + ':' + os.environ['PATH']
     host.run('sh', '-exc', commands, env={'PATH': path})
 
 
-class ReadmeTwoUsers(NetworkCase):
-    """Scripted gates of two users speak to the exit of README.md."""
+class TwoUsers(NetworkCase):
+    """Scripted gates speak to the exit of contrib/examples/several-users."""
+
+    config_path = '/etc/srcproxy/exit.json'
 
     # In the halves of the two prefixes.
     sources = {IPV4: {'alice': '198.51.100.10', 'bob': '198.51.100.200'},
@@ -53,14 +42,18 @@ class ReadmeTwoUsers(NetworkCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        config, commands, role = setup_of('The exit of two users')
+        config = read('contrib/examples/several-users/exit.json')
+        (rules_of_exit,) = re.findall(
+            r'^    (srcproxy rules server .* \| sh)$',
+            read('contrib/examples/README.md'), re.M)
         cls.secrets = dict(re.findall(r'name: "(.*)",\n +auth: "(.*)"',
                                       config))
-        run_commands(cls.net.exit, commands)
+        run_commands(cls.net.exit, rules_of_exit.replace(
+            cls.config_path, write_config(config)))
         for family, address in cls.elsewhere.items():
             cls.net.destination.ip(f'addr add {address} dev lo')
             cls.net.exit.ip(f'route add {address} via {family.destination}')
-        cls.exit = cls.start_for_class(cls.net.exit, role, config)
+        cls.exit = cls.start_for_class(cls.net.exit, 'server', config)
 
     def setUp(self):
         super().setUp()
