@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import unittest
 
 import rules
@@ -10,6 +11,7 @@ from daemons import write_config
 from families import IPV4, IPV6, endpoint
 from peers import receive, receive_until_reset
 from sandbox import BINARY
+from waiting import TIMEOUT
 from wire import BLANK_AUTH, auth_digest, encode_request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -127,3 +129,15 @@ class ProtocolPage(unittest.TestCase):
         self.assertEqual(self.examples[1], encode_request(
             ('2001:db8:aaaa::7', 51334), ('2001:db8:dddd::5', 443),
             BLANK_AUTH))
+
+
+class Picture(unittest.TestCase):
+    """Of a packet's way, in README.md."""
+
+    def test_it_is_what_the_script_draws(self):
+        script = os.path.join(ROOT, 'contrib/pictures/packet-path')
+        drawn = subprocess.run([script], stdout=subprocess.PIPE, text=True,
+                               check=True, timeout=TIMEOUT).stdout
+        self.assertEqual(drawn, read('contrib/pictures/packet-path.svg'))
+        self.assertIn('](contrib/pictures/packet-path.svg)',
+                      read('README.md'))

@@ -1,4 +1,4 @@
-"""The way from nothing to a running pair that README.md shows, followed."""
+"""contrib/INSTALL.md, followed from nothing to a running pair and back."""
 
 import os
 import re
@@ -25,17 +25,30 @@ TREE = WORK + '/tree'
 # Seconds, on a busy machine.
 BUILD_TIMEOUT = 300
 
-# Step by step, and what comes before the commands says whose they are.
-STEPS = re.findall(r'\n### (?:\d\. )?([^\n]*)\n(.*?)(?=\n###? |$)',
-                   read('README.md').split('\n## Install\n')[1]
-                   .split('\n## ')[0], re.S)
-OTHERS_INIT = re.compile('With (OpenRC|sysvinit|systemd)')
+# No host of the tests has a network to get packages from, but all are here.
+GET_PACKAGES = re.compile(r'^(?:apt-get|apk) (?:[^\\\n]|\\\n)*\n', re.M)
+# Every host of the tests has Debian's commands for users.
+LIKE_ALPINE = {
+    'addgroup -S srcproxy\n': '',
+    'adduser -S -D -H -s /sbin/nologin -G srcproxy srcproxy\n':
+        'useradd --system --user-group --shell /usr/sbin/nologin srcproxy\n',
+    'deluser srcproxy\n': 'userdel srcproxy\n',
+}
 
 
-def commands_of(title):
-    """Pairs of the line before, and the commands."""
-    text = next(text for step, text in STEPS if step.startswith(title))
+def blocks(*titles):
+    """Pairs of the line before and the commands, below these headings."""
+    text = '\n' + read('contrib/INSTALL.md')
+    for level, title in enumerate(titles, 2):
+        text = re.search(f'\n{"#" * level} {title}\n'
+                         f'(.*?)(?=\n{"#" * level} |\n## |$)', text + '\n',
+                         re.S)[1]
     return re.findall(r'([^\n]*)\n\n```sh\n(.*?)```', '\n' + text, re.S)
+
+
+def only_block(*titles):
+    (_, commands), = blocks(*titles)
+    return commands
 
 
 def words_after(command, text):
@@ -73,8 +86,8 @@ class Follows:
 
     @classmethod
     def follow(cls, machine, half):
-        script = cls.script_of('Build it', 'Give it a user',
-                               f'Configure the {half}', 'Start it at boot')
+        script = (only_block('1. Configure', f'The {half}') +
+                  cls.here(only_block('2. Install and start', cls.system)))
         tree = machine.root + '/root/srcproxy'
         cls.bring_sources(tree)
         if os.path.exists(tree + '/build'):
@@ -83,12 +96,13 @@ class Follows:
         if not os.path.exists(TREE):
             cls.copy(tree, TREE)
 
-    @classmethod
-    def script_of(cls, *titles):
-        commands = [text for title in titles
-                    for before, text in commands_of(title)
-                    if cls.concerns_it(before, text)]
-        return ''.join(commands).replace('init=systemd', f'init={cls.init}')
+    @staticmethod
+    def here(script):
+        """What stands for these commands on a host of the tests."""
+        script = GET_PACKAGES.sub('', script)
+        for command, stand_in in LIKE_ALPINE.items():
+            script = script.replace(command, stand_in)
+        return script
 
     @staticmethod
     def run_script(machine, script):
@@ -99,13 +113,6 @@ class Follows:
         if result.returncode:
             raise AssertionError(f'{machine.host.name}: {result.stdout}')
         return result.stdout
-
-    @classmethod
-    def concerns_it(cls, before, text):
-        init = OTHERS_INIT.match(before)
-        # There is no network to get packages from, but they are here.
-        return (not text.startswith('apt-get') and before != 'Alpine:' and
-                (not init or init[1] == cls.init_title))
 
     @classmethod
     def bring_sources(cls, tree):
@@ -137,13 +144,13 @@ class Follows:
 
     def test_doctor_finds_nothing_wrong(self):
         for half, (_, text) in zip(('exit', 'gate'),
-                                   commands_of('Look whether')[:2]):
+                                   blocks('3. Prove that it works')[:2]):
             result = self.machines[half].run('sh', '-ec', text)
             self.assertIn('ok: ', result.stdout)
 
     def test_log_of_the_gate_proves_that_a_connection_went_through(self):
-        (show,) = [text for before, text in commands_of('Look whether')[2:]
-                   if self.concerns_it(before, text)]
+        (show,) = [text for before, text in blocks('3. Prove that it works')
+                   if before.startswith('With ' + self.init)]
         user, destination = self.assert_keeps_the_source(IPV4)
         line = (f'source={endpoint(*user.getsockname())} .*'
                 f'destination={endpoint(*destination.getsockname())}\\n')
@@ -152,7 +159,7 @@ class Follows:
 
     def test_uninstalled_it_leaves_nothing(self):
         """The last one of all, by its name."""
-        script = self.script_of('To uninstall it')
+        script = self.here(only_block('Uninstall', self.system))
         for half, machine in self.machines.items():
             self.run_script(machine, f'half={half}\n{script}')
             for command in ('pgrep -x srcproxy', 'getent passwd srcproxy',
@@ -199,7 +206,7 @@ class LogsToFile:
 
 @needs_openrc
 class OnOpenRC(LogsToFile, Follows, NetworkCase):
-    init, init_title = 'openrc', 'OpenRC'
+    init, system = 'OpenRC', 'Alpine with OpenRC'
     log = '/var/log/messages'
     at_boot, started = 'rc-update show default', r'srcproxy\.{half} \| default'
     make_machine = staticmethod(make_openrc_machine)
@@ -212,7 +219,7 @@ class OnOpenRC(LogsToFile, Follows, NetworkCase):
 
 @needs_sysvinit
 class OnSysvinit(LogsToFile, Follows, NetworkCase):
-    init, init_title = 'sysvinit', 'sysvinit'
+    init, system = 'sysvinit', 'Debian with sysvinit'
     log = '/var/log/syslog'
     at_boot = '/etc/rc2.d/S??srcproxy status'
     started = 'srcproxy {half} is running'
@@ -221,7 +228,7 @@ class OnSysvinit(LogsToFile, Follows, NetworkCase):
 
 @needs_systemd
 class OnSystemd(Follows, NetworkCase):
-    init, init_title = 'systemd', 'systemd'
+    init, system = 'systemd', 'Debian with systemd'
     at_boot = 'ls /etc/systemd/system/multi-user.target.wants'
     started = ('(?m)^srcproxy-rules@{half}.service$\n'
                '^srcproxy@{half}.service$')
@@ -231,17 +238,21 @@ class OnSystemd(Follows, NetworkCase):
 
 class Page(unittest.TestCase):
 
-    def commands_for(self, title, before):
-        return dict(commands_of(title))[before]
+    debian = 'Debian with systemd', 'Debian with sysvinit'
+    alpine = 'Alpine with OpenRC'
+
+    def install(self, system):
+        return only_block('2. Install and start', system)
 
     def test_packages_of_debian_are_those_that_the_build_installs(self):
-        text = self.commands_for('Build it', 'Debian:')
-        self.assertEqual(
-            words_after('apt-get -y --no-install-recommends install', text),
-            packages(0))
+        for system in self.debian:
+            text = GET_PACKAGES.findall(self.install(system))[1]
+            self.assertEqual(
+                words_after('apt-get -y --no-install-recommends install',
+                            text), packages(0))
 
     def test_packages_of_alpine_are_those_that_the_build_installs(self):
-        text = self.commands_for('Build it', 'Alpine:')
+        (text,) = GET_PACKAGES.findall(self.install(self.alpine))
         found = words_after('apk add', text)
         self.assertEqual(found, packages(1))
         needed = re.search(r'^makedepends="(.*?)"',
@@ -254,18 +265,36 @@ class Page(unittest.TestCase):
         self.assertEqual(set(found), {'iproute2', 'nftables'})
 
     def test_user_of_alpine_is_that_of_its_package(self):
-        text = self.commands_for('Give it a user', 'Alpine:')
+        text = self.install(self.alpine)
         package = read('contrib/alpine/srcproxy.pre-install')
+        self.assertIn('addgroup -S srcproxy\n', text)
         self.assertIn('addgroup -S srcproxy', package)
-        self.assertIn(text.splitlines()[0], package)
         for option in re.findall(r' (-\w(?: [\w/]+)?)(?= )',
-                                 text.splitlines()[1]):
+                                 re.search('adduser .*', text)[0]):
             self.assertIn(option, package)
 
-    def test_package_of_debian_is_built_from_what_it_says(self):
-        (_, text), = commands_of('A package instead')
+    def test_shell_takes_all_commands(self):
+        host = Host('alone')
+        self.addCleanup(host.destroy)
+        pages = read('contrib/INSTALL.md') + read('README.md')
+        commands = re.findall(r'\n```sh\n(.*?)```', pages, re.S)
+        self.assertGreater(len(commands), 10)
+        for text in commands:
+            host.run('sh', '-n', input=text)
+
+
+class QuickStart(unittest.TestCase):
+    """Of README.md. tests/systems runs its first block, too."""
+
+    @classmethod
+    def setUpClass(cls):
+        section = read('README.md').split('\n## Quick start\n')[1]
+        cls.build, cls.start = re.findall(
+            r'\n```sh\n(.*?)```', section.split('\n## ')[0], re.S)
+
+    def test_package_is_built_from_what_it_says(self):
         found = words_after('-recommends install',
-                            text.split('\ncontrib')[0])
+                            self.build.split('\ncontrib')[0])
         needed = re.search(r'^Build-Depends: (.*?)\n\S',
                            read('contrib/debian/control'), re.M | re.S)[1]
         for entry in needed.split(','):
@@ -273,9 +302,6 @@ class Page(unittest.TestCase):
             if '<!nocheck>' not in entry:
                 self.assertIn(re.sub('-compat$', '', name), found)
 
-    def test_shell_takes_all_commands(self):
-        host = Host('alone')
-        self.addCleanup(host.destroy)
-        for title, _ in STEPS:
-            for _, text in commands_of(title):
-                host.run('sh', '-n', input=text)
+    def test_it_starts_what_the_long_way_starts(self):
+        long = only_block('2. Install and start', 'Debian with systemd')
+        self.assertEqual(self.start.splitlines()[-1], long.splitlines()[-1])
