@@ -1,0 +1,259 @@
+"""The commands of srcproxy-operations(7), run.
+
+Not run are those of an init, a package manager, journald, syslogd, tcpdump and
+cron.
+"""
+
+import os
+import re
+
+from cases import SERVER, RoutedCase, fresh_port
+from families import BOTH, IPV4, IPV6, endpoint
+from peers import background, receive, receive_until_reset, reset
+from sandbox import BINARY, WORK
+from test_documents import read
+from wire import auth_digest, encode_request
+
+PAGE = read('man', 'srcproxy-operations.7')
+CONFIG_PATH = '/etc/srcproxy/exit.json'
+MEBIBYTE = 1024 * 1024
+
+
+def blocks(title):
+    """What is displayed in that section, as a reader pastes it."""
+    section = re.split(r'\n\.S[sh] ', PAGE.split(f'\n.Ss {title}\n')[1])[0]
+    return [text.replace('\\e\n', '\\\n') for text in
+            re.findall(r'^\.Bd [^\n]*\n(.*?)^\.Ed$', section, re.M | re.S)]
+
+
+class OperationsCase(RoutedCase):
+    family = IPV4
+
+    @staticmethod
+    def paste(host, commands, **replacements):
+        for old, new in replacements.items():
+            commands = commands.replace(old, new)
+        path = os.path.dirname(BINARY) + ':' + os.environ['PATH']
+        return host.run('sh', '-exc', commands,
+                        env={'PATH': path, 'LC_ALL': 'C'}).stdout
+
+    def start_pair(self, **options):
+        self.server = self.start_server(**options)
+        self.client = self.start_client()
+
+    def assert_carries(self, user, destination):
+        user.sendall(b'question')
+        self.assertEqual(receive(destination, 8), b'question')
+        destination.sendall(b'answer')
+        self.assertEqual(receive(user, 6), b'answer')
+
+    def assert_cannot_connect(self):
+        listener = self.listen_at_destination()
+        self.assert_reset(self.net.user, listener.getsockname()[:2])
+
+
+class Users(OperationsCase):
+    """What an operator writes into the configuration of the exit."""
+
+    @staticmethod
+    def with_acl(entries):
+        return (f'{{ listen: "{endpoint(*SERVER)}", drain_timeout: "1s", '
+                f'acl: [{entries}] }}')
+
+    def reload(self, entries):
+        self.server.mark()
+        self.server.reload(self.with_acl(entries))
+        self.server.wait_for('reloaded')
+
+    def start_with(self, entries):
+        self.server = self.start(self.net.exit, 'server',
+                                 self.with_acl(entries))
+
+    def ask_as(self, source, secret, listener):
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(encode_request(source, listener.getsockname()[:2],
+                                    auth_digest(secret)))
+        return gate
+
+    def test_added_user_is_served_and_a_removed_one_refused(self):
+        alice, _ = re.findall(r'\{.*?\},\n', blocks('Change a secret')[0],
+                              re.S)
+        bob, commands = blocks('Add a user')
+        secret = re.search('auth: "(.*)"', bob)[1]
+        source = '2001:db8:eeee::7', fresh_port()
+        self.start_with(alice)
+        self.reload(alice + bob)
+        self.paste(self.net.exit, re.sub('systemctl.*\n', '', commands),
+                   **{CONFIG_PATH: self.server.config_path})
+        listener = self.listen(self.net.destination, IPV6.destination)
+        before = self.ask_as(source, secret, listener)
+        destination = self.accept(listener)
+        self.assertEqual(destination.getpeername()[:2], source)
+        self.assert_carries(before, destination)
+        self.reload(alice)
+        after = self.ask_as((source[0], fresh_port()), secret, listener)
+        self.assertEqual(receive_until_reset(after), b'')
+        self.assert_carries(before, destination)
+
+    def test_secret_is_changed_and_nobody_refused(self):
+        (both,) = blocks('Change a secret')
+        old, new = re.findall(r'\{.*?\},\n', both, re.S)
+        secrets = re.findall('auth: "(.*)"', both)
+        self.start_with(old)
+        client = self.start_client(self.outbound(secrets[0]))
+        first = self.open()
+        self.reload(both)
+        self.server.wait_for_line('warning .* overlaps with ')
+        self.open()
+        client.reload(self.client_config(self.outbound(secrets[1])))
+        client.wait_for('reloaded')
+        self.server.wait_for('established', user='alice')
+        self.open()
+        self.server.wait_for('established', user='alice-new')
+        self.reload(new)
+        self.open()
+        self.assert_carries(*first)
+
+    def outbound(self, secret):
+        return {'outbound': {'server': endpoint(*SERVER), 'auth': secret}}
+
+
+class Tasks(OperationsCase):
+
+    def test_log_tells_who_had_an_address_and_port(self):
+        self.start_pair()
+        (show, _) = blocks('Find who had an address and port at some time')
+        user, destination = self.open()
+        ours = endpoint(*destination.getpeername())
+        self.server.wait_for('established', used=ours)
+        path = os.path.join(WORK, 'exit.log')
+        with open(path, 'w') as file:
+            file.write(self.server.log + '\n')
+        shown = self.paste(self.net.exit, show, **{
+            '198.51.100.10:54321': ours,
+            'journalctl --utc -o short-iso-precise -u srcproxy@exit':
+                f'cat {path}'})
+        (line,) = shown.splitlines()
+        self.assertIn(' established ', line)
+        user.close()
+
+    def test_banned_destination_resets_whoever_goes_there(self):
+        self.start_pair()
+        before = self.open()
+        self.assert_carries(*before)
+        ban, more, allow = blocks('Ban a destination')
+        self.paste(self.net.exit, ban)
+        self.assert_carries(*self.open())
+        self.paste(self.net.exit, more,
+                   **{'203.0.113.82': self.family.destination})
+        self.assert_cannot_connect()
+        self.server.wait_for('refused', reason=re.compile('refused'))
+        before[0].sendall(b'more')
+        receive_until_reset(before[0])
+        self.paste(self.net.exit, allow)
+        self.assert_carries(*self.open())
+
+    def test_connections_of_a_user_are_ended(self):
+        self.start_pair()
+        (end,) = blocks("End a user's connections")
+        user, destination = self.open()
+        self.assert_carries(user, destination)
+        self.paste(self.net.exit, end)
+        receive_until_reset(user)
+        receive_until_reset(destination)
+        self.assert_proxies()
+
+    def test_rate_is_limited_by_loss_and_every_byte_arrives(self):
+        self.start_pair()
+        self.addCleanup(self.net.gate.run, 'nft', 'delete table inet users-rate')
+        self.addCleanup(self.net.exit.run, 'nft', 'delete table inet users-rate')
+        down, up = blocks("Limit a user's rate")
+        user, destination = self.open()
+        for host, commands, sender, receiver in (
+                (self.net.exit, down, destination, user),
+                (self.net.gate, up, user, destination)):
+            # So slow that every host is quicker.
+            self.paste(host, commands, **{'1250 kbytes': '200 kbytes'})
+            sent = os.urandom(MEBIBYTE // 2)
+            writer = background(sender.sendall, sent)
+            self.assertEqual(receive(receiver, len(sent)), sent)
+            writer.result()
+            rules = host.run('nft', 'list table inet users-rate').stdout
+            self.assertNotEqual(
+                re.search(r'counter packets (\d+)', rules)[1], '0')
+
+    def test_bytes_are_counted_by_address_and_direction(self):
+        self.start_pair()
+        count, keep = blocks("Count a user's bytes per month")
+        self.paste(self.net.exit, count)
+        for family in BOTH:
+            listener = self.listen(self.net.destination, family.destination)
+            # The other address may have connections of earlier tests.
+            user, destination = self.open(
+                listener, (family.second_user, fresh_port()))
+            user.sendall(bytes(5 * 1000))
+            receive(destination, 5 * 1000)
+            destination.sendall(bytes(20 * 1000))
+            receive(user, 20 * 1000)
+            # No acknowledgement comes late.
+            reset(user)
+            receive_until_reset(destination)
+        self.paste(self.net.exit, keep, **{'/var/log': WORK})
+        (name,) = [name for name in os.listdir(WORK)
+                   if name.startswith('srcproxy-count.')]
+        with open(os.path.join(WORK, name)) as file:
+            counted = file.read()
+        os.remove(os.path.join(WORK, name))
+        for family in BOTH:
+            sent, received = [int(size) for size in re.findall(
+                re.escape(family.second_user) + r' counter packets \d+ bytes (\d+)',
+                counted)]
+            self.assertTrue(5000 < sent < 7000, counted)
+            self.assertTrue(20000 < received < 23000, counted)
+        left = self.net.exit.run('nft', 'list table inet users-bytes').stdout
+        for family in BOTH:
+            self.assertNotIn(family.second_user, left)
+
+    def test_bgp_is_not_redirected(self):
+        self.start_pair()
+        (direct,) = blocks('Keep BGP away from the proxy')
+        for family in BOTH:
+            # A reset by forbid_direct() means that it is forwarded.
+            self.assertIn('REJECT', self.net.gate.run(
+                family.iptables, '-S', 'FORWARD').stdout)
+        self.paste(self.net.gate, direct)
+        for family in BOTH:
+            listener = self.listen(self.net.destination, family.destination,
+                                   179)
+            self.assertRaises(ConnectionRefusedError, self.connect,
+                              self.net.user, listener.getsockname()[:2])
+        self.assertEqual(self.client.events('established'), [])
+        self.assert_carries(*self.open())
+
+    def test_host_is_prepared_for_many(self):
+        ports, reuse = blocks('Prepare a busy host')
+        folder = {'/etc/sysctl.d': WORK}
+        self.assertIn('10240\t32767', self.read_back(
+            self.net.exit, self.paste(self.net.exit, ports, **folder)))
+        self.assertEqual('1', self.read_back(
+            self.net.gate, self.paste(self.net.gate, reuse, **folder)))
+
+    @staticmethod
+    def read_back(host, said):
+        return host.run('sysctl', '-n', said.split()[0]).stdout.strip()
+
+
+class OnLink(OperationsCase):
+    """The destination stands for a router that looks for users on its link."""
+
+    def test_exit_answers_for_users(self):
+        title = 'Every connection hangs, and is reset after the timeout'
+        _, answer = blocks(title)
+        for family in BOTH:
+            self.net.destination.ip(f'route add {family.users} dev eth0',
+                                    family=family)
+        self.paste(self.net.exit, answer, eth0='out0')
+        self.start_pair()
+        for family in BOTH:
+            listener = self.listen(self.net.destination, family.destination)
+            self.assert_carries(*self.open(listener))
