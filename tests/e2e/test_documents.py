@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 import rules
@@ -10,7 +12,7 @@ from cases import SERVER, NetworkCase, fresh_port
 from daemons import write_config
 from families import IPV4, IPV6, endpoint
 from peers import receive, receive_until_reset
-from sandbox import BINARY
+from sandbox import BINARY, WORK
 from waiting import TIMEOUT
 from wire import BLANK_AUTH, auth_digest, encode_request
 
@@ -141,3 +143,59 @@ class Picture(unittest.TestCase):
         self.assertEqual(drawn, read('contrib/pictures/packet-path.svg'))
         self.assertIn('](contrib/pictures/packet-path.svg)',
                       read('README.md'))
+
+
+class ContributorsPage(unittest.TestCase):
+    """The commands of src/README.md, in a build folder of their own."""
+
+    @classmethod
+    def setUpClass(cls):
+        section = read('src/README.md').split('\n## Build and test\n')[1]
+        block = re.search(r'```sh\n(.*?)```', section, re.S)[1]
+        (cls.packages, cls.setup, cls.compile, cls.unit,
+         cls.end_to_end) = block.splitlines()
+        cls.section = section.split('\n## ')[0]
+
+    def run_here(self, command, build=None):
+        command = re.sub(r'\bbuild\b(?!-)', build or 'build', command)
+        return subprocess.run(['sh', '-ec', command], cwd=ROOT, text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False,
+                              timeout=10 * TIMEOUT)
+
+    def assert_runs(self, command, build=None):
+        result = self.run_here(command, build)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout
+
+    def test_one_unit_program_is_built_and_runs(self):
+        for program in 'meson', 'ninja':
+            if not shutil.which(program):
+                self.skipTest(f'needs {program}')
+        if self.run_here('pkg-config --exists check').returncode:
+            self.skipTest('needs check')
+        build = os.path.join(tempfile.mkdtemp(dir=WORK), 'build')
+        self.assert_runs(self.setup, build)
+        # The others are built by the run that this test is part of.
+        self.assert_runs(
+            f'{self.compile} {os.path.basename(self.unit)}', build)
+        self.assertIn('100%', self.assert_runs(self.unit, build))
+
+    def test_end_to_end_test_is_there(self):
+        listed = self.assert_runs(self.end_to_end.replace(
+            'tests/e2e/run ', 'tests/e2e/run --list '))
+        self.assertIn('test_relay.RelayIPv4.', listed)
+
+    def test_groups_of_packages_are_there(self):
+        command, *groups = self.packages.split()
+        known = re.findall(r'^(\w+) .*', read(command), re.M)
+        self.assertLessEqual(set(groups), set(known))
+
+    def test_other_commands_are_there(self):
+        commands = re.findall(r'`([\w.]+/[\w/.]+)[ `]', self.section)
+        self.assertGreaterEqual(len(commands), 4)
+        for command in commands:
+            # CI is not part of a release.
+            self.assertTrue(command.startswith('.') or
+                            os.access(os.path.join(ROOT, command), os.X_OK),
+                            command)
