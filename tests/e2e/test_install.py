@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import rules
+import test_inits
 from cases import NetworkCase
 from families import IPV4, IPV6, endpoint
 from hosts import Host
@@ -51,6 +52,14 @@ def only_block(*titles):
     return commands
 
 
+def quick_start():
+    """Of README.md: what makes the package, and what starts a half."""
+    section = read('README.md').split('\n## Quick start\n')[1]
+    build, start = re.findall(r'\n```sh\n(.*?)```',
+                              section.split('\n## ')[0], re.S)
+    return build, start
+
+
 def words_after(command, text):
     return set(text.replace('\\\n', ' ').split(command)[1].split())
 
@@ -61,7 +70,26 @@ def packages(column):
     return {row[column] for row in table} | {'iproute2', 'nftables'}
 
 
-class Follows:
+class Carries:
+
+    def assert_keeps_the_source(self, family):
+        listener = self.listen(self.net.destination, family.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        destination = self.accept(listener)
+        self.assertEqual(destination.getpeername()[:2],
+                         user.getsockname()[:2])
+        user.sendall(b'hello')
+        self.assertEqual(receive(destination, 5), b'hello')
+        return user, destination
+
+    def test_pair_carries_ipv4(self):
+        self.assert_keeps_the_source(IPV4)
+
+    def test_pair_carries_ipv6(self):
+        self.assert_keeps_the_source(IPV6)
+
+
+class Follows(Carries):
     """A subclass has the init's name, and machines with it."""
 
     # What an init does at boot, and what comes of it.
@@ -125,22 +153,6 @@ class Follows:
     @staticmethod
     def copy(directory, to):
         subprocess.run(['cp', '-a', directory, to], check=True)
-
-    def assert_keeps_the_source(self, family):
-        listener = self.listen(self.net.destination, family.destination)
-        user = self.connect(self.net.user, listener.getsockname()[:2])
-        destination = self.accept(listener)
-        self.assertEqual(destination.getpeername()[:2],
-                         user.getsockname()[:2])
-        user.sendall(b'hello')
-        self.assertEqual(receive(destination, 5), b'hello')
-        return user, destination
-
-    def test_pair_carries_ipv4(self):
-        self.assert_keeps_the_source(IPV4)
-
-    def test_pair_carries_ipv6(self):
-        self.assert_keeps_the_source(IPV6)
 
     def test_doctor_finds_nothing_wrong(self):
         for half, (_, text) in zip(('exit', 'gate'),
@@ -236,6 +248,27 @@ class OnSystemd(Follows, NetworkCase):
     wait_for_boot = staticmethod(wait_for_systemd)
 
 
+@needs_systemd
+class QuickStartOnSystemd(Carries, NetworkCase):
+    """README.md's, where the package is installed."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rules.forbid_direct(cls.net.gate)
+        start = quick_start()[1].replace('editor ', 'test -w ')
+        for half, host in (('exit', cls.net.exit), ('gate', cls.net.gate)):
+            machine = test_inits.Systemd.make_machine(host)
+            cls.addClassCleanup(machine.shut_down)
+            machine.install(f'examples/one-user/{half}.json',
+                            f'/etc/srcproxy/{half}.json.example')
+            machine.boot()
+            wait_for_systemd(machine)
+            machine.run('chgrp', '-R', 'srcproxy', '/etc/srcproxy')
+            machine.run('sh', '-exc',
+                        start.replace('half=exit', f'half={half}'))
+
+
 class Page(unittest.TestCase):
 
     debian = 'Debian with systemd', 'Debian with sysvinit'
@@ -286,22 +319,12 @@ class Page(unittest.TestCase):
 class QuickStart(unittest.TestCase):
     """Of README.md. tests/systems runs its first block, too."""
 
-    @classmethod
-    def setUpClass(cls):
-        section = read('README.md').split('\n## Quick start\n')[1]
-        cls.build, cls.start = re.findall(
-            r'\n```sh\n(.*?)```', section.split('\n## ')[0], re.S)
-
     def test_package_is_built_from_what_it_says(self):
         found = words_after('-recommends install',
-                            self.build.split('\ncontrib')[0])
+                            quick_start()[0].split('\ncontrib')[0])
         needed = re.search(r'^Build-Depends: (.*?)\n\S',
                            read('contrib/debian/control'), re.M | re.S)[1]
         for entry in needed.split(','):
             name = entry.split()[0]
             if '<!nocheck>' not in entry:
                 self.assertIn(re.sub('-compat$', '', name), found)
-
-    def test_it_starts_what_the_long_way_starts(self):
-        long = only_block('2. Install and start', 'Debian with systemd')
-        self.assertEqual(self.start.splitlines()[-1], long.splitlines()[-1])
