@@ -16,7 +16,7 @@
 #include "base/suggest.h"
 #include "config/dialect.h"
 
-#define FILE_MAX_LEN (1024 * 1024)
+#define FILE_MAX_LEN (16 * 1024 * 1024)
 
 /* Whether the next problem of that kind is still shown; all that fail count. */
 static bool
@@ -377,7 +377,7 @@ read_file(struct reader *reader, char *text)
 		report(reader, true, "%s: cannot %s: %s", reader->path,
 		    fd < 0 ? "open" : "read", strerror(errno));
 	else if (len > FILE_MAX_LEN)
-		report(reader, true, "%s: this is larger than 1 MiB",
+		report(reader, true, "%s: this is larger than 16 MiB",
 		    reader->path);
 	if (fd >= 0)
 		close(fd);
