@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define SECRET_MIN_LEN 16
@@ -151,9 +152,12 @@ check_users(
 	check_overlaps(reader, list, acl);
 }
 
+/* The name localhost always is a loopback address: RFC 6761, section 6.3. */
 static bool
 is_beyond_loopback(const struct endpoint *listen)
 {
+	if (endpoint_is_name(listen))
+		return strcasecmp(listen->host, "localhost") != 0;
 	return listen->address.any.sa_family == AF_UNSPEC ||
 	    !address_is_loopback(&listen->address);
 }

@@ -47,6 +47,8 @@ static const struct {
 	{ "{ listen: '192.0.2.1:1', acl: [] }", "not fatal: 1:31: acl: " OFF },
 	{ "{ listen: '127.0.0.1:1' }", "" },
 	{ "{ listen: '[::1]:1', acl: [] }", "" },
+	{ "{ listen: 'localhost:1' }", "" },
+	{ "{ listen: 'localhost.example:1' }", "not fatal: 1:1: " OFF },
 	{ "{ listen: '0.0.0.0:21829', acl: [{ " A
 	  ", allowed_src_ips: ['192.0.2.1'] }] }",
 	    "not fatal: 1:11: listen: warning: 0.0.0.0 listens for IPv4 only; "
