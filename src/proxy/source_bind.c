@@ -123,6 +123,17 @@ refuse_own(struct connection *connection, int is_own)
 	return -ENOTUNIQ;
 }
 
+/* Returns whether the source is this host's own, or a negative errno. */
+static int
+is_of_host(const union address *source, bool is_bound)
+{
+	int is_listed = is_bound ? host_address_is(source) : 0;
+
+	if (is_listed == 0 && may_be_anycast(source))
+		return route_is_anycast(source);
+	return is_listed;
+}
+
 /*
  * is_bound: bind(2) succeeded without IP_FREEBIND. Then the source is the
  * host's own address, one that a route of type local delivers here, or a
@@ -146,11 +157,7 @@ check_source(
 				     "broadcast address of this host's link";
 		return -EPROTO;
 	}
-	if (is_bound)
-		return refuse_own(connection, host_address_is(source));
-	if (may_be_anycast(source))
-		return refuse_own(connection, route_is_anycast(source));
-	return 0;
+	return refuse_own(connection, is_of_host(source, is_bound));
 }
 
 static int

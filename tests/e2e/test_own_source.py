@@ -181,3 +181,10 @@ class OwnSourceIPv6(OwnSource, ServerCase):
         server = self.start_server()
         self.assert_refused(server, ('2001:db8:dddd::', fresh_port()))
         self.assert_nobody_came()
+
+    def test_anycast_address_although_any_can_be_bound(self):
+        self.net.exit.sysctl('ipv6/ip_nonlocal_bind', 1)
+        self.addCleanup(self.net.exit.sysctl, 'ipv6/ip_nonlocal_bind', 0)
+        server = self.start_server()
+        self.assert_refused(server, ('2001:db8:dddd::', fresh_port()))
+        self.assert_nobody_came()
