@@ -3,7 +3,7 @@
 
 /*
  * Who may send from which addresses, and where to. Plain data, built by
- * config_acl.c, then read by all threads and changed by none.
+ * config.c, then read by all threads and changed by none.
  */
 
 #include "base/digest_index.h"

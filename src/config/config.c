@@ -1,160 +1,298 @@
 #include "config/config.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/exposure.h"
-#include "config/parse_acl.h"
-#include "config/parse_leg.h"
-#include "config/parse_outbound.h"
-#include "config/reader.h"
+#include "config/keys.h"
+#include "config/values.h"
 
-#define TIMEOUT_MS (5 * 60 * 1000)
-#define HANDSHAKE_MS (10 * 1000)
-#define DRAIN_MS (10 * 1000)
+/* The kinds of objects in a file. Those of the halves are the whole file. */
+enum {
+	CLIENT = 1 << CONFIG_CLIENT,
+	SERVER = 1 << CONFIG_SERVER,
+	BOTH = CLIENT | SERVER,
+	INBOUND = 1 << 2,
+	OUTBOUND = 1 << 3,
+	ACCOUNT = 1 << 4, /* an item of acl */
+};
 
-static const char *const client_keys[] = { "inbound", "outbound", "timeout",
-	"log_level", "drain_timeout", "max_connections", NULL };
-static const char *const inbound_keys[] = { "mode", "listen", NULL };
-static const char *const server_keys[] = { "listen", "acl", "source_port",
-	"timeout", "log_level", "handshake_timeout", "drain_timeout",
-	"max_connections", "fast_open", "congestion", NULL };
+static key_read read_mode, read_log_level, read_source_port, read_inbound,
+    read_outbound, read_server, read_acl, read_name, read_sources,
+    read_destinations;
+
+#define AT(field) offsetof(struct config, field)
+#define OF(field) offsetof(struct acl_user, field)
+
+/* In the order in which mistakes are reported. tests/pages reads this table. */
+static const struct key keys[] = {
+	/* clang-format off */
+	{ CLIENT, "inbound", read_inbound, 0, KEY_REQUIRED, NULL },
+	{ CLIENT, "outbound", read_outbound, 0, KEY_REQUIRED, NULL },
+	{ INBOUND, "mode", read_mode, AT(mode), KEY_OPTIONAL, "'redirect'" },
+	{ INBOUND | SERVER, "listen", value_endpoint, AT(listen), KEY_REQUIRED, NULL },
+	{ OUTBOUND, "server", read_server, AT(server), KEY_REQUIRED, NULL },
+	{ OUTBOUND, "auth", value_digest, AT(auth), KEY_OPTIONAL, "''" },
+	{ OUTBOUND, "local_addr", value_local_addr, AT(local_bind), KEY_OPTIONAL, NULL },
+	{ OUTBOUND, "fwmark", value_fwmark, AT(local_bind), KEY_OPTIONAL, NULL },
+	{ SERVER, "acl", read_acl, AT(acl), KEY_LIST, "[]" },
+	{ ACCOUNT, "name", read_name, 0, KEY_OPTIONAL, NULL },
+	{ ACCOUNT, "auth", value_digest, OF(digest), KEY_OPTIONAL, "''" },
+	{ ACCOUNT, "allowed_src_ips", read_sources, 0, KEY_LIST, NULL },
+	{ ACCOUNT, "allowed_dst_ips", read_destinations, 0, KEY_LIST, NULL },
+	{ ACCOUNT, "max_connections", value_count, OF(max_connections), KEY_OPTIONAL, NULL },
+	{ OUTBOUND | SERVER, "fast_open", value_flag, AT(leg.fast_open), KEY_OPTIONAL, "true" },
+	{ OUTBOUND | SERVER, "congestion", value_congestion, AT(leg.congestion), KEY_OPTIONAL, NULL },
+	{ SERVER, "source_port", read_source_port, AT(source_port), KEY_OPTIONAL, "'prefer'" },
+	{ SERVER, "handshake_timeout", value_duration, AT(handshake_ms), KEY_OPTIONAL, "'10s'" },
+	{ BOTH, "timeout", value_duration, AT(timeout_ms), KEY_OPTIONAL, "'5m'" },
+	{ BOTH, "drain_timeout", value_duration, AT(drain_ms), KEY_OPTIONAL, "'10s'" },
+	{ BOTH, "log_level", read_log_level, AT(log_level), KEY_OPTIONAL, "'info'" },
+	{ BOTH, "max_connections", value_count, AT(max_connections), KEY_OPTIONAL, NULL },
+	{ 0 },
+	/* clang-format on */
+};
 
 static void
-read_log_level(
-    struct reader *reader, const struct json5 *object, enum log_level *level)
+read_mode(struct reader *reader, const struct json5 *value, void *field)
 {
-	const char *text = reader_word(reader, object, "log_level");
+	static const char *const words[] = { [INBOUND_REDIRECT] = "redirect",
+		NULL };
 
-	if (!text)
+	value_choice(reader, value, words, field);
+}
+
+static void
+read_log_level(struct reader *reader, const struct json5 *value, void *field)
+{
+	static const char *const words[] = {
+		[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_INFO] = "info", NULL
+	};
+
+	value_choice(reader, value, words, field);
+}
+
+static void
+read_source_port(struct reader *reader, const struct json5 *value, void *field)
+{
+	static const char *const words[] = { [SOURCE_PORT_PREFER] = "prefer",
+		[SOURCE_PORT_STRICT] = "strict",
+		[SOURCE_PORT_ANY] = "any",
+		NULL };
+
+	value_choice(reader, value, words, field);
+}
+
+static void
+read_inbound(struct reader *reader, const struct json5 *value, void *config)
+{
+	keys_read(reader, keys, INBOUND, value, config);
+}
+
+static void
+check_local_addr(struct reader *reader, const struct json5 *outbound,
+    const struct config *config)
+{
+	const struct json5 *value = json5_member(outbound, "local_addr");
+	int local = config->local_bind.address.any.sa_family;
+	int server = config->server.address.any.sa_family;
+
+	if (local != AF_UNSPEC && server != AF_UNSPEC && local != server)
+		reader_fail_address(reader, value, json5_string(value, NULL),
+		    "the server's address is of the other family");
+}
+
+static void
+read_outbound(struct reader *reader, const struct json5 *value, void *config)
+{
+	keys_read(reader, keys, OUTBOUND, value, config);
+	check_local_addr(reader, value, config);
+}
+
+static void
+read_server(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct endpoint *server = field;
+
+	value_endpoint(reader, value, field);
+	if (server->port &&
+	    (!*server->host ||
+		(server->address.any.sa_family != AF_UNSPEC &&
+		    !address_is_unicast(&server->address))))
+		reader_fail(reader, value,
+		    "\"%.80s\": there is no server's address in it",
+		    json5_string(value, NULL));
+}
+
+/* A name is a field of the log, which a blank or a quote would end. */
+static void
+read_name(struct reader *reader, const struct json5 *value, void *account)
+{
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "._@+-";
+	struct acl_user *user = account;
+	const char *name = reader_text(reader, value);
+
+	if (!name)
 		return;
-	if (!strcmp(text, "info"))
-		*level = LOG_LEVEL_INFO;
-	else if (!strcmp(text, "error"))
-		*level = LOG_LEVEL_ERROR;
-	else
-		reader_fail(reader, json5_member(object, "log_level"),
-		    "\"%.80s\": this is \"info\" or \"error\"", text);
-}
-
-/* What both halves have. */
-static void
-read_common(
-    struct reader *reader, const struct json5 *root, struct config *config)
-{
-	reader_duration(reader, root, "timeout", &config->timeout_ms);
-	reader_duration(reader, root, "drain_timeout", &config->drain_ms);
-	read_log_level(reader, root, &config->log_level);
-	reader_count(reader, root, "max_connections", &config->max_connections);
+	if (!*name || name[strspn(name, allowed)] ||
+	    strlen(name) > ACL_NAME_MAX_LEN)
+		reader_fail(reader, value,
+		    "\"%.80s\": a name is 1 to %d of letters, digits and "
+		    "._@+-",
+		    name, ACL_NAME_MAX_LEN);
+	if (!strcmp(name, "-"))
+		reader_fail(
+		    reader, value, "\"-\": this is what the log calls nobody");
+	user->is_named = true;
+	snprintf(user->name, sizeof(user->name), "%s", name);
 }
 
 static void
-read_source_port(
-    struct reader *reader, const struct json5 *root, enum source_port *policy)
+read_sources(struct reader *reader, const struct json5 *value, void *account)
 {
-	const char *text = reader_string(reader, root, "source_port");
+	struct acl_user *user = account;
 
-	if (!text)
+	user->source_count = value_prefixes(reader, value, &user->sources);
+}
+
+/* An empty list of destinations opens nothing, an absent one nearly all. */
+static void
+read_destinations(
+    struct reader *reader, const struct json5 *value, void *account)
+{
+	struct acl_user *user = account;
+
+	user->is_confined = true;
+	user->destination_count =
+	    value_prefixes(reader, value, &user->destinations);
+	if (json5_type(value) == JSON5_ARRAY && json5_count(value) == 0)
+		reader_warn(reader, value,
+		    "this user may go nowhere; without this key it is "
+		    "everywhere but special destinations");
+}
+
+/* Returns the user who has that digest already, or gives it to this user. */
+static const struct acl_user *
+claim(struct reader *reader, struct digest_index *index,
+    const struct digest *digest, struct acl_user *user)
+{
+	const struct acl_user *first = digest_index_find(index, digest);
+
+	if (!first && digest_index_add(index, digest, user))
+		reader_fail_memory(reader);
+	return first;
+}
+
+/* Users without a name have their position, which no name looks like. */
+static void
+claim_name(struct reader *reader, const struct json5 *object,
+    struct digest_index *names, const struct acl *acl, struct acl_user *user)
+{
+	const struct acl_user *first;
+	struct digest digest;
+
+	if (!user->is_named)
 		return;
-	if (!strcmp(text, "prefer"))
-		*policy = SOURCE_PORT_PREFER;
-	else if (!strcmp(text, "strict"))
-		*policy = SOURCE_PORT_STRICT;
-	else if (!strcmp(text, "any"))
-		*policy = SOURCE_PORT_ANY;
-	else
-		reader_fail(reader, json5_member(root, "source_port"),
-		    "\"%.80s\": this is \"prefer\", \"strict\" or \"any\"",
-		    text);
+	digest_compute(user->name, strlen(user->name), &digest);
+	first = claim(reader, names, &digest, user);
+	if (first)
+		reader_fail(reader, json5_member(object, "name"),
+		    "this is the same name as that of acl[%zu]; the log could "
+		    "not tell the two apart",
+		    (size_t)(first - acl->users));
 }
 
+/* An auth of another type, which is reported already, is nobody's. */
 static void
-read_server(
-    struct reader *reader, const struct json5 *root, struct config *config)
+claim_auth(struct reader *reader, const struct json5 *object, struct acl *acl,
+    struct acl_user *user)
 {
-	reader_refuse_unknown(reader, root, server_keys);
-	reader_endpoint(reader, root, "listen", &config->listen);
-	config_acl_read(reader, root, &config->acl);
-	read_source_port(reader, root, &config->source_port);
-	config_leg_read(reader, root, &config->leg);
-	reader_duration(
-	    reader, root, "handshake_timeout", &config->handshake_ms);
-}
+	const struct json5 *auth = json5_member(object, "auth");
+	const struct acl_user *first;
 
-static void
-read_inbound(
-    struct reader *reader, const struct json5 *root, struct config *config)
-{
-	const struct json5 *inbound;
-	const char *mode;
-
-	reader_require(reader, root, "inbound");
-	inbound = reader_member(reader, root, "inbound", JSON5_OBJECT);
-	if (!inbound)
+	if (auth && json5_type(auth) != JSON5_STRING &&
+	    json5_type(auth) != JSON5_NULL)
 		return;
-	reader_refuse_unknown(reader, inbound, inbound_keys);
-	mode = reader_word(reader, inbound, "mode");
-	if (mode && strcmp(mode, "redirect"))
-		reader_fail(reader, json5_member(inbound, "mode"),
-		    "\"%.80s\": the only mode is \"redirect\"", mode);
-	reader_endpoint(reader, inbound, "listen", &config->listen);
+	first = claim(reader, &acl->by_auth, &user->digest, user);
+	if (first)
+		reader_fail(reader, auth ? auth : object,
+		    "this is the same auth as that of acl[%zu]; each user "
+		    "needs one of their own",
+		    (size_t)(first - acl->users));
 }
 
 static void
-read_client(
-    struct reader *reader, const struct json5 *root, struct config *config)
+read_account(struct reader *reader, const struct json5 *value,
+    struct digest_index *names, struct acl *acl, struct acl_user *user)
 {
-	reader_refuse_unknown(reader, root, client_keys);
-	read_inbound(reader, root, config);
-	config_outbound_read(reader, root, &config->server, &config->auth,
-	    &config->local_bind, &config->leg);
+	snprintf(user->name, sizeof(user->name), "%s", json5_path(value));
+	keys_read(reader, keys, ACCOUNT, value, user);
+	if (json5_type(value) != JSON5_OBJECT)
+		return;
+	claim_name(reader, value, names, acl, user);
+	claim_auth(reader, value, acl, user);
 }
 
-static bool
-is_among(const char *key, const char *const keys[])
+static void
+read_acl(struct reader *reader, const struct json5 *value, void *field)
 {
-	while (*keys && strcmp(*keys, key) != 0)
-		keys++;
-	return *keys != NULL;
+	struct acl *acl = field;
+	struct digest_index names = { .room = 0 };
+
+	if (!reader_expect(reader, value, JSON5_ARRAY) ||
+	    json5_count(value) == 0)
+		return;
+	acl->users =
+	    reader_allocate(reader, json5_count(value), sizeof(*acl->users));
+	if (!acl->users)
+		return;
+	acl->user_count = json5_count(value);
+	for (size_t i = 0; i < acl->user_count; i++)
+		read_account(
+		    reader, json5_item(value, i), &names, acl, &acl->users[i]);
+	digest_index_finish(&names);
 }
 
 /*
- * The first key at the top of the file that only that half has, or NULL. What
- * all of these are is added to text.
+ * The first key at the top of the file that only that half has, or NULL. The
+ * names of all of these are added to text.
  */
 static const struct json5 *
-find_keys_of(const struct json5 *root, const char *const keys[],
-    const char *const others[], char *text, size_t size)
+find_keys_of(const struct json5 *root, unsigned half, char *text, size_t size)
 {
 	const struct json5 *first = NULL;
 	size_t len = 0;
 
-	for (; *keys && len < size; keys++) {
-		if (is_among(*keys, others) || !json5_member(root, *keys))
+	for (const struct key *key = keys; key->name && len < size; key++) {
+		const struct json5 *value = json5_member(root, key->name);
+
+		if (!value || (key->objects & BOTH) != half)
 			continue;
-		len += (size_t)snprintf(
-		    text + len, size - len, "%s%s", first ? ", " : "", *keys);
-		first = first ? first : json5_member(root, *keys);
+		len += (size_t)snprintf(text + len, size - len, "%s%s",
+		    first ? ", " : "", key->name);
+		first = first ? first : value;
 	}
 	return first;
 }
 
-/* One line for a file of the other half, in place of one for each key. */
+/* A file of the other half is one mistake, not one for each key. */
 static bool
 is_other_half(
     struct reader *reader, const struct json5 *root, enum config_kind kind)
 {
 	bool is_server = kind == CONFIG_SERVER;
-	const char *const *own = is_server ? server_keys : client_keys;
-	const char *const *others = is_server ? client_keys : server_keys;
 	const char *half = is_server ? "client" : "server";
 	char text[128];
 	const struct json5 *other;
 
-	if (find_keys_of(root, own, others, text, sizeof(text)))
+	if (find_keys_of(root, 1U << kind, text, sizeof(text)))
 		return false;
-	other = find_keys_of(root, others, own, text, sizeof(text));
+	other =
+	    find_keys_of(root, is_server ? CLIENT : SERVER, text, sizeof(text));
 	if (other)
 		reader_fail(reader, other,
 		    "this is the configuration of a %s half, which has %s: "
@@ -167,14 +305,14 @@ static void
 read_document(
     struct reader *reader, const struct json5 *root, struct config *config)
 {
-	if (!reader_expect(reader, root, JSON5_OBJECT) ||
-	    is_other_half(reader, root, config->kind))
+	bool is_server = config->kind == CONFIG_SERVER;
+
+	if (is_other_half(reader, root, config->kind))
 		return;
-	if (config->kind == CONFIG_SERVER)
-		read_server(reader, root, config);
-	else
-		read_client(reader, root, config);
-	read_common(reader, root, config);
+	keys_read(reader, keys, 1U << config->kind, root, config);
+	if (!reader->failed)
+		exposure_check(reader, root, &config->listen,
+		    is_server ? &config->acl : NULL);
 }
 
 struct config *
@@ -184,20 +322,12 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	struct config *config = reader_allocate(&reader, 1, sizeof(*config));
 	struct json5 *root = config ? reader_load(&reader) : NULL;
 
-	if (config)
+	if (config) {
 		atomic_init(&config->references, 1);
-	if (root) {
 		config->kind = kind;
-		config->timeout_ms = TIMEOUT_MS;
-		config->handshake_ms = HANDSHAKE_MS;
-		config->drain_ms = DRAIN_MS;
-		config->log_level = LOG_LEVEL_INFO;
-		config->source_port = SOURCE_PORT_PREFER;
-		read_document(&reader, root, config);
 	}
-	if (root && !reader.failed)
-		exposure_check(&reader, root, &config->listen,
-		    kind == CONFIG_SERVER ? &config->acl : NULL);
+	if (root)
+		read_document(&reader, root, config);
 	json5_destroy(root);
 	reader_finish(&reader);
 	if (!reader.failed)

@@ -20,10 +20,15 @@ enum config_kind {
 	CONFIG_SERVER,
 };
 
-/* What becomes of the port that a user's connection comes from. */
+/* How the firewall brings the users' connections to the client half. */
+enum inbound_mode {
+	INBOUND_REDIRECT,
+};
+
+/* The source port of a connection to the destination. */
 enum source_port {
-	SOURCE_PORT_PREFER, /* it is kept where it can be had */
-	SOURCE_PORT_STRICT, /* it is kept, or the connection refused */
+	SOURCE_PORT_PREFER, /* the user's; another one if that is taken */
+	SOURCE_PORT_STRICT, /* the user's; otherwise the connection fails */
 	SOURCE_PORT_ANY,    /* the kernel chooses */
 };
 
@@ -43,6 +48,7 @@ struct config {
 	int64_t handshake_ms; /* for the whole request; 0: no limit */
 
 	/* CONFIG_CLIENT */
+	enum inbound_mode mode;
 	struct endpoint server;
 	struct digest auth;
 	struct local_bind local_bind;

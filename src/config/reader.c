@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/duration.h"
 #include "base/suggest.h"
 #include "config/dialect.h"
 
@@ -155,37 +153,15 @@ reader_expect(
 	return false;
 }
 
-/*
- * null is for what is absent, as it is for programs that write JSON. But a list
- * says who may do what, and none may be more than an empty one.
- */
-static const struct json5 *
-find_present(const struct json5 *object, const char *key)
-{
-	const struct json5 *value = json5_member(object, key);
-
-	return value && json5_type(value) != JSON5_NULL ? value : NULL;
-}
-
-const struct json5 *
-reader_member(struct reader *reader, const struct json5 *object,
-    const char *key, enum json5_type type)
-{
-	const struct json5 *value = type == JSON5_ARRAY
-	    ? json5_member(object, key)
-	    : find_present(object, key);
-
-	return value && reader_expect(reader, value, type) ? value : NULL;
-}
-
 void
 reader_require(
     struct reader *reader, const struct json5 *object, const char *key)
 {
+	const struct json5 *value = json5_member(object, key);
 	const char *path = json5_path(object);
 	char key_path[256];
 
-	if (find_present(object, key))
+	if (value && json5_type(value) != JSON5_NULL)
 		return;
 	snprintf(
 	    key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "", key);
@@ -197,30 +173,15 @@ const char *
 reader_text(struct reader *reader, const struct json5 *value)
 {
 	size_t len;
-	const char *text = json5_string(value, &len);
+	const char *text;
 
+	if (!reader_expect(reader, value, JSON5_STRING))
+		return NULL;
+	text = json5_string(value, &len);
 	if (strlen(text) == len)
 		return text;
 	reader_fail(reader, value, "there is a NUL character in this string");
 	return NULL;
-}
-
-const char *
-reader_string(
-    struct reader *reader, const struct json5 *object, const char *key)
-{
-	const struct json5 *value =
-	    reader_member(reader, object, key, JSON5_STRING);
-
-	return value ? reader_text(reader, value) : NULL;
-}
-
-const char *
-reader_word(struct reader *reader, const struct json5 *object, const char *key)
-{
-	const char *text = reader_string(reader, object, key);
-
-	return text && *text ? text : NULL;
 }
 
 /* What people write in place of one address, and what to write. */
@@ -250,96 +211,6 @@ reader_fail_address(struct reader *reader, const struct json5 *value,
 	const char *slip = find_slip(text);
 
 	reader_fail(reader, value, "\"%.80s\": %s", text, slip ? slip : wrong);
-}
-
-void
-reader_endpoint(struct reader *reader, const struct json5 *object,
-    const char *key, struct endpoint *endpoint)
-{
-	const char *text, *wrong;
-
-	reader_require(reader, object, key);
-	text = reader_string(reader, object, key);
-	if (!text)
-		return;
-	wrong = endpoint_parse(text, endpoint);
-	if (wrong)
-		reader_fail_address(
-		    reader, json5_member(object, key), text, wrong);
-}
-
-/* Waiting for longer than that is of no use, and poll(2) cannot. */
-static void
-take_span(struct reader *reader, const struct json5 *value, int64_t given_ms,
-    int64_t *ms)
-{
-	*ms = given_ms < DURATION_MAX_MS ? given_ms : DURATION_MAX_MS;
-	if (given_ms > DURATION_MAX_MS)
-		reader_warn(reader, value,
-		    "a time is at most 596 hours, which this is taken as; 0 is "
-		    "no limit");
-}
-
-static void
-read_seconds(struct reader *reader, const struct json5 *value, int64_t seconds,
-    int64_t *ms)
-{
-	if (seconds < 0)
-		reader_fail(reader, value,
-		    "%" PRId64 ": a time is 0 seconds or more", seconds);
-	else if (seconds > DURATION_MAX_MS / 1000)
-		take_span(reader, value, INT64_MAX, ms);
-	else
-		*ms = seconds * 1000;
-}
-
-void
-reader_duration(struct reader *reader, const struct json5 *object,
-    const char *key, int64_t *ms)
-{
-	const struct json5 *value = find_present(object, key);
-	int64_t number;
-	const char *text;
-
-	if (!value)
-		return;
-	if (json5_integer(value, &number)) {
-		read_seconds(reader, value, number, ms);
-		return;
-	}
-	if (json5_type(value) != JSON5_STRING) {
-		reader_fail(reader, value,
-		    "this must be a time such as \"5m\" or whole seconds, "
-		    "not %s",
-		    json5_type_name(json5_type(value)));
-		return;
-	}
-	text = reader_text(reader, value);
-	if (!text)
-		return;
-	if (duration_parse(text, &number))
-		take_span(reader, value, number, ms);
-	else
-		reader_fail(reader, value,
-		    "\"%.80s\": this is no time such as \"5m\", "
-		    "\"1h30m\", \"300ms\"",
-		    text);
-}
-
-bool
-reader_digest(struct reader *reader, const struct json5 *object,
-    const char *key, struct digest *digest)
-{
-	const struct json5 *value = find_present(object, key);
-	const char *text = "";
-	size_t len = 0;
-
-	if (value && !reader_expect(reader, value, JSON5_STRING))
-		return false;
-	if (value)
-		text = json5_string(value, &len);
-	digest_compute(text, len, digest);
-	return true;
 }
 
 void
@@ -419,22 +290,4 @@ reader_load(struct reader *reader)
 	explicit_bzero(text, len < 0 ? FILE_MAX_LEN + 1 : (size_t)len);
 	free(text);
 	return root;
-}
-
-void
-reader_count(struct reader *reader, const struct json5 *object, const char *key,
-    size_t *count)
-{
-	const struct json5 *value =
-	    reader_member(reader, object, key, JSON5_INTEGER);
-	int64_t number;
-
-	if (!value || !json5_integer(value, &number))
-		return;
-	if (number < 1 || number > INT32_MAX)
-		reader_fail(reader, value,
-		    "%" PRId64 ": this is a number from 1 to %d", number,
-		    INT32_MAX);
-	else
-		*count = (size_t)number;
 }

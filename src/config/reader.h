@@ -2,23 +2,17 @@
 #define CONFIG_READER_H
 
 /*
- * Takes a JSON5 file apart with the reader's questions answered for it: each
- * thing that is wrong is reported where it stands, as
- * "file:line:column: key path: what is wrong", and reading goes on, so that one
- * run names all that is to be mended. Of one kind of problem, which is what has
- * the same format, only the first READER_KIND_MAX are reported, and the others
- * counted: one file cannot fill the log.
- *
- * Functions that return a value return NULL when it is absent or wrong, those
- * that fill one in leave it as it was. null is absent, but where a list belongs.
+ * Loads a JSON5 file and reports mistakes in it where they stand, as
+ * "file:line:column: key path: what is wrong". Reading goes on after a mistake,
+ * so that one run names them all. Problems with the same format are of one
+ * kind. The first READER_KIND_MAX of a kind are reported and the others counted,
+ * so that no file can fill the log.
  */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "base/digest.h"
 #include "json5/json5.h"
-#include "net/endpoint.h"
 
 /* A problem that is not fatal is a warning. The line has no newline. */
 typedef void reader_sink(bool fatal, const char *problem);
@@ -63,17 +57,8 @@ void reader_require(
 
 bool reader_expect(
     struct reader *reader, const struct json5 *value, enum json5_type type);
-const struct json5 *reader_member(struct reader *reader,
-    const struct json5 *object, const char *key, enum json5_type type);
-
-/* Of a string; a NUL inside it is a mistake. */
+/* Returns NULL if the value is no string, or there is a NUL in it. */
 const char *reader_text(struct reader *reader, const struct json5 *value);
-const char *reader_string(
-    struct reader *reader, const struct json5 *object, const char *key);
-
-/* Likewise, and a blank one is absent. */
-const char *reader_word(
-    struct reader *reader, const struct json5 *object, const char *key);
 
 /*
  * That the text is no address, as wrong has it, or more to the point: that it is
@@ -81,27 +66,5 @@ const char *reader_word(
  */
 void reader_fail_address(struct reader *reader, const struct json5 *value,
     const char *text, const char *wrong);
-
-/* "host:port", as endpoint.h has it. The key is required. */
-void reader_endpoint(struct reader *reader, const struct json5 *object,
-    const char *key, struct endpoint *endpoint);
-
-/*
- * Whole seconds, or a string as duration.h has it. More than DURATION_MAX_MS is
- * taken as that, with a warning.
- */
-void reader_duration(struct reader *reader, const struct json5 *object,
-    const char *key, int64_t *ms);
-
-/*
- * The digest of any string, a blank one where the key is absent. False, and
- * the digest as it was, if it is there but no string.
- */
-bool reader_digest(struct reader *reader, const struct json5 *object,
-    const char *key, struct digest *digest);
-
-/* A whole number, 1 or more. */
-void reader_count(struct reader *reader, const struct json5 *object,
-    const char *key, size_t *count);
 
 #endif

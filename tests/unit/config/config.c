@@ -373,7 +373,7 @@ static const struct mistake server_mistakes[] = {
 	    "2:16: drain_timeout: this must be a time such as \"5m\" or whole "
 	    "seconds, not a number" },
 	{ SERVER("log_level: 'debug'"),
-	    "2:12: log_level: \"debug\": this is \"info\" or \"error\"" },
+	    "2:12: log_level: \"debug\": this is \"error\" or \"info\"" },
 	{ SERVER("log_level: 1"),
 	    "2:12: log_level: this must be a string, not an integer" },
 	{ SERVER("source_port: 'Strict'"),
@@ -490,7 +490,7 @@ static const struct mistake client_mistakes[] = {
 	    "1:28: inbound.mod: this key is unknown; did you mean \"mode\"?" },
 	{ "{ inbound: { listen: ':1', mode: 'tproxy' },\n"
 	  "outbound: { server: 'x:2' } }",
-	    "1:34: inbound.mode: \"tproxy\": the only mode is \"redirect\"" },
+	    "1:34: inbound.mode: \"tproxy\": this is \"redirect\"" },
 	{ "{ inbound: { listen: '9001' }, outbound: { server: 'x:2' } }",
 	    "1:22: inbound.listen: \"9001\": the port is missing; "
 	    "write host:port" },
@@ -550,7 +550,7 @@ static const struct mistake client_mistakes[] = {
 	    "3:20: acl: this key is unknown | "
 	    "2:39: timeout: this must be a time such as \"5m\" or whole "
 	    "seconds, not a boolean | "
-	    "3:12: log_level: \"warn\": this is \"info\" or \"error\"" },
+	    "3:12: log_level: \"warn\": this is \"error\" or \"info\"" },
 };
 
 START_TEST(a_server_mistake_is_reported_where_it_stands)

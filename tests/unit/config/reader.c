@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/duration.h"
 #include "problems.h"
 #include "suite.h"
 
@@ -272,36 +271,9 @@ START_TEST(a_key_that_is_required_and_absent_is_reported)
 }
 END_TEST
 
+/* Each type, from null on. */
 static const char *const values[] = { "null", "true", "1", "1.5", "'x'", "[]",
 	"{}" };
-
-/* A list that is not there may open a door, so null is none. */
-START_TEST(null_is_absent_but_no_list)
-{
-	struct json5 *root = load("{ k: null }");
-
-	for (enum json5_type type = JSON5_NULL; type <= JSON5_OBJECT; type++) {
-		ck_assert_ptr_null(reader_member(&reader, root, "k", type));
-		ck_assert_str_eq(problems_reported(),
-		    type == JSON5_ARRAY
-			? "1:6: k: this must be an array, not null"
-			: "");
-	}
-	json5_destroy(root);
-}
-END_TEST
-
-START_TEST(a_blank_word_is_absent)
-{
-	struct json5 *root = load("{ a: '', b: 'x', c: null }");
-
-	ck_assert_ptr_null(reader_word(&reader, root, "a"));
-	ck_assert_pstr_eq(reader_word(&reader, root, "b"), "x");
-	ck_assert_ptr_null(reader_word(&reader, root, "c"));
-	ck_assert_str_eq(problems_reported(), "");
-	json5_destroy(root);
-}
-END_TEST
 
 static const struct {
 	const char *text, *reason;
@@ -365,13 +337,13 @@ START_TEST(a_value_of_another_type_is_refused)
 	     type++) {
 		char expected[128] = "";
 		struct json5 *root;
-		const struct json5 *value;
+		bool is_type;
 
 		open_reader();
 		root = load(text);
-		value = reader_member(&reader, root, "k", type);
-		ck_assert((value != NULL) == ((int)type == _i));
-		if (!value)
+		is_type = reader_expect(&reader, json5_member(root, "k"), type);
+		ck_assert(is_type == ((int)type == _i));
+		if (!is_type)
 			sprintf(expected, "1:6: k: this must be %s, not %s",
 			    json5_type_name(type),
 			    json5_type_name((enum json5_type)_i));
@@ -381,160 +353,17 @@ START_TEST(a_value_of_another_type_is_refused)
 }
 END_TEST
 
-START_TEST(a_member_that_is_absent_is_no_mistake)
-{
-	struct json5 *root = load("{}");
-
-	ck_assert_ptr_null(reader_member(&reader, root, "k", JSON5_STRING));
-	ck_assert_ptr_null(reader_string(&reader, root, "k"));
-	ck_assert(!reader.failed);
-	json5_destroy(root);
-}
-END_TEST
-
 START_TEST(a_string_is_handed_out_unless_it_holds_a_nul)
 {
 	struct json5 *root = load("{ a: 'x\xc3\xa9', b: 'x\\0y' }");
 
-	ck_assert_pstr_eq(reader_string(&reader, root, "a"), "x\xc3\xa9");
+	ck_assert_pstr_eq(
+	    reader_text(&reader, json5_member(root, "a")), "x\xc3\xa9");
 	ck_assert(!reader.failed);
-	ck_assert_ptr_null(reader_string(&reader, root, "b"));
+	ck_assert_ptr_null(reader_text(&reader, json5_member(root, "b")));
 	ck_assert(reader.failed);
 	ck_assert_str_eq(problems_reported(),
 	    "1:15: b: there is a NUL character in this string");
-	json5_destroy(root);
-}
-END_TEST
-
-static const struct {
-	const char *value;
-	int64_t ms;
-} times[] = {
-	{ "0", 0 },
-	{ "300", 300000 },
-	{ "0x10", 16000 },
-	{ "2147483", 2147483000 },
-	{ "'5m'", 300000 },
-	{ "\"1h30m\"", 5400000 },
-	{ "'0'", 0 },
-	{ "'300ms'", 300 },
-};
-
-#define NO_TIME "this is no time such as \"5m\", \"1h30m\", \"300ms\""
-#define TIME_OR_SECONDS \
-	"this must be a time such as \"5m\" or whole seconds, not "
-
-static const struct {
-	const char *value, *reported;
-} no_times[] = {
-	{ "-1", "1:6: t: -1: a time is 0 seconds or more" },
-	{ "1.5", "1:6: t: " TIME_OR_SECONDS "a number" },
-	{ "Infinity", "1:6: t: " TIME_OR_SECONDS "a number" },
-	{ "true", "1:6: t: " TIME_OR_SECONDS "a boolean" },
-	{ "['5m']", "1:6: t: " TIME_OR_SECONDS "an array" },
-	{ "{}", "1:6: t: " TIME_OR_SECONDS "an object" },
-	{ "''", "1:6: t: \"\": " NO_TIME },
-	{ "'5'", "1:6: t: \"5\": " NO_TIME },
-	{ "'5 minutes'", "1:6: t: \"5 minutes\": " NO_TIME },
-	{ "'-5m'", "1:6: t: \"-5m\": " NO_TIME },
-	{ "'5m\\0'", "1:6: t: there is a NUL character in this string" },
-};
-
-static int64_t
-read_duration(const char *value)
-{
-	char text[64];
-	struct json5 *root;
-	int64_t ms = 77;
-
-	sprintf(text, "{ t: %s }", value);
-	root = load(text);
-	reader_duration(&reader, root, "t", &ms);
-	json5_destroy(root);
-	return ms;
-}
-
-START_TEST(a_time_is_whole_seconds_or_a_duration)
-{
-	ck_assert_int_eq(read_duration(times[_i].value), times[_i].ms);
-	ck_assert_str_eq(problems_reported(), "");
-}
-END_TEST
-
-static const char *const long_times[] = { "2147484", "9223372036854775807",
-	"'597h'", "'2562047h'" };
-
-/* Go has longer ones, and nothing waits as long. */
-START_TEST(a_longer_time_is_taken_as_the_longest)
-{
-	ck_assert_int_eq(read_duration(long_times[_i]), DURATION_MAX_MS);
-	ck_assert_str_eq(problems_reported(),
-	    "not fatal: 1:6: t: warning: a time is at most 596 hours, which "
-	    "this is taken as; 0 is no limit");
-	ck_assert(!reader.failed);
-}
-END_TEST
-
-START_TEST(a_time_of_null_is_absent)
-{
-	ck_assert_int_eq(read_duration("null"), 77);
-	ck_assert_str_eq(problems_reported(), "");
-}
-END_TEST
-
-START_TEST(what_is_no_time_is_refused_and_changes_nothing)
-{
-	ck_assert_int_eq(read_duration(no_times[_i].value), 77);
-	ck_assert_str_eq(problems_reported(), no_times[_i].reported);
-	ck_assert(reader.failed);
-}
-END_TEST
-
-START_TEST(an_endpoint_is_required_and_checked)
-{
-	struct json5 *root = load("{ a: ':80', b: 'x', c: 80 }");
-	struct endpoint endpoint = { .port = 77 };
-
-	reader_endpoint(&reader, root, "a", &endpoint);
-	ck_assert_uint_eq(endpoint.port, 80);
-	ck_assert(!reader.failed);
-	reader_endpoint(&reader, root, "b", &endpoint);
-	reader_endpoint(&reader, root, "c", &endpoint);
-	reader_endpoint(&reader, root, "d", &endpoint);
-	ck_assert_uint_eq(endpoint.port, 80);
-	ck_assert_str_eq(problems_reported(),
-	    "1:16: b: \"x\": the port is missing; write host:port | "
-	    "1:24: c: this must be a string, not an integer | "
-	    "1:1: d: this key is required");
-	json5_destroy(root);
-}
-END_TEST
-
-/* The sinks print lines, and terminals obey what a file may hold. */
-START_TEST(a_report_is_one_line_that_a_terminal_can_show)
-{
-	struct json5 *root = load("{ a: 'x\\ny:80', b: 'x\\x1b[31m:80x' }");
-	struct endpoint endpoint;
-
-	reader_endpoint(&reader, root, "a", &endpoint);
-	ck_assert_ptr_null(strchr(problems_reported(), '\n'));
-	reader_endpoint(&reader, root, "b", &endpoint);
-	ck_assert_ptr_null(strchr(problems_reported(), '\x1b'));
-	json5_destroy(root);
-}
-END_TEST
-
-START_TEST(a_long_value_leaves_room_for_what_is_wrong_with_it)
-{
-	char text[1024];
-	struct json5 *root;
-	struct endpoint endpoint;
-
-	sprintf(text, "{ a: '%0*d' }", 900, 0);
-	root = load(text);
-	reader_endpoint(&reader, root, "a", &endpoint);
-	ck_assert_ptr_nonnull(
-	    strstr(problems_reported(), "the port is missing"));
 	json5_destroy(root);
 }
 END_TEST
@@ -579,25 +408,11 @@ suite(void)
 	tcase_add_test(value, a_key_that_is_required_and_absent_is_reported);
 	tcase_add_loop_test(
 	    value, a_value_of_another_type_is_refused, 1, COUNT(values));
-	tcase_add_test(value, null_is_absent_but_no_list);
-	tcase_add_test(value, a_blank_word_is_absent);
 	tcase_add_loop_test(value,
 	    what_people_write_in_place_of_an_address_is_named, 0, COUNT(slips));
 	tcase_add_loop_test(value, a_file_in_another_language_is_named_by_it, 0,
 	    COUNT(dialects));
-	tcase_add_loop_test(
-	    value, a_longer_time_is_taken_as_the_longest, 0, COUNT(long_times));
-	tcase_add_test(value, a_time_of_null_is_absent);
-	tcase_add_test(value, a_member_that_is_absent_is_no_mistake);
 	tcase_add_test(value, a_string_is_handed_out_unless_it_holds_a_nul);
-	tcase_add_loop_test(
-	    value, a_time_is_whole_seconds_or_a_duration, 0, COUNT(times));
-	tcase_add_loop_test(value,
-	    what_is_no_time_is_refused_and_changes_nothing, 0, COUNT(no_times));
-	tcase_add_test(value, an_endpoint_is_required_and_checked);
-	tcase_add_test(value, a_report_is_one_line_that_a_terminal_can_show);
-	tcase_add_test(
-	    value, a_long_value_leaves_room_for_what_is_wrong_with_it);
 	suite_add_tcase(suite, value);
 	return suite;
 }
