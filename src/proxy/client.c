@@ -13,17 +13,14 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "kernel/route.h"
 #include "net/congestion.h"
 #include "net/fast_open.h"
 #include "net/socket.h"
 #include "process/sandbox.h"
 #include "proxy/connection_table.h"
+#include "proxy/inbound.h"
 #include "proxy/protocol.h"
 #include "proxy/role.h"
-
-/* The same for both families (linux/netfilter_ipv4.h, .../ip6_tables.h). */
-#define ORIGINAL_DST 80
 
 /* How long to wait for one address of the server before trying the next. */
 #define ATTEMPT_MAX_MS 10000
@@ -40,7 +37,10 @@
 static uint64_t
 client_capabilities(const struct config *config)
 {
-	return config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+	uint64_t mark =
+	    config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+
+	return mark | inbound_find(config->mode)->capabilities;
 }
 
 /* For want of it an unprivileged process has the kernel load no module. */
@@ -90,61 +90,6 @@ client_prepare(const struct config *config)
 			    "it is there",
 		    tried, strerror(-error));
 	return 0;
-}
-
-/*
- * Where the user wanted to go before the firewall redirected the packets here.
- * The kernel knows IPv4 users on a dual-stack socket as IPv4.
- */
-static int
-original_destination(struct connection *connection)
-{
-	socklen_t len = sizeof(connection->facts.destination);
-	int level = connection->facts.peer.any.sa_family == AF_INET
-	    ? IPPROTO_IP
-	    : IPPROTO_IPV6;
-
-	connection->tried = "ask the firewall for the original destination";
-	if (getsockopt(connection->downstream_fd, level, ORIGINAL_DST,
-		&connection->facts.destination, &len) == 0)
-		return 0;
-	connection->facts.destination.any.sa_family = AF_UNSPEC;
-	if (errno == ENOENT || errno == EOPNOTSUPP)
-		connection->reason = "no firewall rule redirected this "
-				     "connection (-j REDIRECT)";
-	return -errno;
-}
-
-/* If no rule redirected the connection, its destination is this listener. */
-static int
-refuse_loop(struct connection *connection)
-{
-	const union address *destination = &connection->facts.destination;
-	union address own;
-	socklen_t len = sizeof(own);
-	int ends_here;
-
-	connection->tried = "check the destination";
-	if (address_port(destination) != connection->config->listen.port)
-		return 0;
-	if (getsockname(connection->downstream_fd, &own.any, &len))
-		return -errno;
-	address_unmap(&own);
-	if (address_equal(&own, destination)) {
-		connection->reason = "it was made to this listener directly, "
-				     "not redirected";
-		return -ELOOP;
-	}
-	/*
-	 * Another address of this host, at this port, would lead back here in a
-	 * loop.
-	 */
-	ends_here = route_ends_here(destination);
-	if (ends_here > 0) {
-		connection->reason = "the destination is this listener";
-		return -ELOOP;
-	}
-	return ends_here;
 }
 
 /*
@@ -356,9 +301,8 @@ client_dial(struct connection *connection)
 	int fd, error;
 
 	connection->facts.source = connection->facts.peer;
-	error = original_destination(connection);
-	if (!error)
-		error = refuse_loop(connection);
+	error = inbound_find(connection->config->mode)
+		    ->find_destination(connection);
 	/* The client has no ACL, so it has no users to limit. */
 	if (!error)
 		error = connection_table_admit(
