@@ -10,10 +10,12 @@ acl_finish(struct acl *acl)
 {
 	for (size_t i = 0; i < acl->user_count; i++) {
 		free(acl->users[i].sources);
-		free(acl->users[i].destinations);
+		target_list_finish(&acl->users[i].allowed);
+		target_list_finish(&acl->users[i].denied);
 	}
 	free(acl->users);
 	digest_index_finish(&acl->by_auth);
+	target_list_finish(&acl->denied);
 	acl->users = NULL;
 	acl->user_count = 0;
 }
@@ -50,31 +52,21 @@ acl_user_names(const struct acl_user *user, const union address *source)
 	return false;
 }
 
-/* Prefixes that are wider than wanted do not count. */
-static bool
-has_destination(const struct acl_user *user, const union address *destination,
-    unsigned least_bits)
-{
-	for (size_t i = 0; i < user->destination_count; i++) {
-		const struct prefix *prefix = &user->destinations[i];
-
-		if (prefix->bit_count >= least_bits &&
-		    prefix_contains(prefix, destination))
-			return true;
-	}
-	return false;
-}
-
 const char *
-acl_refuse_destination(
-    const struct acl_user *user, const union address *destination)
+acl_refuse_destination(const struct acl *acl, const struct acl_user *user,
+    const union address *destination)
 {
 	unsigned least_bits = 0;
 	const char *special = special_purpose_find(destination, &least_bits);
 
-	if (!special && (!user || !user->is_confined))
+	if (target_list_contains(&acl->denied, destination, 0))
+		return "this destination is among denied_dst_ips";
+	if (user && target_list_contains(&user->denied, destination, 0))
+		return "this destination is among the user's denied_dst_ips";
+	if (!special && (!user || !user->allowed.is_given))
 		return NULL;
-	if (user && has_destination(user, destination, least_bits))
+	if (user &&
+	    target_list_contains(&user->allowed, destination, least_bits))
 		return NULL;
 	return special ? special
 		       : "this destination is not among the user's "

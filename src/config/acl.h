@@ -7,26 +7,26 @@
  */
 
 #include "base/digest_index.h"
-#include "net/prefix.h"
+#include "net/target.h"
 
 #define ACL_NAME_MAX_LEN 64
 
 struct acl_user {
 	char name[ACL_NAME_MAX_LEN + 1]; /* for the log */
 	bool is_named;                   /* false: that is only a position */
-	struct digest digest;            /* of the auth string */
+	struct digest digest;            /* of the first auth string */
 	struct prefix *sources;
-	size_t source_count; /* 0: any source */
-	struct prefix *destinations;
-	size_t destination_count;
-	bool is_confined; /* to destinations; false: all but special ones */
-	size_t max_connections; /* 0: no limit */
+	size_t source_count;        /* 0: any source */
+	struct target_list allowed; /* not given: all but special ones */
+	struct target_list denied;  /* wins over allowed */
+	size_t max_connections;     /* 0: no limit */
 };
 
 struct acl {
 	struct acl_user *users;
 	size_t user_count; /* 0: the ACL is off */
 	struct digest_index by_auth;
+	struct target_list denied; /* to everybody, also while the ACL is off */
 };
 
 /* Frees what is in it. */
@@ -52,12 +52,12 @@ bool acl_user_permits(const struct acl_user *user, const union address *source);
 bool acl_user_names(const struct acl_user *user, const union address *source);
 
 /*
- * NULL if the user, or anybody where user is NULL because the ACL is off, may
- * go there; otherwise which rule is against it. Special destinations
- * (special.h) are for those only who have a prefix for them that is no wider
- * than the special block: 0.0.0.0/0 does not open 127.0.0.0/8.
+ * Returns NULL if the user may go there, otherwise the rule that is against it.
+ * user is NULL where the ACL is off. A special destination (special_purpose.h)
+ * takes an entry that is no wider than the special block: 0.0.0.0/0 does not
+ * open 127.0.0.0/8.
  */
-const char *acl_refuse_destination(
+const char *acl_refuse_destination(const struct acl *acl,
     const struct acl_user *user, const union address *destination);
 
 #endif

@@ -20,8 +20,8 @@ enum {
 };
 
 static key_read read_mode, read_log_level, read_source_port, read_inbound,
-    read_outbound, read_server, read_acl, read_name, read_sources,
-    read_destinations;
+    read_outbound, read_server, read_acl, read_name, read_sources, read_allowed,
+    read_auths;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -39,12 +39,14 @@ static const struct key keys[] = {
 	{ OUTBOUND, "fwmark", value_fwmark, AT(local_bind), KEY_OPTIONAL, NULL },
 	{ SERVER, "acl", read_acl, AT(acl), KEY_LIST, "[]" },
 	{ ACCOUNT, "name", read_name, 0, KEY_OPTIONAL, NULL },
-	{ ACCOUNT, "auth", value_digest, OF(digest), KEY_OPTIONAL, "''" },
+	{ ACCOUNT, "auth", read_auths, OF(digest), KEY_OPTIONAL, "''" },
 	{ ACCOUNT, "allowed_src_ips", read_sources, 0, KEY_LIST, NULL },
-	{ ACCOUNT, "allowed_dst_ips", read_destinations, 0, KEY_LIST, NULL },
+	{ ACCOUNT, "allowed_dst_ips", read_allowed, OF(allowed), KEY_LIST, NULL },
+	{ ACCOUNT, "denied_dst_ips", value_targets, OF(denied), KEY_LIST, NULL },
 	{ ACCOUNT, "max_connections", value_count, OF(max_connections), KEY_OPTIONAL, NULL },
 	{ OUTBOUND | SERVER, "fast_open", value_flag, AT(leg.fast_open), KEY_OPTIONAL, "true" },
 	{ OUTBOUND | SERVER, "congestion", value_congestion, AT(leg.congestion), KEY_OPTIONAL, NULL },
+	{ SERVER, "denied_dst_ips", value_targets, AT(acl.denied), KEY_LIST, NULL },
 	{ SERVER, "source_port", read_source_port, AT(source_port), KEY_OPTIONAL, "'prefer'" },
 	{ SERVER, "handshake_timeout", value_duration, AT(handshake_ms), KEY_OPTIONAL, "'10s'" },
 	{ BOTH, "timeout", value_duration, AT(timeout_ms), KEY_OPTIONAL, "'5m'" },
@@ -161,18 +163,29 @@ read_sources(struct reader *reader, const struct json5 *value, void *account)
 
 /* An empty list of destinations opens nothing, an absent one nearly all. */
 static void
-read_destinations(
-    struct reader *reader, const struct json5 *value, void *account)
+read_allowed(struct reader *reader, const struct json5 *value, void *field)
 {
-	struct acl_user *user = account;
-
-	user->is_confined = true;
-	user->destination_count =
-	    value_prefixes(reader, value, &user->destinations);
+	value_targets(reader, value, field);
 	if (json5_type(value) == JSON5_ARRAY && json5_count(value) == 0)
 		reader_warn(reader, value,
 		    "this user may go nowhere; without this key it is "
 		    "everywhere but special destinations");
+}
+
+/* field becomes the digest of the first secret; claim_auths() takes them all. */
+static void
+read_auths(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct digest other;
+
+	if (json5_type(value) != JSON5_ARRAY)
+		value_digest(reader, value, field);
+	else if (json5_count(value) == 0)
+		reader_fail(reader, value,
+		    "there is no secret in it; write one, or \"\"");
+	for (size_t i = 0; i < json5_count(value); i++)
+		value_digest(
+		    reader, json5_item(value, i), i == 0 ? field : &other);
 }
 
 /* Returns the user who has that digest already, or gives it to this user. */
@@ -208,21 +221,41 @@ claim_name(struct reader *reader, const struct json5 *object,
 
 /* An auth of another type, which is reported already, is nobody's. */
 static void
-claim_auth(struct reader *reader, const struct json5 *object, struct acl *acl,
-    struct acl_user *user)
+claim_auth(struct reader *reader, const struct json5 *value,
+    const struct json5 *object, struct acl *acl, struct acl_user *user)
 {
-	const struct json5 *auth = json5_member(object, "auth");
 	const struct acl_user *first;
+	const char *text = "";
+	struct digest digest;
+	size_t len = 0;
 
-	if (auth && json5_type(auth) != JSON5_STRING &&
-	    json5_type(auth) != JSON5_NULL)
+	if (value && json5_type(value) != JSON5_NULL)
+		text = json5_string(value, &len);
+	if (!text)
 		return;
-	first = claim(reader, &acl->by_auth, &user->digest, user);
-	if (first)
-		reader_fail(reader, auth ? auth : object,
+	digest_compute(text, len, &digest);
+	first = claim(reader, &acl->by_auth, &digest, user);
+	if (first == user)
+		reader_fail(reader, value, "this auth is in the list twice");
+	else if (first)
+		reader_fail(reader, value ? value : object,
 		    "this is the same auth as that of acl[%zu]; each user "
 		    "needs one of their own",
 		    (size_t)(first - acl->users));
+}
+
+static void
+claim_auths(struct reader *reader, const struct json5 *object, struct acl *acl,
+    struct acl_user *user)
+{
+	const struct json5 *value = json5_member(object, "auth");
+
+	if (!value || json5_type(value) != JSON5_ARRAY) {
+		claim_auth(reader, value, object, acl, user);
+		return;
+	}
+	for (size_t i = 0; i < json5_count(value); i++)
+		claim_auth(reader, json5_item(value, i), object, acl, user);
 }
 
 static void
@@ -234,7 +267,7 @@ read_account(struct reader *reader, const struct json5 *value,
 	if (json5_type(value) != JSON5_OBJECT)
 		return;
 	claim_name(reader, value, names, acl, user);
-	claim_auth(reader, value, acl, user);
+	claim_auths(reader, value, acl, user);
 }
 
 static void

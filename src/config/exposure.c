@@ -101,15 +101,14 @@ check_overlaps(
 	free(claims);
 }
 
-/* Of whoever is at that place of the file. */
+/* auth NULL: the object has none. */
 static void
-check_secret(struct reader *reader, const struct json5 *object)
+check_secret(
+    struct reader *reader, const struct json5 *object, const struct json5 *auth)
 {
-	const struct json5 *auth = json5_member(object, "auth");
-	const char *text = auth ? json5_string(auth, NULL) : NULL;
 	size_t len = 0;
 
-	if (text)
+	if (auth)
 		json5_string(auth, &len);
 	if (len == 0)
 		reader_warn(reader, auth ? auth : object,
@@ -121,6 +120,18 @@ check_secret(struct reader *reader, const struct json5 *object)
 		    "it can be guessed; take a long random one, such as "
 		    "uuidgen makes",
 		    SECRET_MIN_LEN, len);
+}
+
+static void
+check_secrets(struct reader *reader, const struct json5 *object)
+{
+	const struct json5 *auth = json5_member(object, "auth");
+	bool is_list = auth && json5_type(auth) == JSON5_ARRAY;
+
+	if (!is_list)
+		check_secret(reader, object, auth);
+	for (size_t i = 0; is_list && i < json5_count(auth); i++)
+		check_secret(reader, object, json5_item(auth, i));
 }
 
 static bool
@@ -142,7 +153,7 @@ check_users(
 		const struct json5 *sources =
 		    json5_member(object, "allowed_src_ips");
 
-		check_secret(reader, object);
+		check_secrets(reader, object);
 		if (permits_any(&acl->users[i]))
 			reader_warn(reader, sources ? sources : object,
 			    "%s may send from any address; name the user's own "
@@ -235,5 +246,5 @@ exposure_check(struct reader *reader, const struct json5 *root,
 	if (acl)
 		check_acl(reader, root, listen, acl);
 	else
-		check_secret(reader, json5_member(root, "outbound"));
+		check_secrets(reader, json5_member(root, "outbound"));
 }

@@ -198,6 +198,19 @@ value_local_addr(struct reader *reader, const struct json5 *value, void *field)
 		reader_fail_address(reader, value, text, wrong);
 }
 
+/* Reports what is wrong with a prefix or target, and how it was taken. */
+static void
+check_prefix(struct reader *reader, const struct json5 *value, const char *text,
+    const char *wrong, const char *taken)
+{
+	if (wrong)
+		reader_fail_address(reader, value, text, wrong);
+	else if (taken)
+		reader_warn(reader, value,
+		    "\"%.80s\" has bits set behind the prefix; taken as %s",
+		    text, taken);
+}
+
 static void
 read_prefix(
     struct reader *reader, const struct json5 *value, struct prefix *prefix)
@@ -210,28 +223,58 @@ read_prefix(
 	if (!text)
 		return;
 	wrong = prefix_parse(text, prefix, &masked);
-	if (wrong)
-		reader_fail_address(reader, value, text, wrong);
-	else if (masked)
-		reader_warn(reader, value,
-		    "\"%.80s\" has bits set behind the prefix; taken as %s",
-		    text, prefix_format(prefix, taken));
+	check_prefix(reader, value, text, wrong,
+	    masked && !wrong ? prefix_format(prefix, taken) : NULL);
+}
+
+static void
+read_target(
+    struct reader *reader, const struct json5 *value, struct target *target)
+{
+	const char *text = reader_text(reader, value);
+	char taken[TARGET_STRLEN];
+	const char *wrong;
+	bool masked = false;
+
+	if (!text)
+		return;
+	wrong = target_parse(text, target, &masked);
+	check_prefix(reader, value, text, wrong,
+	    masked && !wrong ? target_format(target, taken) : NULL);
+}
+
+/* Returns memory for the items of an array, or NULL if there are none. */
+static void *
+allocate_items(struct reader *reader, const struct json5 *value, size_t size)
+{
+	if (!reader_expect(reader, value, JSON5_ARRAY) ||
+	    json5_count(value) == 0)
+		return NULL;
+	return reader_allocate(reader, json5_count(value), size);
 }
 
 size_t
 value_prefixes(
     struct reader *reader, const struct json5 *value, struct prefix **prefixes)
 {
-	size_t count;
-
-	if (!reader_expect(reader, value, JSON5_ARRAY))
+	*prefixes = allocate_items(reader, value, sizeof(**prefixes));
+	if (!*prefixes)
 		return 0;
-	count = json5_count(value);
-	if (count > 0)
-		*prefixes = reader_allocate(reader, count, sizeof(**prefixes));
-	if (count == 0 || !*prefixes)
-		return 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < json5_count(value); i++)
 		read_prefix(reader, json5_item(value, i), &(*prefixes)[i]);
-	return count;
+	return json5_count(value);
+}
+
+void
+value_targets(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct target_list *list = field;
+
+	list->is_given = true;
+	list->items = allocate_items(reader, value, sizeof(*list->items));
+	if (!list->items)
+		return;
+	list->count = json5_count(value);
+	for (size_t i = 0; i < list->count; i++)
+		read_target(reader, json5_item(value, i), &list->items[i]);
 }

@@ -4,7 +4,7 @@
 /* The types of values. Each reads one value into a field of that type. */
 
 #include "config/keys.h"
-#include "net/prefix.h"
+#include "net/target.h"
 
 /* struct endpoint: "host:port", as endpoint.h has it. */
 key_read value_endpoint;
@@ -29,6 +29,9 @@ key_read value_congestion;
 
 /* struct local_bind: its mark; and its address and interface. */
 key_read value_fwmark, value_local_addr;
+
+/* struct target_list: an array of targets. */
+key_read value_targets;
 
 /*
  * Reads an array of prefixes. Returns the number of items in *prefixes, which is

@@ -230,8 +230,8 @@ static int
 check_destination(struct connection *connection, const struct acl_user *user)
 {
 	connection->tried = "ask the ACL";
-	connection->reason =
-	    acl_refuse_destination(user, &connection->facts.destination);
+	connection->reason = acl_refuse_destination(
+	    &connection->config->acl, user, &connection->facts.destination);
 	return connection->reason ? -EACCES : 0;
 }
 

@@ -88,6 +88,15 @@ class Acl:
     def test_empty_acl_is_off(self):
         self.assert_permitted([], '-', auth=auth_digest('anything'))
 
+    def test_each_of_several_secrets(self):
+        server = self.start_server({'acl': [
+            {**ONE_USER, 'auth': ['the old secret of alice', AUTH]}]})
+        for auth in ('the old secret of alice', AUTH):
+            self.assert_serves(auth=auth_digest(auth))
+            server.wait_for('established', user='alice')
+        self.send(self.request(auth=auth_digest('another one')))
+        server.wait_for('refused', user='-', reason=re.compile('auth'))
+
     def test_auth_is_never_logged(self):
         server = self.start_server({'acl': [ONE_USER]})
         self.assert_serves(auth=auth_digest(AUTH))

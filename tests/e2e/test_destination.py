@@ -3,7 +3,7 @@
 import re
 
 from cases import SERVER_PORT, ServerCase, fresh_port
-from families import BOTH, IPV4, IPV6
+from families import BOTH, IPV4, IPV6, endpoint
 from peers import receive_until_reset
 from wire import BLANK_AUTH, auth_digest, mapped
 
@@ -120,6 +120,27 @@ class Destination:
         self.assert_refused(server, self.destination, 'allowed_dst_ips',
                             'alice', ALICE)
         self.assert_serves(auth=BOB)
+
+    def test_denied_destinations_win_and_are_read_again(self):
+        allowed = {'acl': [{'name': 'alice', 'allowed_dst_ips': [
+            family.destination for family in BOTH]}]}
+        server = self.start_server(allowed)
+        self.assert_serves()
+        port = self.destination[1]
+        for denied, reason in (
+                ({**allowed, 'denied_dst_ips': [f':{port}']},
+                 'is among denied_dst_ips'),
+                ({'acl': [{**allowed['acl'][0], 'denied_dst_ips': [
+                    endpoint(*self.destination)]}]},
+                 "among the user's denied_dst_ips")):
+            with self.subTest(reason=reason):
+                server.reload(self.server_config(denied))
+                server.wait_for('reloaded')
+                self.assert_refused(server, self.destination, reason, 'alice')
+        server.reload(self.server_config(
+            {**allowed, 'denied_dst_ips': [f':1-{port - 1}']}))
+        server.wait_for('reloaded')
+        self.assert_serves()
 
     def test_user_with_an_empty_list_goes_nowhere(self):
         server = self.start_server({'acl': [{'allowed_dst_ips': []}]})

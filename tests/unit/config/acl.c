@@ -206,7 +206,19 @@ refuses(const struct acl_user *user, const char *destination)
 
 	ck_assert(address_parse(destination, &address));
 	address_set_port(&address, 443);
-	return acl_refuse_destination(user, &address);
+	return acl_refuse_destination(&acl, user, &address);
+}
+
+static void
+add_target(struct target_list *list, const char *text)
+{
+	bool masked;
+
+	list->is_given = true;
+	list->items =
+	    realloc(list->items, (list->count + 1) * sizeof(*list->items));
+	ck_assert_pstr_eq(
+	    target_parse(text, &list->items[list->count++], &masked), NULL);
 }
 
 /* Gives fred these destinations and no more; NULL: none. */
@@ -215,12 +227,11 @@ confine(const char *first, const char *second)
 {
 	struct acl_user *fred = &acl.users[0];
 
-	fred->is_confined = true;
-	fred->destinations = calloc(2, sizeof(*fred->destinations));
+	fred->allowed.is_given = true;
 	if (first)
-		fred->destinations[fred->destination_count++] = block(first);
+		add_target(&fred->allowed, first);
 	if (second)
-		fred->destinations[fred->destination_count++] = block(second);
+		add_target(&fred->allowed, second);
 }
 
 static const char *const special[] = {
@@ -267,6 +278,49 @@ START_TEST(a_confined_user_goes_to_their_own_blocks_only)
 	    "this destination is not among the user's allowed_dst_ips");
 	ck_assert_ptr_nonnull(refuses(&acl.users[0], "2001:db8::5"));
 	ck_assert_ptr_nonnull(refuses(&acl.users[0], special[0]));
+}
+END_TEST
+
+/* The port of all these is 443. */
+START_TEST(a_confined_user_goes_to_their_own_ports_only)
+{
+	confine("203.0.113.0/24:443", ":80");
+	ck_assert_pstr_eq(refuses(&acl.users[0], "203.0.113.5"), NULL);
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], "203.0.114.5"));
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], "2001:db8::5"));
+}
+END_TEST
+
+START_TEST(a_port_of_all_addresses_opens_nothing_special)
+{
+	confine(":443", NULL);
+	ck_assert_pstr_eq(refuses(&acl.users[0], usual[0]), NULL);
+	ck_assert_ptr_nonnull(refuses(&acl.users[0], special[_i]));
+}
+END_TEST
+
+START_TEST(what_is_denied_to_a_user_wins_over_what_is_allowed)
+{
+	confine("203.0.113.0/24", NULL);
+	add_target(&acl.users[0].denied, "203.0.113.128/25:1-443");
+	add_target(&acl.users[0].denied, "2001:db8::5");
+	ck_assert_pstr_eq(refuses(&acl.users[0], "203.0.113.5"), NULL);
+	ck_assert_str_eq(refuses(&acl.users[0], "203.0.113.129"),
+	    "this destination is among the user's denied_dst_ips");
+	ck_assert_str_eq(refuses(&acl.users[0], "2001:db8::5"),
+	    "this destination is among the user's denied_dst_ips");
+	ck_assert_pstr_eq(refuses(&acl.users[1], "203.0.113.129"), NULL);
+}
+END_TEST
+
+START_TEST(what_is_denied_to_all_is_so_without_users_as_well)
+{
+	confine("203.0.113.0/24", NULL);
+	add_target(&acl.denied, ":443");
+	ck_assert_str_eq(refuses(&acl.users[0], "203.0.113.5"),
+	    "this destination is among denied_dst_ips");
+	ck_assert_str_eq(refuses(NULL, "2001:db8::5"),
+	    "this destination is among denied_dst_ips");
 }
 END_TEST
 
@@ -396,6 +450,13 @@ suite(void)
 	tcase_add_loop_test(
 	    whereto, everybody_goes_to_all_others_by_default, 0, COUNT(usual));
 	tcase_add_test(whereto, a_confined_user_goes_to_their_own_blocks_only);
+	tcase_add_test(whereto, a_confined_user_goes_to_their_own_ports_only);
+	tcase_add_loop_test(whereto,
+	    a_port_of_all_addresses_opens_nothing_special, 0, COUNT(special));
+	tcase_add_test(
+	    whereto, what_is_denied_to_a_user_wins_over_what_is_allowed);
+	tcase_add_test(
+	    whereto, what_is_denied_to_all_is_so_without_users_as_well);
 	tcase_add_loop_test(
 	    whereto, a_user_confined_to_nothing_goes_nowhere, 0, COUNT(usual));
 	tcase_add_loop_test(whereto,

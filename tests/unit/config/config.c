@@ -185,7 +185,7 @@ START_TEST(an_acl_entry_has_defaults_for_everything)
 	ck_assert_str_eq(config->acl.users[1].name, "acl[1]");
 	check_digest(&config->acl.users[1].digest, "");
 	ck_assert_uint_eq(config->acl.users[1].source_count, 0);
-	ck_assert(!config->acl.users[1].is_confined);
+	ck_assert(!config->acl.users[1].allowed.is_given);
 	config_unref(config);
 }
 END_TEST
@@ -211,10 +211,49 @@ START_TEST(what_is_given_for_a_server_counts)
 	ck_assert(digest_equal(&user->digest, &digest));
 	check_prefix(&user->sources[0], "192.0.2.0/24");
 	check_prefix(&user->sources[1], "2001:db8::1/128");
-	ck_assert(user->is_confined);
-	ck_assert_uint_eq(user->destination_count, 2);
-	check_prefix(&user->destinations[0], "127.0.0.1/32");
-	check_prefix(&user->destinations[1], "2001:db8:d::/48");
+	ck_assert(user->allowed.is_given);
+	ck_assert_uint_eq(user->allowed.count, 2);
+	check_prefix(&user->allowed.items[0].prefix, "127.0.0.1/32");
+	check_prefix(&user->allowed.items[1].prefix, "2001:db8:d::/48");
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(a_user_may_have_several_secrets)
+{
+	struct config *config = load_good(CONFIG_SERVER,
+	    "{ listen: ':1', acl: [{ auth: ['old', 'new'] }, "
+	    "{ auth: 'other' }] }");
+	const struct acl_user *users = config->acl.users;
+	static const char *const auths[] = { "old", "new", "other" };
+
+	check_digest(&users[0].digest, "old");
+	for (size_t i = 0; i < COUNT(auths); i++) {
+		struct digest digest;
+
+		digest_compute(auths[i], strlen(auths[i]), &digest);
+		ck_assert_ptr_eq(
+		    acl_find(&config->acl, digest.bytes, sizeof(digest.bytes)),
+		    &users[i / 2]);
+	}
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(destinations_may_have_ports_and_be_denied)
+{
+	struct config *config = load_good(CONFIG_SERVER,
+	    "{ listen: ':1', denied_dst_ips: [':25'], "
+	    "acl: [{ allowed_dst_ips: ['192.0.2.0/24:80-90'], "
+	    "denied_dst_ips: ['[2001:db8::/32]:22'] }] }");
+	const struct acl *acl = &config->acl;
+
+	ck_assert_uint_eq(acl->denied.count, 1);
+	ck_assert_uint_eq(acl->denied.items[0].first_port, 25);
+	check_prefix(&acl->users[0].allowed.items[0].prefix, "192.0.2.0/24");
+	ck_assert_uint_eq(acl->users[0].allowed.items[0].last_port, 90);
+	check_prefix(&acl->users[0].denied.items[0].prefix, "2001:db8::/32");
+	ck_assert_uint_eq(acl->users[0].denied.items[0].first_port, 22);
 	config_unref(config);
 }
 END_TEST
@@ -230,8 +269,8 @@ START_TEST(an_empty_list_of_destinations_is_no_absent_one)
 	    "not fatal: 2:18: acl[0].allowed_dst_ips: warning: this user may "
 	    "go nowhere; without this key it is everywhere but special "
 	    "destinations");
-	ck_assert(config->acl.users[0].is_confined);
-	ck_assert_uint_eq(config->acl.users[0].destination_count, 0);
+	ck_assert(config->acl.users[0].allowed.is_given);
+	ck_assert_uint_eq(config->acl.users[0].allowed.count, 0);
 	config_unref(config);
 }
 END_TEST
@@ -455,6 +494,22 @@ static const struct mistake server_mistakes[] = {
 	    "3:9: acl[1].auth: " SAME_AUTH },
 	{ SERVER("acl: [{ auth: '' },\n{}]"), "3:1: acl[1]: " SAME_AUTH },
 	{ SERVER("acl: [{},\n{ auth: '' }]"), "3:9: acl[1].auth: " SAME_AUTH },
+	{ USER("auth: ['x', 'y', 'x']"),
+	    "3:18: acl[0].auth[2]: this auth is in the list twice" },
+	{ SERVER("acl: [{ auth: ['x', 'y'] },\n{ auth: ['z', 'y'] }]"),
+	    "3:15: acl[1].auth[1]: " SAME_AUTH },
+	{ USER("auth: []"),
+	    "3:7: acl[0].auth: there is no secret in it; write one, or "
+	    "\"\"" },
+	{ USER("auth: ['x', 5]"),
+	    "3:13: acl[0].auth[1]: this must be a string, not an integer" },
+	{ USER("denied_dst_ips: [':0']"),
+	    "3:18: acl[0].denied_dst_ips[0]: \":0\": the port must be a "
+	    "number from 1 to 65535, or two with a dash" },
+	{ USER("denied_dst_ips: null"),
+	    "3:17: acl[0].denied_dst_ips: this must be an array, not null" },
+	{ SERVER("denied_dst_ips: null"),
+	    "2:17: denied_dst_ips: this must be an array, not null" },
 	/* Each is named once, and not as often as there are others. */
 	{ SERVER("acl: [{},\n{},\n{}]"),
 	    "3:1: acl[1]: " SAME_AUTH " | 4:1: acl[2]: " SAME_AUTH },
@@ -672,6 +727,8 @@ suite(void)
 	tcase_add_test(good, how_the_leg_between_the_halves_is_to_be_is_read);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
+	tcase_add_test(good, a_user_may_have_several_secrets);
+	tcase_add_test(good, destinations_may_have_ports_and_be_denied);
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);
 	tcase_add_loop_test(
 	    good, an_absent_or_empty_acl_is_off, 0, COUNT(absent_acls));

@@ -62,6 +62,10 @@ static const struct {
 	    "not fatal: 2:9: acl[0].auth: " SHORT("15") },
 	{ SERVER("{ auth: '\\0', allowed_src_ips: ['::1'] }"),
 	    "not fatal: 2:9: acl[0].auth: " SHORT("1") },
+	{ SERVER("{ auth: ['0123456789abcdef', 'x', ''], "
+		 "allowed_src_ips: ['::1'] }"),
+	    "not fatal: 2:30: acl[0].auth[1]: " SHORT(
+		"1") " | not fatal: 2:35: acl[0].auth[2]: " BLANK },
 	{ SERVER("{ " A " }"), "not fatal: 2:1: acl[0]: " ANY("acl[0]") },
 	{ SERVER("{ name: 'alice', " A ", allowed_src_ips: [] }"),
 	    "not fatal: 2:61: acl[0].allowed_src_ips: " ANY("alice") },
