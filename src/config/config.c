@@ -19,9 +19,9 @@ enum {
 	ACCOUNT = 1 << 4, /* an item of acl */
 };
 
-static key_read read_mode, read_log_level, read_source_port, read_inbound,
-    read_outbound, read_server, read_acl, read_name, read_sources, read_allowed,
-    read_auths;
+static key_read read_mode, read_log_level, read_source_port, read_users,
+    read_inbound, read_outbound, read_server, read_acl, read_name, read_sources,
+    read_allowed, read_auths;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -32,6 +32,8 @@ static const struct key keys[] = {
 	{ CLIENT, "inbound", read_inbound, 0, KEY_REQUIRED, NULL },
 	{ CLIENT, "outbound", read_outbound, 0, KEY_REQUIRED, NULL },
 	{ INBOUND, "mode", read_mode, AT(mode), KEY_OPTIONAL, "'redirect'" },
+	{ INBOUND, "users", read_users, 0, KEY_LIST, NULL },
+	{ INBOUND, "bypass", value_targets, AT(bypass), KEY_LIST, NULL },
 	{ INBOUND | SERVER, "listen", value_endpoint, AT(listen), KEY_REQUIRED, NULL },
 	{ OUTBOUND, "server", read_server, AT(server), KEY_REQUIRED, NULL },
 	{ OUTBOUND, "auth", value_digest, AT(auth), KEY_OPTIONAL, "''" },
@@ -85,6 +87,41 @@ read_source_port(struct reader *reader, const struct json5 *value, void *field)
 		NULL };
 
 	value_choice(reader, value, words, field);
+}
+
+/* Reads "PREFIX" into the users, and "!PREFIX" into the exceptions. */
+static void
+read_user(
+    struct reader *reader, const struct json5 *value, struct config *config)
+{
+	const char *text = reader_text(reader, value);
+	bool is_exception = text && *text == '!';
+	struct prefix prefix;
+
+	if (!text || !value_prefix(reader, value, text + is_exception, &prefix))
+		return;
+	if (prefix.bit_count == 0)
+		reader_fail(reader, value,
+		    "\"%.80s\": these are all addresses; name the users' own",
+		    text);
+	else if (prefix_list_add(
+		     is_exception ? &config->exceptions : &config->users,
+		     &prefix))
+		reader_fail_memory(reader);
+}
+
+static void
+read_users(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct config *config = field;
+
+	if (!reader_expect(reader, value, JSON5_ARRAY))
+		return;
+	for (size_t i = 0; i < json5_count(value); i++)
+		read_user(reader, json5_item(value, i), config);
+	if (config->users.count == 0 && config->exceptions.count > 0)
+		reader_fail(reader, value,
+		    "there are only exceptions; name the users' prefixes, too");
 }
 
 static void
@@ -369,6 +406,13 @@ config_load(const char *path, enum config_kind kind, config_report *report)
 	return NULL;
 }
 
+bool
+config_has_user(const struct config *config, const union address *source)
+{
+	return prefix_list_contains(&config->users, source) &&
+	    !prefix_list_contains(&config->exceptions, source);
+}
+
 struct config *
 config_ref(struct config *config)
 {
@@ -382,5 +426,8 @@ config_unref(struct config *config)
 	if (!config || atomic_fetch_sub(&config->references, 1) > 1)
 		return;
 	acl_finish(&config->acl);
+	prefix_list_finish(&config->users);
+	prefix_list_finish(&config->exceptions);
+	target_list_finish(&config->bypass);
 	free(config);
 }

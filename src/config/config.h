@@ -14,6 +14,7 @@
 #include "net/endpoint.h"
 #include "net/leg.h"
 #include "net/local_bind.h"
+#include "net/prefix_list.h"
 
 enum config_kind {
 	CONFIG_CLIENT,
@@ -49,6 +50,9 @@ struct config {
 
 	/* CONFIG_CLIENT */
 	enum inbound_mode mode;
+	struct prefix_list users;      /* empty: everybody who is redirected */
+	struct prefix_list exceptions; /* from users */
+	struct target_list bypass;     /* destinations left alone by rules */
 	struct endpoint server;
 	struct digest auth;
 	struct local_bind local_bind;
@@ -68,6 +72,9 @@ typedef void config_report(bool fatal, const char *problem);
  */
 struct config *config_load(
     const char *path, enum config_kind kind, config_report *report);
+
+/* Whether inbound.users has that source, and no exception does. */
+bool config_has_user(const struct config *config, const union address *source);
 
 /* Returns config, for one more who will call config_unref(). */
 struct config *config_ref(struct config *config);

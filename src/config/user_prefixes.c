@@ -57,17 +57,28 @@ add_user(struct prefix_list *list, const struct acl_user *user, bool *any)
 	return error;
 }
 
+/* *any: the configuration does not name all users. */
+static int
+add_config(struct prefix_list *list, const struct config *config, bool *any)
+{
+	const struct acl *acl = &config->acl;
+	int error = 0;
+
+	*any = acl->user_count == 0 && config->users.count == 0;
+	for (size_t i = 0; i < acl->user_count && !error; i++)
+		error = add_user(list, &acl->users[i], any);
+	for (size_t i = 0; i < config->users.count && !error; i++)
+		error = add_prefix(list, &config->users.items[i]);
+	return error;
+}
+
 int
 user_prefixes_collect(const struct config *config, char *const *texts,
     bool required, struct prefix_list *list)
 {
-	const struct acl *acl = &config->acl;
-	bool any = acl->user_count == 0;
-	bool given = *texts;
-	int error = 0;
+	bool any, given = *texts;
+	int error = add_config(list, config, &any);
 
-	for (size_t i = 0; i < acl->user_count && !error; i++)
-		error = add_user(list, &acl->users[i], &any);
 	while (*texts && !error)
 		error = add_text(list, *texts++);
 	if (!error)
@@ -75,8 +86,9 @@ user_prefixes_collect(const struct config *config, char *const *texts,
 	if (error || given || !any || !required)
 		return error;
 	if (config->kind == CONFIG_CLIENT)
-		fputs("srcproxy: the users' prefixes are missing: srcproxy "
-		      "rules client CONFIG PREFIX...\n",
+		fputs("srcproxy: the users' prefixes are missing; set "
+		      "inbound.users, or srcproxy rules client CONFIG "
+		      "PREFIX...\n",
 		    stderr);
 	else
 		fputs("srcproxy: the configuration allows any source; name the "

@@ -7,7 +7,7 @@
 #include "net/prefix_list.h"
 
 /*
- * Adds the prefixes of the ACL, and the texts of the command line, which end
+ * Adds the prefixes of the ACL or of inbound.users, and the texts of the command line, which end
  * with NULL. Returns 0, or a negative errno after saying on standard error what
  * is wrong: -EINVAL for a text that is no prefix, or if texts are required, as
  * the configuration does not have all prefixes, and there are none. Whatever it

@@ -211,20 +211,17 @@ check_prefix(struct reader *reader, const struct json5 *value, const char *text,
 		    text, taken);
 }
 
-static void
-read_prefix(
-    struct reader *reader, const struct json5 *value, struct prefix *prefix)
+bool
+value_prefix(struct reader *reader, const struct json5 *value, const char *text,
+    struct prefix *prefix)
 {
-	const char *text = reader_text(reader, value);
 	char taken[PREFIX_STRLEN];
-	const char *wrong;
 	bool masked = false;
+	const char *wrong = prefix_parse(text, prefix, &masked);
 
-	if (!text)
-		return;
-	wrong = prefix_parse(text, prefix, &masked);
 	check_prefix(reader, value, text, wrong,
 	    masked && !wrong ? prefix_format(prefix, taken) : NULL);
+	return !wrong;
 }
 
 static void
@@ -260,8 +257,13 @@ value_prefixes(
 	*prefixes = allocate_items(reader, value, sizeof(**prefixes));
 	if (!*prefixes)
 		return 0;
-	for (size_t i = 0; i < json5_count(value); i++)
-		read_prefix(reader, json5_item(value, i), &(*prefixes)[i]);
+	for (size_t i = 0; i < json5_count(value); i++) {
+		const struct json5 *item = json5_item(value, i);
+		const char *text = reader_text(reader, item);
+
+		if (text)
+			value_prefix(reader, item, text, &(*prefixes)[i]);
+	}
 	return json5_count(value);
 }
 

@@ -33,6 +33,10 @@ key_read value_fwmark, value_local_addr;
 /* struct target_list: an array of targets. */
 key_read value_targets;
 
+/* Reads the text, which is the value or a part of it. False: it is no prefix. */
+bool value_prefix(struct reader *reader, const struct json5 *value,
+    const char *text, struct prefix *prefix);
+
 /*
  * Reads an array of prefixes. Returns the number of items in *prefixes, which is
  * the caller's to free; 0 if the value is no array, or there is no memory.

@@ -294,6 +294,7 @@ doctor_client_check(const struct doctor_context *context)
 	check_listener(context, AF_INET6);
 	if (list->count == 0)
 		finding_note(context->findings,
-		    "name the users' prefixes, and the firewall and a request "
-		    "to the server half are examined, too");
+		    "set inbound.users, or name the users' prefixes, and the "
+		    "firewall and a request to the server half are examined, "
+		    "too");
 }

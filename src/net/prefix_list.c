@@ -90,6 +90,17 @@ prefix_list_has_family(const struct prefix_list *list, int family)
 	return false;
 }
 
+bool
+prefix_list_contains(
+    const struct prefix_list *list, const union address *address)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (prefix_contains(&list->items[i], address))
+			return true;
+	}
+	return false;
+}
+
 void
 prefix_list_finish(struct prefix_list *list)
 {

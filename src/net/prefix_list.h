@@ -25,6 +25,10 @@ void prefix_list_remove_family(struct prefix_list *list, int family);
 
 bool prefix_list_has_family(const struct prefix_list *list, int family);
 
+/* The address must be unmapped. */
+bool prefix_list_contains(
+    const struct prefix_list *list, const union address *address);
+
 /* Frees the items. */
 void prefix_list_finish(struct prefix_list *list);
 

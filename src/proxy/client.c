@@ -293,6 +293,20 @@ connect_server(struct connection *connection, struct opening *opening)
 	return fd;
 }
 
+/* Others may be redirected here by a rule that is wider than the users. */
+static int
+check_user(struct connection *connection)
+{
+	const struct config *config = connection->config;
+
+	connection->tried = "look for the source in inbound.users";
+	if (config->users.count == 0 ||
+	    config_has_user(config, &connection->facts.source))
+		return 0;
+	connection->reason = "this source is not among inbound.users";
+	return -EACCES;
+}
+
 static int
 client_dial(struct connection *connection)
 {
@@ -303,6 +317,8 @@ client_dial(struct connection *connection)
 	connection->facts.source = connection->facts.peer;
 	error = inbound_find(connection->config->mode)
 		    ->find_destination(connection);
+	if (!error)
+		error = check_user(connection);
 	/* The client has no ACL, so it has no users to limit. */
 	if (!error)
 		error = connection_table_admit(

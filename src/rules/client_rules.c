@@ -72,6 +72,29 @@ print_table_exceptions(const struct client_rules *rules)
 }
 
 static void
+print_table_bypass(const struct client_rules *rules)
+{
+	FILE *out = rules->script.out;
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < rules->bypass->count; i++) {
+		const struct target *target = &rules->bypass->items[i];
+		int family = target->prefix.base.any.sa_family;
+
+		fputs("\t\t", out);
+		if (family != AF_UNSPEC)
+			fprintf(out, "%s daddr %s ", script_protocol(family),
+			    prefix_format(&target->prefix, text));
+		if (target->first_port < target->last_port)
+			fprintf(out, "tcp dport %u-%u ", target->first_port,
+			    target->last_port);
+		else if (target->last_port > 0)
+			fprintf(out, "tcp dport %u ", target->last_port);
+		fputs("return\n", out);
+	}
+}
+
+static void
 print_table_users(const struct client_rules *rules)
 {
 	const struct script *script = &rules->script;
@@ -79,10 +102,18 @@ print_table_users(const struct client_rules *rules)
 	for (const int *family = script_families; *family; family++) {
 		if (!prefix_list_has_family(script->prefixes, *family))
 			continue;
+		if (prefix_list_has_family(rules->exceptions, *family)) {
+			fputs("\t\t", script->out);
+			script_print_prefixes(
+			    script, rules->exceptions, *family, "saddr");
+			fputs(" return\n", script->out);
+		}
 		fputs("\t\t", script->out);
-		script_print_users(script, *family, "daddr");
+		script_print_prefixes(
+		    script, script->prefixes, *family, "daddr");
 		fputs(" return\n\t\t", script->out);
-		script_print_users(script, *family, "saddr");
+		script_print_prefixes(
+		    script, script->prefixes, *family, "saddr");
 		fputs(" meta l4proto tcp ", script->out);
 		print_table_target(rules, *family);
 	}
@@ -109,6 +140,7 @@ print_table(const struct client_rules *rules)
 	      "\t\tfib daddr type local return\n",
 	    rules->script.out);
 	print_table_exceptions(rules);
+	print_table_bypass(rules);
 	print_table_users(rules);
 	fputs("\t}\n", rules->script.out);
 	if (rules->forward)
@@ -138,6 +170,45 @@ print_chain_exceptions(const struct client_rules *rules, int family)
 		    script->name, rules->mark);
 }
 
+/* A port is of both families where the target has no prefix. */
+static void
+print_chain_bypass(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < rules->bypass->count; i++) {
+		const struct target *target = &rules->bypass->items[i];
+		int of = target->prefix.base.any.sa_family;
+
+		if (of != AF_UNSPEC && of != family)
+			continue;
+		fprintf(script->out, "-A %s", script->name);
+		if (of != AF_UNSPEC)
+			fprintf(script->out, " -d %s",
+			    prefix_format(&target->prefix, text));
+		if (target->last_port > 0)
+			fprintf(script->out, " -p tcp --dport %u:%u",
+			    target->first_port, target->last_port);
+		fputs(" -j RETURN\n", script->out);
+	}
+}
+
+/* Connections from some users ("-s") or to them ("-d") are left alone. */
+static void
+print_chain_returns(const struct script *script, const struct prefix_list *list,
+    int family, const char *option)
+{
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			fprintf(script->out, "-A %s %s %s -j RETURN\n",
+			    script->name, option,
+			    prefix_format(&list->items[i], text));
+	}
+}
+
 static void
 print_chain_users(const struct client_rules *rules, int family)
 {
@@ -145,11 +216,8 @@ print_chain_users(const struct client_rules *rules, int family)
 	const struct prefix_list *list = script->prefixes;
 	char text[PREFIX_STRLEN];
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out, "-A %s -d %s -j RETURN\n",
-			    script->name, prefix_format(&list->items[i], text));
-	}
+	print_chain_returns(script, rules->exceptions, family, "-s");
+	print_chain_returns(script, list, family, "-d");
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family != family)
 			continue;
@@ -168,6 +236,7 @@ print_chain(const struct client_rules *rules, int family)
 	fprintf(script->out, "-A %s -m addrtype --dst-type LOCAL -j RETURN\n",
 	    script->name);
 	print_chain_exceptions(rules, family);
+	print_chain_bypass(rules, family);
 	print_chain_users(rules, family);
 	script_end_chain(script);
 	if (rules->forward)

@@ -5,14 +5,16 @@
 
 #include <stdbool.h>
 
+#include "net/target.h"
 #include "rules/script.h"
 
 struct client_rules {
 	struct script script;
 	bool iptables;
-	bool output; /* redirect connections of the gate itself, too */
-	bool
-	    forward; /* redirect connections through the gate; false: only its own */
+	bool output;  /* redirect connections of the gate itself, too */
+	bool forward; /* redirect those that pass the gate */
+	const struct prefix_list *exceptions; /* from the users */
+	const struct target_list *bypass;     /* destinations to leave alone */
 	const union address *listeners; /* [::] listens for both families */
 	size_t listener_count;
 	/* The proxy's own connections, which must not be redirected. */

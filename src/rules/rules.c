@@ -133,6 +133,8 @@ print_gate(const struct config *config, const struct rules_request *request,
 		.iptables = request->iptables,
 		.output = request->output,
 		.forward = true,
+		.exceptions = &config->exceptions,
+		.bypass = &config->bypass,
 	};
 	int error = 0;
 

@@ -79,9 +79,9 @@ script_end_table(const struct script *script)
 }
 
 void
-script_print_users(const struct script *script, int family, const char *field)
+script_print_prefixes(const struct script *script,
+    const struct prefix_list *list, int family, const char *field)
 {
-	const struct prefix_list *list = script->prefixes;
 	const char *separator = "{";
 	char text[PREFIX_STRLEN];
 

@@ -41,8 +41,8 @@ void script_end_family(const struct script *script, int family);
 void script_begin_table(const struct script *script);
 void script_end_table(const struct script *script);
 /* Matches of nft: "ip saddr { 192.0.2.0/24 }", for field "saddr". */
-void script_print_users(
-    const struct script *script, int family, const char *field);
+void script_print_prefixes(const struct script *script,
+    const struct prefix_list *list, int family, const char *field);
 void script_remove_table(const struct script *script);
 
 /*

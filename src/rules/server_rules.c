@@ -57,7 +57,7 @@ static void
 print_wildcard_exception(const struct script *script)
 {
 	fputs("\t\t", script->out);
-	script_print_users(script, AF_INET6, "daddr");
+	script_print_prefixes(script, script->prefixes, AF_INET6, "daddr");
 	fputs(" socket wildcard 1 return\n", script->out);
 }
 
@@ -74,7 +74,8 @@ print_table(const struct script *script)
 		if (*family == AF_INET6)
 			print_wildcard_exception(script);
 		fputs("\t\t", script->out);
-		script_print_users(script, *family, "daddr");
+		script_print_prefixes(
+		    script, script->prefixes, *family, "daddr");
 		fprintf(script->out,
 		    " meta l4proto { tcp, %s } %s meta mark set " MARK "\n",
 		    icmp(*family), nft_match(*family));

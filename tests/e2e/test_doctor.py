@@ -728,6 +728,26 @@ class Gate(GateCase):
     def test_prefixes_that_are_not_named(self):
         self.assert_note("name the users' prefixes", prefixes=())
 
+    def test_prefixes_exceptions_and_bypass_of_the_configuration(self):
+        config = {**self.config, 'inbound': {
+            **self.config['inbound'], 'bypass': [':179', '10.0.0.0/8'],
+            'users': PREFIXES + [f'!{f.second_user}' for f in BOTH]}}
+        rules = (write_config(config),)
+        for options in ((), ('--iptables',)):
+            def apply(*more, options=options):
+                printed = srcproxy('rules', *options, *more, 'client', *rules)
+                self.host.run('sh', input=printed.stdout)
+
+            with self.subTest(options=options), self.no_rules():
+                self.assert_wrong('no rule of the firewall redirects',
+                                  config=config, prefixes=())
+                apply()
+                self.addCleanup(apply, '--remove')
+                self.assert_fine(*(f'{prefix}: the firewall redirects'
+                                   for prefix in PREFIXES),
+                                 config=config, prefixes=())
+                apply('--remove')
+
     def test_firewall_that_redirects_nobody(self):
         with self.no_rules():
             self.assert_wrong(

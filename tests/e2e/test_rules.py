@@ -1,6 +1,7 @@
 """What `srcproxy rules` prints, applied with sh: the firewall and the routes."""
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -334,6 +335,74 @@ class Applied(NetworkCase):
                         options, wrapper=wrapper)
             half.apply()
             half.remove()
+
+
+class FromTheConfiguration(NetworkCase):
+    """inbound.users and inbound.bypass are all that rules need."""
+
+    def client_config(self, users):
+        return {**CLIENT_CONFIG, 'inbound': {
+            **CLIENT_CONFIG['inbound'], 'users': users,
+            'bypass': [f':{self.bypass[IPV4]}',
+                       f'[{IPV6.destination}]:{self.bypass[IPV6]}']}}
+
+    def connect_through(self, family, source, port):
+        """Its ends arrive with the user's address, proxied or not."""
+        user = self.connect(self.net.user, (family.destination, port),
+                            (source, 0))
+        self.assertEqual(self.accept(self.listeners[family, port])
+                         .getpeername()[:2], user.getsockname()[:2])
+        return endpoint(*user.getsockname()[:2])
+
+    def check(self, *options):
+        self.listeners, self.bypass, proxied = {}, {}, {}
+        for family in BOTH:
+            for ports in (self.bypass, proxied):
+                listener = self.listen(self.net.destination,
+                                       family.destination)
+                ports[family] = listener.getsockname()[1]
+                self.listeners[family, ports[family]] = listener
+        server = {**SERVER_CONFIG, 'acl': ACL}
+        client = self.client_config(
+            PREFIXES + [f'!{family.second_user}' for family in BOTH])
+        halves = [Half(self.net.exit, 'server', server, (), options),
+                  Half(self.net.gate, 'client', client, (), options)]
+        before = [half.state() for half in halves]
+        for half in halves:
+            half.apply()
+            self.addCleanup(half.remove)
+        applied = [half.state() for half in halves]
+        for half in halves:
+            half.apply()
+        self.assertEqual([half.state() for half in halves], applied)
+        self.start(self.net.exit, 'server', server)
+        daemon = self.start(self.net.gate, 'client', client)
+        for family in BOTH:
+            self.connect_through(family, family.user, self.bypass[family])
+            self.connect_through(family, family.second_user, proxied[family])
+            source = self.connect_through(family, family.user,
+                                          proxied[family])
+            daemon.wait_for('established', source=source)
+        self.assertEqual(len(daemon.events('established')), len(BOTH))
+        daemon.reload(self.client_config([f'{IPV4.second_user}']))
+        daemon.wait_for('reloaded')
+        for family in BOTH:
+            daemon.mark()
+            self.assert_reset(self.net.user,
+                              (family.destination, proxied[family]))
+            daemon.wait_for('refused', reason=re.compile('inbound.users'))
+        for half in halves:
+            half.remove()
+        self.assertEqual([[line for line in half.state() if 'srcproxy' in line]
+                          for half in halves],
+                         [[line for line in state if 'srcproxy' in line]
+                          for state in before])
+
+    def test_nft(self):
+        self.check()
+
+    def test_iptables(self):
+        self.check('--iptables')
 
 
 class LostAcknowledgement(NetworkCase):

@@ -258,6 +258,35 @@ START_TEST(destinations_may_have_ports_and_be_denied)
 }
 END_TEST
 
+static bool
+has_user(const struct config *config, const char *text)
+{
+	union address address;
+
+	ck_assert(address_parse(text, &address));
+	return config_has_user(config, &address);
+}
+
+START_TEST(a_client_has_users_with_exceptions_and_destinations_to_bypass)
+{
+	struct config *config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1', users: ['!192.0.2.8/29', "
+	    "'192.0.2.0/24', '2001:db8::/64', '!2001:db8::1'], "
+	    "bypass: ['10.0.0.0/8', ':179'] }, outbound: { server: 'x:2' } }");
+
+	ck_assert_uint_eq(config->users.count, 2);
+	ck_assert(has_user(config, "192.0.2.7"));
+	ck_assert(!has_user(config, "192.0.2.8"));
+	ck_assert(!has_user(config, "192.0.3.1"));
+	ck_assert(has_user(config, "2001:db8::2"));
+	ck_assert(!has_user(config, "2001:db8::1"));
+	ck_assert_uint_eq(config->bypass.count, 2);
+	check_prefix(&config->bypass.items[0].prefix, "10.0.0.0/8");
+	ck_assert_uint_eq(config->bypass.items[1].last_port, 179);
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(an_empty_list_of_destinations_is_no_absent_one)
 {
 	struct config *config = load(CONFIG_SERVER,
@@ -523,6 +552,9 @@ static const struct mistake server_mistakes[] = {
 };
 
 #define IN "inbound: { listen: ':1' },\n"
+#define USERS(members)                        \
+	"{ inbound: { listen: ':1', " members \
+	" }, outbound: { server: 'x:2' } }"
 #define CLIENT(members) "{ " IN "outbound: { server: 'x:2',\n" members "\n} }"
 #define LOCAL(text) CLIENT("local_addr: '" text "'")
 #define AT_LOCAL(text) "3:13: outbound.local_addr: \"" text "\": "
@@ -561,6 +593,24 @@ static const struct mistake client_mistakes[] = {
 	{ "{ " IN "outbound: { server: 'x:http' } }",
 	    "2:21: outbound.server: \"x:http\": "
 	    "the port must be a number from 1 to 65535" },
+	{ USERS("users: ['198.51.100.0/33', '!x', '', 7]"),
+	    "1:36: inbound.users[0]: \"198.51.100.0/33\": prefix length is 0 "
+	    "to 32 | "
+	    "1:55: inbound.users[1]: \"x\": this is no IPv4 or IPv6 address | "
+	    "1:61: inbound.users[2]: \"\": this is no IPv4 or IPv6 address | "
+	    "1:65: inbound.users[3]: this must be a string, not an integer" },
+	{ USERS("users: ['!198.51.100.7']"),
+	    "1:35: inbound.users: there are only exceptions; name the users' "
+	    "prefixes, too" },
+	{ USERS("users: ['::/0']"),
+	    "1:36: inbound.users[0]: \"::/0\": these are all addresses; name "
+	    "the users' own" },
+	{ USERS("users: null, bypass: null"),
+	    "1:35: inbound.users: this must be an array, not null | "
+	    "1:49: inbound.bypass: this must be an array, not null" },
+	{ USERS("bypass: ['lan']"),
+	    "1:37: inbound.bypass[0]: \"lan\": this is no IPv4 or IPv6 "
+	    "address" },
 	{ CLIENT("fw_mark: 1"),
 	    "3:1: outbound.fw_mark: this key is unknown; "
 	    "did you mean \"fwmark\"?" },
@@ -727,6 +777,8 @@ suite(void)
 	tcase_add_test(good, how_the_leg_between_the_halves_is_to_be_is_read);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
+	tcase_add_test(good,
+	    a_client_has_users_with_exceptions_and_destinations_to_bypass);
 	tcase_add_test(good, a_user_may_have_several_secrets);
 	tcase_add_test(good, destinations_may_have_ports_and_be_denied);
 	tcase_add_test(good, an_empty_list_of_destinations_is_no_absent_one);

@@ -193,7 +193,7 @@ static const struct bad {
 	const char *said; /* a part of the message */
 } bad[] = {
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", { 0 }, { 0 }, { 0 }, -EINVAL,
-	    "rules client CONFIG PREFIX..." },
+	    "set inbound.users, or srcproxy rules client CONFIG PREFIX..." },
 	{ CONFIG_SERVER, ":1", NULL, { 0 }, { 0 }, { 0 }, -EINVAL,
 	    "rules server CONFIG PREFIX..." },
 	{ CONFIG_SERVER, ":1", NULL, { 0 }, { "198.51.100.1", "::/0" }, { 0 },
@@ -310,6 +310,74 @@ START_TEST(says_what_is_wrong_and_prints_nothing)
 }
 END_TEST
 
+static const struct {
+	bool iptables;
+	const char *printed; /* somewhere in it */
+} configured[] = {
+	{ false,
+	    "\t\tip daddr 10.0.0.1 tcp dport 1 return\n"
+	    "\t\tip daddr 203.0.113.0/24 return\n"
+	    "\t\tip6 daddr 2001:db8::/32 tcp dport 20-30 return\n"
+	    "\t\ttcp dport 179 return\n"
+	    "\t\tip saddr { 198.51.100.7/32, 198.51.100.128/25 } return\n"
+	    "\t\tip daddr { 198.51.100.0/24, 192.0.2.0/24 } return\n"
+	    "\t\tip saddr { 198.51.100.0/24, 192.0.2.0/24 } "
+	    "meta l4proto tcp redirect to :9001\n"
+	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } return\n" },
+	{ true,
+	    "-j RETURN\n"
+	    "-A srcproxy-client-9001 -d 203.0.113.0/24 -j RETURN\n"
+	    "-A srcproxy-client-9001 -p tcp --dport 179:179 -j RETURN\n"
+	    "-A srcproxy-client-9001 -s 198.51.100.7/32 -j RETURN\n"
+	    "-A srcproxy-client-9001 -s 198.51.100.128/25 -j RETURN\n"
+	    "-A srcproxy-client-9001 -d 198.51.100.0/24 -j RETURN\n"
+	    "-A srcproxy-client-9001 -d 192.0.2.0/24 -j RETURN\n"
+	    "-A srcproxy-client-9001 -s 198.51.100.0/24 -p tcp -j REDIRECT "
+	    "--to-ports 9001\n"
+	    "-A srcproxy-client-9001 -s 192.0.2.0/24 -p tcp -j REDIRECT "
+	    "--to-ports 9001\n"
+	    "COMMIT\n" },
+	{ true,
+	    "-j RETURN\n"
+	    "-A srcproxy-client-9001 -d 2001:db8::/32 -p tcp --dport 20:30 -j "
+	    "RETURN\n"
+	    "-A srcproxy-client-9001 -p tcp --dport 179:179 -j RETURN\n"
+	    "-A srcproxy-client-9001 -d 2001:db8:aaaa::/64 -j RETURN\n" },
+};
+
+/* Those of the command line come on top. */
+START_TEST(users_and_bypass_come_from_the_configuration)
+{
+	static struct prefix users[2], exceptions[2];
+	static const char *const destinations[] = { "203.0.113.0/24",
+		"[2001:db8::/32]:20-30", ":179" };
+	static const char *const sources[4] = { 0 };
+	static const char *const prefixes[4] = { "192.0.2.0/24" };
+	struct rules_request request = { .iptables = configured[_i].iptables };
+	struct target targets[COUNT(destinations)];
+	struct config config;
+	char text[8192] = "";
+	bool masked;
+
+	make_config(&config, CONFIG_CLIENT, ":9001", "10.0.0.1:1", sources);
+	parse_source("198.51.100.0/24", &users[0]);
+	parse_source("2001:db8:aaaa::/64", &users[1]);
+	parse_source("198.51.100.7", &exceptions[0]);
+	parse_source("198.51.100.128/25", &exceptions[1]);
+	for (size_t i = 0; i < COUNT(targets); i++)
+		ck_assert_pstr_eq(
+		    target_parse(destinations[i], &targets[i], &masked), NULL);
+	config.users = (struct prefix_list){ .items = users, .count = 2 };
+	config.exceptions =
+	    (struct prefix_list){ .items = exceptions, .count = 2 };
+	config.bypass =
+	    (struct target_list){ .items = targets, .count = COUNT(targets) };
+	ck_assert_int_eq(
+	    print(&config, &request, prefixes, text, sizeof(text)), 0);
+	ck_assert_msg(strstr(text, configured[_i].printed), "%s", text);
+}
+END_TEST
+
 START_TEST(says_that_bits_behind_a_prefix_are_set)
 {
 	static const char *const prefixes[4] = { "198.51.100.7/24" };
@@ -335,6 +403,8 @@ suite(void)
 	Suite *suite = suite_create("rules");
 	TCase *tcase = tcase_create("rules");
 
+	tcase_add_loop_test(tcase, users_and_bypass_come_from_the_configuration,
+	    0, COUNT(configured));
 	tcase_add_loop_test(
 	    tcase, prints_what_the_configuration_needs, 0, COUNT(good));
 	tcase_add_loop_test(
