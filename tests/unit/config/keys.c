@@ -3,28 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "problems.h"
+#include "reading.h"
 #include "suite.h"
-
-static struct reader reader;
-
-static void
-open_reader(void)
-{
-	memset(&reader, 0, sizeof(reader));
-	reader.sink = problems_report;
-}
-
-static struct json5 *
-load(const char *text)
-{
-	struct json5 *root;
-
-	reader.path = problems_file(text, strlen(text));
-	root = reader_load(&reader);
-	problems_forget_file();
-	return root;
-}
 
 enum {
 	WHOLE = 1,

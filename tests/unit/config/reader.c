@@ -8,30 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "problems.h"
+#include "reading.h"
 #include "suite.h"
 
 #define LONGEST (16 * 1024 * 1024)
-
-static struct reader reader;
-
-static void
-open_reader(void)
-{
-	memset(&reader, 0, sizeof(reader));
-	reader.sink = problems_report;
-}
-
-static struct json5 *
-load(const char *text)
-{
-	struct json5 *root;
-
-	reader.path = problems_file(text, strlen(text));
-	root = reader_load(&reader);
-	problems_forget_file();
-	return root;
-}
 
 /* What is reported when the file is only loaded, or the step done as well. */
 static void
