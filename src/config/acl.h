@@ -2,8 +2,9 @@
 #define CONFIG_ACL_H
 
 /*
- * Who may send from which addresses, and where to. Plain data, built by
- * config.c, then read by all threads and changed by none.
+ * The access control list: the users, their secrets, and the sources and
+ * destinations that each may use. config.c builds it. All threads read it
+ * afterwards, and none changes it.
  */
 
 #include "base/digest_index.h"
@@ -13,7 +14,7 @@
 
 struct acl_user {
 	char name[ACL_NAME_MAX_LEN + 1]; /* for the log */
-	bool is_named;                   /* false: that is only a position */
+	bool is_named;                   /* false: the name is a position */
 	struct digest digest;            /* of the first auth string */
 	struct prefix *sources;
 	size_t source_count;        /* 0: any source */
@@ -29,26 +30,26 @@ struct acl {
 	struct target_list denied; /* to everybody, also while the ACL is off */
 };
 
-/* Frees what is in it. */
+/* Frees the contents. */
 void acl_finish(struct acl *acl);
 
 /*
- * The user with that auth, or NULL. How long that takes depends neither on the
- * number of users nor on how much of an auth is right.
+ * Returns the user with that auth, or NULL. The time depends neither on the
+ * number of users nor on how many bytes of the auth are right.
  */
 const struct acl_user *acl_find(
     const struct acl *acl, const uint8_t *auth, size_t auth_len);
 
-/* Whether anybody at all may send from addresses of that family. */
+/* Whether any user may send from addresses of that family. */
 bool acl_knows_family(const struct acl *acl, sa_family_t family);
 
-/* Whether anybody at all may send from any address. */
+/* Whether any user may send from all addresses. */
 bool acl_permits_any_source(const struct acl *acl);
 
-/* The address must be unmapped; its port does not count. */
+/* The address must be unmapped. Its port does not count. */
 bool acl_user_permits(const struct acl_user *user, const union address *source);
 
-/* Whether one of the prefixes is that address alone. */
+/* Whether one of the prefixes is exactly that address. */
 bool acl_user_names(const struct acl_user *user, const union address *source);
 
 /*

@@ -209,7 +209,9 @@ read_allowed(struct reader *reader, const struct json5 *value, void *field)
 		    "everywhere but special destinations");
 }
 
-/* field becomes the digest of the first secret; claim_auths() takes them all. */
+/*
+ * field becomes the digest of the first secret; claim_auths() takes them all.
+ */
 static void
 read_auths(struct reader *reader, const struct json5 *value, void *field)
 {

@@ -2,8 +2,8 @@
 #define CONFIG_CONFIG_H
 
 /*
- * A configuration file, read and checked: data that never changes, free to be
- * read by all threads for as long as one of them holds a reference.
+ * A configuration file, read and checked. It never changes. A thread may read
+ * it as long as it holds a reference.
  */
 
 #include <stdatomic.h>
@@ -59,16 +59,16 @@ struct config {
 };
 
 /*
- * Is told of each problem: "file:line:column: key path: what is wrong", or
- * "file: what is wrong" of the file as a whole, no newline. A warning (fatal is
- * false) has "warning: " in it, and does not keep the file from being used: what
- * it leaves open (exposure.h) is one.
+ * Takes one problem: "file:line:column: key path: what is wrong", or "file:
+ * what is wrong" if it is about the file as a whole, without newline. A warning
+ * has fatal false and "warning: " in its text. A file with warnings only is
+ * used. exposure.h has most of the warnings.
  */
 typedef void config_report(bool fatal, const char *problem);
 
 /*
- * Reads the file. Returns NULL when there was a fatal problem, after all of
- * them have been reported; else the caller has a reference to the result.
+ * Reads the file and reports all problems. Returns NULL if one was fatal,
+ * otherwise a reference that the caller gives back with config_unref().
  */
 struct config *config_load(
     const char *path, enum config_kind kind, config_report *report);
@@ -76,10 +76,10 @@ struct config *config_load(
 /* Whether inbound.users has that source, and no exception does. */
 bool config_has_user(const struct config *config, const union address *source);
 
-/* Returns config, for one more who will call config_unref(). */
+/* Returns config with one more reference. */
 struct config *config_ref(struct config *config);
 
-/* The last one frees it. NULL is fine. */
+/* Gives a reference back. The last one frees config. NULL is fine. */
 void config_unref(struct config *config);
 
 #endif

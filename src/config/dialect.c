@@ -5,7 +5,7 @@
 
 static const char blanks[] = " \t";
 
-/* What a key is made of, without quotes, in both. */
+/* The characters of a key without quotes, in YAML and TOML. */
 static const char key_characters[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
@@ -22,7 +22,7 @@ begins_item(const char *line)
 	return !strncmp(line, "---", 3) || !strncmp(line, "- ", 2);
 }
 
-/* "[section]" or "[[section]]", and no more than a comment behind it. */
+/* "[section]" or "[[section]]". Only a comment may follow. */
 static bool
 is_section(const char *line)
 {

@@ -1,13 +1,14 @@
 #ifndef CONFIG_DIALECT_H
 #define CONFIG_DIALECT_H
 
-/* Tells what a text that is no JSON5 was meant to be. */
+/* Recognizes configurations in a language other than JSON5. */
 
 #include <stddef.h>
 
 /*
- * "YAML", "TOML" or NULL, by the first line that is neither blank nor a comment:
- * a key with a colon or an item, a section or a key with "=".
+ * Returns "YAML", "TOML" or NULL. The first line that is neither blank nor a
+ * comment decides: YAML has a key with a colon or an item there, TOML a section
+ * or a key with "=".
  */
 const char *dialect_guess(const char *text, size_t len);
 

@@ -9,7 +9,7 @@
 
 #define SECRET_MIN_LEN 16
 
-/* A prefix that a user may send from, and where it is in the file. */
+/* A prefix of a user: acl[user].allowed_src_ips[item]. */
 struct claim {
 	const struct prefix *prefix;
 	size_t user, item;
@@ -27,8 +27,9 @@ compare_claims(const void *a, const void *b)
 }
 
 /*
- * Those of everybody, sorted: a prefix stands in front of all within it. Who may
- * send from all addresses is warned of by that, and not by all others.
+ * Returns the claims of all users, sorted: a prefix comes before all prefixes
+ * within it. A prefix of length 0 has a warning of its own and is left out, or
+ * it would overlap with all others.
  */
 static struct claim *
 list_claims(struct reader *reader, const struct acl *acl, size_t *count)
@@ -70,8 +71,8 @@ warn_of_overlap(struct reader *reader, const struct json5 *list,
 }
 
 /*
- * What is around a claim is the stack of those in front of it that contain it,
- * of which the innermost of another user is named.
+ * The stack holds the claims that contain the current one, the innermost on
+ * top. A warning names the innermost claim of another user.
  */
 static void
 check_overlaps(
@@ -93,7 +94,8 @@ check_overlaps(
 		if (outer > 0)
 			warn_of_overlap(
 			    reader, list, acl, &claim, &claims[outer - 1]);
-		/* A user's own doubles would be walked over again and again. */
+		/* A user's duplicates stay off the stack, or a file full of
+		 * them takes quadratic time. */
 		if (depth == 0 || claims[depth - 1].user != claim.user ||
 		    prefix_compare(claims[depth - 1].prefix, claim.prefix))
 			claims[depth++] = claim;
@@ -101,7 +103,7 @@ check_overlaps(
 	free(claims);
 }
 
-/* auth NULL: the object has none. */
+/* auth is NULL if the object has none. */
 static void
 check_secret(
     struct reader *reader, const struct json5 *object, const struct json5 *auth)
@@ -213,7 +215,7 @@ can_others_replace(const char *path, char folder[PATH_MAX])
 	    !(status.st_mode & S_ISVTX);
 }
 
-/* A pipe or device is nobody's to read but ours. */
+/* Permissions of a pipe or device do not matter: nobody else reads it. */
 static void
 check_file(struct reader *reader)
 {

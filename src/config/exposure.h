@@ -2,9 +2,9 @@
 #define CONFIG_EXPOSURE_H
 
 /*
- * What a configuration leaves open that its author may not have meant to: each
- * is a warning at its place in the file, and keeps nothing from starting.
- * srcproxy(8) explains each.
+ * Warns of doors that a configuration leaves open, perhaps by mistake. Each
+ * warning has a place in the file. A warning does not keep the program from
+ * starting. srcproxy(8) explains them all.
  */
 
 #include "config/acl.h"
@@ -12,8 +12,8 @@
 #include "net/endpoint.h"
 
 /*
- * root is the tree of a file without a fatal problem, and the others were read
- * from it. acl: of a server half; NULL: it is a client half.
+ * root is the tree of a file without a fatal problem. listen and acl were read
+ * from it. acl is NULL for a client half.
  */
 void exposure_check(struct reader *reader, const struct json5 *root,
     const struct endpoint *listen, const struct acl *acl);

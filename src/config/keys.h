@@ -31,8 +31,8 @@ struct key {
 };
 
 /*
- * Reads an object of that kind, key by key in the order of the table, which ends
- * with a row without name. base is the struct that the offsets are for.
+ * Reads an object of that kind, key by key in the order of the table, which
+ * ends with a row without name. base is the struct that the offsets are for.
  */
 void keys_read(struct reader *reader, const struct key *keys, unsigned object,
     const struct json5 *value, void *base);

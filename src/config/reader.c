@@ -16,7 +16,9 @@
 
 #define FILE_MAX_LEN (16 * 1024 * 1024)
 
-/* Whether the next problem of that kind is still shown; all that fail count. */
+/*
+ * Counts a problem. Returns whether it is among those of its kind to be shown.
+ */
 static bool
 is_shown(struct reader *reader, bool fatal, const char *format)
 {
@@ -42,7 +44,7 @@ report(struct reader *reader, bool fatal, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(problem, sizeof(problem), format, arguments);
 	va_end(arguments);
-	/* What was written in the file may be anything. */
+	/* A value may hold control characters, which a terminal would obey. */
 	for (char *c = problem; *c; c++) {
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
@@ -131,7 +133,7 @@ report_unknown(struct reader *reader, const struct json5 *member,
 	    reason);
 }
 
-/* A typo must not pass: an ACL that nobody reads lets everybody in. */
+/* A mistyped "acl" that nobody reads would let everybody in. */
 void
 reader_refuse_unknown(struct reader *reader, const struct json5 *object,
     const char *const known[])
@@ -184,7 +186,7 @@ reader_text(struct reader *reader, const struct json5 *value)
 	return NULL;
 }
 
-/* What people write in place of one address, and what to write. */
+/* Recognizes what people often write instead of one address. */
 static const char *
 find_slip(const char *text)
 {
@@ -229,7 +231,7 @@ reader_allocate(struct reader *reader, size_t count, size_t size)
 	return memory;
 }
 
-/* Returns the length, or -1. */
+/* Returns the length, or -1 after reporting why not. */
 static ssize_t
 read_file(struct reader *reader, char *text)
 {

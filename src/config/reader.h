@@ -5,8 +5,8 @@
  * Loads a JSON5 file and reports mistakes in it where they stand, as
  * "file:line:column: key path: what is wrong". Reading goes on after a mistake,
  * so that one run names them all. Problems with the same format are of one
- * kind. The first READER_KIND_MAX of a kind are reported and the others counted,
- * so that no file can fill the log.
+ * kind. The first READER_KIND_MAX of a kind are reported and the others
+ * counted, so that no file can fill the log.
  */
 
 #include <stdbool.h>
@@ -28,28 +28,28 @@ struct reader {
 	struct reader_kind {
 		const char *format;
 		unsigned count;
-	} kinds[READER_KINDS]; /* those that there were; then NULL */
-	unsigned not_shown[2]; /* warnings, and fatal problems */
+	} kinds[READER_KINDS]; /* format NULL ends them */
+	unsigned not_shown[2]; /* [0] warnings, [1] fatal problems */
 };
 
-/* The whole file as a tree, which the caller destroys; nothing else keeps it. */
+/* Returns the file as a tree, which the caller destroys, or NULL. */
 struct json5 *reader_load(struct reader *reader);
 
-/* value NULL: the file as a whole. */
+/* With value NULL the problem is about the file as a whole. */
 void reader_fail(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 void reader_warn(struct reader *reader, const struct json5 *value,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* At the end: reports how many problems were not shown. */
+/* Call it last. It reports how many problems were not shown. */
 void reader_finish(struct reader *reader);
 
 void reader_fail_memory(struct reader *reader);
 
-/* calloc(3); that there is no memory is reported. */
+/* Like calloc(3), and reports it if there is no memory. */
 void *reader_allocate(struct reader *reader, size_t count, size_t size);
 
-/* Each member but those of the list, which ends with NULL, is a mistake. */
+/* Reports each member that is not among the known keys, which end with NULL. */
 void reader_refuse_unknown(struct reader *reader, const struct json5 *object,
     const char *const known[]);
 void reader_require(
@@ -61,8 +61,8 @@ bool reader_expect(
 const char *reader_text(struct reader *reader, const struct json5 *value);
 
 /*
- * That the text is no address, as wrong has it, or more to the point: that it is
- * several, or has blanks.
+ * Reports that the text is no address: for the reason in wrong, or because it
+ * is a list or has blanks, if so.
  */
 void reader_fail_address(struct reader *reader, const struct json5 *value,
     const char *text, const char *wrong);

@@ -14,14 +14,15 @@ struct block {
 	}
 
 /*
- * The first that contains an address counts. srcproxy.conf(5) has the same
- * list, and a test compares them. Behind each metadata service is who has it,
- * and where that is written. Those of DigitalOcean, Exoscale, Hetzner, Huawei,
- * IBM, NAVER, OpenStack (fe80::a9fe:a9fe), Tencent and Vultr, and the IPv4 ones
- * of Akamai, Amazon, Google, Oracle and Scaleway, are link-local.
+ * The first block that contains an address counts. srcproxy.conf(5) has the
+ * same list, and a test compares them. A comment before each metadata service
+ * names its cloud and a source. The services of DigitalOcean, Exoscale,
+ * Hetzner, Huawei, IBM, NAVER, OpenStack (fe80::a9fe:a9fe), Tencent and Vultr,
+ * and the IPv4 ones of Akamai, Amazon, Google, Oracle and Scaleway, are
+ * link-local.
  */
 static const struct block v4_blocks[] = {
-	/* Linux takes 0.0.0.0 for loopback, and the rest for hosts. */
+	/* To Linux 0.0.0.0 is loopback, and the rest are ordinary hosts. */
 	SPECIAL("0.0.0.0/8", "unspecified"),
 	SPECIAL("127.0.0.0/8", "loopback"),
 	SPECIAL("169.254.0.0/16", "link-local"),
@@ -62,9 +63,9 @@ static const struct block v6_blocks[] = {
 };
 
 /*
- * Where an IPv4 address is in the bytes of an IPv6 one. Not here are ISATAP (RFC
- * 5214) and Teredo (RFC 4380): what a tunnel of these delivers stays IPv6, and a
- * service that listens for IPv4 never sees it.
+ * The offset of an IPv4 address in the bytes of an IPv6 address. ISATAP (RFC
+ * 5214) and Teredo (RFC 4380) are not here: their tunnels deliver IPv6, which a
+ * service that listens for IPv4 never sees.
  */
 static const struct {
 	const char *prefix;

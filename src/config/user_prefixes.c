@@ -41,7 +41,7 @@ add_text(struct prefix_list *list, const char *text)
 	return add_prefix(list, &prefix);
 }
 
-/* Of a user who may send from any address, only what else is there. */
+/* A prefix of length 0 is left out and sets *any. */
 static int
 add_user(struct prefix_list *list, const struct acl_user *user, bool *any)
 {

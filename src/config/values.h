@@ -33,20 +33,22 @@ key_read value_fwmark, value_local_addr;
 /* struct target_list: an array of targets. */
 key_read value_targets;
 
-/* Reads the text, which is the value or a part of it. False: it is no prefix. */
+/*
+ * Reads the text, which is the value or a part of it. False: it is no prefix.
+ */
 bool value_prefix(struct reader *reader, const struct json5 *value,
     const char *text, struct prefix *prefix);
 
 /*
- * Reads an array of prefixes. Returns the number of items in *prefixes, which is
- * the caller's to free; 0 if the value is no array, or there is no memory.
+ * Reads an array of prefixes. Returns the number of items in *prefixes, which
+ * is the caller's to free; 0 if the value is no array, or there is no memory.
  */
 size_t value_prefixes(
     struct reader *reader, const struct json5 *value, struct prefix **prefixes);
 
 /*
- * Chooses the enum value that is the index of the word. The words end with NULL.
- * A blank word changes nothing.
+ * Chooses the enum value that is the index of the word. The words end with
+ * NULL. A blank word changes nothing.
  */
 void value_choice(struct reader *reader, const struct json5 *value,
     const char *const words[], void *field);

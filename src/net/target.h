@@ -31,7 +31,9 @@ const char *target_parse(const char *text, struct target *target, bool *masked);
 /* The address must be unmapped. Its port counts. */
 bool target_contains(const struct target *target, const union address *address);
 
-/* Writes it as target_parse() reads it, to TARGET_STRLEN bytes. Returns text. */
+/*
+ * Writes it as target_parse() reads it, to TARGET_STRLEN bytes. Returns text.
+ */
 const char *target_format(const struct target *target, char *text);
 
 /*
