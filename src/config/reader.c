@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -273,10 +274,28 @@ report_syntax(struct reader *reader, const char *text, size_t len,
 	    dialect ? reason : error->reason);
 }
 
+/*
+ * Pages of its own: only those that the file fills are touched, and munmap(2)
+ * takes the secrets away with them. malloc(3) would keep the memory, and calloc
+ * would touch all of it, from the second file on (mallopt(3),
+ * M_MMAP_THRESHOLD).
+ */
+static char *
+open_buffer(struct reader *reader)
+{
+	char *text = mmap(NULL, FILE_MAX_LEN + 1, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (text != MAP_FAILED)
+		return text;
+	reader_fail_memory(reader);
+	return NULL;
+}
+
 struct json5 *
 reader_load(struct reader *reader)
 {
-	char *text = reader_allocate(reader, 1, FILE_MAX_LEN + 1);
+	char *text = open_buffer(reader);
 	struct json5 *root = NULL;
 	struct json5_error error;
 	ssize_t len;
@@ -289,7 +308,6 @@ reader_load(struct reader *reader)
 		if (!root)
 			report_syntax(reader, text, (size_t)len, &error);
 	}
-	explicit_bzero(text, len < 0 ? FILE_MAX_LEN + 1 : (size_t)len);
-	free(text);
+	munmap(text, FILE_MAX_LEN + 1);
 	return root;
 }

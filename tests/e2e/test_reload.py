@@ -167,6 +167,24 @@ class Taken(ReloadCase):
             half.wait_for('reloaded')
 
 
+class Memory(ReloadCase):
+
+    def test_short_file_takes_little_memory(self):
+        """However long one may be; small hosts have 64 MiB for all."""
+        server = self.start_server()
+        before = self.resident_kib(server)
+        for _ in range(3):
+            server.mark()
+            server.reload(self.server_config())
+            server.wait_for('reloaded')
+        self.assertLess(self.resident_kib(server) - before, 4096)
+
+    def resident_kib(self, daemon):
+        """At most, since it began."""
+        [value] = daemon.thread_status('VmHWM')
+        return int(value.split()[0])
+
+
 class Refused(ReloadCase):
     """The old configuration stays."""
 
