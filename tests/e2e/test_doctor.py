@@ -742,11 +742,12 @@ class Gate(GateCase):
                 self.assert_wrong('no rule of the firewall redirects',
                                   config=config, prefixes=())
                 apply()
-                self.addCleanup(apply, '--remove')
-                self.assert_fine(*(f'{prefix}: the firewall redirects'
-                                   for prefix in PREFIXES),
-                                 config=config, prefixes=())
-                apply('--remove')
+                try:
+                    self.assert_fine(*(f'{prefix}: the firewall redirects'
+                                       for prefix in PREFIXES),
+                                     config=config, prefixes=())
+                finally:
+                    apply('--remove')
 
     def test_firewall_that_redirects_nobody(self):
         with self.no_rules():
