@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "doctor/external.h"
+#include "doctor/user_link.h"
 #include "firewall/redirect.h"
 #include "firewall/remedy.h"
 #include "kernel/route.h"
@@ -292,6 +293,7 @@ doctor_client_check(const struct doctor_context *context)
 		check_user_route(context, &list->items[i]);
 	check_listener(context, AF_INET);
 	check_listener(context, AF_INET6);
+	user_link_check(context);
 	if (list->count == 0)
 		finding_note(context->findings,
 		    "set inbound.users, or name the users' prefixes, and the "

@@ -749,6 +749,22 @@ class Gate(GateCase):
                 finally:
                     apply('--remove')
 
+    def test_users_with_a_new_prefix(self):
+        config = {**self.config, 'inbound': {**self.config['inbound'],
+                                             'users': PREFIXES}}
+        for address, noted in (('2001:db8:eeee::1/64', True),
+                               ('198.18.0.1/24', True),
+                               ('fd00:eeee::1/64', False)):
+            with self.subTest(address=address), self.broken(
+                    f'ip address add {address} dev users0 nodad',
+                    f'ip address del {address} dev users0'):
+                findings = self.assert_fine(config=config, prefixes=())
+                notes = findings.of('note', 'users0, where users are, has the '
+                                    f'address {address.split("/")[0]}, which')
+                self.assertEqual(len(notes), noted, findings.text)
+        findings = self.assert_fine(config=config, prefixes=())
+        self.assertEqual(findings.of('note'), [])
+
     def test_firewall_that_redirects_nobody(self):
         with self.no_rules():
             self.assert_wrong(

@@ -1,0 +1,101 @@
+#include "doctor/user_link.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "doctor/external.h"
+#include "kernel/route.h"
+
+/* Hosts have such addresses beside those with which they go anywhere. */
+static bool
+is_for_link_only(const union address *address)
+{
+	static const char *const texts[] = { "169.254.0.0/16", "fe80::/10",
+		"fc00::/7", NULL };
+	struct prefix prefix;
+	bool masked;
+
+	for (const char *const *text = texts; *text; text++) {
+		if (!prefix_parse(*text, &prefix, &masked) &&
+		    prefix_contains(&prefix, address))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns the interface if these users are on its link, otherwise 0: a router is
+ * between, or the link leads to the rest of the world as well.
+ */
+static uint32_t
+find_interface(const struct prefix *prefix)
+{
+	union address user, external;
+	struct route route, other;
+
+	prefix_sample(prefix, &user);
+	external_sample(user.any.sa_family, &external);
+	if (route_find(&user, 0, &route) || route.is_local ||
+	    route.gateway.any.sa_family != AF_UNSPEC)
+		return 0;
+	return !route_find(&external, 0, &other) && other.interface == route.interface ? 0
+										       : route
+											     .interface;
+}
+
+/*
+ * Delegated prefixes are IPv6. IPv4 addresses count only where IPv4 users are:
+ * others on the link may be behind NAT.
+ */
+static bool
+has_users(const struct prefix_list *users, uint32_t interface, int family)
+{
+	for (size_t i = 0; i < users->count; i++) {
+		const struct prefix *prefix = &users->items[i];
+
+		if ((family == AF_INET6 ||
+			prefix->base.any.sa_family == family) &&
+		    find_interface(prefix) == interface)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_address(const struct doctor_context *context, const char *name,
+    const union address *address)
+{
+	const struct prefix_list *users = &context->config->users;
+	char text[ADDRESS_STRLEN];
+
+	if (is_for_link_only(address) || prefix_list_contains(users, address) ||
+	    !has_users(users, if_nametoindex(name), address->any.sa_family))
+		return;
+	finding_note(context->findings,
+	    "%s, where users are, has the address %s, which is not among "
+	    "inbound.users: if the users have a new prefix, set it there",
+	    name, address_format_host(address, text));
+}
+
+void
+user_link_check(const struct doctor_context *context)
+{
+	struct ifaddrs *list = NULL;
+
+	if (context->config->users.count == 0 || getifaddrs(&list))
+		return;
+	for (const struct ifaddrs *entry = list; entry;
+	     entry = entry->ifa_next) {
+		union address address = { .any.sa_family = AF_UNSPEC };
+
+		if (!entry->ifa_addr ||
+		    (entry->ifa_addr->sa_family != AF_INET &&
+			entry->ifa_addr->sa_family != AF_INET6))
+			continue;
+		address.any.sa_family = entry->ifa_addr->sa_family;
+		memcpy(&address, entry->ifa_addr, address_len(&address));
+		check_address(context, entry->ifa_name, &address);
+	}
+	freeifaddrs(list);
+}
