@@ -40,11 +40,12 @@ report_start(bool fatal, const char *problem)
 		log_warning("config %s", problem);
 }
 
+/* Of the command "doctor". */
+static struct findings findings;
+
 static void
 report_finding(bool fatal, const char *problem)
 {
-	struct findings findings = { .logged = false };
-
 	if (fatal)
 		report_problem(fatal, problem);
 	else
@@ -218,8 +219,10 @@ static int
 examine(const struct config *config, const struct options *options,
     const struct privilege *privilege)
 {
-	int result = doctor_run(config, options->path, options->prefixes,
-	    options->user ? privilege : NULL);
+	const struct doctor_request request = { options->path,
+		options->prefixes, &findings };
+	int result =
+	    doctor_run(config, &request, options->user ? privilege : NULL);
 
 	if (result < 0)
 		return result == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
@@ -243,6 +246,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(argc, argv, &options);
 	open_log(&options);
+	findings.as_json = options.json;
 	report = choose_report(&options);
 	config = config_load(options.path, options.kind, report);
 	if (!config)

@@ -56,6 +56,8 @@ static const struct row rows[] = {
 	/* The same option, whose row is above, means this to doctor. */
 	{ 0, "-u, --user", "USER[:GROUP]", 0, 0,
 	    "as the user that the half becomes" },
+	{ 0, "json", NULL, FOR(OPTIONS_DOCTOR), FIELD(json),
+	    "findings for scripts" },
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(*rows))
@@ -65,8 +67,9 @@ static const char synopsis[] =
     "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
-    "       srcproxy doctor [-u USER[:GROUP]] client|server CONFIG "
-    "[PREFIX...]\n";
+    "       srcproxy doctor [-u USER[:GROUP]] [--json] client|server "
+    "CONFIG\n"
+    "                      [PREFIX...]\n";
 
 /* With the synopsis it fits a screen. */
 static _Noreturn void

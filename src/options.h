@@ -25,6 +25,7 @@ struct options {
 	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
 	bool syslog; /* OPTIONS_RUN, -s: log to syslog, not to standard error */
 	const char *user; /* -u: the system user to become; NULL: no change */
+	bool json;        /* OPTIONS_DOCTOR: findings for scripts */
 	enum config_kind kind;
 	const char *path;           /* of the configuration; in argv */
 	struct rules_request rules; /* OPTIONS_RULES */

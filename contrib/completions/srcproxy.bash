@@ -17,7 +17,7 @@ _srcproxy()
 		commands='client server'
 		words=("${words[@]:1}")
 	elif [[ ${words[0]-} == doctor ]]; then
-		options='-u --user'
+		options='-u --user --json'
 		commands='client server'
 		words=("${words[@]:1}")
 	fi

@@ -2,19 +2,15 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "doctor/external.h"
+#include "doctor/trace.h"
 #include "doctor/user_link.h"
-#include "firewall/redirect.h"
-#include "firewall/remedy.h"
 #include "kernel/route.h"
 
 #define PORT 443
-#define FIX_MAX_LEN 64
-#define COMMAND_MAX_LEN 256
 
 /* A link-local one will do: REDIRECT takes it where there is no other. */
 static bool
@@ -49,7 +45,8 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
     int family, uint32_t index)
 {
 	const struct endpoint *listen = &context->config->listen;
-	char name[IF_NAMESIZE] = "", fix[FIX_MAX_LEN];
+	char name[IF_NAMESIZE] = "";
+	struct text advice;
 
 	if_indextoname(index, name);
 	if (!is_for_all(listen) || has_address(name, family)) {
@@ -57,8 +54,8 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 		    "%s: there is a route to these users", prefix);
 		return;
 	}
-	snprintf(fix, sizeof(fix), "ip address add ADDRESS dev %s", name);
-	finding_problem(context->findings, fix,
+	text_set(&advice, "ip address add ADDRESS dev %s", name);
+	finding_problem(context->findings, NULL, advice.chars,
 	    "%s: these users come in by %s, which has no %s address that they "
 	    "could be redirected to",
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
@@ -122,7 +119,7 @@ check_user_route(
 		if (is_by_default(family, &route))
 			report_by_default(context, text, route.interface);
 	} else {
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: there is no route to these users, so nothing can be "
 		    "answered",
@@ -143,72 +140,6 @@ find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
 	return if_indextoname(route.interface, name);
 }
 
-static void
-report_untracked(const struct doctor_context *context,
-    const struct prefix *prefix, const char *rules)
-{
-	char text[PREFIX_STRLEN], fix[COMMAND_MAX_LEN];
-
-	strcpy(fix, "let no notrack rule match them");
-	remedy_find_untracked(rules, prefix, fix, sizeof(fix));
-	finding_problem(context->findings, fix,
-	    "%s: a rule keeps the firewall from tracking the connections of "
-	    "these users (notrack), without which it redirects none",
-	    prefix_format(prefix, text));
-}
-
-static void
-check_redirection(const struct doctor_context *context,
-    const struct prefix *prefix, const char *rules)
-{
-	struct findings *findings = context->findings;
-	uint16_t port = context->config->listen.port;
-	char text[PREFIX_STRLEN], name[IF_NAMESIZE];
-	const char *interface = find_interface(prefix, name);
-
-	prefix_format(prefix, text);
-	switch (redirect_find(rules, port, prefix, interface)) {
-	case REDIRECTION_NONE:
-		finding_problem(findings, context->rules,
-		    "%s: no rule of the firewall redirects to port %u", text,
-		    port);
-		break;
-	case REDIRECTION_UNUSED:
-		finding_problem(findings, context->rules,
-		    "%s: a rule of the firewall redirects to port %u, but "
-		    "these users do not get there: another rule in front "
-		    "returns or accepts them, or no rule leads to its chain",
-		    text, port);
-		break;
-	case REDIRECTION_OTHERS:
-		finding_problem(findings, context->rules,
-		    "%s: rules of the firewall redirect to port %u, but not "
-		    "all of these users%s%s",
-		    text, port, interface ? ", who come in by " : "",
-		    interface ? interface : "");
-		break;
-	case REDIRECTION_UNTRACKED:
-		report_untracked(context, prefix, rules);
-		break;
-	case REDIRECTION_ALL:
-		finding_ok(findings, "%s: the firewall redirects to port %u",
-		    text, port);
-		break;
-	}
-}
-
-static void
-check_firewall(const struct doctor_context *context, int family)
-{
-	const struct prefix_list *list = context->prefixes;
-	const char *rules = doctor_context_firewall(context, family);
-
-	for (size_t i = 0; i < list->count && rules; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			check_redirection(context, &list->items[i], rules);
-	}
-}
-
 /* A user whose first and other addresses are this host's own. */
 static bool
 is_this_host(const struct prefix *prefix)
@@ -220,13 +151,227 @@ is_this_host(const struct prefix *prefix)
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
 }
 
+/* The address that REDIRECT takes: the first one, of IPv6 the last one added. */
+static void
+set_own_address(struct walk *walk, int family, const char *interface)
+{
+	struct ifaddrs *list = NULL;
+	union address own = { .any.sa_family = AF_UNSPEC };
+
+	if (getifaddrs(&list))
+		return;
+	for (const struct ifaddrs *entry = list; entry;
+	     entry = entry->ifa_next) {
+		if (!entry->ifa_addr ||
+		    strcmp(entry->ifa_name, interface) != 0 ||
+		    entry->ifa_addr->sa_family != family)
+			continue;
+		memcpy(&own, entry->ifa_addr,
+		    family == AF_INET ? sizeof(own.v4) : sizeof(own.v6));
+		break;
+	}
+	freeifaddrs(list);
+	if (own.any.sa_family == family)
+		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
+}
+
+/* A user, and the first packet of a connection to the world outside. */
+struct arrival {
+	const struct doctor_context *context;
+	const struct prefix *users;
+	char prefix[PREFIX_STRLEN];
+	char link[IF_NAMESIZE]; /* that they come in by, "": not known */
+	bool is_own;            /* it is this host itself */
+	struct walk walk;
+};
+
+static struct selection
+select_users(const struct arrival *arrival)
+{
+	return (struct selection){
+		.family = arrival->users->base.any.sa_family,
+		.from = arrival->users,
+	};
+}
+
+/* Through the rules that may redirect. */
+static void
+arrive(struct arrival *arrival, const union address *user, uint8_t protocol,
+    uint16_t port)
+{
+	struct walk *walk = &arrival->walk;
+	const char *link = *arrival->link ? arrival->link : NULL;
+	union address from = *user, external;
+
+	address_set_port(&from, 0);
+	external_sample(user->any.sa_family, &external);
+	address_set_port(&external, port);
+	trace_begin(
+	    walk, &from, &external, protocol, arrival->is_own ? NULL : link);
+	walk_through(walk, arrival->context->ruleset,
+	    arrival->is_own ? HOOK_OUTPUT : HOOK_PREROUTING);
+}
+
+static void
+report_untracked(
+    const struct arrival *arrival, const char *how, const struct cause *cause)
+{
+	const struct selection selection = select_users(arrival);
+	struct text fix = { 0 }, name;
+
+	remedy_pass(arrival->context->ruleset, cause, &selection, &fix);
+	finding_problem(arrival->context->findings, fix.chars,
+	    "let that rule match none of them", "%s: a rule %s: %s",
+	    arrival->prefix, how, remedy_name(cause, &name));
+}
+
+/*
+ * Where the printed rules are nft's they come in front of all others; those of
+ * iptables stand behind the rule in the way.
+ */
+static void
+report_unredirected(const struct arrival *arrival, const struct cause *cause)
+{
+	const struct doctor_context *context = arrival->context;
+	struct text fix = { 0 }, name = { 0 };
+
+	if (cause->rule)
+		remedy_name(cause, &name);
+	if (cause->rule && !context->has_nft)
+		remedy_delete(context->ruleset, cause, &fix);
+	text_add(&fix, "%s%s", fix.len ? "; " : "", context->rules);
+	finding_problem(context->findings, fix.chars, "",
+	    "%s: no rule of the firewall redirects these users%s%s to port "
+	    "%u%s%s",
+	    arrival->prefix, *arrival->link ? ", who come in by " : "",
+	    arrival->link, context->config->listen.port,
+	    name.len ? "; what decides for them is " : "", name.chars);
+}
+
+/* False: nobody comes to the listener, or that cannot be told. */
+static bool
+check_redirected(const struct arrival *arrival)
+{
+	const struct doctor_context *context = arrival->context;
+	const struct walk *walk = &arrival->walk;
+	uint16_t port = context->config->listen.port;
+	const struct cause *ports = &walk->changes[FIELD_DPORT];
+	const struct cause *states = &walk->changes[FIELD_CT_STATE];
+	struct text name;
+
+	if (packet_has(&walk->packet, FIELD_DPORT, port))
+		return true;
+	if (states->chain && states->is_sure)
+		report_untracked(arrival,
+		    "keeps the firewall from tracking the connections of these "
+		    "users (notrack), without which it redirects none",
+		    states);
+	else if (ports->chain && !ports->is_sure)
+		finding_note(context->findings,
+		    "%s: whether the firewall redirects them to port %u cannot "
+		    "be told, see %s",
+		    arrival->prefix, port, remedy_name(ports, &name));
+	else
+		report_unredirected(
+		    arrival, ports->chain ? ports : &walk->passed);
+	return false;
+}
+
+/* The client half asks for the destination in the default zone only. */
+static bool
+check_zone(const struct arrival *arrival)
+{
+	const struct cause *cause = &arrival->walk.changes[FIELD_CT_ZONE];
+
+	if (!cause->chain || !cause->is_sure ||
+	    packet_has(&arrival->walk.packet, FIELD_CT_ZONE, 0))
+		return true;
+	report_untracked(arrival,
+	    "puts the connections of these users into a zone of the firewall's "
+	    "tracking (ct zone), where the client half cannot see where they "
+	    "go",
+	    cause);
+	return false;
+}
+
+/* Up to the socket, and the first packet back. */
+static bool
+check_intake(struct arrival *arrival)
+{
+	const struct doctor_context *context = arrival->context;
+	struct selection selection = select_users(arrival);
+	const struct selection back = { .family = selection.family,
+		.to = arrival->users };
+	struct walk *walk = &arrival->walk, answer;
+	const char *link = *arrival->link ? arrival->link : NULL;
+	struct text what;
+
+	selection.port = context->config->listen.port;
+	if (link)
+		set_own_address(walk, selection.family, link);
+	text_set(&what,
+	    "%s: packets that come in to port %u, where the users are "
+	    "redirected to",
+	    arrival->prefix, selection.port);
+	walk_through(walk, context->ruleset, HOOK_INPUT);
+	if (walk->fate == FATE_ACCEPTED) {
+		trace_follow(walk);
+		walk_through(walk, context->ruleset, HOOK_INPUT);
+	}
+	if (trace_report(context, walk, &selection, what.chars))
+		return false;
+	trace_answer(&answer, walk, link);
+	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
+	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
+	text_set(&what, "%s: packets to the users", arrival->prefix);
+	return !trace_report(context, &answer, &back, what.chars);
+}
+
+/* Of two users' packets the first that goes astray is reported. */
+static bool
+check_user(struct arrival *arrival, const union address *user)
+{
+	const struct selection selection = select_users(arrival);
+	struct text what;
+
+	arrive(arrival, user, IPPROTO_TCP, PORT);
+	text_set(&what, "%s: packets of these users", arrival->prefix);
+	if (arrival->walk.fate == FATE_DROPPED)
+		return !trace_report(
+		    arrival->context, &arrival->walk, &selection, what.chars);
+	return check_redirected(arrival) && check_zone(arrival) &&
+	    (arrival->is_own || check_intake(arrival));
+}
+
+static void
+check_redirection(
+    const struct doctor_context *context, const struct prefix *prefix)
+{
+	struct arrival arrival = { .context = context, .users = prefix };
+	union address users[2];
+
+	arrival.is_own = is_this_host(prefix);
+	if (!arrival.is_own && !find_interface(prefix, arrival.link))
+		*arrival.link = '\0';
+	prefix_format(prefix, arrival.prefix);
+	prefix_sample(prefix, &users[0]);
+	prefix_sample_first(prefix, &users[1]);
+	for (size_t i = 0; i < 2; i++) {
+		if (!check_user(&arrival, &users[i]))
+			return;
+	}
+	finding_ok(context->findings, "%s: the firewall redirects to port %u",
+	    arrival.prefix, context->config->listen.port);
+}
+
 /* Nothing that comes in by a link may go to a loopback address. */
 static void
 report_loopback(const struct doctor_context *context, int family)
 {
 	const struct prefix_list *list = context->prefixes;
 	uint16_t port = context->config->listen.port;
-	char text[PREFIX_STRLEN], fix[FIX_MAX_LEN];
+	char text[PREFIX_STRLEN];
+	struct text advice;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct prefix *prefix = &list->items[i];
@@ -234,9 +379,8 @@ report_loopback(const struct doctor_context *context, int family)
 		if (prefix->base.any.sa_family != family ||
 		    is_this_host(prefix))
 			continue;
-		snprintf(fix, sizeof(fix), "write inbound: { listen: \":%u\" }",
-		    port);
-		finding_problem(context->findings, fix,
+		text_set(&advice, "write inbound: { listen: \":%u\" }", port);
+		finding_problem(context->findings, NULL, advice.chars,
 		    "%s: inbound.listen is a loopback address, where nobody "
 		    "but this host itself can be redirected to",
 		    prefix_format(prefix, text));
@@ -269,7 +413,7 @@ check_listener(const struct doctor_context *context, int family)
 		has_outside |= is_one && !address_is_loopback(&addresses[i]);
 	}
 	if (!has_any)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "write \":PORT\" there, which listens for both",
 		    "inbound.listen has no %s address, as some users have",
 		    family == AF_INET ? "IPv4" : "IPv6");
@@ -278,14 +422,18 @@ check_listener(const struct doctor_context *context, int family)
 }
 
 void
-doctor_client_look(const struct doctor_context *context)
+doctor_client_look(struct doctor_context *context)
 {
-	check_firewall(context, AF_INET);
-	check_firewall(context, AF_INET6);
+	const struct prefix_list *list = context->prefixes;
+
+	if (!doctor_context_sees_firewall(context))
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		check_redirection(context, &list->items[i]);
 }
 
 void
-doctor_client_check(const struct doctor_context *context)
+doctor_client_check(struct doctor_context *context)
 {
 	const struct prefix_list *list = context->prefixes;
 

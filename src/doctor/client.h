@@ -6,9 +6,9 @@
 #include "doctor/context.h"
 
 /* What only root may: the firewall. */
-void doctor_client_look(const struct doctor_context *context);
+void doctor_client_look(struct doctor_context *context);
 
 /* All the rest. */
-void doctor_client_check(const struct doctor_context *context);
+void doctor_client_check(struct doctor_context *context);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,13 +10,12 @@
 #include "base/deadline.h"
 #include "doctor/leg.h"
 #include "doctor/test_request.h"
-#include "firewall/remedy.h"
+#include "doctor/trace.h"
 #include "kernel/conntrack.h"
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "net/socket.h"
 
-#define FIX_MAX_LEN 256
 #define ALL_MS 5000 /* no further prefix is tried then */
 
 /* True if it would come back to this half for ever. */
@@ -27,7 +27,7 @@ check_loop(const struct doctor_context *context, const union address *server)
 	if (address_port(server) != context->config->listen.port ||
 	    route_ends_here(server) <= 0)
 		return false;
-	finding_problem(context->findings,
+	finding_problem(context->findings, NULL,
 	    "let outbound.server be the address of the exit",
 	    "outbound.server %s is this half's own listener: a loop",
 	    address_format(server, text));
@@ -44,7 +44,7 @@ resolve(const struct doctor_context *context, union address *servers)
 
 	wrong = endpoint_resolve(server, servers, &count);
 	if (wrong)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "correct outbound.server, or /etc/resolv.conf",
 		    "outbound.server %s: %s", server->host, wrong);
 	return wrong ? 0 : count;
@@ -71,17 +71,31 @@ static void
 report_redirected(
     const struct doctor_context *context, const union address *server)
 {
-	char text[ADDRESS_STRLEN], fix[FIX_MAX_LEN];
-	const char *rules =
-	    doctor_context_firewall(context, server->any.sa_family);
+	const union address anybody = { .any.sa_family = AF_UNSPEC };
+	const struct prefix to = { *server,
+		server->any.sa_family == AF_INET ? 32 : 128 };
+	const struct selection selection = { .family = server->any.sa_family,
+		.to = &to,
+		.port = address_port(server) };
+	const struct cause *cause;
+	char text[ADDRESS_STRLEN];
+	struct text fix = { 0 }, name;
+	struct walk walk;
 
-	strcpy(fix, "let no rule redirect what this host itself sends there");
-	if (rules)
-		remedy_find_own(rules, server, fix, sizeof(fix));
-	finding_problem(context->findings, fix,
+	trace_begin(&walk, &anybody, server, IPPROTO_TCP, NULL);
+	trace_set(&walk, FIELD_SADDR_TYPE, RTN_LOCAL);
+	walk.packet.fields[FIELD_UID].state = VALUE_UNKNOWN;
+	walk.packet.fields[FIELD_GID].state = VALUE_UNKNOWN;
+	if (context->ruleset)
+		walk_through(&walk, context->ruleset, HOOK_OUTPUT);
+	cause = &walk.changes[FIELD_DPORT];
+	remedy_pass(context->ruleset, cause, &selection, &fix);
+	finding_problem(context->findings, fix.chars,
+	    "let no rule redirect what this host itself sends there",
 	    "the server half at %s: the firewall redirects this half's own "
-	    "connections to it, which come back to this half",
-	    address_format(server, text));
+	    "connections to it, which come back to this half%s%s",
+	    address_format(server, text), cause->chain ? ": " : "",
+	    cause->chain ? remedy_name(cause, &name) : "");
 }
 
 void
@@ -137,12 +151,12 @@ check_egress(const struct doctor_context *context)
 	    route_ends_here(&local_bind->address) == 0)
 		error = -EADDRNOTAVAIL;
 	if (error == -EPERM)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "give it CAP_NET_RAW, or start it as root with -u",
 		    "cannot %s as this user (uid %u): %s", tried, getuid(),
 		    strerror(-error));
 	else if (error)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "correct the configuration, or give this host that "
 		    "interface and address",
 		    "cannot %s: %s", tried, strerror(-error));
@@ -170,7 +184,7 @@ report_trial(const struct doctor_context *context, int result,
 		    prefix, destination,
 		    context->packet_fd < 0 ? ", where only root sees all" : "");
 	else if (result == TEST_REQUEST_REFUSED)
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "see the server half's log, which has the reason; or "
 		    "srcproxy doctor server there",
 		    "%s: the server half refused a connection to %s: it does "
@@ -178,7 +192,7 @@ report_trial(const struct doctor_context *context, int result,
 		    "the destination, or cannot connect from there",
 		    prefix, destination);
 	else if (result == TEST_REQUEST_STRANGE)
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "let outbound.server be the address and port of a server "
 		    "half",
 		    "%s: what answers at outbound.server does not speak the "
@@ -204,14 +218,15 @@ report_no_route(
     const struct doctor_context *context, const union address *server)
 {
 	const struct local_bind *local_bind = &context->config->local_bind;
-	char text[ADDRESS_STRLEN], fix[FIX_MAX_LEN];
+	char text[ADDRESS_STRLEN];
+	struct text advice;
 
 	address_format_host(server, text);
-	snprintf(fix, sizeof(fix),
+	text_set(&advice,
 	    "see which rule or route forbids it: ip rule; ip route get %s "
 	    "mark 0x%" PRIx32,
 	    text, local_bind->marked ? local_bind->mark : 0);
-	finding_problem(context->findings, fix,
+	finding_problem(context->findings, NULL, advice.chars,
 	    "the server half at %s: this host has no route to it", text);
 }
 
@@ -228,7 +243,7 @@ connect_server(
 	if (fd < 0 && !has_route(context, server))
 		report_no_route(context, server);
 	else if (fd < 0)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "start the server half there, and let firewalls pass it",
 		    "the server half at %s: cannot %s: %s", text, tried,
 		    strerror(-fd));
@@ -310,7 +325,7 @@ is_used(const struct doctor_context *context, const union address *server)
 }
 
 void
-client_to_server_check(const struct doctor_context *context)
+client_to_server_check(struct doctor_context *context)
 {
 	union address servers[ENDPOINT_MAX_ADDRESSES];
 	int64_t end = deadline_after(ALL_MS);

@@ -12,6 +12,6 @@ void client_to_server_check_loop(const struct doctor_context *context);
 void client_to_server_look(struct doctor_context *context);
 
 /* All; takes some seconds where nobody answers. */
-void client_to_server_check(const struct doctor_context *context);
+void client_to_server_check(struct doctor_context *context);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "doctor/finding.h"
+#include "firewall/ruleset.h"
 #include "net/prefix_list.h"
 
 struct doctor_context {
@@ -15,19 +16,18 @@ struct doctor_context {
 	const char *rules;        /* the command that sets up this half */
 	const char *simple_rules; /* CONFIG_SERVER: its other way */
 	struct findings *findings;
-	/*
-	 * Of each family, as ruleset_read() returned them to root; NULL: they
-	 * could not be looked at. See examination_firewall().
-	 */
-	char *firewall[2];
-	int packet_fd;          /* of packets_open(), or -1 */
+	bool has_nft; /* which the commands are for; otherwise iptables */
+	/* As root read it; NULL: it is not looked at. See ruleset_create(). */
+	struct ruleset *ruleset;
+	int packet_fd;          /* of capture_open(), or -1 */
 	bool is_own_redirected; /* what root sent to the server came back */
 };
 
-static inline const char *
-doctor_context_firewall(const struct doctor_context *context, int family)
+/* Whether anything can be told of the firewall. */
+static inline bool
+doctor_context_sees_firewall(const struct doctor_context *context)
 {
-	return context->firewall[family == AF_INET6];
+	return context->ruleset && !context->ruleset->blind;
 }
 
 #endif

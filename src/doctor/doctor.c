@@ -15,7 +15,6 @@
 #include "doctor/return_route.h"
 #include "doctor/server.h"
 #include "doctor/socket_options.h"
-#include "firewall/ruleset.h"
 #include "kernel/capture.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
@@ -23,62 +22,54 @@
 #include "process/privilege.h"
 #include "proxy/role.h"
 
-#define COMMAND_MAX_LEN 1024
-
 struct commands {
-	char rules[COMMAND_MAX_LEN], simple[COMMAND_MAX_LEN];
+	struct text rules, simple;
 };
 
-/* Where ruleset_read looks, too. */
+/* Where ruleset_create() looks, too. */
 static bool
 is_installed(const char *program)
 {
 	const char *path = getenv("PATH");
-	char folders[COMMAND_MAX_LEN], file[2 * COMMAND_MAX_LEN], *rest;
+	struct text folders, file;
+	char *rest;
 
-	snprintf(
-	    folders, sizeof(folders), "/usr/sbin:/sbin:%s", path ? path : "");
-	for (char *folder = strtok_r(folders, ":", &rest); folder;
+	text_set(&folders, "/usr/sbin:/sbin:%s", path ? path : "");
+	for (char *folder = strtok_r(folders.chars, ":", &rest); folder;
 	     folder = strtok_r(NULL, ":", &rest)) {
-		snprintf(file, sizeof(file), "%s/%s", folder, program);
-		if (!access(file, X_OK))
+		if (!access(text_set(&file, "%s/%s", folder, program), X_OK))
 			return true;
 	}
 	return false;
 }
 
-/* For sh(1). Cut off where there is no room. */
+/* Adds it for sh(1). */
 static void
-quote(const char *path, char quoted[COMMAND_MAX_LEN])
+add_quoted(struct text *text, const char *path)
 {
 	static const char plain[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "0123456789/._-+:=@%,";
-	size_t len = 0;
 
 	if (!path[strspn(path, plain)]) {
-		snprintf(quoted, COMMAND_MAX_LEN, "%s", path);
+		text_add(text, "%s", path);
 		return;
 	}
-	quoted[len++] = '\'';
-	for (; *path && len < COMMAND_MAX_LEN - 8; path++)
-		len += (size_t)sprintf(
-		    quoted + len, *path == '\'' ? "'\\''" : "%c", *path);
-	strcpy(quoted + len, "'");
+	text_add(text, "'");
+	for (; *path; path++)
+		text_add(text, *path == '\'' ? "'\\''" : "%c", *path);
+	text_add(text, "'");
 }
 
 static void
-format_command(char *command, const char *option, const char *half,
+format_command(struct text *command, const char *option, const char *half,
     const char *path, char *const *texts)
 {
-	size_t len = (size_t)snprintf(command, COMMAND_MAX_LEN,
-	    "srcproxy rules %s%s %s", option, half, path);
-
-	for (; *texts && len < COMMAND_MAX_LEN; texts++)
-		len += (size_t)snprintf(
-		    command + len, COMMAND_MAX_LEN - len, " %s", *texts);
-	if (len < COMMAND_MAX_LEN)
-		snprintf(command + len, COMMAND_MAX_LEN - len, " | sh");
+	text_set(command, "srcproxy rules %s%s ", option, half);
+	add_quoted(command, path);
+	for (; *texts; texts++)
+		text_add(command, " %s", *texts);
+	text_add(command, " | sh");
 }
 
 /* What points to commands is good as long as they are. */
@@ -88,49 +79,26 @@ begin(struct doctor_context *context, struct commands *commands,
 {
 	bool is_client = context->config->kind == CONFIG_CLIENT;
 	const char *half = is_client ? "client" : "server";
-	bool has_nft = is_installed("nft") || !is_installed("iptables");
-	char quoted[COMMAND_MAX_LEN];
 
-	quote(path, quoted);
-	format_command(
-	    commands->rules, has_nft ? "" : "--iptables ", half, quoted, texts);
-	format_command(commands->simple, "--simple ", half, quoted, texts);
-	context->rules = commands->rules;
-	context->simple_rules = commands->simple;
+	context->has_nft = is_installed("nft") || !is_installed("iptables");
+	format_command(&commands->rules, context->has_nft ? "" : "--iptables ",
+	    half, path, texts);
+	format_command(&commands->simple, "--simple ", half, path, texts);
+	context->rules = commands->rules.chars;
+	context->simple_rules = commands->simple.chars;
 }
 
 static void
 read_firewall(struct doctor_context *context)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	bool is_missed = false;
+	const char *why = "no memory is left";
 
-	for (size_t i = 0; i < 2; i++) {
-		context->firewall[i] = ruleset_read(families[i]);
-		is_missed |= !context->firewall[i] &&
-		    prefix_list_has_family(context->prefixes, families[i]);
-	}
-	if (is_missed || (!context->firewall[0] && !context->firewall[1]))
+	context->ruleset = ruleset_create();
+	if (context->ruleset)
+		why = context->ruleset->blind;
+	if (why)
 		finding_note(context->findings,
-		    "the firewall could not be looked at: that takes root, "
-		    "and nft or iptables");
-}
-
-/* The firewall, mostly; and what is used later, and opened now. */
-static void
-look_as_root(struct doctor_context *context)
-{
-	limits_raise_descriptors();
-	read_firewall(context);
-	context->packet_fd = capture_open();
-	doctor_host_look(context);
-	doctor_leg_look(context);
-	if (context->config->kind == CONFIG_CLIENT) {
-		doctor_client_look(context);
-		client_to_server_look(context);
-	} else {
-		doctor_server_look(context);
-	}
+		    "the firewall could not be looked at: %s", why);
 }
 
 /* As the half does it. */
@@ -149,13 +117,13 @@ become(const struct config *config, const struct privilege *privilege)
 static void
 check_file(const struct doctor_context *context, const char *path)
 {
-	char fix[2 * COMMAND_MAX_LEN + 64], quoted[COMMAND_MAX_LEN];
+	struct text quoted = { 0 }, fix;
 
-	quote(path, quoted);
-	snprintf(fix, sizeof(fix), "chgrp %u %s && chmod 640 %s", getegid(),
-	    quoted, quoted);
+	add_quoted(&quoted, path);
+	text_set(&fix, "chgrp %u %s && chmod 640 %s", getegid(), quoted.chars,
+	    quoted.chars);
 	if (access(path, R_OK))
-		finding_problem(context->findings, fix,
+		finding_problem(context->findings, fix.chars, "",
 		    "uid %u, gid %u cannot read the configuration again, for "
 		    "a reload: %s: %s",
 		    getuid(), getegid(), path, strerror(errno));
@@ -165,17 +133,36 @@ check_file(const struct doctor_context *context, const char *path)
 		    getegid());
 }
 
+enum stage { STAGE_ROOT, STAGE_USER }; /* as root, and as whom it becomes */
+enum who { WHO_CLIENT = 1, WHO_SERVER = 2, WHO_BOTH = 3 };
+
+static const struct {
+	enum stage stage;
+	enum who who;
+	void (*check)(struct doctor_context *context);
+} checks[] = {
+	{ STAGE_ROOT, WHO_BOTH, read_firewall },
+	{ STAGE_ROOT, WHO_BOTH, doctor_leg_look },
+	{ STAGE_ROOT, WHO_CLIENT, doctor_client_look },
+	{ STAGE_ROOT, WHO_CLIENT, client_to_server_look },
+	{ STAGE_ROOT, WHO_SERVER, doctor_server_look },
+	{ STAGE_USER, WHO_BOTH, doctor_host_check },
+	{ STAGE_USER, WHO_BOTH, socket_options_check },
+	{ STAGE_USER, WHO_BOTH, doctor_leg_check },
+	{ STAGE_USER, WHO_CLIENT, doctor_client_check },
+	{ STAGE_USER, WHO_CLIENT, client_to_server_check },
+	{ STAGE_USER, WHO_SERVER, doctor_server_check },
+};
+
 static void
-examine(const struct doctor_context *context)
+examine(struct doctor_context *context, enum stage stage)
 {
-	doctor_host_check(context);
-	socket_options_check(context);
-	doctor_leg_check(context);
-	if (context->config->kind == CONFIG_CLIENT) {
-		doctor_client_check(context);
-		client_to_server_check(context);
-	} else {
-		doctor_server_check(context);
+	enum who who =
+	    context->config->kind == CONFIG_CLIENT ? WHO_CLIENT : WHO_SERVER;
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+		if (checks[i].stage == stage && (checks[i].who & who))
+			checks[i].check(context);
 	}
 }
 
@@ -199,48 +186,59 @@ leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
 	else
 		finding_problem(findings,
 		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
-			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0, then "
-			  "give this host its IPv6 addresses again"
-			: "boot without ipv6.disable=1",
+			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
+			: "",
+		    "boot without ipv6.disable=1",
 		    "IPv6 is disabled here, and all users have IPv6 addresses");
 	return prefixes->count > 0;
 }
 
-int
-doctor_run(const struct config *config, const char *path, char *const *texts,
+/* Opens what is used later: only root may. */
+static int
+examine_both(struct doctor_context *context, const char *path,
     const struct privilege *privilege)
 {
-	struct findings findings = { .logged = false };
+	int error;
+
+	limits_raise_descriptors();
+	context->packet_fd = capture_open();
+	examine(context, STAGE_ROOT);
+	error = become(context->config, privilege);
+	if (!error && privilege)
+		check_file(context, path);
+	if (!error)
+		examine(context, STAGE_USER);
+	if (context->packet_fd >= 0)
+		close(context->packet_fd);
+	ruleset_destroy(context->ruleset);
+	return error;
+}
+
+int
+doctor_run(const struct config *config, const struct doctor_request *request,
+    const struct privilege *privilege)
+{
+	struct findings *findings = request->findings;
 	struct prefix_list prefixes = { 0 };
 	struct commands commands;
 	struct doctor_context context = {
 		.config = config,
 		.prefixes = &prefixes,
-		.findings = &findings,
+		.findings = findings,
 		.packet_fd = -1,
 	};
-	int error = user_prefixes_collect(config, texts, false, &prefixes);
+	int error =
+	    user_prefixes_collect(config, request->prefixes, false, &prefixes);
 
-	if (!error && !leave_out_ipv6(&findings, &prefixes)) {
-		prefix_list_finish(&prefixes);
-		return 1;
-	}
-	begin(&context, &commands, path, texts);
 	log_set_level(LOG_LEVEL_ERROR);
-	if (!error) {
-		look_as_root(&context);
-		error = become(config, privilege);
+	if (!error && leave_out_ipv6(findings, &prefixes)) {
+		begin(&context, &commands, request->path, request->prefixes);
+		error = examine_both(&context, request->path, privilege);
 	}
-	if (!error && privilege)
-		check_file(&context, path);
 	if (!error)
-		examine(&context);
-	if (context.packet_fd >= 0)
-		close(context.packet_fd);
-	free(context.firewall[0]);
-	free(context.firewall[1]);
+		finding_finish(findings);
 	prefix_list_finish(&prefixes);
-	return error ? error : findings.any_problem;
+	return error ? error : findings->any_problem;
 }
 
 void

@@ -9,18 +9,24 @@
 
 #include "config/config.h"
 
+struct findings;
 struct privilege;
 
+struct doctor_request {
+	const char *path;      /* of the configuration */
+	char *const *prefixes; /* texts, next to those of the ACL; then NULL */
+	struct findings *findings; /* with what is said before; finished here */
+};
+
 /*
- * path: of the configuration; texts: prefixes next to those of the ACL, then
- * NULL; privilege: whom the half becomes, NULL for nobody else. Becomes that
- * user itself, for ever, once it has seen what only root may see. Prints.
- * Returns 0 if all is well, 1 if something keeps connections from working, or a
- * negative errno after saying on standard error what is wrong: -EINVAL if the
- * texts are.
+ * privilege: whom the half becomes, NULL for nobody else. Becomes that user
+ * itself, for ever, once it has seen what only root may see. Prints. Returns 0
+ * if all is well, 1 if something keeps connections from working, or a negative
+ * errno after saying on standard error what is wrong: -EINVAL if the prefixes
+ * are.
  */
-int doctor_run(const struct config *config, const char *path,
-    char *const *texts, const struct privilege *privilege);
+int doctor_run(const struct config *config,
+    const struct doctor_request *request, const struct privilege *privilege);
 
 /* At start: what takes no time, and only what is wrong, in the log. */
 void doctor_warn(const struct config *config, const char *path);

@@ -1,18 +1,59 @@
 #include "doctor/finding.h"
 
+#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/log.h"
 
-#define TEXT_MAX_LEN 512
-
-static void __attribute__((format(printf, 2, 0)))
-print(const char *kind, const char *format, va_list arguments)
+static void
+add_json(struct json_object *object, const char *key, const char *value)
 {
-	printf("%s: ", kind);
-	vprintf(format, arguments);
-	putchar('\n');
+	json_object_object_add(object, key, json_object_new_string(value));
+}
+
+/* remedy: "fix" or "advice", and its text; NULL: none. */
+static void
+print_json(struct findings *findings, const char *kind, const char *text,
+    const char *remedy, const char *how)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (!object)
+		return;
+	add_json(object, "kind", kind);
+	add_json(object, "text", text);
+	if (remedy)
+		add_json(object, remedy, how);
+	printf("%s%s", findings->any_printed ? ",\n" : "[\n",
+	    json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+static void
+print(struct findings *findings, const char *kind, const char *text,
+    const char *remedy, const char *how)
+{
+	if (findings->as_json)
+		print_json(findings, kind, text, remedy, how);
+	else if (remedy)
+		printf("%s: %s\n  %s: %s\n", kind, text, remedy, how);
+	else
+		printf("%s: %s\n", kind, text);
+	findings->any_printed = true;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+print_good(struct findings *findings, const char *kind, const char *format,
+    va_list arguments)
+{
+	char text[TEXT_MAX_LEN];
+
+	if (findings->logged)
+		return;
+	vsnprintf(text, sizeof(text), format, arguments);
+	print(findings, kind, text, NULL, NULL);
 }
 
 void
@@ -20,10 +61,8 @@ finding_ok(struct findings *findings, const char *format, ...)
 {
 	va_list arguments;
 
-	if (findings->logged)
-		return;
 	va_start(arguments, format);
-	print("ok", format, arguments);
+	print_good(findings, "ok", format, arguments);
 	va_end(arguments);
 }
 
@@ -32,17 +71,18 @@ finding_note(struct findings *findings, const char *format, ...)
 {
 	va_list arguments;
 
-	if (findings->logged)
-		return;
 	va_start(arguments, format);
-	print("note", format, arguments);
+	print_good(findings, "note", format, arguments);
 	va_end(arguments);
 }
 
 void
-finding_problem(
-    struct findings *findings, const char *fix, const char *format, ...)
+finding_problem(struct findings *findings, const char *fix, const char *advice,
+    const char *format, ...)
 {
+	bool is_command = fix && *fix;
+	const char *remedy = is_command ? "fix" : "advice";
+	const char *how = is_command ? fix : advice;
 	char text[TEXT_MAX_LEN];
 	va_list arguments;
 
@@ -51,7 +91,14 @@ finding_problem(
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	if (findings->logged)
-		log_warning("%s; to mend it: %s", text, fix);
+		log_warning("%s; %s: %s", text, remedy, how);
 	else
-		printf("wrong: %s\n  mend: %s\n", text, fix);
+		print(findings, "problem", text, remedy, how);
+}
+
+void
+finding_finish(struct findings *findings)
+{
+	if (findings->as_json)
+		puts(findings->any_printed ? "\n]" : "[]");
 }

@@ -2,15 +2,18 @@
 #define DOCTOR_FINDING_H
 
 /*
- * What an examination of this host comes to: lines for a person, or warnings
- * in the log.
+ * The findings of an examination: printed for a person, as JSON for a script,
+ * or logged as warnings.
  */
 
 #include <stdbool.h>
 
+#include "base/text.h"
+
 struct findings {
-	bool logged; /* only what is wrong, in the log; else all, printed */
-	bool any_problem; /* so far */
+	bool logged;  /* only problems, in the log; otherwise all, printed */
+	bool as_json; /* an array of objects: kind, text, and fix or advice */
+	bool any_printed, any_problem; /* so far */
 };
 
 /* One line each, as printf(3) has it, without what follows the colon. */
@@ -21,8 +24,15 @@ void finding_ok(struct findings *findings, const char *format, ...)
 void finding_note(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* It keeps connections from working; remedy: a command, or what to do. */
+/*
+ * It keeps connections from working. fix: a command for sh(1) that ends it;
+ * where that is NULL or "", advice says in words what to do.
+ */
 void finding_problem(struct findings *findings, const char *fix,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
+    const char *advice, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* After the last one. */
+void finding_finish(struct findings *findings);
 
 #endif

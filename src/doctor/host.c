@@ -6,12 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "firewall/input_filter.h"
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "process/limits.h"
-
-#define FIX_MAX_LEN 512
 
 /* With any port, as the half itself may be running. */
 static int
@@ -37,14 +34,13 @@ try_address(const union address *address)
 }
 
 static const char *
-format_remedy(const char *host, char fix[FIX_MAX_LEN])
+format_advice(const char *host, struct text *advice)
 {
 	bool is_off = strchr(host, ':') && sysctl_disables_ipv6();
 
-	snprintf(fix, FIX_MAX_LEN,
+	return text_set(advice,
 	    "%sip address add %s dev INTERFACE, or correct listen",
 	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
-	return fix;
 }
 
 /* Of a name's addresses one is enough. */
@@ -54,7 +50,7 @@ check_listen(const struct doctor_context *context)
 	const struct endpoint *listen = &context->config->listen;
 	struct findings *findings = context->findings;
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
-	char fix[FIX_MAX_LEN];
+	struct text advice;
 	const char *wrong;
 	size_t count;
 	int error = -EADDRNOTAVAIL;
@@ -63,12 +59,13 @@ check_listen(const struct doctor_context *context)
 	for (size_t i = 0; i < count && error; i++)
 		error = try_address(&addresses[i]);
 	if (wrong)
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "correct listen, or what resolves names: /etc/hosts, "
 		    "/etc/resolv.conf",
 		    "cannot listen on %s: %s", listen->host, wrong);
 	else if (error)
-		finding_problem(findings, format_remedy(listen->host, fix),
+		finding_problem(findings, NULL,
+		    format_advice(listen->host, &advice),
 		    "cannot listen on %s: %s", listen->host, strerror(-error));
 	else
 		finding_ok(findings,
@@ -86,7 +83,7 @@ check_limits(const struct doctor_context *context)
 
 	limits_read(&limits, "");
 	if (wanted > limits.most.connections)
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "raise that limit, or take a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
 		    wanted, limits.most.by, limits.most.connections);
@@ -119,46 +116,8 @@ check_forwarding(
 		    name);
 }
 
-/* Users of both families come to the gate, and gates to one address. */
-static bool
-is_served(const struct doctor_context *context, int family)
-{
-	const union address *listen = &context->config->listen.address;
-
-	if (context->config->kind == CONFIG_CLIENT)
-		return prefix_list_has_family(context->prefixes, family);
-	return listen->any.sa_family == family && !address_is_loopback(listen);
-}
-
-static void
-check_intake(const struct doctor_context *context, int family)
-{
-	const struct config *config = context->config;
-	bool redirected = config->kind == CONFIG_CLIENT;
-	const char *rules = doctor_context_firewall(context, family);
-	char command[FIX_MAX_LEN];
-
-	if (rules && is_served(context, family) &&
-	    input_filter_is_closed(rules, family, config->listen.port,
-		redirected ? context->prefixes : NULL, command,
-		sizeof(command)))
-		finding_problem(context->findings, command,
-		    "the firewall drops what comes in to port %u (%s), where "
-		    "%s: no rule accepts it",
-		    config->listen.port, family == AF_INET ? "IPv4" : "IPv6",
-		    redirected ? "the users are redirected to"
-			       : "gates connect to");
-}
-
 void
-doctor_host_look(const struct doctor_context *context)
-{
-	check_intake(context, AF_INET);
-	check_intake(context, AF_INET6);
-}
-
-void
-doctor_host_check(const struct doctor_context *context)
+doctor_host_check(struct doctor_context *context)
 {
 	check_listen(context);
 	check_limits(context);

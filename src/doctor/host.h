@@ -5,9 +5,6 @@
 
 #include "doctor/context.h"
 
-/* As root, who alone sees the firewall. */
-void doctor_host_look(const struct doctor_context *context);
-
-void doctor_host_check(const struct doctor_context *context);
+void doctor_host_check(struct doctor_context *context);
 
 #endif

@@ -26,8 +26,6 @@
 /* One stream that is slower than this is worth a word, in Mbit/s. */
 #define SLOW_MBIT 100
 
-#define FIX_MAX_LEN 256
-
 static bool
 has_bbr(void)
 {
@@ -66,7 +64,7 @@ check_congestion(const struct doctor_context *context)
 {
 	const char *name = context->config->leg.congestion;
 	struct findings *findings = context->findings;
-	char fix[FIX_MAX_LEN];
+	struct text fix;
 	int fd = socket_open(AF_INET);
 	int error = fd < 0 ? fd : congestion_set(fd, name);
 
@@ -78,16 +76,16 @@ check_congestion(const struct doctor_context *context)
 		    "the halves",
 		    name);
 	else if (error == -ENOENT) {
-		snprintf(fix, sizeof(fix), "modprobe tcp_%s", name);
-		finding_problem(findings, fix,
+		text_set(&fix, "modprobe tcp_%s", name);
+		finding_problem(findings, fix.chars, "",
 		    "congestion control: this kernel has no %s", name);
 	} else if (error == -EPERM) {
-		snprintf(fix, sizeof(fix),
+		text_set(&fix,
 		    "sysctl -w net.ipv4.tcp_allowed_congestion_control="
 		    "\"$(sysctl -n net.ipv4.tcp_allowed_congestion_control) "
 		    "%s\"",
 		    name);
-		finding_problem(findings, fix,
+		finding_problem(findings, fix.chars, "",
 		    "congestion control: this user (uid %u) may not choose %s",
 		    getuid(), name);
 	}
@@ -158,14 +156,14 @@ check_fast_open_sysctl(const struct doctor_context *context, bool is_server)
 }
 
 void
-doctor_leg_look(const struct doctor_context *context)
+doctor_leg_look(struct doctor_context *context)
 {
 	if (context->config->kind == CONFIG_SERVER)
 		check_congestion(context);
 }
 
 void
-doctor_leg_check(const struct doctor_context *context)
+doctor_leg_check(struct doctor_context *context)
 {
 	const struct config *config = context->config;
 	bool is_server = config->kind == CONFIG_SERVER;

@@ -6,10 +6,10 @@
 #include "doctor/context.h"
 
 /* As root, whom the server half still is when it sets up its listeners. */
-void doctor_leg_look(const struct doctor_context *context);
+void doctor_leg_look(struct doctor_context *context);
 
 /* As the half's user. */
-void doctor_leg_check(const struct doctor_context *context);
+void doctor_leg_check(struct doctor_context *context);
 
 /*
  * For the client half: with that connection to the server, and others of its

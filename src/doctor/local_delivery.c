@@ -1,75 +1,193 @@
 #include "doctor/local_delivery.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <stdio.h>
+#include <net/if.h>
 
 #include "doctor/external.h"
-#include "kernel/route.h"
 
-/*
- * That the table main answers is no wonder where the rule's table has no route
- * and comes before it. error: of the question.
- */
-static bool
-is_late(const struct routing_rule *rule, int error, const struct route *route)
-{
-	if (error)
-		return error != -ENETUNREACH;
-	if (route->table == RT_TABLE_MAIN || route->table == RT_TABLE_DEFAULT)
-		return rule->priority > LOCAL_DELIVERY_MAIN_PRIORITY;
-	return route->table != rule->table;
-}
-
-/* Validation of sources may say no to the one, as to all that comes there. */
-static int
-find_by_rule(const union address *user, const struct routing_rule *rule,
-    struct route *route)
-{
-	union address external;
-
-	if (!rule->interface)
-		return route_find(user, rule->mark, route);
-	external_sample(user->any.sa_family, &external);
-	return route_find_arriving(
-	    &external, rule->interface, user, rule->mark, route);
-}
+/* A question, and the rules of its user's family. */
+struct search {
+	const struct routing_rules *rules;
+	union address user, remote;
+	char link[IF_NAMESIZE]; /* that leads to the remote host */
+};
 
 static void
-find_marked(const union address *user, struct local_delivery *delivery)
+find_link(struct search *search)
 {
-	size_t count =
-	    routing_rules_list_marked(user->any.sa_family, delivery->rules);
-	struct route route;
+	struct routing_question question = { .from = search->user,
+		.to = search->remote,
+		.protocol = IPPROTO_TCP };
+	struct routing_answer answer;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct routing_rule rule = delivery->rules[i];
+	*search->link = '\0';
+	if (routing_rules_ask(search->rules, &question, &answer) == 0 &&
+	    answer.rule)
+		if_indextoname(answer.interface, search->link);
+}
 
-		int error = find_by_rule(user, &rule, &route);
+static bool
+ask(const struct routing_rules *rules, const union address *from,
+    const union address *to, const char *iif, uint32_t mark,
+    struct routing_answer *answer)
+{
+	struct routing_question question = { .from = *from,
+		.to = *to,
+		.iif = iif,
+		.mark = mark,
+		.protocol = IPPROTO_TCP };
 
-		if (is_late(&rule, error, &route))
-			delivery->late = rule;
-		if (error || !route.is_local || route.table != rule.table)
-			continue;
+	return routing_rules_ask(rules, &question, answer) == 0 &&
+	    answer->rule && answer->type == RTN_LOCAL;
+}
+
+bool
+local_delivery_has(const struct routing_rules *rules, const union address *user,
+    const union address *remote, const char *iif, uint32_t mark,
+    const struct routing_rule **rule)
+{
+	union address from = *remote;
+	struct routing_answer answer;
+	bool is_here;
+
+	if (remote->any.sa_family == AF_UNSPEC)
+		external_sample(user->any.sa_family, &from);
+	is_here = ask(rules, &from, user, iif, mark, &answer);
+	*rule = answer.rule;
+	return is_here;
+}
+
+const char *
+local_delivery_format_mark(const struct routing_rule *rule, struct text *text)
+{
+	text_add(text, "0x%" PRIx32, rule->mark);
+	if (rule->mask != UINT32_MAX)
+		text_add(text, "/0x%" PRIx32, rule->mask);
+	return text->chars;
+}
+
+static bool
+is_for_mark(const struct routing_rule *rule)
+{
+	return rule->mask && rule->mark && !rule->is_inverted &&
+	    rule->action == FR_ACT_TO_TBL;
+}
+
+/* Each mark with the link that its rule is for. */
+static void
+try_mark(const struct search *search, const struct routing_rule *rule,
+    struct local_delivery *delivery)
+{
+	const char *iif = *rule->iif ? rule->iif : search->link;
+	const struct routing_rules alone = { (struct routing_rule *)rule, 1 };
+	struct routing_answer answer;
+
+	if (ask(search->rules, &search->remote, &search->user, iif, rule->mark,
+		&answer) &&
+	    answer.rule == rule) {
 		delivery->way = LOCAL_DELIVERY_MARKED;
-		delivery->rules[delivery->rule_count++] = rule;
+		text_add(
+		    &delivery->marks, "%s", delivery->marks.len ? ", " : "");
+		local_delivery_format_mark(rule, &delivery->marks);
+		return;
+	}
+	if (!answer.rule || answer.rule == rule || answer.type == RTN_LOCAL)
+		return;
+	delivery->decisive = answer.jump ? *answer.jump : *answer.rule;
+	if (ask(&alone, &search->remote, &search->user, iif, rule->mark,
+		&answer)) {
+		delivery->is_late = true;
+		delivery->wanted = *rule;
 	}
 }
 
 static void
-find_one(const union address *user, struct local_delivery *delivery)
+try_marks(const struct search *search, struct local_delivery *delivery)
 {
-	struct route route;
+	for (size_t i = 0; i < search->rules->count; i++) {
+		if (is_for_mark(&search->rules->items[i]))
+			try_mark(search, &search->rules->items[i], delivery);
+	}
+}
 
-	*delivery = (struct local_delivery){ .way = LOCAL_DELIVERY_NONE,
-		.missing = *user };
-	if (route_find(user, 0, &route) || !route.is_local)
-		find_marked(user, delivery);
-	else if (route.table == RT_TABLE_LOCAL)
-		delivery->way = LOCAL_DELIVERY_LOCAL;
+static uint32_t
+delivering_mark(const struct search *search)
+{
+	for (size_t i = 0; i < search->rules->count; i++) {
+		const struct routing_rule *rule = &search->rules->items[i];
+		struct routing_answer answer;
+
+		if (is_for_mark(rule) &&
+		    ask(search->rules, &search->remote, &search->user,
+			*rule->iif ? rule->iif : search->link, rule->mark,
+			&answer))
+			return rule->mark;
+	}
+	return 0;
+}
+
+/* A reply that the rule singles out, if it does. */
+static bool
+single_out(
+    const struct routing_rule *rule, union address *from, union address *to)
+{
+	if (rule->has_from) {
+		uint16_t port = address_port(from);
+
+		if (rule->from.base.any.sa_family != from->any.sa_family)
+			return false;
+		prefix_sample(&rule->from, from);
+		address_set_port(from, port);
+	}
+	if (rule->sports[1])
+		address_set_port(from, rule->sports[0]);
+	if (rule->dports[1])
+		address_set_port(to, rule->dports[0]);
+	return rule->has_from || rule->sports[1] || rule->dports[1];
+}
+
+static void
+find_exception(const struct search *search, struct local_delivery *delivery)
+{
+	uint32_t mark = delivery->way == LOCAL_DELIVERY_MARKED
+	    ? delivering_mark(search)
+	    : 0;
+
+	for (size_t i = 0; i < search->rules->count; i++) {
+		const struct routing_rule *rule = &search->rules->items[i];
+		union address from = search->remote, to = search->user;
+		struct routing_answer answer;
+
+		if (rule->is_inverted || !single_out(rule, &from, &to) ||
+		    ask(search->rules, &from, &to, search->link, mark,
+			&answer) ||
+		    (answer.rule != rule && answer.jump != rule))
+			continue;
+		delivery->has_exception = true;
+		delivery->exception = *rule;
+		return;
+	}
+}
+
+static void
+find_one(struct search *search, struct local_delivery *delivery)
+{
+	struct routing_answer answer;
+
+	*delivery = (struct local_delivery){ .missing = search->user };
+	external_sample(search->user.any.sa_family, &search->remote);
+	find_link(search);
+	if (ask(search->rules, &search->remote, &search->user, search->link, 0,
+		&answer))
+		delivery->way = answer.rule->table == RT_TABLE_LOCAL
+		    ? LOCAL_DELIVERY_LOCAL
+		    : LOCAL_DELIVERY_ALL;
 	else
-		delivery->way = LOCAL_DELIVERY_ALL;
+		try_marks(search, delivery);
+	if (delivery->way)
+		find_exception(search, delivery);
 }
 
 /*
@@ -80,35 +198,19 @@ void
 local_delivery_find(
     const struct prefix *prefix, struct local_delivery *delivery)
 {
-	union address user;
+	struct routing_rules rules;
+	struct search search = { .rules = &rules };
 	struct local_delivery first;
 
-	prefix_sample(prefix, &user);
-	find_one(&user, delivery);
-	prefix_sample_first(prefix, &user);
-	find_one(&user, &first);
+	*delivery = (struct local_delivery){ 0 };
+	prefix_sample(prefix, &search.user);
+	delivery->missing = search.user;
+	if (routing_rules_init(&rules, prefix->base.any.sa_family))
+		return;
+	find_one(&search, delivery);
+	prefix_sample_first(prefix, &search.user);
+	find_one(&search, &first);
 	if (first.way < delivery->way)
 		*delivery = first;
-}
-
-const char *
-local_delivery_format_marks(const struct local_delivery *delivery,
-    char text[LOCAL_DELIVERY_MARKS_STRLEN])
-{
-	size_t len = 0;
-
-	*text = '\0';
-	for (size_t i = 0;
-	     i < delivery->rule_count && len < LOCAL_DELIVERY_MARKS_STRLEN;
-	     i++) {
-		const struct routing_rule *rule = &delivery->rules[i];
-		char mask[16] = "";
-
-		if (rule->mask != UINT32_MAX)
-			snprintf(mask, sizeof(mask), "/0x%" PRIx32, rule->mask);
-		len += (size_t)snprintf(text + len,
-		    LOCAL_DELIVERY_MARKS_STRLEN - len, "%s0x%" PRIx32 "%s",
-		    len > 0 ? ", " : "", rule->mark, mask);
-	}
-	return text;
+	routing_rules_finish(&rules);
 }

@@ -8,7 +8,7 @@
 #include "base/deadline.h"
 #include "doctor/external.h"
 #include "doctor/port_probe.h"
-#include "firewall/remedy.h"
+#include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "kernel/counters.h"
 #include "kernel/route.h"
@@ -19,8 +19,6 @@
 /* At once: few enough descriptors for the limit of most hosts, 1024. */
 #define MANY 64
 #define FAMILIES 2
-#define FIX_MAX_LEN 256
-#define HERE_MAX_LEN 2048
 
 /* Why nothing came back. */
 enum silence {
@@ -60,37 +58,132 @@ struct wave {
 	size_t count;
 };
 
+/* Adds ": RULE", which is in the way, and makes the command for it. */
+static void
+name_cause(const struct doctor_context *context, const struct cause *cause,
+    const struct selection *selection, struct text *fix, struct text *name)
+{
+	struct text rule;
+
+	text_set(fix, "%s", "");
+	text_set(name, "%s", "");
+	if (!cause->chain)
+		return;
+	text_set(name, ": %s", remedy_name(cause, &rule));
+	remedy_pass(context->ruleset, cause, selection, fix);
+}
+
+static struct selection
+select_path(const struct path *path, bool is_reply)
+{
+	return (struct selection){ .family = path->user.any.sa_family,
+		.from = is_reply ? NULL : path->users,
+		.to = is_reply ? path->users : NULL,
+		.is_reply = is_reply };
+}
+
+/* That of the packet to the router, and of its answer. */
+static void
+trace(const struct doctor_context *context, const struct path *path,
+    struct outgoing *outgoing)
+{
+	if (context->ruleset)
+		trace_outgoing(
+		    context, &path->user, &path->router->address, outgoing);
+	else
+		*outgoing = (struct outgoing){ .link = "" };
+}
+
 static void
 report_output(const struct doctor_context *context, const struct path *path)
 {
-	const char *rules =
-	    doctor_context_firewall(context, path->user.any.sa_family);
-	char fix[FIX_MAX_LEN], text[ADDRESS_STRLEN];
+	const struct selection selection = select_path(path, false);
+	char text[ADDRESS_STRLEN];
+	struct outgoing outgoing;
+	struct text fix, name;
+	const struct cause *cause = &outgoing.sent.cause;
 
-	strcpy(fix, "let no rule drop or rewrite what they send");
-	if (rules)
-		remedy_find_sent(rules, path->users, fix, sizeof(fix));
-	finding_problem(context->findings, fix,
+	trace(context, path, &outgoing);
+	if (outgoing.is_rewritten && outgoing.sent.fate != FATE_DROPPED)
+		cause = &outgoing.sent.changes[FIELD_SADDR];
+	name_cause(context, cause, &selection, &fix, &name);
+	finding_problem(context->findings, fix.chars,
+	    "let no rule drop or rewrite what they send",
 	    "%s: what is sent from %s to %s does not leave this host with that "
-	    "address: the firewall drops it (OUTPUT) or rewrites it",
+	    "address: the firewall drops it (OUTPUT) or rewrites it%s",
 	    path->prefix, address_format_host(&path->user, text),
-	    path->router->text);
+	    path->router->text, name.chars);
 }
 
 static void
 report_input(const struct doctor_context *context, const struct path *path)
 {
-	int family = path->user.any.sa_family;
-	const char *rules = doctor_context_firewall(context, family);
-	char fix[FIX_MAX_LEN];
+	const struct selection selection = select_path(path, true);
+	struct outgoing outgoing;
+	struct text fix, name;
 
-	strcpy(fix, "let no rule drop what answers this host");
-	if (rules)
-		remedy_find_answers(rules, family, fix, sizeof(fix));
-	finding_problem(context->findings, fix,
+	trace(context, path, &outgoing);
+	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
+	finding_problem(context->findings, fix.chars,
+	    "let no rule drop what answers this host",
 	    "%s: what %s answers comes to this host, which takes none of it, "
-	    "for its own addresses neither: the firewall drops it (INPUT)",
-	    path->prefix, path->router->text);
+	    "for its own addresses neither: the firewall drops it (INPUT)%s",
+	    path->prefix, path->router->text, name.chars);
+}
+
+/* With the rule's own command, or ours, where that was not done. */
+static void
+report_here(const struct doctor_context *context, const struct path *path)
+{
+	const struct selection selection = select_path(path, true);
+	char text[ADDRESS_STRLEN];
+	struct outgoing outgoing;
+	struct text fix, name;
+
+	trace(context, path, &outgoing);
+	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
+	finding_problem(context->findings, fix.len ? fix.chars : context->rules,
+	    "",
+	    "%s: what %s answers to %s comes to this host, but not to the "
+	    "socket: no rule of the firewall marks it, or one drops it "
+	    "(INPUT, or its own check of sources)%s",
+	    path->prefix, path->router->text,
+	    address_format_host(&path->user, text), name.chars);
+}
+
+/*
+ * What the rules have for somebody outside who is not the router. has_answer:
+ * packets pass, so doubts are none.
+ */
+static bool
+report_rules(const struct doctor_context *context, const struct prefix *users,
+    bool has_answer)
+{
+	const struct selection away = { .family = users->base.any.sa_family,
+		.from = users };
+	const struct selection back = { .family = users->base.any.sa_family,
+		.to = users,
+		.is_reply = true };
+	struct outgoing outgoing;
+	union address user, remote;
+	char prefix[PREFIX_STRLEN];
+	struct text what;
+
+	if (!doctor_context_sees_firewall(context))
+		return false;
+	prefix_sample(users, &user);
+	external_sample(user.any.sa_family, &remote);
+	trace_outgoing(context, &user, &remote, &outgoing);
+	prefix_format(users, prefix);
+	text_set(&what, "%s: packets that users' connections send", prefix);
+	if ((outgoing.sent.fate == FATE_DROPPED || !has_answer) &&
+	    trace_report(context, &outgoing.sent, &away, what.chars))
+		return true;
+	if (outgoing.is_rewritten ||
+	    (outgoing.answer.fate != FATE_DROPPED && has_answer))
+		return false;
+	text_set(&what, "%s: replies to users", prefix);
+	return trace_report(context, &outgoing.answer, &back, what.chars);
 }
 
 static void
@@ -99,7 +192,7 @@ report_silence(const struct doctor_context *context, const struct path *path,
 {
 	const char *prefix = path->prefix, *router = path->router->text;
 	struct findings *findings = context->findings;
-	char text[ADDRESS_STRLEN], fix[HERE_MAX_LEN];
+	char text[ADDRESS_STRLEN];
 
 	address_format_host(&path->user, text);
 	switch (silence) {
@@ -111,24 +204,16 @@ report_silence(const struct doctor_context *context, const struct path *path,
 		break;
 	case SILENCE_FILTER:
 		finding_problem(findings,
-		    "sysctl -w net.ipv4.conf.all.rp_filter=2",
+		    "sysctl -w net.ipv4.conf.all.rp_filter=2", "",
 		    "%s: what %s answers to %s comes to this host by another "
 		    "interface than it would answer by, and rp_filter drops it",
 		    prefix, router, text);
 		break;
 	case SILENCE_HERE:
-		snprintf(fix, sizeof(fix),
-		    "%s, if that was not done; else find the rule that drops "
-		    "it or gives another mark: nft list ruleset; iptables-save",
-		    context->rules);
-		finding_problem(findings, fix,
-		    "%s: what %s answers to %s comes to this host, but not to "
-		    "the socket: no rule of the firewall marks it, or one "
-		    "drops it (INPUT, or its own check of sources)",
-		    prefix, router, text);
+		report_here(context, path);
 		break;
 	case SILENCE_NETWORK:
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "see what else is wrong here; if nothing is, let the "
 		    "network route the prefix to this host, and permit it to "
 		    "send from there",
@@ -140,6 +225,7 @@ report_silence(const struct doctor_context *context, const struct path *path,
 		finding_note(findings,
 		    "%s: the way back was not tried, as %s answers nobody",
 		    prefix, router);
+		report_rules(context, path->users, false);
 		break;
 	}
 }
@@ -172,14 +258,15 @@ static void
 report_forbidden(
     const struct doctor_context *context, const struct path *path, int error)
 {
-	char fix[FIX_MAX_LEN], text[ADDRESS_STRLEN];
+	char text[ADDRESS_STRLEN];
+	struct text advice;
 
 	address_format_host(&path->user, text);
-	snprintf(fix, sizeof(fix),
+	text_set(&advice,
 	    "see which rule or route forbids it: ip rule; ip route get %s "
 	    "from %s iif lo",
 	    path->router->text, text);
-	finding_problem(context->findings, fix,
+	finding_problem(context->findings, NULL, advice.chars,
 	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
 	    path->router->text, strerror(-error));
 }
@@ -237,6 +324,7 @@ add(struct wave *wave, const struct prefix *users)
 		finding_note(wave->context->findings,
 		    "%s: the way back was not tried, as %s", path->prefix,
 		    path->router->why_not);
+		report_rules(wave->context, users, false);
 		return true;
 	}
 	error =
@@ -326,13 +414,13 @@ finish(struct wave *wave, bool filtered)
 	for (size_t i = 0; i < wave->count; i++) {
 		struct path *path = &wave->paths[i];
 
-		if (path->probe.is_answered)
+		if (!path->probe.is_answered)
+			report_silence(wave->context, path,
+			    explain_silence(wave, path, filtered));
+		else if (!report_rules(wave->context, path->users, true))
 			finding_ok(wave->context->findings,
 			    "%s: what %s answers comes back here", path->prefix,
 			    path->router->text);
-		else
-			report_silence(wave->context, path,
-			    explain_silence(wave, path, filtered));
 		port_probe_close(&path->probe);
 	}
 	for (size_t i = 0; i < FAMILIES; i++) {

@@ -1,18 +1,15 @@
 #include "doctor/return_route.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include "doctor/external.h"
 #include "doctor/local_delivery.h"
-#include "firewall/ruleset.h"
+#include "doctor/trace.h"
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
-
-#define FIX_MAX_LEN 2048
 
 /* Without IP_TRANSPARENT IPv4 connects from the table local only: ip(7). */
 static bool
@@ -33,49 +30,81 @@ return_route_is_there(const struct prefix *prefix)
 	    may_connect(prefix, delivery.way);
 }
 
+/* In front of the rule that decides. */
+static void
+report_late(const struct doctor_context *context,
+    const struct local_delivery *delivery, const char *prefix)
+{
+	const struct routing_rule *wanted = &delivery->wanted;
+	uint32_t preference = delivery->decisive.preference;
+	char user[ADDRESS_STRLEN];
+	struct text fix, decisive = { 0 }, late = { 0 }, mark = { 0 };
+
+	text_set(&fix,
+	    "%s; ip -%d rule add fwmark %s table %" PRIu32 " pref %" PRIu32,
+	    context->rules, delivery->missing.any.sa_family == AF_INET ? 4 : 6,
+	    local_delivery_format_mark(wanted, &mark), wanted->table,
+	    preference > 1 ? preference - 1 : 1);
+	finding_problem(context->findings, fix.chars, "",
+	    "%s: no route delivers to this host what comes back for these "
+	    "users, such as %s: the routing rule \"%s\" decides before \"%s\"",
+	    prefix, address_format_host(&delivery->missing, user),
+	    routing_rule_format(&delivery->decisive, &decisive),
+	    routing_rule_format(wanted, &late));
+}
+
 static void
 report_missing(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
 {
-	const struct routing_rule *late = &delivery->late;
-	bool is_behind_main = late->priority > LOCAL_DELIVERY_MAIN_PRIORITY;
-	char fix[FIX_MAX_LEN], user[ADDRESS_STRLEN];
-	int family = delivery->missing.any.sa_family;
+	char user[ADDRESS_STRLEN];
 
-	address_format_host(&delivery->missing, user);
-	snprintf(fix, sizeof(fix),
-	    "%s; ip -%d rule add fwmark 0x%" PRIx32 "/0x%" PRIx32
-	    " table %u pref 1",
-	    context->rules, family == AF_INET ? 4 : 6, late->mark, late->mask,
-	    late->table);
-	if (late->table)
-		finding_problem(context->findings, fix,
-		    "%s: no route delivers to this host what comes back for "
-		    "these users, as the rule for the mark 0x%" PRIx32
-		    " (ip rule) has the priority %u, behind %s, which "
-		    "decides for %s",
-		    prefix, late->mark, late->priority,
-		    is_behind_main ? "32766, that of the table main"
-				   : "another one",
-		    user);
+	if (delivery->is_late)
+		report_late(context, delivery, prefix);
 	else
-		finding_problem(context->findings, context->rules,
+		finding_problem(context->findings, context->rules, "",
 		    "%s: no route delivers to this host what comes back for "
 		    "these users, such as %s",
-		    prefix, user);
+		    prefix, address_format_host(&delivery->missing, user));
+}
+
+/* By its ports it takes what users may well want; by its sender, perhaps. */
+static void
+report_exception(const struct doctor_context *context,
+    const struct local_delivery *delivery, const char *prefix)
+{
+	const struct routing_rule *rule = &delivery->exception;
+	struct text name = { 0 }, fix;
+
+	if (!delivery->has_exception)
+		return;
+	routing_rule_format(rule, &name);
+	if (!rule->sports[1] && !rule->dports[1]) {
+		finding_note(context->findings,
+		    "%s: what comes back from some hosts is not delivered "
+		    "here: the routing rule \"%s\" decides for them",
+		    prefix, name.chars);
+		return;
+	}
+	text_set(&fix, "ip -%d rule del %s",
+	    delivery->missing.any.sa_family == AF_INET ? 4 : 6, name.chars);
+	finding_problem(context->findings, fix.chars, "",
+	    "%s: what comes back from or to some ports is not delivered here: "
+	    "the routing rule \"%s\" decides for them",
+	    prefix, name.chars);
 }
 
 static void
 check_route(const struct doctor_context *context, const struct prefix *prefix)
 {
 	struct findings *findings = context->findings;
-	char text[PREFIX_STRLEN], marks[LOCAL_DELIVERY_MARKS_STRLEN];
 	struct local_delivery delivery;
+	char text[PREFIX_STRLEN];
 
 	local_delivery_find(prefix, &delivery);
 	prefix_format(prefix, text);
 	if (!may_connect(prefix, delivery.way))
-		finding_problem(findings, context->simple_rules,
+		finding_problem(findings, context->simple_rules, "",
 		    "%s: without IP_TRANSPARENT (CAP_NET_RAW) nobody connects "
 		    "from there, as it is not in the routing table local",
 		    text);
@@ -84,10 +113,11 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 	else if (delivery.way == LOCAL_DELIVERY_MARKED)
 		finding_ok(findings,
 		    "%s: what has the mark %s is delivered here", text,
-		    local_delivery_format_marks(&delivery, marks));
+		    delivery.marks.chars);
 	else
 		finding_ok(
 		    findings, "%s: all TCP for it is delivered here", text);
+	report_exception(context, &delivery, text);
 }
 
 /*
@@ -95,31 +125,38 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
  * src_valid_mark each sender outside looks like this host itself.
  */
 static void
-check_valid_mark(const struct doctor_context *context)
+check_rule_for_mark(
+    const struct doctor_context *context, const struct routing_rule *rule)
 {
-	struct routing_rule rules[ROUTING_RULES_MAX];
-	size_t count = routing_rules_list_marked(AF_INET, rules);
 	union address external;
-	char fix[FIX_MAX_LEN];
 	struct route route;
-	long all = 0;
+	struct text fix;
 
 	external_sample(AF_INET, &external);
-	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all)
+	if (!rule->mark || rule->is_inverted ||
+	    route_find(&external, rule->mark, &route) != 0 || !route.is_local)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		if (route_find(&external, rules[i].mark, &route) != 0 ||
-		    !route.is_local)
-			continue;
-		snprintf(fix, sizeof(fix),
-		    "ip route del local default dev lo table %u; %s",
-		    route.table, context->rules);
-		finding_problem(context->findings, fix,
-		    "net.ipv4.conf.all.src_valid_mark is 1, and table %u "
-		    "delivers all addresses here, not only the users': what "
-		    "has the mark 0x%" PRIx32 " is dropped as spoofed",
-		    route.table, rules[i].mark);
-	}
+	text_set(&fix, "ip route del local default dev lo table %u; %s",
+	    route.table, context->rules);
+	finding_problem(context->findings, fix.chars, "",
+	    "net.ipv4.conf.all.src_valid_mark is 1, and table %u delivers all "
+	    "addresses here, not only the users': what has the mark 0x%" PRIx32
+	    " is dropped as spoofed",
+	    route.table, rule->mark);
+}
+
+static void
+check_valid_mark(const struct doctor_context *context)
+{
+	struct routing_rules rules;
+	long all = 0;
+
+	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all ||
+	    routing_rules_init(&rules, AF_INET))
+		return;
+	for (size_t i = 0; i < rules.count; i++)
+		check_rule_for_mark(context, &rules.items[i]);
+	routing_rules_finish(&rules);
 }
 
 void
@@ -133,38 +170,106 @@ return_route_check_routes(const struct doctor_context *context)
 		check_valid_mark(context);
 }
 
-static bool
-is_given(const char *rules, const struct local_delivery *delivery)
+/* Of the marks that it may have, how many lead here. */
+enum delivered { DELIVERED_NONE, DELIVERED_SOME, DELIVERED_ALL };
+
+static enum delivered
+try_marks(const struct routing_rules *rules, const union address *user,
+    const struct outgoing *outgoing, const struct routing_rule **decisive)
 {
-	for (size_t i = 0; i < delivery->rule_count; i++) {
-		if (ruleset_marks(rules, delivery->rules[i].mark,
-			delivery->rules[i].mask))
-			return true;
+	static const union address outside = { .any.sa_family = AF_UNSPEC };
+	const struct value *mark = &outgoing->answer.packet.fields[FIELD_MARK];
+	uint32_t unknown_bits =
+	    mark->state == VALUE_KNOWN ? mark->unknown_bits : UINT32_MAX;
+	uint32_t known = (uint32_t)value_number(mark) & ~unknown_bits;
+	bool is_here = local_delivery_has(
+	    rules, user, &outside, outgoing->link, known, decisive);
+
+	if (!unknown_bits)
+		return is_here ? DELIVERED_ALL : DELIVERED_NONE;
+	for (size_t i = 0; i < rules->count && !is_here; i++) {
+		uint32_t tried = known | (rules->items[i].mark & unknown_bits);
+
+		is_here = local_delivery_has(
+		    rules, user, &outside, outgoing->link, tried, decisive);
 	}
-	return false;
+	return is_here ? DELIVERED_SOME : DELIVERED_NONE;
+}
+
+/* *sender becomes whose replies were tried: first those of one host. */
+static enum delivered
+find_delivered(const struct doctor_context *context,
+    const struct routing_rules *rules, const union address *user,
+    struct outgoing *outgoing, const struct routing_rule **decisive)
+{
+	union address remote;
+	enum delivered delivered;
+
+	external_sample(user->any.sa_family, &remote);
+	trace_outgoing(context, user, &remote, outgoing);
+	delivered = try_marks(rules, user, outgoing, decisive);
+	if (delivered != DELIVERED_NONE || outgoing->is_rewritten)
+		return delivered;
+	remote.any.sa_family = AF_UNSPEC;
+	trace_outgoing(context, user, &remote, outgoing);
+	delivered = try_marks(rules, user, outgoing, decisive);
+	return delivered == DELIVERED_ALL ? DELIVERED_SOME : delivered;
+}
+
+static void
+report_mark(const struct doctor_context *context, const struct prefix *prefix,
+    const struct outgoing *outgoing, const char *marks)
+{
+	const struct cause *cause = &outgoing->answer.changes[FIELD_MARK];
+	char text[PREFIX_STRLEN];
+	struct text name;
+
+	finding_problem(context->findings, context->rules, "",
+	    "%s: no rule of the firewall gives the mark %s%s%s: replies to "
+	    "users are not delivered here",
+	    prefix_format(prefix, text), marks,
+	    cause->chain ? ", as another mark is set by " : "",
+	    cause->chain ? remedy_name(cause, &name) : "");
 }
 
 void
 return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix)
 {
-	struct findings *findings = context->findings;
-	char text[PREFIX_STRLEN], marks[LOCAL_DELIVERY_MARKS_STRLEN];
-	const char *rules =
-	    doctor_context_firewall(context, prefix->base.any.sa_family);
+	const struct routing_rule *decisive;
 	struct local_delivery delivery;
+	struct outgoing outgoing;
+	struct routing_rules rules;
+	char text[PREFIX_STRLEN];
+	struct text name = { 0 };
+	union address user;
 
 	local_delivery_find(prefix, &delivery);
-	if (delivery.way != LOCAL_DELIVERY_MARKED || !rules)
+	if (delivery.way != LOCAL_DELIVERY_MARKED ||
+	    !doctor_context_sees_firewall(context) ||
+	    routing_rules_init(&rules, prefix->base.any.sa_family))
 		return;
+	prefix_sample(prefix, &user);
 	prefix_format(prefix, text);
-	local_delivery_format_marks(&delivery, marks);
-	if (is_given(rules, &delivery))
-		finding_ok(findings, "%s: the firewall gives the mark %s", text,
-		    marks);
-	else
-		finding_problem(findings, context->rules,
-		    "%s: no rule of the firewall gives the mark %s: replies "
-		    "to users are not delivered here",
-		    text, marks);
+	switch (find_delivered(context, &rules, &user, &outgoing, &decisive)) {
+	case DELIVERED_ALL:
+		finding_ok(context->findings,
+		    "%s: the firewall gives the mark %s", text,
+		    local_delivery_format_mark(decisive, &name));
+		break;
+	case DELIVERED_SOME:
+		finding_note(context->findings,
+		    "%s: which replies get the mark %s cannot be told, see %s",
+		    text, delivery.marks.chars,
+		    remedy_name(&outgoing.answer.changes[FIELD_MARK], &name));
+		break;
+	case DELIVERED_NONE:
+		/* A rule that drops them is reported where the way is tried. */
+		if (outgoing.answer.fate != FATE_DROPPED &&
+		    !outgoing.is_rewritten)
+			report_mark(
+			    context, prefix, &outgoing, delivery.marks.chars);
+		break;
+	}
+	routing_rules_finish(&rules);
 }

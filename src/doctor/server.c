@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "doctor/intake.h"
 #include "doctor/return_path.h"
 #include "doctor/return_route.h"
 #include "doctor/source_nat.h"
@@ -83,7 +84,7 @@ check_wildcards(const struct doctor_context *context)
 		    "nobody listens on all addresses: users keep their source "
 		    "ports");
 	else if (context->config->source_port == SOURCE_PORT_STRICT)
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    "let these services listen on specific addresses, or "
 		    "set source_port: \"prefer\"",
 		    "with source_port \"strict\" users who come from these "
@@ -169,7 +170,7 @@ doctor_server_check_own_sources(const struct doctor_context *context)
 	for (size_t i = 0; i < acl->user_count && !error; i++)
 		error = check_own_sources(context->findings, &acl->users[i]);
 	if (error)
-		finding_problem(context->findings,
+		finding_problem(context->findings, NULL,
 		    "let the service use netlink (RestrictAddressFamilies="
 		    "AF_NETLINK)",
 		    "this host's own addresses cannot be read, so users are "
@@ -178,10 +179,12 @@ doctor_server_check_own_sources(const struct doctor_context *context)
 }
 
 void
-doctor_server_look(const struct doctor_context *context)
+doctor_server_look(struct doctor_context *context)
 {
 	const struct prefix_list *list = context->prefixes;
 
+	if (doctor_context_sees_firewall(context))
+		intake_check(context);
 	for (size_t i = 0; i < list->count; i++) {
 		return_route_check_mark(context, &list->items[i]);
 		source_nat_check(context, &list->items[i]);
@@ -189,7 +192,7 @@ doctor_server_look(const struct doctor_context *context)
 }
 
 void
-doctor_server_check(const struct doctor_context *context)
+doctor_server_check(struct doctor_context *context)
 {
 	const struct prefix_list *list = context->prefixes;
 

@@ -57,36 +57,67 @@ try_interface(int fd, int family)
 	    : 0;
 }
 
+static bool
+is_sender(const struct doctor_context *context, int family)
+{
+	return context->config->kind == CONFIG_SERVER &&
+	    prefix_list_has_family(context->prefixes, family);
+}
+
+static bool
+sends_ipv4(const struct doctor_context *context)
+{
+	return is_sender(context, AF_INET);
+}
+
+static bool
+sends_ipv6(const struct doctor_context *context)
+{
+	return is_sender(context, AF_INET6);
+}
+
+static bool
+marks(const struct doctor_context *context)
+{
+	return context->config->local_bind.marked;
+}
+
+static bool
+binds_interface(const struct doctor_context *context)
+{
+	return *context->config->local_bind.interface;
+}
+
+static bool
+keeps_ports(const struct doctor_context *context)
+{
+	return context->config->kind == CONFIG_SERVER &&
+	    context->config->source_port != SOURCE_PORT_ANY;
+}
+
 static const struct ability {
 	const char *name;
+	bool (*is_of_use)(const struct doctor_context *context);
+	bool is_needed; /* there is no way without it */
 	int family;
 	int (*try)(int fd, int family);
 	const char *otherwise; /* what it takes */
 } abilities[] = {
-	{ "IP_FREEBIND for IPv4", AF_INET, try_freebind,
+	{ "IP_FREEBIND for IPv4", sends_ipv4, true, AF_INET, try_freebind,
 	    "it takes Linux with IPv4" },
-	{ "IP_FREEBIND for IPv6", AF_INET6, try_freebind,
+	{ "IP_FREEBIND for IPv6", sends_ipv6, true, AF_INET6, try_freebind,
 	    "it takes Linux with IPv6 (ipv6.disable=0)" },
-	{ "IP_TRANSPARENT for IPv4", AF_INET, source_bind_set_transparent,
+	{ "IP_TRANSPARENT for IPv4", sends_ipv4, false, AF_INET,
+	    source_bind_set_transparent,
 	    "it takes CAP_NET_RAW, or the users' prefix in the table local "
 	    "(srcproxy rules --simple)" },
-	{ "IP_TRANSPARENT for IPv6", AF_INET6, source_bind_set_transparent,
-	    "it takes CAP_NET_RAW, and IPv6 does with IP_FREEBIND" },
-	{ "SO_MARK", AF_INET, try_mark,
+	{ "SO_MARK", marks, false, AF_INET, try_mark,
 	    "it takes CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17" },
-	{ "binding to an interface (SO_BINDTODEVICE)", AF_INET, try_interface,
-	    "it takes CAP_NET_RAW before Linux 5.7" },
-	{ "keeping users' source ports below 1024", AF_INET, try_low_port,
-	    "it takes CAP_NET_BIND_SERVICE" },
+	{ "binding to an interface (SO_BINDTODEVICE)", binds_interface, false,
+	    AF_INET, try_interface, "it takes CAP_NET_RAW before Linux 5.7" },
+	{ "keeping users' source ports below 1024", keeps_ports, false, AF_INET,
+	    try_low_port, "it takes CAP_NET_BIND_SERVICE" },
 };
-
-static bool
-is_needed(const struct doctor_context *context, const struct ability *ability)
-{
-	return ability->try == try_freebind &&
-	    context->config->kind == CONFIG_SERVER &&
-	    prefix_list_has_family(context->prefixes, ability->family);
-}
 
 static void
 check(const struct doctor_context *context, const struct ability *ability)
@@ -99,8 +130,8 @@ check(const struct doctor_context *context, const struct ability *ability)
 	if (!error)
 		finding_ok(
 		    context->findings, "%s works for this user", ability->name);
-	else if (is_needed(context, ability))
-		finding_problem(context->findings, ability->otherwise,
+	else if (ability->is_needed)
+		finding_problem(context->findings, NULL, ability->otherwise,
 		    "%s does not work for this user (uid %u), who cannot bind "
 		    "to the users' addresses: %s",
 		    ability->name, getuid(), strerror(-error));
@@ -112,8 +143,10 @@ check(const struct doctor_context *context, const struct ability *ability)
 }
 
 void
-socket_options_check(const struct doctor_context *context)
+socket_options_check(struct doctor_context *context)
 {
-	for (size_t i = 0; i < sizeof(abilities) / sizeof(*abilities); i++)
-		check(context, &abilities[i]);
+	for (size_t i = 0; i < sizeof(abilities) / sizeof(*abilities); i++) {
+		if (abilities[i].is_of_use(context))
+			check(context, &abilities[i]);
+	}
 }

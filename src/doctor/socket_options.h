@@ -5,10 +5,7 @@
 
 #include "doctor/context.h"
 
-/*
- * Each one, whether the configuration has a use for it or not: it is wrong only
- * where it cannot do without, and other rooms do not say so.
- */
-void socket_options_check(const struct doctor_context *context);
+/* Each one that the configuration has a use for. */
+void socket_options_check(struct doctor_context *context);
 
 #endif

@@ -7,13 +7,12 @@
 #include <unistd.h>
 
 #include "doctor/external.h"
-#include "firewall/remedy.h"
+#include "doctor/trace.h"
 #include "kernel/conntrack.h"
 #include "kernel/route.h"
 #include "proxy/source_bind.h"
 
 #define NOT_SENT 1
-#define FIX_MAX_LEN 256
 
 /*
  * A packet that gets no further than the next router, as the answer to one that
@@ -49,51 +48,82 @@ find_source(const union address *user, union address *seen)
 	return error;
 }
 
+/* seen: what it becomes; NULL: not known. */
 static void
-find_exemption(const struct doctor_context *context,
-    const struct prefix *prefix, char fix[FIX_MAX_LEN])
+report_rewritten(const struct doctor_context *context,
+    const struct outgoing *outgoing, const union address *user,
+    const struct prefix *prefix, const union address *seen)
 {
-	const char *rules =
-	    doctor_context_firewall(context, prefix->base.any.sa_family);
+	const struct selection selection = { .family = user->any.sa_family,
+		.from = prefix };
+	const struct cause *cause = &outgoing->sent.changes[FIELD_SADDR];
+	char user_text[ADDRESS_STRLEN], text[PREFIX_STRLEN];
+	char seen_text[ADDRESS_STRLEN] = "another address";
+	struct text fix = { 0 }, name;
 
-	strcpy(fix, "let no MASQUERADE or SNAT rule match it");
-	if (rules)
-		remedy_find(rules, prefix, fix, FIX_MAX_LEN);
+	if (seen)
+		address_format_host(seen, seen_text);
+	remedy_pass(context->ruleset, cause, &selection, &fix);
+	finding_problem(context->findings, fix.chars,
+	    "let no MASQUERADE or SNAT rule match it",
+	    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
+	    "destinations see %s%s%s",
+	    prefix_format(prefix, text), address_format_host(user, user_text),
+	    seen_text, cause->chain ? ": " : "",
+	    cause->chain ? remedy_name(cause, &name) : "");
+}
+
+/* Tracking was asked for its default zone only, and knows nothing of it. */
+static void
+report_untracked(const struct doctor_context *context,
+    const struct outgoing *outgoing, const union address *user,
+    const struct prefix *prefix)
+{
+	const struct cause *cause = &outgoing->sent.changes[FIELD_SADDR];
+	char text[PREFIX_STRLEN];
+	struct text name;
+
+	prefix_format(prefix, text);
+	if (!cause->chain)
+		finding_ok(context->findings,
+		    "%s: not tracked by the firewall, so not rewritten", text);
+	else if (cause->is_sure)
+		report_rewritten(context, outgoing, user, prefix, NULL);
+	else
+		finding_note(context->findings,
+		    "%s: whether the firewall rewrites it cannot be told, see "
+		    "%s",
+		    text, remedy_name(cause, &name));
 }
 
 static void
 check_sent(const struct doctor_context *context, const union address *user,
     const struct prefix *prefix)
 {
+	const union address anybody = { .any.sa_family = AF_UNSPEC };
 	struct findings *findings = context->findings;
-	char user_text[ADDRESS_STRLEN], seen_text[ADDRESS_STRLEN];
-	char fix[FIX_MAX_LEN], text[PREFIX_STRLEN];
+	struct outgoing outgoing;
+	char text[PREFIX_STRLEN];
 	union address seen;
 	int error = find_source(user, &seen);
 
-	prefix_format(prefix, text);
-	if (error == -ENOENT) {
-		finding_ok(findings,
-		    "%s: not tracked by the firewall, so not rewritten", text);
-	} else if (error == NOT_SENT) {
-		/* That this cannot be is said where the way is tried. */
+	/* A connection that cannot be is reported where the way is tried. */
+	if (error == NOT_SENT)
 		return;
-	} else if (error) {
+	prefix_format(prefix, text);
+	trace_outgoing(context, user, &anybody, &outgoing);
+	if (error == -ENOENT)
+		report_untracked(context, &outgoing, user, prefix);
+	else if (error)
 		finding_note(findings,
 		    "%s: whether the firewall rewrites it could not be looked "
 		    "at: %s",
 		    text, strerror(-error));
-	} else if (address_same_host(&seen, user)) {
+	else if (address_same_host(&seen, user))
 		finding_ok(
 		    findings, "%s: the firewall does not rewrite it", text);
-	} else {
-		find_exemption(context, prefix, fix);
-		finding_problem(findings, fix,
-		    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
-		    "destinations see %s",
-		    text, address_format_host(user, user_text),
-		    address_format_host(&seen, seen_text));
-	}
+	else
+		report_rewritten(context, &outgoing, user, prefix, &seen);
 }
 
 void

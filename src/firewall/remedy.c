@@ -1,288 +1,191 @@
 #include "firewall/remedy.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "firewall/filter_line.h"
-#include "firewall/ruleset.h"
+#define PRIORITY_TRACKING (-200)
+#define RELOAD " && firewall-cmd --reload"
 
-#define NAME_LEN 64
-#define LINE_LEN 65536 /* with all that a set in a rule may have */
-
-/* Where a rule stands: the tool's name, and for nft(8) the hook, too. */
-struct place {
-	char tool[NAME_LEN], table[NAME_LEN], chain[NAME_LEN], hook[NAME_LEN];
-};
-
-/* How likely it is that a rule is the one. */
-enum relevance { RELEVANCE_NONE, RELEVANCE_SOME, RELEVANCE_MUCH };
-
+/* What nft lists may be iptables' all the same: it has chains of its own. */
 static bool
-is_of_nft(const struct place *place)
+is_iptables(const struct ruleset *ruleset, const struct chain *chain)
 {
-	return !strcmp(place->tool, "nft");
+	static const char *const builtin[] = { "PREROUTING", "INPUT", "FORWARD",
+		"OUTPUT", "POSTROUTING" };
+	static const char *const tables[] = { "raw", "mangle", "nat", "filter",
+		"security" };
+	bool is_one = false, has_one = false;
+
+	for (size_t i = 0; i < 5; i++) {
+		is_one |= !strcmp(chain->table, tables[i]);
+		has_one |= ruleset_chain(ruleset, chain->tool, chain->family,
+			       chain->table, builtin[i]) != NULL;
+	}
+	return chain->tool != TOOL_NFT ||
+	    (is_one && has_one && !strncmp(chain->family, "ip", 2));
 }
 
-/* Keeps up with where the reader is. */
+static const char *
+iptables_name(const struct chain *chain)
+{
+	bool is_ipv4 = !strcmp(chain->family, "ip");
+
+	if (chain->tool == TOOL_IPTABLES_LEGACY)
+		return is_ipv4 ? "iptables-legacy" : "ip6tables-legacy";
+	return is_ipv4 ? "iptables" : "ip6tables";
+}
+
+const char *
+remedy_name(const struct cause *cause, struct text *text)
+{
+	const struct chain *chain = cause->chain;
+	const struct rule *rule = cause->rule;
+
+	if (!chain)
+		return text_set(text, "no rule");
+	text_set(text, "chain %s of %s table %s%s%s", chain->name,
+	    chain->tool == TOOL_NFT ? "the" : iptables_name(chain),
+	    chain->tool == TOOL_NFT ? chain->family : "",
+	    chain->tool == TOOL_NFT ? " " : "", chain->table);
+	if (!rule)
+		return text_add(text, ", policy");
+	if (rule->handle)
+		return text_add(
+		    text, ", rule with handle %" PRIu64, rule->handle);
+	return text_add(text, ", rule %zu", rule->number);
+}
+
+/* Whether the chain, or one that leads to it, is in front of tracking. */
+static bool
+is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
+{
+	for (size_t i = 0; i < ruleset->chain_count; i++) {
+		const struct chain *other = ruleset->chains[i];
+
+		if (other->tool == chain->tool &&
+		    !strcmp(other->family, chain->family) &&
+		    !strcmp(other->table, chain->table) &&
+		    (other->hook == HOOK_INGRESS ||
+			(other->hook == HOOK_PREROUTING &&
+			    other->priority <= PRIORITY_TRACKING)))
+			return true;
+	}
+	return false;
+}
+
+/* Each part with a blank behind it. */
 static void
-follow(struct place *place, const char *line)
+format_match(const struct selection *selection, bool for_nft, bool is_tracked,
+    struct text *match)
 {
-	char *action;
+	const char *protocol = selection->family == AF_INET ? "ip" : "ip6";
+	char from[PREFIX_STRLEN], to[PREFIX_STRLEN];
 
-	if (!strncmp(line, RULESET_TOOL, strlen(RULESET_TOOL))) {
-		*place = (struct place){ 0 };
-		sscanf(line + strlen(RULESET_TOOL), "%63s", place->tool);
-		action = strstr(place->tool, "-save");
-		if (action)
-			*action = '\0';
-	}
-	if (is_of_nft(place)) {
-		sscanf(line, "table %63[^{]", place->table);
-		if (sscanf(line, " chain %63[^ {]", place->chain) == 1)
-			*place->hook = '\0';
-		sscanf(line, " type %*s hook %63s", place->hook);
-	} else {
-		sscanf(line, "*%63s", place->table);
-		sscanf(line, ":%63s", place->chain);
-		sscanf(line, "-A %63s", place->chain);
-	}
+	text_set(match, "%s", "");
+	if (selection->from)
+		text_add(match, for_nft ? "%s saddr %s " : "%.0s-s %s ",
+		    protocol, prefix_format(selection->from, from));
+	if (selection->to)
+		text_add(match, for_nft ? "%s daddr %s " : "%.0s-d %s ",
+		    protocol, prefix_format(selection->to, to));
+	if (selection->port)
+		text_add(match,
+		    for_nft ? "tcp dport %u " : "-p tcp --dport %u ",
+		    selection->port);
+	if (selection->is_reply && is_tracked)
+		text_add(match,
+		    for_nft ? "ct state established,related "
+			    : "-m conntrack --ctstate ESTABLISHED,RELATED ");
 }
 
-/* That hook of nft(8), or that chain of iptables(8). */
-static bool
-is_at(const struct place *place, const char *hook, const char *chain)
-{
-	return is_of_nft(place) ? !strcmp(place->hook, hook)
-				: !strcmp(place->chain, chain);
-}
-
-static bool
-rewrites(const struct place *place, const char *line)
-{
-	if (is_of_nft(place))
-		return filter_line_has(line, "masquerade") ||
-		    filter_line_has(line, "snat");
-	return strstr(line, "-j MASQUERADE") || strstr(line, "-j SNAT") ||
-	    strstr(line, "-j NETMAP");
-}
-
-static bool
-passes_over(const struct place *place, const char *line)
-{
-	return is_at(place, "prerouting", "PREROUTING") &&
-	    (filter_line_has(line, "notrack") || strstr(line, "-j NOTRACK") ||
-		strstr(line, "--notrack"));
-}
-
-static bool
-redirects_own(const struct place *place, const char *line)
-{
-	if (!is_at(place, "output", "OUTPUT"))
-		return false;
-	if (is_of_nft(place))
-		return filter_line_has(line, "redirect") ||
-		    filter_line_has(line, "dnat");
-	return strstr(line, "-j REDIRECT") || strstr(line, "-j DNAT");
-}
-
-/* A condition may make it drop others only: what it dropped was seen. */
-static bool
-drops(const struct place *place, const char *line)
-{
-	return (is_of_nft(place) || !strcmp(place->table, "filter")) &&
-	    filter_line_drops(line);
-}
-
-static bool
-drops_sent(const struct place *place, const char *line)
-{
-	return is_at(place, "output", "OUTPUT") && drops(place, line);
-}
-
-static bool
-drops_received(const struct place *place, const char *line)
-{
-	return is_at(place, "input", "INPUT") && drops(place, line);
-}
-
-static bool
-is_of_family(const struct place *place, int family)
-{
-	const char *own = family == AF_INET ? "ip " : "ip6 ";
-
-	return !is_of_nft(place) || !strncmp(place->table, own, strlen(own)) ||
-	    !strncmp(place->table, "inet ", strlen("inet "));
-}
-
-/* Whose packets it is about, by the source that it names, if it names one. */
-static enum relevance
-source_relevance(const char *line, const struct prefix *users)
-{
-	const char *word = strstr(line, "saddr ");
-	char text[PREFIX_STRLEN];
-	struct prefix prefix;
-	bool masked;
-
-	if (!word)
-		word = strstr(line, "-s ");
-	if (!word || strstr(line, "! -s "))
-		return RELEVANCE_SOME;
-	word += strcspn(word, " ") + 1;
-	snprintf(text, sizeof(text), "%.*s", (int)strcspn(word, " "), word);
-	if (prefix_parse(text, &prefix, &masked))
-		return RELEVANCE_SOME;
-	return prefix_is_within(users, &prefix) ||
-		prefix_is_within(&prefix, users)
-	    ? RELEVANCE_MUCH
-	    : RELEVANCE_NONE;
-}
-
-/* users: NULL if it is not about them. */
-static enum relevance
-find_relevance(const char *line, const struct prefix *users)
-{
-	if (strstr(line, "policy drop") || *line == ':' ||
-	    filter_line_is_unconditional(line))
-		return RELEVANCE_MUCH;
-	return users ? source_relevance(line, users) : RELEVANCE_SOME;
-}
-
-/* nft(8) shows the chains of iptables, too, which has its own say in them. */
-static bool
-is_same(const struct place *nft, const struct place *other)
-{
-	const char *table = strchr(nft->table, ' ');
-
-	return is_of_nft(nft) && table &&
-	    !strncmp(table + 1, other->table, strlen(other->table)) &&
-	    !strcmp(nft->chain, other->chain);
-}
-
-/* The first one of those that are most likely to be it. */
-static bool
-find(const char *rules, int family, const struct prefix *users,
-    bool (*fits)(const struct place *place, const char *line),
-    struct place *found)
-{
-	enum relevance best = RELEVANCE_NONE;
-	struct place place = { 0 };
-	char line[LINE_LEN];
-
-	*found = place;
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-		enum relevance relevance;
-
-		snprintf(line, sizeof(line), "%.*s", (int)len, rules);
-		rules += len;
-		rules += *rules == '\n';
-		filter_line_tidy(line);
-		follow(&place, line);
-		if (!is_of_family(&place, family) || !fits(&place, line))
-			continue;
-		relevance = find_relevance(line, users);
-		if (relevance > best ||
-		    (relevance == best && is_same(found, &place))) {
-			*found = place;
-			best = relevance;
-		}
-	}
-	return best != RELEVANCE_NONE;
-}
-
-/* chain: of iptables, with its table. */
+/* Its own command for a port, and rich rules for all else. */
 static void
-format_users(const struct place *place, const struct prefix *users,
-    const char *chain, char *command, size_t size)
+format_firewalld(const struct cause *cause, const struct selection *selection,
+    struct text *command)
 {
-	char text[PREFIX_STRLEN];
+	const char *family = selection->family == AF_INET ? "ipv4" : "ipv6";
+	char text[PREFIX_STRLEN] = "", port[64] = "";
 
-	prefix_format(users, text);
-	if (is_of_nft(place))
-		snprintf(command, size,
-		    "nft insert rule %s%s %s saddr %s accept", place->table,
-		    place->chain,
-		    users->base.any.sa_family == AF_INET ? "ip" : "ip6", text);
+	if (!selection->from) {
+		text_set(command,
+		    "firewall-cmd --permanent --add-port=%u/tcp" RELOAD,
+		    selection->port);
+		return;
+	}
+	prefix_format(selection->from, text);
+	if (selection->port)
+		snprintf(port, sizeof(port),
+		    "port port=\"%u\" protocol=\"tcp\" ", selection->port);
+	text_set(command,
+	    "firewall-cmd --permanent --add-rich-rule='rule family=\"%s\" "
+	    "source %saddress=\"%s\" %s%s'" RELOAD,
+	    family, cause->chain->is_nat ? "NOT " : "", text, port,
+	    cause->chain->is_nat ? "masquerade" : "accept");
+}
+
+static bool
+is_ufw(const struct ruleset *ruleset, const struct chain *chain)
+{
+	return chain->hook == HOOK_INPUT && !strcmp(chain->table, "filter") &&
+	    ruleset_chain(ruleset, chain->tool, chain->family, chain->table,
+		strcmp(chain->family, "ip") ? "ufw6-user-input"
+					    : "ufw-user-input");
+}
+
+bool
+remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
+    const struct selection *selection, struct text *command)
+{
+	const struct chain *chain = cause->chain;
+	const struct rule *rule = cause->rule;
+	struct text matched;
+	const char *match = matched.chars;
+
+	if (!chain)
+		return false;
+	format_match(selection, !is_iptables(ruleset, chain),
+	    !is_before_tracking(ruleset, chain), &matched);
+	if (!strcmp(chain->table, "firewalld") &&
+	    (selection->from || selection->port))
+		format_firewalld(cause, selection, command);
+	else if (chain->is_owned)
+		return false;
+	else if (is_ufw(ruleset, chain) && selection->port && !selection->from)
+		text_set(command, "ufw allow %u/tcp", selection->port);
+	else if (is_iptables(ruleset, chain) && rule)
+		text_set(command, "%s -t %s -I %s %zu %s-j ACCEPT",
+		    iptables_name(chain), chain->table, chain->name,
+		    rule->number, match);
+	else if (is_iptables(ruleset, chain))
+		text_set(command, "%s -t %s -A %s %s-j ACCEPT",
+		    iptables_name(chain), chain->table, chain->name, match);
+	else if (rule)
+		text_set(command,
+		    "nft insert rule %s %s %s position %" PRIu64 " %saccept",
+		    chain->family, chain->table, chain->name, rule->handle,
+		    match);
 	else
-		snprintf(command, size, "%s -t %s -s %s -j ACCEPT", place->tool,
-		    chain, text);
-}
-
-bool
-remedy_find(
-    const char *rules, const struct prefix *users, char *command, size_t size)
-{
-	struct place place;
-
-	if (!find(rules, users->base.any.sa_family, users, rewrites, &place))
-		return false;
-	format_users(&place, users, "nat -I POSTROUTING", command, size);
+		text_set(command, "nft add rule %s %s %s %saccept",
+		    chain->family, chain->table, chain->name, match);
 	return true;
 }
 
 bool
-remedy_find_untracked(
-    const char *rules, const struct prefix *users, char *command, size_t size)
+remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
+    struct text *command)
 {
-	struct place place;
+	const struct chain *chain = cause->chain;
+	const struct rule *rule = cause->rule;
 
-	if (!find(rules, users->base.any.sa_family, users, passes_over, &place))
+	if (!rule || chain->is_owned)
 		return false;
-	format_users(&place, users, "raw -I PREROUTING", command, size);
-	return true;
-}
-
-bool
-remedy_find_own(
-    const char *rules, const union address *to, char *command, size_t size)
-{
-	char host[ADDRESS_STRLEN];
-	struct place place;
-
-	if (!find(rules, to->any.sa_family, NULL, redirects_own, &place))
-		return false;
-	address_format_host(to, host);
-	if (is_of_nft(&place))
-		snprintf(command, size,
-		    "nft insert rule %s%s %s daddr %s tcp dport %u accept",
-		    place.table, place.chain,
-		    to->any.sa_family == AF_INET ? "ip" : "ip6", host,
-		    address_port(to));
+	if (is_iptables(ruleset, chain))
+		text_set(command, "%s -t %s -D %s %zu", iptables_name(chain),
+		    chain->table, chain->name, rule->number);
 	else
-		snprintf(command, size,
-		    "%s -t nat -I OUTPUT -p tcp -d %s --dport %u -j ACCEPT",
-		    place.tool, host, address_port(to));
-	return true;
-}
-
-bool
-remedy_find_sent(
-    const char *rules, const struct prefix *users, char *command, size_t size)
-{
-	struct place place;
-
-	if (!find(rules, users->base.any.sa_family, users, drops_sent, &place))
-		return false;
-	format_users(&place, users, "filter -I OUTPUT", command, size);
-	return true;
-}
-
-bool
-remedy_find_answers(const char *rules, int family, char *command, size_t size)
-{
-	struct place place;
-
-	if (!find(rules, family, NULL, drops_received, &place))
-		return false;
-	if (is_of_nft(&place))
-		snprintf(command, size,
-		    "nft insert rule %s%s ct state established,related accept",
-		    place.table, place.chain);
-	else
-		snprintf(command, size,
-		    "%s -I INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j "
-		    "ACCEPT",
-		    place.tool);
+		text_set(command, "nft delete rule %s %s %s handle %" PRIu64,
+		    chain->family, chain->table, chain->name, rule->handle);
 	return true;
 }

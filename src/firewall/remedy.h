@@ -2,33 +2,39 @@
 #define FIREWALL_REMEDY_H
 
 /*
- * What leaves packets out of the rules that keep this from working. All of these
- * look in what ruleset_read() returned, and make a command for the tool that
- * the rule was made with. They return false if there is no such rule.
+ * The rule that is in the way (walk.h), in words, and the command that lets
+ * packets pass it: of the tool that made it, as the other tools' changes are
+ * lost or not permitted.
  */
 
-#include <stddef.h>
-
+#include "base/text.h"
+#include "firewall/walk.h"
 #include "net/prefix.h"
 
-/* The users' packets, of those that rewrite where they come from. */
-bool remedy_find(
-    const char *rules, const struct prefix *users, char *command, size_t size);
+/* TCP packets; of what is not known any of them. */
+struct selection {
+	int family;
+	const struct prefix *from, *to; /* NULL: any */
+	uint16_t port;                  /* of the destination; 0: any */
+	bool is_reply;                  /* of connections that are there */
+};
 
-/* And of those by which no connections are tracked, and so none redirected. */
-bool remedy_find_untracked(
-    const char *rules, const struct prefix *users, char *command, size_t size);
+/*
+ * Writes "chain input of table inet filter, rule with handle 12", "... of
+ * iptables, table filter, rule 3", or "..., policy". Returns
+ * the characters.
+ */
+const char *remedy_name(const struct cause *cause, struct text *text);
 
-/* This host's own connections to there, of those that redirect them. */
-bool remedy_find_own(
-    const char *rules, const union address *to, char *command, size_t size);
+/*
+ * Accepts the selection in front of that rule, or of that policy. Returns false
+ * if no command can, as the table is another program's own.
+ */
+bool remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
+    const struct selection *selection, struct text *command);
 
-/* What users' sockets send, of those that drop it. */
-bool remedy_find_sent(
-    const char *rules, const struct prefix *users, char *command, size_t size);
-
-/* And what is answered to this host. */
-bool remedy_find_answers(
-    const char *rules, int family, char *command, size_t size);
+/* Takes the rule out. Returns false if no command can, or it is a policy. */
+bool remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
+    struct text *command);
 
 #endif

@@ -1,149 +1,289 @@
 #include "firewall/ruleset.h"
 
-#include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define CHUNK 65536
-#define WORD_MAX_LEN 64
+#include "json5/json5.h"
 
-/* A tool that could look. */
-#define READ_LINE "# that was all"
+static const char *const hooks[HOOK_COUNT] = { "", "ingress", "prerouting",
+	"input", "forward", "output", "postrouting", "egress" };
 
-/*
- * One family a time: with the tables of iptables and ip6tables in one listing,
- * nft 1.0.6 has nothing in place of REDIRECT in those of the second.
- */
-static const char command[] =
-    "PATH=$PATH:/usr/sbin:/sbin\n"
-    "for tool in 'nft list ruleset inet' 'nft list ruleset %s' \\\n"
-    "\t%s-save %s-nft-save %s-legacy-save; do\n"
-    "\techo \"" RULESET_TOOL "$tool\"\n"
-    "\t$tool 2>/dev/null && echo '" READ_LINE "'\n"
-    "done\n";
-
-/* NULL when there is no memory. */
-static char *
-read_all(FILE *file)
+const char *
+ruleset_text(const struct json5 *object, const char *key)
 {
-	size_t len = 0, taken = 1;
-	char *text = NULL;
+	const struct json5 *value = json5_member(object, key);
+	const char *text = value ? json5_string(value, NULL) : NULL;
 
-	while (taken > 0) {
-		char *larger = realloc(text, len + CHUNK + 1);
+	return text ? text : "";
+}
 
-		if (!larger) {
-			free(text);
-			return NULL;
+static int64_t
+read_integer(const struct json5 *object, const char *key)
+{
+	const struct json5 *value = json5_member(object, key);
+	int64_t integer = 0;
+
+	if (value)
+		json5_integer(value, &integer);
+	return integer;
+}
+
+/* The room doubles whenever the count is a power of two. */
+void *
+ruleset_grow(struct ruleset *ruleset, void *array, size_t *count, size_t size)
+{
+	void *items, *item = ruleset->scratch;
+
+	memcpy(&items, array, sizeof(items));
+	if ((*count & (*count - 1)) == 0)
+		items = reallocarray(items, *count ? *count * 2 : 1, size);
+	if (items) {
+		memcpy(array, &items, sizeof(items));
+		item = (uint8_t *)items + (*count)++ * size;
+	} else {
+		ruleset->blind = "no memory is left";
+	}
+	return memset(item, 0, size);
+}
+
+void
+ruleset_destroy(struct ruleset *ruleset)
+{
+	if (!ruleset)
+		return;
+	for (size_t i = 0; i < ruleset->chain_count; i++) {
+		free(ruleset->chains[i]->rules);
+		free(ruleset->chains[i]);
+	}
+	for (size_t i = 0; i < ruleset->set_count; i++)
+		free(ruleset->sets[i].ranges);
+	for (size_t i = 0; i < ruleset->root_count; i++)
+		json5_destroy(ruleset->roots[i]);
+	free(ruleset->chains);
+	free(ruleset->sets);
+	free(ruleset->roots);
+	free(ruleset);
+}
+
+/* Mostly it is the last one of them. */
+struct chain *
+ruleset_chain(const struct ruleset *ruleset, enum tool tool, const char *family,
+    const char *table, const char *name)
+{
+	for (size_t i = ruleset->chain_count; i-- > 0;) {
+		struct chain *chain = ruleset->chains[i];
+
+		if (chain->tool == tool && !strcmp(chain->name, name) &&
+		    !strcmp(chain->table, table) &&
+		    !strcmp(chain->family, family))
+			return chain;
+	}
+	return NULL;
+}
+
+struct set *
+ruleset_set(
+    const struct ruleset *ruleset, const struct chain *chain, const char *name)
+{
+	for (size_t i = 0; i < ruleset->set_count; i++) {
+		struct set *set = &ruleset->sets[i];
+
+		if (!strcmp(set->name, name) &&
+		    !strcmp(set->table, chain->table) &&
+		    !strcmp(set->family, chain->family))
+			return set;
+	}
+	return NULL;
+}
+
+/* What is being read. */
+struct listing {
+	struct ruleset *ruleset;
+	enum tool tool;
+	const char *family, *table;
+};
+
+static void
+add_chain(const struct listing *listing, const struct json5 *json)
+{
+	struct ruleset *ruleset = listing->ruleset;
+	struct chain **slot,
+	    *chain = ruleset_chain(ruleset, listing->tool, listing->family,
+		listing->table, ruleset_text(json, "name"));
+
+	/* It is there already, and this is what the listing of it left out. */
+	if (chain) {
+		chain->devices = json5_member(json, "dev");
+		return;
+	}
+	chain = calloc(1, sizeof(*chain));
+	if (!chain) {
+		ruleset->blind = "no memory is left";
+		return;
+	}
+	*chain = (struct chain){
+		.tool = listing->tool,
+		.family = listing->family,
+		.table = listing->table,
+		.name = ruleset_text(json, "name"),
+		.devices = json5_member(json, "dev"),
+		.order = ruleset->chain_count,
+		.priority = (int)read_integer(json, "prio"),
+		.is_nat = !strcmp(ruleset_text(json, "type"), "nat"),
+		.drops = !strcmp(ruleset_text(json, "policy"), "drop"),
+	};
+	for (enum hook i = HOOK_INGRESS; i < HOOK_COUNT; i++) {
+		if (!strcmp(hooks[i], ruleset_text(json, "hook")))
+			chain->hook = i;
+	}
+	slot = ruleset_grow(
+	    ruleset, &ruleset->chains, &ruleset->chain_count, sizeof(*slot));
+	*slot = chain;
+	if ((void *)slot == (void *)ruleset->scratch)
+		free(chain);
+}
+
+/* Limits and quotas that each element has of its own depend on time. */
+static void
+add_set(const struct listing *listing, const struct json5 *json)
+{
+	const struct json5 *meters = json5_member(json, "stmt");
+	struct set *set =
+	    ruleset_grow(listing->ruleset, &listing->ruleset->sets,
+		&listing->ruleset->set_count, sizeof(*set));
+
+	set->family = listing->family;
+	set->table = listing->table;
+	set->name = ruleset_text(json, "name");
+	set->elements = json5_member(json, "elem");
+	for (size_t i = 0; meters && i < json5_count(meters); i++)
+		set->is_uncertain |=
+		    !json5_member(json5_item(meters, i), "counter");
+}
+
+/* What a rule puts into a set was not in it when that was listed. */
+static void
+note_changes(struct ruleset *ruleset, const struct rule *rule)
+{
+	for (size_t i = 0; i < json5_count(rule->statements); i++) {
+		const struct json5 *json = json5_item(rule->statements, i);
+		const struct json5 *change = json5_member(json, "set");
+		const char *name;
+		struct set *set;
+
+		change = change ? change : json5_member(json, "map");
+		name = change ? ruleset_text(change, "set") : "";
+		set = *name ? ruleset_set(ruleset, rule->chain, name + 1) : 0;
+		if (set)
+			set->is_uncertain = true;
+	}
+}
+
+static void
+add_rule(const struct listing *listing, const struct json5 *json)
+{
+	struct chain *chain = ruleset_chain(listing->ruleset, listing->tool,
+	    listing->family, listing->table, ruleset_text(json, "chain"));
+	struct rule *rule;
+
+	if (!chain || !json5_member(json, "expr"))
+		return;
+	rule = ruleset_grow(
+	    listing->ruleset, &chain->rules, &chain->rule_count, sizeof(*rule));
+	*rule = (struct rule){
+		.chain = chain,
+		.statements = json5_member(json, "expr"),
+		.handle = (uint64_t)read_integer(json, "handle"),
+		.number = chain->rule_count,
+	};
+	note_changes(listing->ruleset, rule);
+}
+
+/* A list, or one by itself. nft 1.0.6 prints any other word in its place. */
+static void
+apply_flag(struct chain *chain, const struct json5 *flag)
+{
+	const char *name = json5_string(flag, NULL);
+
+	for (size_t i = 0; i < json5_count(flag); i++)
+		apply_flag(chain, json5_item(flag, i));
+	if (name && !strcmp(name, "dormant"))
+		chain->hook = HOOK_NONE;
+	else if (name && !strcmp(name, "owner"))
+		chain->is_owned = true;
+	else if (name && strcmp(name, "persist") != 0)
+		chain->is_doubtful = true;
+}
+
+static void
+apply_flags(const struct listing *listing, const struct json5 *json)
+{
+	for (size_t i = 0; i < listing->ruleset->chain_count; i++) {
+		struct chain *chain = listing->ruleset->chains[i];
+
+		if (json5_member(json, "flags") &&
+		    chain->tool == listing->tool &&
+		    !strcmp(chain->family, listing->family) &&
+		    !strcmp(chain->table, ruleset_text(json, "name")))
+			apply_flag(chain, json5_member(json, "flags"));
+	}
+}
+
+static bool
+is_translated(const struct listing *listing)
+{
+	for (size_t i = 0; i < listing->ruleset->chain_count; i++) {
+		const struct chain *chain = listing->ruleset->chains[i];
+
+		if (listing->tool == TOOL_NFT &&
+		    chain->tool == TOOL_IPTABLES_NFT &&
+		    !strcmp(chain->family, listing->family) &&
+		    !strcmp(chain->table, listing->table))
+			return true;
+	}
+	return false;
+}
+
+/* In this order, as each leans on those before. */
+static const struct {
+	const char *kind;
+	void (*add)(const struct listing *listing, const struct json5 *json);
+} kinds[] = {
+	{ "set", add_set },
+	{ "map", add_set },
+	{ "chain", add_chain },
+	{ "rule", add_rule },
+	{ "table", apply_flags },
+};
+
+bool
+ruleset_add(
+    struct ruleset *ruleset, enum tool tool, const char *text, size_t len)
+{
+	struct json5_error error;
+	struct json5 *root = json5_parse(text, len, &error), **slot;
+	const struct json5 *list = root ? json5_member(root, "nftables") : NULL;
+
+	if (!list || json5_count(list) == 0) {
+		json5_destroy(root);
+		return false;
+	}
+	slot = ruleset_grow(
+	    ruleset, &ruleset->roots, &ruleset->root_count, sizeof(*slot));
+	*slot = root;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		for (size_t j = 0; j < json5_count(list); j++) {
+			const struct json5 *json =
+			    json5_member(json5_item(list, j), kinds[i].kind);
+			struct listing listing = { ruleset, tool, "", "" };
+
+			if (!json)
+				continue;
+			listing.family = ruleset_text(json, "family");
+			listing.table = ruleset_text(json, "table");
+			if (!is_translated(&listing))
+				kinds[i].add(&listing, json);
 		}
-		text = larger;
-		taken = fread(text + len, 1, CHUNK, file);
-		len += taken;
 	}
-	text[len] = '\0';
-	return text;
-}
-
-char *
-ruleset_read(int family)
-{
-	bool is_ipv4 = family == AF_INET;
-	const char *name = is_ipv4 ? "iptables" : "ip6tables";
-	char script[sizeof(command) + 4 * 16];
-	char *text;
-	FILE *file;
-
-	snprintf(script, sizeof(script), command, is_ipv4 ? "ip" : "ip6", name,
-	    name, name);
-	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
-	file = popen(script, "re");
-	if (!file)
-		return NULL;
-	text = read_all(file);
-	pclose(file);
-	if (text && !strstr(text, READ_LINE)) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-bool
-ruleset_has_word(const char *text, size_t len, const char *word)
-{
-	size_t word_len = strlen(word);
-
-	for (const char *next = text;
-	     (next = memmem(next, len - (size_t)(next - text), word, word_len));
-	     next++) {
-		const char *end = next + word_len;
-
-		if (end == text + len || !isalnum((unsigned char)*end))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Among the numbers from there to the end of the line; of a number and its
- * mask (0x5/0xff) the number counts. Others' marks, that are put back, may be
- * any.
- */
-static bool
-has_mark(const char *text, size_t len, uint32_t mark, uint32_t mask)
-{
-	if (ruleset_has_word(text, len, "ct mark"))
-		return true;
-	for (size_t i = 0; i < len; i++) {
-		char *end;
-		unsigned long value;
-
-		if (!isdigit((unsigned char)text[i]) ||
-		    (i > 0 &&
-			(isalnum((unsigned char)text[i - 1]) ||
-			    text[i - 1] == '/')))
-			continue;
-		value = strtoul(text + i, &end, 0);
-		if (!isalnum((unsigned char)*end) &&
-		    ((uint32_t)value & mask) == mark)
-			return true;
-	}
-	return false;
-}
-
-/* Marks of connections are others: "ct mark set", CONNMARK. */
-static bool
-line_marks(const char *line, size_t len, uint32_t mark, uint32_t mask)
-{
-	static const char *const phrases[] = { "meta mark set ",
-		"MARK --set-xmark ", "MARK --set-mark ", "--tproxy-mark ",
-		NULL };
-
-	if (ruleset_has_word(line, len, "--restore-mark"))
-		return true;
-	for (const char *const *phrase = phrases; *phrase; phrase++) {
-		const char *found = memmem(line, len, *phrase, strlen(*phrase));
-
-		if (found && (found == line || found[-1] != 'N') &&
-		    has_mark(found, len - (size_t)(found - line), mark, mask))
-			return true;
-	}
-	return false;
-}
-
-bool
-ruleset_marks(const char *rules, uint32_t mark, uint32_t mask)
-{
-	while (*rules) {
-		size_t len = strcspn(rules, "\n");
-
-		if (line_marks(rules, len, mark, mask))
-			return true;
-		rules += len;
-		rules += *rules == '\n';
-	}
-	return false;
+	return true;
 }

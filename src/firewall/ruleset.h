@@ -2,31 +2,103 @@
 #define FIREWALL_RULESET_H
 
 /*
- * The firewall of this host as its own tools print it: nft(8), iptables(8).
- * Only for people's eyes is that format fixed, so what is read out of it is no
- * more than what a person would look for.
+ * The firewall of a host as data, whichever tool made it: the objects that
+ * libnftables-json(5) describes. What nft(8) cannot tell of rules that
+ * iptables(8) made is in them as iptables.h translates it.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+enum hook {
+	HOOK_NONE, /* only other chains lead there */
+	HOOK_INGRESS,
+	HOOK_PREROUTING,
+	HOOK_INPUT,
+	HOOK_FORWARD,
+	HOOK_OUTPUT,
+	HOOK_POSTROUTING,
+	HOOK_EGRESS,
+	HOOK_COUNT,
+};
+
+enum tool { TOOL_NFT, TOOL_IPTABLES_NFT, TOOL_IPTABLES_LEGACY };
+
+struct chain;
+struct json5;
+
+struct rule {
+	const struct chain *chain;
+	const struct json5 *statements; /* an array */
+	uint64_t handle;                /* of nft(8); 0: it has none */
+	size_t number;                  /* in its chain, from 1 on */
+};
+
+struct chain {
+	enum tool tool;
+	const char *family, *table, *name;
+	const struct json5 *devices; /* of ingress and egress; NULL: unknown */
+	enum hook hook;
+	int priority;
+	bool is_nat, drops; /* drops: its policy */
+	bool is_owned;    /* only the program that owns its table changes it */
+	bool is_doubtful; /* it may be asleep (dormant) */
+	size_t order;     /* in the listing */
+	size_t rule_count;
+	struct rule *rules;
+};
+
+/* A named set or map. */
+struct set {
+	const char *family, *table, *name;
+	const struct json5 *elements; /* an array, or NULL */
+	bool is_uncertain;            /* its elements change with time */
+	/* What expression.h made of the elements, for that many operands. */
+	struct range *ranges;
+	size_t range_count, width;
+};
+
+struct ruleset {
+	const char *blind; /* why it could not be read; NULL: it was */
+	size_t root_count, chain_count, set_count;
+	struct json5 **roots;
+	struct chain **chains;
+	struct set *sets;
+	max_align_t scratch[4]; /* taken where there is no memory */
+};
+
 /*
- * The rules for that family, or NULL: no tool is there, or it is not
- * permitted to look (CAP_NET_ADMIN). The caller frees it.
+ * The rules of this host, for which its tools are run. Never NULL but for want
+ * of memory; look at blind. The caller destroys it.
  */
-char *ruleset_read(int family);
+struct ruleset *ruleset_create(void);
 
-/* A line that begins with this says whose output follows. */
-#define RULESET_TOOL "# by "
+/* NULL is fine. */
+void ruleset_destroy(struct ruleset *ruleset);
 
 /*
- * Whether any rule gives packets a mark that is that one under the mask, or
- * puts back one that was kept, which may be any.
+ * Adds a listing: what "nft -n -j list ruleset" prints, or a translation. Of
+ * nft's, tables that the ruleset has from iptables-nft-save are left out.
+ * Returns false if it is no such listing.
  */
-bool ruleset_marks(const char *rules, uint32_t mark, uint32_t mask);
+bool ruleset_add(
+    struct ruleset *ruleset, enum tool tool, const char *text, size_t len);
 
-/* As a whole: "0x5" is not in "0x50", nor 9001 in 90010. */
-bool ruleset_has_word(const char *text, size_t len, const char *word);
+/* NULL if it is not there. */
+struct chain *ruleset_chain(const struct ruleset *ruleset, enum tool tool,
+    const char *family, const char *table, const char *name);
+struct set *ruleset_set(
+    const struct ruleset *ruleset, const struct chain *chain, const char *name);
+
+/*
+ * Returns one more item of an array, all zeros. Where there is no memory it is
+ * not in the array, and the ruleset is blind: no caller need look.
+ */
+void *ruleset_grow(
+    struct ruleset *ruleset, void *array, size_t *count, size_t size);
+
+/* "" if there is no such member, or it is no string. */
+const char *ruleset_text(const struct json5 *object, const char *key);
 
 #endif

@@ -1,7 +1,6 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -204,29 +203,37 @@ netlink_attributes(const union netlink_message *answer, size_t family_len)
 	};
 }
 
+bool
+netlink_take(struct netlink_part *attributes, uint16_t *type,
+    struct netlink_part *attribute)
+{
+	struct nlattr header;
+	size_t padded;
+
+	if (attributes->len < NLA_HDRLEN)
+		return false;
+	memcpy(&header, attributes->data, sizeof(header));
+	if (header.nla_len < NLA_HDRLEN || header.nla_len > attributes->len)
+		return false;
+	*type = header.nla_type & NLA_TYPE_MASK;
+	attribute->data = attributes->data + NLA_HDRLEN;
+	attribute->len = header.nla_len - (size_t)NLA_HDRLEN;
+	padded = NLA_ALIGN((size_t)header.nla_len);
+	padded = padded < attributes->len ? padded : attributes->len;
+	attributes->data += padded;
+	attributes->len -= padded;
+	return true;
+}
+
 struct netlink_part
 netlink_find(struct netlink_part attributes, uint16_t type, size_t least)
 {
-	struct nlattr attribute;
+	struct netlink_part attribute;
+	uint16_t found;
 
-	while (attributes.len >= NLA_HDRLEN) {
-		size_t padded;
-
-		memcpy(&attribute, attributes.data, sizeof(attribute));
-		if (attribute.nla_len < NLA_HDRLEN ||
-		    attribute.nla_len > attributes.len)
-			break;
-		if ((attribute.nla_type & NLA_TYPE_MASK) == type &&
-		    attribute.nla_len >= NLA_HDRLEN + least)
-			return (struct netlink_part){
-				.data = attributes.data + NLA_HDRLEN,
-				.len = attribute.nla_len - (size_t)NLA_HDRLEN,
-			};
-		padded = NLA_ALIGN(attribute.nla_len);
-		if (padded > attributes.len)
-			break;
-		attributes.data += padded;
-		attributes.len -= padded;
+	while (netlink_take(&attributes, &found, &attribute)) {
+		if (found == type && attribute.len >= least)
+			return attribute;
 	}
 	return (struct netlink_part){ .data = NULL };
 }

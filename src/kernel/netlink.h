@@ -65,6 +65,9 @@ struct netlink_part {
 
 struct netlink_part netlink_attributes(
     const union netlink_message *answer, size_t family_len);
+/* Takes the first one off; false if there is none. */
+bool netlink_take(struct netlink_part *attributes, uint16_t *type,
+    struct netlink_part *attribute);
 struct netlink_part netlink_find(
     struct netlink_part attributes, uint16_t type, size_t least);
 

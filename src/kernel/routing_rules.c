@@ -1,63 +1,409 @@
 #include "kernel/routing_rules.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/netlink.h"
 
-struct list {
-	struct routing_rule *rules;
-	size_t count;
+/* Newer than the headers of many systems: FRA_SPORT_MASK, FRA_DPORT_MASK. */
+enum { SPORT_MASK = 28, DPORT_MASK = 29 };
+
+/* Attributes that go into the rule as they are. */
+static const struct {
+	uint16_t type;
+	size_t offset, len;
+} copied[] = {
+#define COPIED(type, member)                                      \
+	{                                                         \
+		type, offsetof(struct routing_rule, member),      \
+		    sizeof(((struct routing_rule *)NULL)->member) \
+	}
+	COPIED(FRA_PRIORITY, preference),
+	COPIED(FRA_TABLE, table),
+	COPIED(FRA_GOTO, target),
+	COPIED(FRA_FWMARK, mark),
+	COPIED(FRA_FWMASK, mask),
+	COPIED(FRA_SUPPRESS_PREFIXLEN, suppressed), /* -1: none */
+	COPIED(FRA_IP_PROTO, protocol),
+	COPIED(FRA_SPORT_RANGE, sports),
+	COPIED(FRA_DPORT_RANGE, dports),
+	COPIED(SPORT_MASK, sport_mask),
+	COPIED(DPORT_MASK, dport_mask),
 };
 
-/* Leaves *number unchanged if there is no such attribute. */
-static void
-read_number(struct netlink_part attributes, uint16_t type, uint32_t *number)
-{
-	struct netlink_part part =
-	    netlink_find(attributes, type, sizeof(*number));
+/* Those that say nothing of the packet. */
+static const uint16_t ignored[] = { FRA_PROTOCOL, FRA_FLOW, FRA_PAD };
 
-	if (part.data)
-		memcpy(number, part.data, sizeof(*number));
+struct list {
+	struct routing_rules *rules;
+	int error;
+};
+
+enum answer { ANSWER_NO, ANSWER_MAYBE, ANSWER_YES };
+
+static void
+read_prefix(struct netlink_part raw, uint8_t len, struct prefix *prefix)
+{
+	if (raw.len != 4 && raw.len != 16)
+		return;
+	address_from_raw(&prefix->base, raw.data, raw.len, 0);
+	prefix->bit_count = len;
+}
+
+static bool
+copy_attribute(
+    struct routing_rule *rule, uint16_t type, struct netlink_part attribute)
+{
+	for (size_t i = 0; i < sizeof(copied) / sizeof(*copied); i++) {
+		if (copied[i].type == type && attribute.len >= copied[i].len) {
+			memcpy((uint8_t *)rule + copied[i].offset,
+			    attribute.data, copied[i].len);
+			return true;
+		}
+	}
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++) {
+		if (ignored[i] == type)
+			return true;
+	}
+	return false;
+}
+
+static void
+read_attribute(struct routing_rule *rule, const struct fib_rule_hdr *header,
+    uint16_t type, struct netlink_part attribute)
+{
+	struct fib_rule_uid_range uids;
+
+	if (copy_attribute(rule, type, attribute))
+		return;
+	if (type == FRA_SRC) {
+		rule->has_from = true;
+		read_prefix(attribute, header->src_len, &rule->from);
+	} else if (type == FRA_DST) {
+		rule->has_to = true;
+		read_prefix(attribute, header->dst_len, &rule->to);
+	} else if (type == FRA_IIFNAME) {
+		snprintf(rule->iif, sizeof(rule->iif), "%.*s",
+		    (int)attribute.len, (const char *)attribute.data);
+	} else if (type == FRA_OIFNAME) {
+		snprintf(rule->oif, sizeof(rule->oif), "%.*s",
+		    (int)attribute.len, (const char *)attribute.data);
+	} else if (type == FRA_UID_RANGE && attribute.len >= sizeof(uids)) {
+		memcpy(&uids, attribute.data, sizeof(uids));
+		rule->has_uid = true;
+		rule->first_uid = uids.start;
+		rule->last_uid = uids.end;
+	} else {
+		rule->has_unknown = true;
+	}
 }
 
 static void
 take_rule(const union netlink_message *answer, void *context)
 {
 	struct list *list = context;
+	struct routing_rules *rules = list->rules;
 	const struct fib_rule_hdr *header = NLMSG_DATA(&answer->header);
-	struct netlink_part attributes =
-	    netlink_attributes(answer, sizeof(*header));
-	struct routing_rule rule = { .mask = UINT32_MAX };
-	struct netlink_part name;
+	struct netlink_part rest = netlink_attributes(answer, sizeof(*header));
+	struct netlink_part attribute;
+	struct routing_rule *larger, *rule;
+	uint16_t type;
 
-	read_number(attributes, FRA_FWMARK, &rule.mark);
-	if (rule.mark == 0 || header->action != FR_ACT_TO_TBL ||
-	    list->count == ROUTING_RULES_MAX)
+	larger =
+	    reallocarray(rules->items, rules->count + 1, sizeof(*rules->items));
+	if (!larger) {
+		list->error = -ENOMEM;
 		return;
-	rule.table = header->table;
-	read_number(attributes, FRA_FWMASK, &rule.mask);
-	read_number(attributes, FRA_PRIORITY, &rule.priority);
-	read_number(attributes, FRA_TABLE, &rule.table);
-	name = netlink_find(attributes, FRA_IIFNAME, 1);
-	if (name.data)
-		rule.interface = if_nametoindex((const char *)name.data);
-	list->rules[list->count++] = rule;
+	}
+	rules->items = larger;
+	rule = &rules->items[rules->count++];
+	*rule = (struct routing_rule){
+		.table = header->table,
+		.suppressed = -1,
+		.action = header->action,
+		.tos = header->tos,
+		.is_inverted = header->flags & FIB_RULE_INVERT,
+	};
+	while (netlink_take(&rest, &type, &attribute))
+		read_attribute(rule, header, type, attribute);
 }
 
-size_t
-routing_rules_list_marked(
-    int family, struct routing_rule rules[ROUTING_RULES_MAX])
+int
+routing_rules_init(struct routing_rules *rules, int family)
 {
 	struct list list = { rules, 0 };
 	union netlink_message question;
 	struct fib_rule_hdr *asked =
 	    netlink_begin(&question, RTM_GETRULE, sizeof(*asked));
+	int error;
 
+	*rules = (struct routing_rules){ NULL, 0 };
 	asked->family = (uint8_t)family;
-	netlink_ask_all(
+	error = netlink_ask_all(
 	    NETLINK_ROUTE, &question, RTM_NEWRULE, take_rule, &list);
-	return list.count;
+	if (!error)
+		error = list.error;
+	if (error)
+		routing_rules_finish(rules);
+	return error;
+}
+
+void
+routing_rules_finish(struct routing_rules *rules)
+{
+	free(rules->items);
+	*rules = (struct routing_rules){ NULL, 0 };
+}
+
+/* An address that is not known may be any. */
+static enum answer
+is_from(const struct prefix *prefix, const union address *address)
+{
+	if (address->any.sa_family == AF_UNSPEC)
+		return ANSWER_MAYBE;
+	return prefix_contains(prefix, address) ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer
+is_port(const uint16_t range[2], uint16_t mask, uint16_t port)
+{
+	if (!range[1])
+		return ANSWER_YES;
+	if (!port)
+		return ANSWER_MAYBE;
+	if (mask && range[0] == range[1])
+		return ((range[0] ^ port) & mask) == 0 ? ANSWER_YES : ANSWER_NO;
+	return range[0] <= port && port <= range[1] ? ANSWER_YES : ANSWER_NO;
+}
+
+/* What this host sends comes from lo, for rules. */
+static enum answer
+is_for(const struct routing_rule *rule, const struct routing_question *packet)
+{
+	const char *iif = packet->iif ? packet->iif : "lo";
+	const char *oif = packet->oif ? packet->oif : "";
+	bool is_other = (*rule->iif && strcmp(rule->iif, iif) != 0) ||
+	    (*rule->oif && strcmp(rule->oif, oif) != 0) ||
+	    ((rule->mark ^ packet->mark) & rule->mask) != 0 ||
+	    (rule->protocol && rule->protocol != packet->protocol) ||
+	    rule->tos ||
+	    (rule->has_uid &&
+		(packet->uid < rule->first_uid ||
+		    packet->uid > rule->last_uid));
+	const enum answer answers[] = {
+		is_other ? ANSWER_NO : ANSWER_YES,
+		rule->has_from ? is_from(&rule->from, &packet->from)
+			       : ANSWER_YES,
+		rule->has_to ? is_from(&rule->to, &packet->to) : ANSWER_YES,
+		is_port(rule->sports, rule->sport_mask,
+		    packet->from.any.sa_family ? address_port(&packet->from)
+					       : 0),
+		is_port(
+		    rule->dports, rule->dport_mask, address_port(&packet->to)),
+		rule->has_unknown ? ANSWER_MAYBE : ANSWER_YES,
+	};
+	enum answer least = ANSWER_YES;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+		least = answers[i] < least ? answers[i] : least;
+	return rule->is_inverted ? ANSWER_YES - least : least;
+}
+
+/* The route of a table that is nearest to the address. */
+struct search {
+	uint32_t table;
+	const union address *to;
+	int len; /* of its prefix; -1: there is none */
+	uint8_t type;
+	uint32_t interface;
+};
+
+/* One for some sources or kinds of service only is not for all packets. */
+static void
+take_route(const union netlink_message *answer, void *context)
+{
+	struct search *search = context;
+	const struct rtmsg *header = NLMSG_DATA(&answer->header);
+	struct netlink_part rest = netlink_attributes(answer, sizeof(*header));
+	struct netlink_part part = netlink_find(rest, RTA_TABLE, 4);
+	struct prefix prefix = { .bit_count = 0 };
+	uint32_t table = header->rtm_table;
+
+	if (part.data)
+		memcpy(&table, part.data, sizeof(table));
+	if (table != search->table || header->rtm_tos || header->rtm_src_len ||
+	    (header->rtm_flags & (RTNH_F_DEAD | RTM_F_CLONED)) ||
+	    header->rtm_dst_len <= search->len)
+		return;
+	part = netlink_find(rest, RTA_DST, 4);
+	if (part.data)
+		read_prefix(part, header->rtm_dst_len, &prefix);
+	if (header->rtm_dst_len > 0 && !prefix_contains(&prefix, search->to))
+		return;
+	search->len = header->rtm_dst_len;
+	search->type = header->rtm_type;
+	part = netlink_find(rest, RTA_OIF, sizeof(search->interface));
+	search->interface = 0;
+	if (part.data)
+		memcpy(
+		    &search->interface, part.data, sizeof(search->interface));
+}
+
+/*
+ * Whether a packet that the rule is for goes no further in the list; then type
+ * is what becomes of it. A negative errno if the kernel does not say.
+ */
+static int
+decides(const struct routing_rule *rule, const union address *to,
+    struct routing_answer *answer)
+{
+	struct search search = { rule->table, to, -1, RTN_UNSPEC, 0 };
+	uint8_t *type = &answer->type;
+	union netlink_message question;
+	struct rtmsg *asked;
+	int error;
+
+	switch (rule->action) {
+	case FR_ACT_BLACKHOLE:
+		return *type = RTN_BLACKHOLE;
+	case FR_ACT_UNREACHABLE:
+		return *type = RTN_UNREACHABLE;
+	case FR_ACT_PROHIBIT:
+		return *type = RTN_PROHIBIT;
+	case FR_ACT_TO_TBL:
+		break;
+	default:
+		return 0;
+	}
+	asked = netlink_begin(&question, RTM_GETROUTE, sizeof(*asked));
+	asked->rtm_family = (uint8_t)to->any.sa_family;
+	error = netlink_ask_all(
+	    NETLINK_ROUTE, &question, RTM_NEWROUTE, take_route, &search);
+	*type = search.type;
+	answer->interface = search.interface;
+	return error ? error
+		     : search.len > rule->suppressed && *type != RTN_THROW;
+}
+
+/* Those behind a goto are left out; one that leads nowhere is passed over. */
+static size_t
+follow(const struct routing_rules *rules, size_t i)
+{
+	uint32_t target = rules->items[i].target;
+
+	for (size_t j = i + 1; j < rules->count; j++) {
+		if (rules->items[j].preference == target)
+			return j;
+	}
+	return i + 1;
+}
+
+int
+routing_rules_ask(const struct routing_rules *rules,
+    const struct routing_question *question, struct routing_answer *answer)
+{
+	*answer = (struct routing_answer){ NULL };
+	for (size_t i = 0; i < rules->count;) {
+		const struct routing_rule *rule = &rules->items[i];
+		enum answer is_one = is_for(rule, question);
+		struct routing_answer found = { NULL };
+		int end = is_one ? decides(rule, &question->to, &found) : 0;
+
+		if (end < 0)
+			return end;
+		if (is_one == ANSWER_MAYBE && !answer->doubt &&
+		    (end || rule->action == FR_ACT_GOTO))
+			answer->doubt = rule;
+		if (is_one == ANSWER_YES && end) {
+			answer->rule = rule;
+			answer->type = found.type;
+			answer->interface = found.interface;
+			break;
+		}
+		if (is_one == ANSWER_YES && rule->action == FR_ACT_GOTO) {
+			if (!answer->jump)
+				answer->jump = rule;
+			i = follow(rules, i);
+		} else {
+			i++;
+		}
+	}
+	return 0;
+}
+
+static void
+add_ports(
+    struct text *text, const char *name, const uint16_t ports[2], uint16_t mask)
+{
+	if (!ports[1])
+		return;
+	text_add(text, " %s %u", name, ports[0]);
+	if (ports[0] != ports[1])
+		text_add(text, "-%u", ports[1]);
+	else if (mask && mask != UINT16_MAX)
+		text_add(text, "/0x%x", mask);
+}
+
+static void
+add_prefix(struct text *text, const char *name, const struct prefix *prefix)
+{
+	char formatted[PREFIX_STRLEN];
+
+	text_add(text, " %s %s", name, prefix_format(prefix, formatted));
+}
+
+static void
+add_action(struct text *text, const struct routing_rule *rule)
+{
+	static const char *const names[] = {
+		[FR_ACT_NOP] = "nop",
+		[FR_ACT_BLACKHOLE] = "blackhole",
+		[FR_ACT_UNREACHABLE] = "unreachable",
+		[FR_ACT_PROHIBIT] = "prohibit",
+	};
+
+	if (rule->action == FR_ACT_TO_TBL)
+		text_add(text, " lookup %" PRIu32, rule->table);
+	else if (rule->action == FR_ACT_GOTO)
+		text_add(text, " goto %" PRIu32, rule->target);
+	else if (rule->action < sizeof(names) / sizeof(*names) &&
+	    names[rule->action])
+		text_add(text, " %s", names[rule->action]);
+	if (rule->suppressed >= 0)
+		text_add(
+		    text, " suppress_prefixlength %" PRId32, rule->suppressed);
+}
+
+const char *
+routing_rule_format(const struct routing_rule *rule, struct text *text)
+{
+	text_add(text, "pref %" PRIu32 "%s", rule->preference,
+	    rule->is_inverted ? " not" : "");
+	if (rule->has_from)
+		add_prefix(text, "from", &rule->from);
+	if (rule->has_to)
+		add_prefix(text, "to", &rule->to);
+	if (*rule->iif)
+		text_add(text, " iif %s", rule->iif);
+	if (*rule->oif)
+		text_add(text, " oif %s", rule->oif);
+	if (rule->mask)
+		text_add(text, " fwmark 0x%" PRIx32 "/0x%" PRIx32, rule->mark,
+		    rule->mask);
+	if (rule->tos)
+		text_add(text, " tos 0x%x", rule->tos);
+	if (rule->has_uid)
+		text_add(text, " uidrange %" PRIu32 "-%" PRIu32,
+		    rule->first_uid, rule->last_uid);
+	if (rule->protocol)
+		text_add(text, " ipproto %u", rule->protocol);
+	add_ports(text, "sport", rule->sports, rule->sport_mask);
+	add_ports(text, "dport", rule->dports, rule->dport_mask);
+	add_action(text, rule);
+	return text->chars;
 }

@@ -1,0 +1,38 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void __attribute__((format(printf, 2, 0)))
+add(struct text *text, const char *format, va_list arguments)
+{
+	size_t room = TEXT_MAX_LEN - text->len;
+	int len =
+	    vsnprintf(text->chars + text->len, room + 1, format, arguments);
+
+	if (len > 0)
+		text->len += (size_t)len < room ? (size_t)len : room;
+}
+
+const char *
+text_set(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+
+	text->len = 0;
+	va_start(arguments, format);
+	add(text, format, arguments);
+	va_end(arguments);
+	return text->chars;
+}
+
+const char *
+text_add(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(text, format, arguments);
+	va_end(arguments);
+	return text->chars;
+}

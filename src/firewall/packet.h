@@ -1,0 +1,86 @@
+#ifndef FIREWALL_PACKET_H
+#define FIREWALL_PACKET_H
+
+/*
+ * A packet as firewall rules see it: a value for each thing that a rule can
+ * look at. Numbers are those of the kernel: nft(8), "nft describe ct state".
+ */
+
+#include "net/address.h"
+
+enum field {
+	FIELD_UNKNOWN, /* anything that no other row names; never known */
+	FIELD_SADDR,
+	FIELD_DADDR,
+	FIELD_SPORT,
+	FIELD_DPORT,
+	FIELD_L4PROTO,
+	FIELD_NFPROTO, /* NFPROTO_IPV4, NFPROTO_IPV6 */
+	FIELD_ETHERTYPE,
+	FIELD_TCP_FLAGS,
+	FIELD_IIF, /* names of interfaces, "" where there is none */
+	FIELD_OIF,
+	FIELD_PKTTYPE,
+	FIELD_MARK,
+	FIELD_UID, /* of the socket that sends; absent in what comes in */
+	FIELD_GID,
+	FIELD_SADDR_TYPE, /* as fib(8) tells: RTN_UNICAST, RTN_LOCAL ... */
+	FIELD_DADDR_TYPE,
+	FIELD_REVERSE_PATH, /* 1: the source is reached by FIELD_IIF */
+	FIELD_TRANSPARENT,  /* of the socket that takes it; absent: no socket */
+	FIELD_WILDCARD,
+	FIELD_TPROXY_PORT, /* absent: no rule gave it to such a socket */
+	FIELD_CT_STATE,    /* one of the CT_ bits */
+	FIELD_CT_MARK,     /* from here on absent where not tracked */
+	FIELD_CT_STATUS,
+	FIELD_CT_DIRECTION,
+	FIELD_CT_ZONE,
+	FIELD_CT_SADDR, /* before any rewriting, of the first packet */
+	FIELD_CT_DADDR,
+	FIELD_CT_SPORT,
+	FIELD_CT_DPORT,
+	FIELD_COUNT,
+};
+
+enum {
+	CT_INVALID = 1,
+	CT_ESTABLISHED = 2,
+	CT_RELATED = 4,
+	CT_NEW = 8,
+	CT_UNTRACKED = 64,
+};
+
+enum value_state { VALUE_UNKNOWN, VALUE_ABSENT, VALUE_KNOWN };
+
+/* Compares as bytes: an address or name from the front, a number at the end. */
+struct value {
+	enum value_state state;
+	uint32_t unknown_bits; /* of a known number */
+	uint8_t bytes[16];
+};
+
+struct packet {
+	struct value fields[FIELD_COUNT];
+};
+
+struct value value_of_number(uint64_t number);
+struct value value_of_address(const union address *address);
+struct value value_of_name(const char *name);
+uint64_t value_number(const struct value *value);
+
+/* Else it is the name of an interface, or a number. */
+bool field_is_address(enum field field);
+bool field_is_name(enum field field);
+
+/*
+ * The first packet of a connection, a SYN if protocol is IPPROTO_TCP, without
+ * a mark or a socket. from may be AF_UNSPEC: anybody. Interfaces, the types of
+ * the addresses and the reverse path are unknown until they are set.
+ */
+void packet_init(struct packet *packet, const union address *from,
+    const union address *to, uint8_t protocol);
+
+/* Whether the field is known to be exactly that number. */
+bool packet_has(const struct packet *packet, enum field field, uint64_t number);
+
+#endif

@@ -1,0 +1,186 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "firewall/iptables.h"
+#include "firewall/ruleset.h"
+
+#define CHUNK 65536
+#define COMMAND_MAX_LEN 256
+#define NAME_LEN 256
+
+#define PATH "PATH=$PATH:/usr/sbin:/sbin; "
+#define NOT_FOUND 127 /* of sh(1) */
+
+static const struct {
+	const char *name, *tool, *tables;
+} families[] = {
+	{ "ip", "iptables", "/proc/net/ip_tables_names" },
+	{ "ip6", "ip6tables", "/proc/net/ip6_tables_names" },
+};
+
+/* NULL when there is no memory. */
+static char *
+read_all(FILE *file)
+{
+	size_t len = 0, taken = 1;
+	char *text = NULL;
+
+	while (taken > 0) {
+		char *larger = realloc(text, len + CHUNK + 1);
+
+		if (!larger) {
+			free(text);
+			return NULL;
+		}
+		text = larger;
+		taken = fread(text + len, 1, CHUNK, file);
+		len += taken;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+/* What it prints, or NULL. status: see wait(2); -1 if it did not run. */
+static char *
+run(const char *command, int *status)
+{
+	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
+	FILE *file = popen(command, "re");
+	char *text = file ? read_all(file) : NULL;
+
+	*status = file ? pclose(file) : -1;
+	return text;
+}
+
+/* Whatever the variants are called here, the first line says which it is. */
+static bool
+add_saved(struct ruleset *ruleset, size_t family, enum tool tool)
+{
+	const char *name = families[family].tool;
+	bool is_nft = tool == TOOL_IPTABLES_NFT;
+	char command[COMMAND_MAX_LEN], *text, *translation = NULL;
+	int status;
+	bool is_added;
+
+	snprintf(command, sizeof(command),
+	    PATH "{ %s-%s-save || %s-save; } 2>/dev/null", name,
+	    is_nft ? "nft" : "legacy", name);
+	text = run(command, &status);
+	if (text && status == 0 && *text == '#' &&
+	    !memmem(text, strcspn(text, "\n"), "nf_tables", 9) == !is_nft)
+		translation = iptables_translate(families[family].name, text);
+	is_added = translation &&
+	    ruleset_add(ruleset, tool, translation, strlen(translation));
+	free(text);
+	free(translation);
+	return is_added;
+}
+
+/* The kernel names those that legacy tools have made. */
+static bool
+has_legacy(size_t family)
+{
+	FILE *file = fopen(families[family].tables, "re");
+	bool has_any = file && fgetc(file) != EOF;
+
+	if (file)
+		fclose(file);
+	return has_any;
+}
+
+static bool
+needs_devices(const struct ruleset *ruleset)
+{
+	for (size_t i = 0; i < ruleset->chain_count; i++) {
+		const struct chain *chain = ruleset->chains[i];
+
+		if ((chain->hook == HOOK_INGRESS ||
+			chain->hook == HOOK_EGRESS) &&
+		    !chain->devices)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The JSON of nft before 1.1 does not tell the devices of a chain, which its
+ * text does: 'device "eth0"', or 'devices = { eth0, "eth1" }'.
+ */
+static void
+add_devices(struct ruleset *ruleset)
+{
+	int status;
+	char *text = run(PATH "nft list chains 2>/dev/null", &status), *rest;
+	char *line = text ? strtok_r(text, "\n", &rest) : NULL, *result = NULL;
+	char family[16] = "", table[NAME_LEN] = "", chain[NAME_LEN] = "";
+	size_t len = 0;
+	FILE *out = open_memstream(&result, &len);
+
+	for (; out && line; line = strtok_r(NULL, "\n", &rest)) {
+		char *device = strstr(line, " device"), *name, *next;
+		char *end = device ? strstr(device, " priority") : NULL;
+
+		sscanf(line, "table %15s %255s", family, table);
+		sscanf(line, " chain %255s", chain);
+		if (!end)
+			continue;
+		*end = '\0';
+		fprintf(out, "%s{chain:{family:'%s',table:'%s',name:'%s',dev:[",
+		    len ? "," : "{nftables:[", family, table, chain);
+		name = strtok_r(
+		    device + strcspn(device + 1, " ") + 1, " ={},\"", &next);
+		for (; name; name = strtok_r(NULL, " {},\"", &next))
+			fprintf(out, "'%s',", name);
+		fputs("]}}", out);
+		fflush(out);
+	}
+	if (out && (fputs("]}", out), fclose(out) == 0) && *result == '{')
+		ruleset_add(ruleset, TOOL_NFT, result, strlen(result));
+	free(result);
+	free(text);
+}
+
+static const char *
+explain(const char *text, int status)
+{
+	if (WIFSIGNALED(status) || status < 0)
+		return "nft list ruleset was ended by a signal";
+	if (WEXITSTATUS(status) == NOT_FOUND)
+		return "neither nft nor iptables-nft-save is there";
+	if (status)
+		return "nft list ruleset failed, as it does without root";
+	return text && *text ? "nft list ruleset printed no JSON"
+			     : "nft list ruleset printed nothing";
+}
+
+struct ruleset *
+ruleset_create(void)
+{
+	struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+	int status;
+	char *text;
+	bool is_missing, is_read = false;
+
+	if (!ruleset)
+		return NULL;
+	text = run(PATH "exec nft -n -j list ruleset 2>/dev/null", &status);
+	is_missing = WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND;
+	for (size_t i = 0; i < 2; i++) {
+		if (is_missing || (text && strstr(text, "\"xt\"")))
+			is_read |= add_saved(ruleset, i, TOOL_IPTABLES_NFT);
+		if (has_legacy(i) &&
+		    !add_saved(ruleset, i, TOOL_IPTABLES_LEGACY))
+			ruleset->blind = "iptables-legacy-save cannot be run";
+	}
+	if (is_missing ? !is_read
+		       : status || !text ||
+		    !ruleset_add(ruleset, TOOL_NFT, text, strlen(text)))
+		ruleset->blind = explain(text, status);
+	else if (needs_devices(ruleset))
+		add_devices(ruleset);
+	free(text);
+	return ruleset;
+}

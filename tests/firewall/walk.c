@@ -1,0 +1,188 @@
+/*
+ * Says where packets get in the firewall of the namespace that it runs in.
+ *
+ *	firewall-walk FIELD=VALUE... HOOK... [-- FIELD=VALUE... HOOK...]...
+ *
+ * "ct_mark=last" is what the packet before left there. Prints a line for each: the fate, destination, port, mark, source and
+ * tracking ("?": not known), and the rule that decided or cannot be told.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "firewall/remedy.h"
+#include "firewall/walk.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static const struct {
+	const char *name;
+	enum field field;
+} fields[] = {
+	{ "sport", FIELD_SPORT },
+	{ "flags", FIELD_TCP_FLAGS },
+	{ "mark", FIELD_MARK },
+	{ "uid", FIELD_UID },
+	{ "saddr_type", FIELD_SADDR_TYPE },
+	{ "daddr_type", FIELD_DADDR_TYPE },
+	{ "reverse_path", FIELD_REVERSE_PATH },
+	{ "transparent", FIELD_TRANSPARENT },
+	{ "wildcard", FIELD_WILDCARD },
+	{ "state", FIELD_CT_STATE },
+	{ "ct_mark", FIELD_CT_MARK },
+	{ "direction", FIELD_CT_DIRECTION },
+	{ "status", FIELD_CT_STATUS },
+};
+
+static const struct {
+	const char *name;
+	enum hook hook;
+} hooks[] = {
+	{ "prerouting", HOOK_PREROUTING },
+	{ "input", HOOK_INPUT },
+	{ "forward", HOOK_FORWARD },
+	{ "output", HOOK_OUTPUT },
+	{ "postrouting", HOOK_POSTROUTING },
+};
+
+static const char *const fates[] = { "accepted", "dropped", "unknown" };
+
+struct given {
+	union address from, to;
+	unsigned port, protocol;
+	struct packet packet;
+	bool is_begun;
+};
+
+static void
+begin(struct given *given, struct walk *walk)
+{
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		if (given->packet.fields[i].state != VALUE_UNKNOWN)
+			walk->packet.fields[i] = given->packet.fields[i];
+	}
+}
+
+static struct value last; /* the mark of the connection */
+
+static void
+take_field(struct given *given, const char *word)
+{
+	const char *value = strchr(word, '=') + 1;
+	struct value *values = given->packet.fields;
+
+	if (!strncmp(word, "from=", 5))
+		address_parse(value, &given->from);
+	else if (!strncmp(word, "to=", 3))
+		address_parse(value, &given->to);
+	else if (!strncmp(word, "dport=", 6))
+		given->port = (unsigned)atoi(value);
+	else if (!strncmp(word, "protocol=", 9))
+		given->protocol = (unsigned)atoi(value);
+	else if (!strncmp(word, "iif=", 4))
+		values[FIELD_IIF] = value_of_name(value);
+	else if (!strncmp(word, "oif=", 4))
+		values[FIELD_OIF] = value_of_name(value);
+	if (!strcmp(word, "ct_mark=last")) {
+		values[FIELD_CT_MARK] = last;
+		return;
+	}
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		size_t len = strlen(fields[i].name);
+
+		if (!strncmp(word, fields[i].name, len) && word[len] == '=')
+			values[fields[i].field] =
+			    value_of_number(strtoul(value, NULL, 0));
+	}
+}
+
+static void
+take_hook(struct given *given, struct walk *walk, struct ruleset *ruleset,
+    const char *word)
+{
+	struct packet packet;
+
+	if (!given->is_begun) {
+		address_set_port(&given->to, (uint16_t)given->port);
+		packet_init(&packet, &given->from, &given->to,
+		    (uint8_t)given->protocol);
+		walk_init(walk, &packet);
+		begin(given, walk);
+		given->is_begun = true;
+	}
+	for (size_t i = 0; i < COUNT(hooks); i++) {
+		if (!strcmp(hooks[i].name, word))
+			walk_through(walk, ruleset, hooks[i].hook);
+	}
+}
+
+static void
+print_address(const struct packet *packet, enum field field)
+{
+	const struct value *value = &packet->fields[field];
+	bool is_ipv4 = packet_has(packet, FIELD_NFPROTO, 2);
+	char text[ADDRESS_STRLEN] = "?";
+	union address address;
+
+	if (value->state == VALUE_KNOWN) {
+		address_from_raw(&address, value->bytes, is_ipv4 ? 4 : 16, 0);
+		address_format_host(&address, text);
+	}
+	printf(" %s", text);
+}
+
+static void
+print_number(const struct packet *packet, enum field field)
+{
+	const struct value *value = &packet->fields[field];
+
+	if (value->state == VALUE_KNOWN && !value->unknown_bits)
+		printf(" %lu", (unsigned long)value_number(value));
+	else
+		printf(" %s", value->state == VALUE_ABSENT ? "-" : "?");
+}
+
+static void
+print_walk(const struct walk *walk, const struct ruleset *ruleset)
+{
+	struct text text;
+	const struct cause *cause;
+
+	printf("%s", fates[walk->fate]);
+	print_address(&walk->packet, FIELD_DADDR);
+	print_number(&walk->packet, FIELD_DPORT);
+	print_number(&walk->packet, FIELD_MARK);
+	print_address(&walk->packet, FIELD_SADDR);
+	print_number(&walk->packet, FIELD_CT_STATE);
+	cause = walk->fate == FATE_ACCEPTED ? &walk->changes[FIELD_DPORT]
+					    : &walk->cause;
+	printf(" %s\n",
+	    ruleset->blind ? ruleset->blind : remedy_name(cause, &text));
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct given none = { .protocol = IPPROTO_TCP };
+	struct ruleset *ruleset = ruleset_create();
+	struct given given = none;
+	struct walk walk;
+
+	if (!ruleset)
+		return 1;
+	for (int i = 1; i <= argc; i++) {
+		if (i == argc || !strcmp(argv[i], "--")) {
+			print_walk(&walk, ruleset);
+			last = walk.packet.fields[FIELD_CT_MARK];
+			given = none;
+		} else if (strchr(argv[i], '=')) {
+			take_field(&given, argv[i]);
+		} else {
+			take_hook(&given, &walk, ruleset, argv[i]);
+		}
+	}
+	ruleset_destroy(ruleset);
+	return 0;
+}
