@@ -236,6 +236,7 @@ class Bypass(OperationsCase):
         self.start_server()
         bypass, commands = blocks('Keep BGP away from the proxy')
         text = str(self.client_config()).replace("'", '"')
+        bypass += f'users: ["{IPV4.users}", "{IPV6.users}"], '
         client = self.start(self.net.gate, 'client', text.replace(
             '"inbound": {', '"inbound": {' + bypass))
         self.paste(self.net.gate, commands,
