@@ -55,9 +55,9 @@ def only_block(*titles):
 def quick_start():
     """Of README.md: what makes the package, and what starts a half."""
     section = read('README.md').split('\n## Quick start\n')[1]
-    build, start = re.findall(r'\n```sh\n(.*?)```',
-                              section.split('\n## ')[0], re.S)
-    return build, start
+    build, *start = re.findall(r'\n```sh\n(.*?)```',
+                               section.split('\n## ')[0], re.S)
+    return build, ''.join(start)
 
 
 def words_after(command, text):
