@@ -18,8 +18,26 @@ add_prefix(struct prefix_list *list, const struct prefix *prefix)
 	return report(prefix_list_add(list, prefix));
 }
 
+/* The client half refuses everybody else, so the rules would cut them off. */
+static void
+warn_of_stranger(const struct prefix *prefix, const struct prefix_list *users)
+{
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < users->count; i++) {
+		if (prefix_is_within(prefix, &users->items[i]))
+			return;
+	}
+	if (users->count > 0)
+		fprintf(stderr,
+		    "srcproxy: warning: %s is not within inbound.users, so the "
+		    "client half refuses its connections; add it there\n",
+		    prefix_format(prefix, text));
+}
+
 static int
-add_text(struct prefix_list *list, const char *text)
+add_text(
+    struct prefix_list *list, const struct config *config, const char *text)
 {
 	const char *wrong;
 	struct prefix prefix;
@@ -38,6 +56,7 @@ add_text(struct prefix_list *list, const char *text)
 		    "srcproxy: warning: \"%s\" has bits set behind the prefix; "
 		    "taken as %s\n",
 		    text, prefix_format(&prefix, taken));
+	warn_of_stranger(&prefix, &config->users);
 	return add_prefix(list, &prefix);
 }
 
@@ -80,7 +99,7 @@ user_prefixes_collect(const struct config *config, char *const *texts,
 	int error = add_config(list, config, &any);
 
 	while (*texts && !error)
-		error = add_text(list, *texts++);
+		error = add_text(list, config, *texts++);
 	if (!error)
 		error = report(prefix_list_reduce(list));
 	if (error || given || !any || !required)

@@ -355,6 +355,7 @@ START_TEST(users_and_bypass_come_from_the_configuration)
 	static const char *const prefixes[4] = { "192.0.2.0/24" };
 	struct rules_request request = { .iptables = configured[_i].iptables };
 	struct target targets[COUNT(destinations)];
+	int said = capture_pipe(4096);
 	struct config config;
 	char text[8192] = "";
 	bool masked;
@@ -375,6 +376,9 @@ START_TEST(users_and_bypass_come_from_the_configuration)
 	ck_assert_int_eq(
 	    print(&config, &request, prefixes, text, sizeof(text)), 0);
 	ck_assert_msg(strstr(text, configured[_i].printed), "%s", text);
+	ck_assert_str_eq(capture_read(said),
+	    "srcproxy: warning: 192.0.2.0/24 is not within inbound.users, so "
+	    "the client half refuses its connections; add it there\n");
 }
 END_TEST
 
