@@ -1,0 +1,293 @@
+"""Hosts as others made them: what doctor says of each, and what its fix does.
+
+Each host is made, a user's connection is tried, the printed fix is run in a
+shell, and a user's connection is tried again. Real connections are the judge.
+"""
+
+import contextlib
+
+from cases import SERVER, fresh_port
+from families import IPV4
+from peers import receive
+from test_doctor import ExitCase, GateCase
+from wire import auth_digest, encode_request
+
+# What is lost is lost at once: nothing on these links is slow.
+PATIENCE = 0.7
+
+# Whatever the host was made of, and what the fixes have added.
+RESET = '''
+nft flush ruleset
+for tool in iptables-legacy ip6tables-legacy; do
+    for table in raw mangle nat filter; do
+        $tool -t $table -F && $tool -t $table -X
+    done
+done 2>/dev/null
+for version in 4 6; do
+    while ip -$version rule del pref 0 2>/dev/null; do :; done
+    ip -$version rule flush
+    ip -$version rule add pref 0 lookup local
+    ip -$version rule add pref 32766 lookup main
+    [ $version = 6 ] || ip rule add pref 32767 lookup default
+done
+:
+'''
+
+NFT = "nft -f - <<'END'\n{}\nEND\n"
+
+
+def table(text, family='inet', name='others'):
+    return NFT.format(f'table {family} {name} {{\n{text}\n}}')
+
+
+def chain(hook, rules, policy='accept', priority='0', kind='filter'):
+    """Braces on lines of their own: nft before 1.0.7 wants that."""
+    rules = '\n'.join(rules.split('; '))
+    return (f'chain {hook} {{\ntype {kind} hook {hook} priority {priority}; '
+            f'policy {policy};\n{rules}\n}}\n')
+
+
+class Hosts:
+    """For a case of either half, with carries(family)."""
+
+    @contextlib.contextmanager
+    def made(self, commands):
+        """IPv6 has its own rules, and is not looked at."""
+        self.host.run('sh', '-ec', commands)
+        try:
+            yield
+        finally:
+            self.host.run('sh', '-c', RESET)
+            self.apply_rules()
+
+    def assert_found(self, commands, pattern, family=IPV4, **asked):
+        """The connection fails, that is found, and its fix is one."""
+        with self.made(commands):
+            self.assertFalse(self.carries(family, **asked), 'it works')
+            findings = self.assert_wrong(pattern)
+            for problem, _ in findings.of('problem', family.users):
+                self.assertIn(f'{problem}\n  fix: ', findings.text)
+                self.apply_remedy(findings, '^' + _escaped(problem) + '$')
+            self.assertTrue(self.carries(family, **asked),
+                            f'it does not work after {findings.text}')
+            self.assertEqual(self.examine().of('problem', family.users), [])
+
+    def assert_sound(self, commands, family=IPV4, **asked):
+        """The connection works, and nothing is called a problem."""
+        with self.made(commands):
+            self.assertTrue(self.carries(family, **asked), 'it fails')
+            findings = self.doctor()
+            self.assertEqual(findings.of('problem'), [])
+            return findings
+
+
+def _escaped(text):
+    return ''.join(c if c.isalnum() else '\\' + c for c in text)
+
+
+class HostsExit(Hosts, ExitCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.start_for_class(cls.host, 'server', cls.config)
+
+    def carries(self, family, port=0):
+        listener = self.listen(self.net.destination, family.destination, port)
+        listener.settimeout(PATIENCE)
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(encode_request((family.user, fresh_port()),
+                                    listener.getsockname()[:2],
+                                    auth_digest('secret')))
+        try:
+            destination = self.keep(listener.accept()[0])
+        except TimeoutError:
+            return False
+        finally:
+            listener.close()
+        destination.sendall(b'hello')
+        return receive(gate, 5) == b'hello'
+
+    def test_routing_rules_of_wg_quick(self):
+        self.assert_found(
+            'ip rule add not fwmark 51820 table 51820 pref 29999; '
+            'ip rule add table main suppress_prefixlength 0 pref 29998',
+            '"pref 29998 lookup 254 suppress_prefixlength 0" decides before')
+
+    def test_routing_rules_in_front(self):
+        for rule, named in (
+                (f'to {IPV4.users} goto 32766 pref 150', 'goto 32766"'),
+                (f'fwmark 0x5 to {IPV4.users} unreachable pref 120',
+                 'unreachable"'),
+                ('iif out0 table main pref 200', 'iif out0 lookup 254"')):
+            with self.subTest(rule=rule):
+                self.assert_found(f'ip rule add {rule}',
+                                  f'{named} decides before "pref 30000 ')
+
+    def test_routing_rule_for_one_port(self):
+        self.assert_found(
+            'ip rule add ipproto tcp sport 8000 table main pref 140',
+            'some ports .* "pref 140 ipproto 6 sport 8000 lookup 254"',
+            port=8000)
+
+    def test_delivery_by_the_link(self):
+        """As mmproxy has it: all that comes in there, and no mark."""
+        local = (f'ip rule add iif out0 to {IPV4.users} lookup 123; '
+                 f'ip route replace local {IPV4.users} dev lo table 123')
+        config = {'acl': [{'name': 'alice', 'auth': 'secret',
+                           'allowed_src_ips': [IPV4.users]}]}
+        with self.no_rules(), self.made(local):
+            self.assertTrue(self.carries(IPV4))
+            self.assert_fine(f'{IPV4.users}: all TCP for it is delivered here',
+                             config=config)
+
+    def test_mark_for_one_service_outside(self):
+        """For all others it is not one, so that this cannot be told."""
+        mark = ('iptables -t mangle -A PREROUTING -i out0 -s 203.0.113.0/24 '
+                '-p tcp --sport 8000 -j MARK --set-mark 1; '
+                'ip rule add fwmark 1 lookup 123; '
+                f'ip route replace local {IPV4.users} dev lo table 123')
+        config = {'acl': [{'name': 'alice', 'auth': 'secret',
+                           'allowed_src_ips': [IPV4.users]}]}
+        with self.no_rules(), self.made(mark):
+            self.assertTrue(self.carries(IPV4, port=8000))
+            findings = self.doctor(config=config)
+            self.assertTrue(findings.of(
+                'note', f'{IPV4.users}: which replies get the mark 0x1 cannot '
+                'be told, see chain PREROUTING of iptables'), findings.text)
+
+    def test_drops_in_any_hook(self):
+        """Whether packets show it or not."""
+        for rules in (
+                chain('postrouting', f'ip saddr {IPV4.users} drop',
+                      priority='-150'),
+                chain('prerouting', f'ip daddr {IPV4.users} drop',
+                      priority='-300'),
+                chain('output', f'ip saddr {IPV4.users} ip daddr != '
+                      f'{IPV4.gate_link} reject'),
+                chain('input', f'ip daddr {IPV4.users} drop')):
+            with self.subTest(rules=rules):
+                self.assert_found(table(rules), f'{IPV4.users}: .* chain '
+                                  '(pre|post|in|out).* of the table inet '
+                                  'others, rule with handle')
+
+    def test_drops_of_a_link(self):
+        self.assert_found(
+            NFT.format('table netdev others {\nchain out {\ntype filter hook '
+                       'egress device "out0" priority 0;\n'
+                       f'ip saddr {IPV4.users} drop\n}}\n}}'),
+            f'{IPV4.users}: .* chain out of the table netdev others')
+
+    def test_masquerade_in_a_zone(self):
+        self.assert_found(
+            table(chain('prerouting', 'iif out0 ct zone set 7',
+                        priority='-300') +
+                  chain('output', 'oif out0 ct zone set 7', priority='-300') +
+                  chain('postrouting', 'oif out0 masquerade', kind='nat',
+                        priority='100')),
+            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites it: .* chain '
+            'postrouting of the table inet others')
+
+    def test_port_that_is_closed(self):
+        """However a firewall may say so."""
+        known = 'ct state established,related accept; iif lo accept; '
+        for rules in (
+                chain('input', known + 'tcp dport 22 accept', 'drop'),
+                chain('input', known + 'reject; tcp dport 21829 accept'),
+                'set open {\ntype inet_service; elements = { 22, 80 };\n}\n' +
+                chain('input', known + 'tcp dport @open accept', 'drop'),
+                'chain dead {\ntcp dport 21829 accept\n}\n' +
+                chain('input', known + 'tcp dport 22 accept', 'drop')):
+            with self.subTest(rules=rules), self.made(table(rules)):
+                with self.assertRaises(OSError):
+                    self.try_gate()
+                pattern = (r'come in to port 21829 \(IPv4\), .*: chain input '
+                           'of the table inet others')
+                findings = self.assert_wrong(pattern)
+                self.apply_remedy(findings, pattern)
+                self.try_gate()
+                self.assertTrue(self.carries(IPV4))
+
+    def try_gate(self):
+        with self.net.gate.socket(IPV4.af) as gate:
+            gate.settimeout(PATIENCE)
+            gate.connect(SERVER)
+
+    def test_port_that_is_open(self):
+        known = 'ct state established,related accept; '
+        for rules in (
+                chain('input', 'iifname != "lo" accept', 'drop'),
+                chain('input', known + 'tcp dport { 22, 21829 } accept; '
+                      'icmpv6 type != echo-request accept', 'drop'),
+                'chain open {\ntcp dport vmap { 21829 : accept }\n}\n' +
+                chain('input', known + 'meta l4proto icmpv6 accept; '
+                      'jump open', 'drop')):
+            with self.subTest(rules=rules):
+                self.assert_sound(table(rules))
+
+    def test_second_uplink_for_the_users(self):
+        """By another table, and the first one knows nothing of it."""
+        self.assert_sound(
+            f'ip route replace default via {IPV4.destination} table 100; '
+            f'ip rule add from {IPV4.users} table 100 pref 100')
+
+
+class HostsGate(Hosts, GateCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.client = cls.start_for_class(cls.host, 'client', cls.config)
+
+    def carries(self, family):
+        """From a user: the connection that comes is of the exit's own."""
+        listener = self.listen(self.net.destination, family.destination)
+        to = listener.getsockname()[:2]
+        listener.settimeout(PATIENCE)
+        with self.net.user.socket(family.af) as user:
+            user.settimeout(PATIENCE)
+            try:
+                user.connect(to)
+                self.keep(listener.accept()[0])
+            except OSError:
+                return False
+            return any(entry.remote == to
+                       for entry in self.net.exit.tcp_entries(family.af))
+
+    def test_accept_in_front_of_the_redirection(self):
+        # Of iptables: accepted there, no other rule of its table matters.
+        self.apply_rules('--remove')
+        self.apply_rules('--iptables')
+        self.addCleanup(self.apply_rules)
+        self.addCleanup(self.apply_rules, '--iptables', '--remove')
+        self.assert_found(
+            f'iptables -t nat -I PREROUTING -s {IPV4.users} -p tcp -j ACCEPT',
+            f'{IPV4.users}: no rule .* what decides for them is chain '
+            'PREROUTING of iptables table nat, rule 1$')
+
+    def test_zone_on_the_users_link(self):
+        self.assert_found(
+            table(chain('prerouting', 'iif users0 ct zone set 7',
+                        priority='-300')),
+            f'{IPV4.users}: a rule puts the connections .* into a zone .*: '
+            'chain prerouting of the table inet others')
+
+    def test_port_that_is_closed(self):
+        for rules in (
+                chain('input', 'ct state established accept; tcp dport 22 '
+                      'accept', 'drop'),
+                chain('input', 'iifname "users0" tcp dport '
+                      '9001 reject')):
+            with self.subTest(rules=rules):
+                self.assert_found(
+                    table(rules, 'ip'), f'{IPV4.users}: packets that come in '
+                    'to port 9001, .* chain input of the table ip others')
+
+    def test_port_that_is_open(self):
+        self.assert_sound(table(chain(
+            'input', 'ct state established,related accept; ct status dnat '
+            'accept; meta l4proto icmpv6 accept; iif lo accept', 'drop')))
+        self.assert_sound(table(chain(
+            'input', f'iifname "users*" ip saddr {IPV4.users} tcp dport '
+            '9000-9010 accept; ct state established accept', 'drop'), 'ip'))
+
