@@ -166,7 +166,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	const struct role *role =
 	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
 	uint64_t capabilities = role->capabilities(config);
-	struct limits limits;
+	struct limits limits = { 0 };
 	const char *path;
 	size_t live;
 	int status;

@@ -207,7 +207,7 @@ static bool
 can_others_replace(const char *path, char folder[PATH_MAX])
 {
 	const char *slash = strrchr(path, '/');
-	size_t len = slash > path ? (size_t)(slash - path) : 1;
+	size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
 	struct stat status;
 
 	snprintf(folder, PATH_MAX, "%.*s", (int)len, slash ? path : ".");

@@ -79,7 +79,7 @@ check_limits(const struct doctor_context *context)
 {
 	struct findings *findings = context->findings;
 	size_t wanted = context->config->max_connections;
-	struct limits limits;
+	struct limits limits = { 0 };
 
 	limits_read(&limits, "");
 	if (wanted > limits.most.connections)

@@ -198,7 +198,7 @@ void
 local_delivery_find(
     const struct prefix *prefix, struct local_delivery *delivery)
 {
-	struct routing_rules rules;
+	struct routing_rules rules = { 0 };
 	struct search search = { .rules = &rules };
 	struct local_delivery first;
 

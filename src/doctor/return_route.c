@@ -148,7 +148,7 @@ check_rule_for_mark(
 static void
 check_valid_mark(const struct doctor_context *context)
 {
-	struct routing_rules rules;
+	struct routing_rules rules = { 0 };
 	long all = 0;
 
 	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all ||
@@ -239,7 +239,7 @@ return_route_check_mark(
 	const struct routing_rule *decisive;
 	struct local_delivery delivery;
 	struct outgoing outgoing;
-	struct routing_rules rules;
+	struct routing_rules rules = { 0 };
 	char text[PREFIX_STRLEN];
 	struct text name = { 0 };
 	union address user;

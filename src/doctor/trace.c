@@ -46,7 +46,7 @@ void
 trace_begin(struct walk *walk, const union address *from,
     const union address *to, uint8_t protocol, const char *iif)
 {
-	struct packet packet;
+	struct packet packet = { 0 };
 
 	packet_init(&packet, from, to, protocol);
 	walk_init(walk, &packet);
@@ -118,8 +118,8 @@ find_link(const union address *user, const union address *remote,
 	struct routing_question question = {
 		.from = *user, .to = *remote, .protocol = IPPROTO_TCP
 	};
-	struct routing_answer answer = { NULL };
-	struct routing_rules rules;
+	struct routing_answer answer = { .rule = NULL };
+	struct routing_rules rules = { 0 };
 
 	*link = '\0';
 	if (routing_rules_init(&rules, remote->any.sa_family))

@@ -32,14 +32,15 @@ read_integer(const struct json5 *object, const char *key)
 void *
 ruleset_grow(struct ruleset *ruleset, void *array, size_t *count, size_t size)
 {
-	void *items, *item = ruleset->scratch;
+	void *items, *grown, *item = ruleset->scratch;
 
 	memcpy(&items, array, sizeof(items));
+	grown = items;
 	if ((*count & (*count - 1)) == 0)
-		items = reallocarray(items, *count ? *count * 2 : 1, size);
-	if (items) {
-		memcpy(array, &items, sizeof(items));
-		item = (uint8_t *)items + (*count)++ * size;
+		grown = reallocarray(items, *count ? *count * 2 : 1, size);
+	if (grown) {
+		memcpy(array, &grown, sizeof(grown));
+		item = (uint8_t *)grown + (*count)++ * size;
 	} else {
 		ruleset->blind = "no memory is left";
 	}

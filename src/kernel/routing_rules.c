@@ -307,11 +307,11 @@ int
 routing_rules_ask(const struct routing_rules *rules,
     const struct routing_question *question, struct routing_answer *answer)
 {
-	*answer = (struct routing_answer){ NULL };
+	*answer = (struct routing_answer){ .rule = NULL };
 	for (size_t i = 0; i < rules->count;) {
 		const struct routing_rule *rule = &rules->items[i];
 		enum answer is_one = is_for(rule, question);
-		struct routing_answer found = { NULL };
+		struct routing_answer found = { .rule = NULL };
 		int end = is_one ? decides(rule, &question->to, &found) : 0;
 
 		if (end < 0)

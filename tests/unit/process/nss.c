@@ -62,8 +62,8 @@ is_found_inside(bool loads)
 
 static const char *const settings[] = {
 	"hosts: late\n",
-	"# hosts: none\npasswd: files\n  hosts:\tfiles [ NOTFOUND=return ] "
-	"late [!UNAVAIL=return] dns # late\n",
+	("# hosts: none\npasswd: files\n  hosts:\tfiles [ NOTFOUND=return ] "
+	 "late [!UNAVAIL=return] dns # late\n"),
 	"hosts: files [NOTFOUND=continue SUCCESS=return]late",
 };
 
