@@ -23,6 +23,8 @@ EXIT_CONFIG = {**SERVER_CONFIG, 'acl': [{
 # No account has this auth.
 CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
                                            'auth': 'another one'}]}
+GATE_CONFIG = {**CLIENT_CONFIG, 'inbound': {
+    **CLIENT_CONFIG['inbound'], 'users': [family.users for family in BOTH]}}
 BROKEN = '{ listen: }'
 SETTINGS = ('SRCPROXY_RULES=yes\n'
             f'SRCPROXY_PREFIXES="{" ".join(f.users for f in BOTH)}"\n')
@@ -100,7 +102,7 @@ class InitCase(RoutedCase):
 
     def setUp(self):
         super().setUp()
-        self.configure('gate', CLIENT_CONFIG)
+        self.configure('gate', GATE_CONFIG)
         self.configure('exit', EXIT_CONFIG)
         for name in self.machines:
             self.succeed(name, 'start')
@@ -389,7 +391,8 @@ class Sysvinit(Lives, InitCase):
         machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
                         0o755)
         machine.install('sysvinit/srcproxy.default', '/etc/default/srcproxy')
-        machine.write(f'/etc/default/srcproxy.{name}', SETTINGS)
+        # The configurations have the prefixes.
+        machine.write(f'/etc/default/srcproxy.{name}', 'SRCPROXY_RULES=yes\n')
 
     def service(self, name, verb):
         return self.machines[name].run('/etc/init.d/srcproxy', verb, name,
