@@ -61,12 +61,17 @@ print_wildcard_exception(const struct script *script)
 	fputs(" socket wildcard 1 return\n", script->out);
 }
 
+/*
+ * The chain comes behind mangle, where rules of others restore marks of
+ * connections and so would take ours away, and behind dstnat, which gives
+ * replies to masqueraded users their addresses back.
+ */
 static void
 print_table(const struct script *script)
 {
 	script_begin_table(script);
 	fputs("\tchain prerouting {\n"
-	      "\t\ttype filter hook prerouting priority mangle;\n",
+	      "\t\ttype filter hook prerouting priority dstnat + 10;\n",
 	    script->out);
 	for (const int *family = script_families; *family; family++) {
 		if (!prefix_list_has_family(script->prefixes, *family))

@@ -38,7 +38,7 @@ static const struct good {
 	    "delete table inet srcproxy-server-21829\n"
 	    "table inet srcproxy-server-21829 {\n"
 	    "\tchain prerouting {\n"
-	    "\t\ttype filter hook prerouting priority mangle;\n"
+	    "\t\ttype filter hook prerouting priority dstnat + 10;\n"
 	    "\t\tip daddr { 198.51.100.0/24, 203.0.113.9/32 } meta l4proto "
 	    "{ tcp, icmp } socket transparent 1 meta mark set 0x5\n"
 	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } socket wildcard 1 "
