@@ -10,6 +10,7 @@
 #include "config/user_prefixes.h"
 #include "doctor/client.h"
 #include "doctor/client_to_server.h"
+#include "doctor/forwarding.h"
 #include "doctor/host.h"
 #include "doctor/leg.h"
 #include "doctor/return_route.h"
@@ -147,6 +148,7 @@ static const struct {
 	{ STAGE_ROOT, WHO_CLIENT, client_to_server_look },
 	{ STAGE_ROOT, WHO_SERVER, doctor_server_look },
 	{ STAGE_USER, WHO_BOTH, doctor_host_check },
+	{ STAGE_USER, WHO_BOTH, forwarding_check },
 	{ STAGE_USER, WHO_BOTH, socket_options_check },
 	{ STAGE_USER, WHO_BOTH, doctor_leg_check },
 	{ STAGE_USER, WHO_CLIENT, doctor_client_check },

@@ -98,29 +98,9 @@ check_limits(const struct doctor_context *context)
 		    wanted ? "max_connections" : limits.usual.by);
 }
 
-static void
-check_forwarding(
-    const struct doctor_context *context, int family, const char *name)
-{
-	long on;
-
-	if (!prefix_list_has_family(context->prefixes, family) ||
-	    !sysctl_read(name, &on))
-		return;
-	if (on)
-		finding_ok(context->findings, "net/%s is on", name);
-	else
-		finding_note(context->findings,
-		    "net/%s is off: users' TCP is carried, but nothing else "
-		    "passes this host (DNS, ping, connections to users)",
-		    name);
-}
-
 void
 doctor_host_check(struct doctor_context *context)
 {
 	check_listen(context);
 	check_limits(context);
-	check_forwarding(context, AF_INET, "ipv4/ip_forward");
-	check_forwarding(context, AF_INET6, "ipv6/conf/all/forwarding");
 }

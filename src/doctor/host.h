@@ -1,7 +1,7 @@
 #ifndef DOCTOR_HOST_H
 #define DOCTOR_HOST_H
 
-/* What either half wants of this host: an address, room, forwarding. */
+/* What either half wants of this host: an address, and room. */
 
 #include "doctor/context.h"
 

@@ -48,6 +48,24 @@ find_source(const union address *user, union address *seen)
 	return error;
 }
 
+/* Nobody outside could answer these (RFC 1918, RFC 6598, RFC 4193). */
+static bool
+is_private(const struct prefix *prefix)
+{
+	static const char *const blocks[] = { "10.0.0.0/8", "172.16.0.0/12",
+		"192.168.0.0/16", "100.64.0.0/10", "fc00::/7" };
+
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
+		struct prefix block;
+		bool masked;
+
+		if (!prefix_parse(blocks[i], &block, &masked) &&
+		    prefix_is_within(prefix, &block))
+			return true;
+	}
+	return false;
+}
+
 /* seen: what it becomes; NULL: not known. */
 static void
 report_rewritten(const struct doctor_context *context,
@@ -61,15 +79,23 @@ report_rewritten(const struct doctor_context *context,
 	char seen_text[ADDRESS_STRLEN] = "another address";
 	struct text fix = { 0 }, name;
 
+	prefix_format(prefix, text);
 	if (seen)
 		address_format_host(seen, seen_text);
+	if (is_private(prefix)) {
+		finding_note(context->findings,
+		    "%s: the firewall rewrites it, as private addresses have "
+		    "to be outside: destinations see %s, not the users",
+		    text, seen_text);
+		return;
+	}
 	remedy_pass(context->ruleset, cause, &selection, &fix);
 	finding_problem(context->findings, fix.chars,
 	    "let no MASQUERADE or SNAT rule match it",
 	    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
 	    "destinations see %s%s%s",
-	    prefix_format(prefix, text), address_format_host(user, user_text),
-	    seen_text, cause->chain ? ": " : "",
+	    text, address_format_host(user, user_text), seen_text,
+	    cause->chain ? ": " : "",
 	    cause->chain ? remedy_name(cause, &name) : "");
 }
 

@@ -7,8 +7,10 @@ shell, and a user's connection is tried again. Real connections are the judge.
 import contextlib
 
 from cases import SERVER, fresh_port
+from daemons import write_config
 from families import IPV4
 from peers import receive
+from test_command import srcproxy
 from test_doctor import ExitCase, GateCase
 from wire import auth_digest, encode_request
 
@@ -93,6 +95,10 @@ class HostsExit(Hosts, ExitCase):
         cls.server = cls.start_for_class(cls.host, 'server', cls.config)
 
     def carries(self, family, port=0):
+        return self.source(family, port) == family.user
+
+    def source(self, family, port=0):
+        """As the destination sees it; None: no connection came about."""
         listener = self.listen(self.net.destination, family.destination, port)
         listener.settimeout(PATIENCE)
         gate = self.connect(self.net.gate, SERVER)
@@ -102,11 +108,12 @@ class HostsExit(Hosts, ExitCase):
         try:
             destination = self.keep(listener.accept()[0])
         except TimeoutError:
-            return False
+            return None
         finally:
             listener.close()
         destination.sendall(b'hello')
-        return receive(gate, 5) == b'hello'
+        self.assertEqual(receive(gate, 5), b'hello')
+        return destination.getpeername()[0]
 
     def test_routing_rules_of_wg_quick(self):
         self.assert_found(
@@ -224,6 +231,55 @@ class HostsExit(Hosts, ExitCase):
                       'jump open', 'drop')):
             with self.subTest(rules=rules):
                 self.assert_sound(table(rules))
+
+    def test_marks_of_connections_that_others_restore(self):
+        """As mwan3 does, and guides for several uplinks; rules come last."""
+        for commands in (
+                'iptables -t mangle -A PREROUTING -j CONNMARK --restore-mark '
+                '--nfmask 0x3f00 --ctmask 0x3f00; '
+                'iptables -t mangle -A OUTPUT -j MARK --set-xmark '
+                '0x100/0x3f00; '
+                'iptables -t mangle -A OUTPUT -j CONNMARK --save-mark '
+                '--nfmask 0x3f00 --ctmask 0x3f00',
+                'iptables -t mangle -A PREROUTING -m conntrack --ctstate '
+                'ESTABLISHED,RELATED -j CONNMARK --restore-mark; '
+                'iptables -t mangle -A OUTPUT -j CONNMARK --save-mark',
+                'iptables -t mangle -A PREROUTING -i out0 -j MARK '
+                '--set-mark 7'):
+            with self.subTest(commands=commands):
+                # Of chains with one priority the last one made comes first.
+                self.host.run('sh', '-c', RESET)
+                self.assert_sound(commands + '\n' + self.printed_rules())
+
+    def test_users_that_are_masqueraded(self):
+        """Their replies have the exit's address until it is undone."""
+        private = '10.7.0.0/24'
+        config = {'acl': [{'name': 'alice', 'auth': 'secret',
+                           'allowed_src_ips': [IPV4.users, private]}]}
+        with self.made(table(chain('postrouting', 'oif out0 masquerade',
+                                   kind='nat', priority='100'))):
+            self.assertEqual(self.source(IPV4), IPV4.exit_out)
+            findings = self.doctor(config=config)
+        rewritten = findings.of('problem', 'a MASQUERADE or SNAT rule')
+        self.assertEqual([text.split(': ')[0] for text, _ in rewritten],
+                         [IPV4.users])
+        self.assertTrue(findings.of('note', f'{private}: .* rewrites it, as '
+                                    'private addresses have to be'))
+
+    def test_firewall_that_forwards_nothing(self):
+        """As Docker's does: TCP is carried all the same."""
+        findings = self.assert_sound('iptables -P FORWARD DROP; '
+                                     'iptables -N DOCKER-USER; '
+                                     'iptables -A FORWARD -j DOCKER-USER')
+        for what, match in (("users' packets that are not TCP", '-s'),
+                            ("others' connections to the users", '-d')):
+            self.assertTrue(findings.of(
+                'note', f'{IPV4.users}: {what}.* chain FORWARD of .*; to let '
+                f'them pass: iptables -t filter -A FORWARD {match} '
+                f'{IPV4.users} -j ACCEPT$'), findings.text)
+
+    def printed_rules(self):
+        return srcproxy('rules', 'server', write_config(self.config)).stdout
 
     def test_second_uplink_for_the_users(self):
         """By another table, and the first one knows nothing of it."""

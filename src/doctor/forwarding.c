@@ -1,0 +1,107 @@
+#include "doctor/forwarding.h"
+
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include "doctor/external.h"
+#include "doctor/trace.h"
+#include "kernel/route.h"
+#include "kernel/sysctl.h"
+
+#define DNS_PORT 53
+#define WEB_PORT 443
+
+/* The link that leads there, or "". */
+static void
+find_link(const union address *to, char name[IF_NAMESIZE])
+{
+	struct route route;
+
+	*name = '\0';
+	if (route_find(to, 0, &route) == 0 && !route.is_local)
+		if_indextoname(route.interface, name);
+}
+
+/* selection: who is let pass, if a rule drops them. */
+static void
+check_packet(const struct doctor_context *context, const union address *from,
+    const union address *to, uint8_t protocol,
+    const struct selection *selection, const char *what)
+{
+	char in[IF_NAMESIZE], out[IF_NAMESIZE];
+	struct text fix = { 0 }, name;
+	struct walk walk;
+
+	find_link(from, in);
+	find_link(to, out);
+	if (!*in || !*out)
+		return;
+	trace_begin(&walk, from, to, protocol, in);
+	walk_through(&walk, context->ruleset, HOOK_PREROUTING);
+	trace_set_name(&walk, FIELD_OIF, out);
+	walk_through(&walk, context->ruleset, HOOK_FORWARD);
+	walk_through(&walk, context->ruleset, HOOK_POSTROUTING);
+	if (walk.fate != FATE_DROPPED || !walk.cause.chain)
+		return;
+	remedy_pass(context->ruleset, &walk.cause, selection, &fix);
+	finding_note(context->findings,
+	    "%s, which are forwarded rather than carried: the firewall drops "
+	    "them: %s%s%s",
+	    what, remedy_name(&walk.cause, &name),
+	    fix.len ? "; to let them pass: " : "", fix.chars);
+}
+
+static void
+check_prefix(const struct doctor_context *context, const struct prefix *users)
+{
+	const struct selection away = { .family = users->base.any.sa_family,
+		.from = users };
+	const struct selection back = { .family = users->base.any.sa_family,
+		.to = users };
+	union address user, external;
+	char prefix[PREFIX_STRLEN];
+	struct text what;
+
+	prefix_format(users, prefix);
+	prefix_sample(users, &user);
+	external_sample(user.any.sa_family, &external);
+	address_set_port(&user, 0);
+	address_set_port(&external, DNS_PORT);
+	text_set(
+	    &what, "%s: users' packets that are not TCP, such as DNS", prefix);
+	check_packet(context, &user, &external, IPPROTO_UDP, &away, what.chars);
+	address_set_port(&external, 0);
+	address_set_port(&user, WEB_PORT);
+	text_set(&what, "%s: others' connections to the users", prefix);
+	check_packet(context, &external, &user, IPPROTO_TCP, &back, what.chars);
+}
+
+static void
+check_family(const struct doctor_context *context, int family, const char *name)
+{
+	const struct prefix_list *list = context->prefixes;
+	long on;
+
+	if (!prefix_list_has_family(list, family) || !sysctl_read(name, &on))
+		return;
+	if (!on) {
+		finding_note(context->findings,
+		    "net/%s is off: users' TCP is carried, but nothing else "
+		    "passes this host (DNS, ping, connections to users)",
+		    name);
+		return;
+	}
+	finding_ok(context->findings, "net/%s is on", name);
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family &&
+		    doctor_context_sees_firewall(context))
+			check_prefix(context, &list->items[i]);
+	}
+}
+
+void
+forwarding_check(struct doctor_context *context)
+{
+	check_family(context, AF_INET, "ipv4/ip_forward");
+	check_family(context, AF_INET6, "ipv6/conf/all/forwarding");
+}
