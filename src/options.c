@@ -12,10 +12,10 @@
 
 /* A line of --help: an option, or something else that is only explained. */
 struct row {
-	char letter; /* '\0': none */
+	char letter;       /* '\0': none */
+	unsigned commands; /* FOR() those that have it; 0: no option */
 	const char *name;
 	const char *argument; /* NULL: none */
-	unsigned commands;    /* FOR() those that have it; 0: no option */
 	size_t field;         /* in struct options: a text if it has an
 				 argument, otherwise a bool; 0: none */
 	const char *help;
@@ -24,39 +24,39 @@ struct row {
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct row rows[] = {
-	{ 0, "client", NULL, 0, 0,
+	{ 0, 0, "client", NULL, 0,
 	    "take connections that the firewall redirects here" },
-	{ 0, "server", NULL, 0, 0,
+	{ 0, 0, "server", NULL, 0,
 	    "open them again from the users' own addresses" },
-	{ 0, "CONFIG", NULL, 0, 0, "a JSON5 file, see srcproxy.conf(5)" },
-	{ 'p', "pidfile", "PIDFILE", FOR(OPTIONS_RUN), FIELD(pidfile),
+	{ 0, 0, "CONFIG", NULL, 0, "a JSON5 file, see srcproxy.conf(5)" },
+	{ 'p', FOR(OPTIONS_RUN), "pidfile", "PIDFILE", FIELD(pidfile),
 	    "write the process id there once it listens" },
-	{ 's', "syslog", NULL, FOR(OPTIONS_RUN), FIELD(syslog),
+	{ 's', FOR(OPTIONS_RUN), "syslog", NULL, FIELD(syslog),
 	    "log to syslog instead of standard error" },
-	{ 't', "test", NULL, FOR(OPTIONS_RUN), FIELD(check),
+	{ 't', FOR(OPTIONS_RUN), "test", NULL, FIELD(check),
 	    "check CONFIG and exit" },
-	{ 'u', "user", "USER[:GROUP]", FOR(OPTIONS_RUN) | FOR(OPTIONS_DOCTOR),
+	{ 'u', FOR(OPTIONS_RUN) | FOR(OPTIONS_DOCTOR), "user", "USER[:GROUP]",
 	    FIELD(user), "become that user, with the capabilities it needs" },
-	{ 'h', "help", NULL, FOR_ALL, 0, "print this text" },
-	{ 'V', "version", NULL, FOR_ALL, 0, "print the version" },
-	{ 0, "rules", NULL, 0, 0,
+	{ 'h', FOR_ALL, "help", NULL, 0, "print this text" },
+	{ 'V', FOR_ALL, "version", NULL, 0, "print the version" },
+	{ 0, 0, "rules", NULL, 0,
 	    "print its firewall rules and routes, for sh" },
-	{ 0, "PREFIX", NULL, 0, 0,
+	{ 0, 0, "PREFIX", NULL, 0,
 	    "the users' addresses, where CONFIG does not say" },
-	{ 0, "iptables", NULL, FOR(OPTIONS_RULES), FIELD(rules.iptables),
+	{ 0, FOR(OPTIONS_RULES), "iptables", NULL, FIELD(rules.iptables),
 	    "for iptables rather than nft" },
-	{ 0, "simple", NULL, FOR(OPTIONS_RULES), FIELD(rules.simple),
+	{ 0, FOR(OPTIONS_RULES), "simple", NULL, FIELD(rules.simple),
 	    "server: for exits without IP_TRANSPARENT" },
-	{ 0, "output", NULL, FOR(OPTIONS_RULES), FIELD(rules.output),
+	{ 0, FOR(OPTIONS_RULES), "output", NULL, FIELD(rules.output),
 	    "client: the gate's own connections too" },
-	{ 0, "remove", NULL, FOR(OPTIONS_RULES), FIELD(rules.remove),
+	{ 0, FOR(OPTIONS_RULES), "remove", NULL, FIELD(rules.remove),
 	    "print what takes them away again" },
-	{ 0, "doctor", NULL, 0, 0,
+	{ 0, 0, "doctor", NULL, 0,
 	    "look at this host, say what keeps it from working" },
 	/* The same option, whose row is above, means this to doctor. */
-	{ 0, "-u, --user", "USER[:GROUP]", 0, 0,
+	{ 0, 0, "-u, --user", "USER[:GROUP]", 0,
 	    "as the user that the half becomes" },
-	{ 0, "json", NULL, FOR(OPTIONS_DOCTOR), FIELD(json),
+	{ 0, FOR(OPTIONS_DOCTOR), "json", NULL, FIELD(json),
 	    "findings for scripts" },
 };
 
@@ -67,9 +67,8 @@ static const char synopsis[] =
     "CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
-    "       srcproxy doctor [-u USER[:GROUP]] [--json] client|server "
-    "CONFIG\n"
-    "                      [PREFIX...]\n";
+    "       srcproxy doctor [--json] [-u USER] client|server CONFIG "
+    "[PREFIX...]\n";
 
 /* With the synopsis it fits a screen. */
 static _Noreturn void
@@ -77,7 +76,7 @@ leave_with_help(void)
 {
 	fputs(synopsis, stdout);
 	puts("Carries TCP through a second host and keeps the sender's "
-	     "address.\n");
+	     "address.");
 	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
 		int width = printf("  ");
 

@@ -14,6 +14,17 @@ struct digest_entry {
 	uint32_t next; /* of the chain, counted from 1; 0: none */
 };
 
+/* The kernel gives each program random bytes, and their address as a number. */
+static void
+copy_auxiliary(uint8_t key[DIGEST_INDEX_KEY_LEN])
+{
+	unsigned long address = getauxval(AT_RANDOM);
+	const void *bytes;
+
+	memcpy(&bytes, &address, sizeof(bytes));
+	memcpy(key, bytes, DIGEST_INDEX_KEY_LEN);
+}
+
 /*
  * getrandom(2) may have no entropy yet early at boot; getauxval(3) always has.
  */
@@ -22,8 +33,7 @@ key_init(uint8_t key[DIGEST_INDEX_KEY_LEN])
 {
 	if (getrandom(key, DIGEST_INDEX_KEY_LEN, GRND_NONBLOCK) !=
 	    DIGEST_INDEX_KEY_LEN)
-		memcpy(key, (const void *)getauxval(AT_RANDOM),
-		    DIGEST_INDEX_KEY_LEN);
+		copy_auxiliary(key);
 }
 
 static uint32_t *

@@ -23,10 +23,10 @@ enum key_presence {
 
 struct key {
 	unsigned objects; /* a bit for each kind of object that has this key */
+	enum key_presence presence;
 	const char *name;
 	key_read *read;
 	size_t offset;
-	enum key_presence presence;
 	const char *fallback; /* JSON5, read where the key is absent; or NULL */
 };
 

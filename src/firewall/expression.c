@@ -323,7 +323,7 @@ expression_matches(const struct scope *scope, const struct json5 *match)
 	const struct json5 *left = json5_member(match, "left");
 	const struct json5 *right = json5_member(match, "right");
 	const char *op = ruleset_text(match, "op");
-	struct operands operands;
+	struct operands operands = { 0 };
 	enum truth truth;
 
 	if (!left || !right)
@@ -351,7 +351,7 @@ expression_look_up(const struct scope *scope, const struct json5 *map,
 	    : NULL;
 	const struct json5 *list = named ? named->elements : NULL;
 	enum truth best = TRUTH_NO;
-	struct operands operands;
+	struct operands operands = { 0 };
 
 	if (!key || !data || (name && !named))
 		return TRUTH_MAYBE;

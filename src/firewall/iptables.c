@@ -600,7 +600,7 @@ iptables_translate(const char *family, char *text)
 		split(&translation, line);
 		if (*line == ':')
 			print_chain(&translation);
-		else if (!strncmp(line, "-A", 3) && translation.words[1])
+		else if (!strcmp(line, "-A") && translation.words[1])
 			print_rule(&translation);
 	}
 	fputs("]}\n", translation.out);

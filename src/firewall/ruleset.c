@@ -137,8 +137,8 @@ add_chain(const struct listing *listing, const struct json5 *json)
 		if (!strcmp(hooks[i], ruleset_text(json, "hook")))
 			chain->hook = i;
 	}
-	slot = ruleset_grow(
-	    ruleset, &ruleset->chains, &ruleset->chain_count, sizeof(*slot));
+	slot = ruleset_grow(ruleset, &ruleset->chains, &ruleset->chain_count,
+	    sizeof(struct chain *));
 	*slot = chain;
 	if ((void *)slot == (void *)ruleset->scratch)
 		free(chain);
@@ -269,8 +269,8 @@ ruleset_add(
 		json5_destroy(root);
 		return false;
 	}
-	slot = ruleset_grow(
-	    ruleset, &ruleset->roots, &ruleset->root_count, sizeof(*slot));
+	slot = ruleset_grow(ruleset, &ruleset->roots, &ruleset->root_count,
+	    sizeof(struct json5 *));
 	*slot = root;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		for (size_t j = 0; j < json5_count(list); j++) {

@@ -587,7 +587,7 @@ pass_hook(struct walk *walk, struct ruleset *ruleset, enum hook hook)
 		if (ruleset->chains[i]->hook == hook)
 			chains[count++] = ruleset->chains[i];
 	}
-	qsort(chains, count, sizeof(*chains), compare);
+	qsort(chains, count, sizeof(struct chain *), compare);
 	for (size_t i = 0; i < count && walk->fate != FATE_DROPPED; i++)
 		pass(walk, ruleset, chains[i], &is_rewritten);
 	free(chains);

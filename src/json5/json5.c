@@ -276,10 +276,14 @@ json5_parse(const char *text, size_t len, struct json5_error *error)
 static void
 wipe_string(struct json_object *object)
 {
-	if (json_object_is_type(object, json_type_string))
-		explicit_bzero(
-		    (void *)(uintptr_t)json_object_get_string(object),
-		    (size_t)json_object_get_string_len(object));
+	const char *text;
+	char *memory;
+
+	if (!json_object_is_type(object, json_type_string))
+		return;
+	text = json_object_get_string(object);
+	memcpy(&memory, &text, sizeof(memory));
+	explicit_bzero(memory, (size_t)json_object_get_string_len(object));
 }
 
 /* The json-c object does not know the value any more. */

@@ -38,7 +38,7 @@ mark_inner(
 
 	for (size_t i = 0; i < list->count; i++)
 		sorted[i] = &list->items[i];
-	qsort(sorted, list->count, sizeof(*sorted), compare_places);
+	qsort(sorted, list->count, sizeof(struct prefix *), compare_places);
 	for (size_t i = 0; i < list->count; i++) {
 		if (outer && prefix_is_within(sorted[i], outer))
 			is_inner[sorted[i] - list->items] = true;
@@ -50,7 +50,8 @@ mark_inner(
 int
 prefix_list_reduce(struct prefix_list *list)
 {
-	struct prefix **sorted = calloc(list->count + 1, sizeof(*sorted));
+	struct prefix **sorted =
+	    calloc(list->count + 1, sizeof(struct prefix *));
 	bool *is_inner = calloc(list->count + 1, sizeof(*is_inner));
 	bool is_memory = sorted && is_inner;
 	size_t kept = 0;

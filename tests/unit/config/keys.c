@@ -37,9 +37,9 @@ struct base {
 #define B offsetof(struct base, b)
 
 static const struct key keys[] = {
-	{ WHOLE, "a", read_text, A, KEY_REQUIRED, NULL },
-	{ WHOLE | PART, "b", read_text, B, KEY_OPTIONAL, "'x'" },
-	{ PART, "list", read_text, A, KEY_LIST, NULL },
+	{ WHOLE, KEY_REQUIRED, "a", read_text, A, NULL },
+	{ WHOLE | PART, KEY_OPTIONAL, "b", read_text, B, "'x'" },
+	{ PART, KEY_LIST, "list", read_text, A, NULL },
 	{ 0 },
 };
 
