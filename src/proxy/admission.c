@@ -184,16 +184,15 @@ admission_end_handshake(
 
 	must(pthread_mutex_lock(&admission->lock));
 	was_evicted = handshake->fd < 0;
-	if (was_evicted)
+	if (was_evicted) {
+		/* Its place is free only after admission_leave(). */
 		admission->evicted--;
-	else
+	} else {
 		handshakes_remove(&admission->handshakes, handshake);
-	/*
-	 * Wake the waiters: pending handshakes have just dropped to half of the
-	 * limit.
-	 */
-	if (admission->handshakes.count == admission->limit / 2)
-		must(pthread_cond_broadcast(&admission->left));
+		/* Pending handshakes may just have dropped to half of the limit. */
+		if (admission->handshakes.count == admission->limit / 2)
+			must(pthread_cond_broadcast(&admission->left));
+	}
 	must(pthread_mutex_unlock(&admission->lock));
 	return was_evicted;
 }
