@@ -3,7 +3,7 @@
 import select
 
 from cases import ProxyCase
-from families import IPV4, IPV6
+from families import IPV4, IPV6, endpoint
 from hosts import CLOSING, FIN_WAIT1, LAST_ACK, Network
 from peers import (Flood, background, digest, end_stream, receive,
                    receive_all, receive_until_reset, send_and_end,
@@ -27,8 +27,10 @@ LARGE_BUFFERS = '4096 4194304 4194304'
 class Idle:
     """One half has the limit, and is the one to notice."""
 
-    def assert_logged(self):
-        self.limited().wait_for('closed', end='idle')
+    def assert_logged(self, user=None):
+        """user: its end of the connection that was idle."""
+        source = {'source': endpoint(*user.getsockname()[:2])} if user else {}
+        self.limited().wait_for('closed', end='idle', **source)
 
     def let_time_pass(self, tick):
         """Thrice the limit, as told by connections that run into it."""
@@ -111,7 +113,7 @@ class Idle:
 
     def test_reader_that_has_stopped_after_both_ends_is_idle(self):
         user = self.end_both(QUEUED_BYTES)
-        self.assert_logged()
+        self.assert_logged(user)
         wait_until(lambda: not self.is_queued(), 'the kernel has no queue')
         self.assertLess(len(receive_until_reset(user)), QUEUED_BYTES)
 
