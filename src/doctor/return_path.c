@@ -216,7 +216,10 @@ report_silence(const struct doctor_context *context, const struct path *path,
 		finding_problem(findings, NULL,
 		    "see what else is wrong here; if nothing is, let the "
 		    "network route the prefix to this host, and permit it to "
-		    "send from there",
+		    "send from there; if the prefix is part of the link's own, "
+		    "answer for it: net.ipv4.conf.INTERFACE.proxy_arp=1, for "
+		    "IPv6 proxy_ndp=1 with \"ip -6 neigh add proxy ADDRESS dev "
+		    "INTERFACE\", or ndppd",
 		    "%s: %s answers this host, but what it answers to %s does "
 		    "not come back",
 		    prefix, router, text);

@@ -431,7 +431,7 @@ class Exit(ExitCase):
                          self.net.destination):
             self.assert_wrong(
                 f'{IPV4.users}: {IPV4.destination} answers this host, but',
-                'let the network route the prefix')
+                'let the network route the prefix.*proxy_arp=1')
 
     def test_router_that_answers_nobody(self):
         rule = 'INPUT -p tcp -j DROP'
