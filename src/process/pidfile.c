@@ -14,6 +14,30 @@
 
 static int pidfile_fd = -1;
 
+/* Scripts write "   123" (wc and printf) and "123\r\n", too. */
+static const char blanks[] = " \t\r\n";
+
+#define NO_PLAIN_FILE                                                       \
+	"this is no plain file, which alone can hold the process id; name " \
+	"a plain file with -p"
+
+static const struct {
+	int error;
+	const char *reason;
+} reasons[] = {
+	{ EAGAIN,
+	    "another srcproxy holds it and is running; stop that one first, "
+	    "or name another file with -p" },
+	{ EEXIST,
+	    "it holds something other than a process id and was not "
+	    "overwritten; name another file with -p, or remove this one" },
+	{ EISDIR, NO_PLAIN_FILE },
+	{ ENXIO, NO_PLAIN_FILE },
+	{ ELOOP,
+	    "symbolic links are not followed there; name the file itself with "
+	    "-p" },
+};
+
 /*
  * Only an empty file, or a file with a process id, is overwritten: the path may
  * name the configuration by mistake. Returns 0, or -EEXIST for any other file.
@@ -23,20 +47,33 @@ check_content(int fd)
 {
 	char text[NUMBER_MAX_LEN + 1];
 	ssize_t len = pread(fd, text, NUMBER_MAX_LEN, 0);
-	size_t digits;
+	size_t before, digits, after;
 
 	if (len < 0)
 		return -errno;
 	text[len] = '\0';
-	digits = strspn(text, "0123456789");
+	before = strspn(text, blanks);
+	digits = strspn(text + before, "0123456789");
+	after = strspn(text + before + digits, blanks);
 	if (len == 0 ||
 	    (len < NUMBER_MAX_LEN && digits > 0 &&
-		digits + strspn(text + digits, "\n") == (size_t)len))
+		before + digits + after == (size_t)len))
 		return 0;
 	return -EEXIST;
 }
 
-/* Returns a descriptor, or -EEXIST for a file that is no pidfile. */
+/* A pipe or a device: open(2) itself refuses sockets like this. */
+static int
+check_kind(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status))
+		return -errno;
+	return S_ISREG(status.st_mode) ? 0 : -ENXIO;
+}
+
+/* Returns a descriptor, or a negative errno: see the reasons above. */
 static int
 open_locked(const char *path)
 {
@@ -54,8 +91,10 @@ open_locked(const char *path)
 
 	if (fd < 0)
 		return -errno;
-	error = fcntl(fd, F_OFD_SETLK, &lock) ? -errno : check_content(fd);
-	/* Only a plain file has a length. */
+	error = check_kind(fd);
+	if (!error)
+		error =
+		    fcntl(fd, F_OFD_SETLK, &lock) ? -errno : check_content(fd);
 	if (!error && ftruncate(fd, 0))
 		error = -errno;
 	if (!error)
@@ -73,28 +112,39 @@ is_removed(int fd)
 	return fstat(fd, &status) == 0 && status.st_nlink == 0;
 }
 
+static void
+report(const char *path, int error)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		if (reasons[i].error == error) {
+			log_error("%s: %s", path, reasons[i].reason);
+			return;
+		}
+	}
+	log_error("cannot make %s: %s; name a file with -p in a folder that "
+		  "exists and that srcproxy may write to",
+	    path, strerror(error));
+}
+
 int
 pidfile_open(const char *path)
 {
-	int fd = open_locked(path);
+	int fd;
 
+	if (!*path) {
+		log_error("-p: the name of the file is empty; name a file, "
+			  "such as /run/srcproxy.pid, or leave -p out");
+		return -1;
+	}
+	fd = open_locked(path);
 	while (fd >= 0 && is_removed(fd)) {
 		close(fd);
 		fd = open_locked(path);
 	}
-	if (fd == -EAGAIN)
-		log_error("%s: another srcproxy holds it and is running; stop "
-			  "that one first, or name another file with -p",
-		    path);
-	else if (fd == -EEXIST)
-		log_error("%s: it holds something other than a process id and "
-			  "was not overwritten; name another file with -p, or "
-			  "remove this one",
-		    path);
-	else if (fd < 0)
-		log_error("cannot make %s: %s", path, strerror(-fd));
-	if (fd < 0)
+	if (fd < 0) {
+		report(path, -fd);
 		return -1;
+	}
 	pidfile_fd = fd;
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "capture.h"
 #include "suite.h"
 
 static char directory[64];
@@ -62,7 +64,8 @@ START_TEST(a_file_that_is_not_there_is_made)
 }
 END_TEST
 
-static const char *const taken_over[] = { "", "1", "4711\n", "4194304\n\n" };
+static const char *const taken_over[] = { "", "1", "4711\n", "4194304\n\n",
+	"   123\n", "\t123", "123\r\n", "123 \n" };
 
 START_TEST(an_empty_file_and_a_process_id_are_overwritten)
 {
@@ -72,8 +75,8 @@ START_TEST(an_empty_file_and_a_process_id_are_overwritten)
 }
 END_TEST
 
-static const char *const kept[] = { "\n", " 4711\n", "-1\n", "47 11\n",
-	"4711\n{ listen: \":1\" }\n", "{}", "1234567890123456",
+static const char *const kept[] = { "\n", "  \r\n", "-1\n", "4711 x\n",
+	"47 11\n", "4711\n{ listen: \":1\" }\n", "{}", "1234567890123456",
 	"12345678901234567890" };
 
 START_TEST(any_other_file_stays_as_it_is)
@@ -84,11 +87,45 @@ START_TEST(any_other_file_stays_as_it_is)
 }
 END_TEST
 
-START_TEST(what_is_no_plain_file_is_refused)
+static void
+assert_refused(const char *refused, const char *reason)
+{
+	int log = capture_pipe(64 * 1024);
+	const char *said;
+
+	log_open(LOG_LEVEL_ERROR);
+	ck_assert_int_eq(pidfile_open(refused), -1);
+	said = capture_read(log);
+	ck_assert_msg(strstr(said, reason), "%s", said);
+	ck_assert_msg(strstr(said, "; name "), "%s", said);
+}
+
+START_TEST(a_pipe_is_refused)
 {
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(pidfile_open(path), -1);
-	ck_assert_int_eq(pidfile_open("/dev/null"), -1);
+	assert_refused(path, "pidfile: this is no plain file");
+}
+END_TEST
+
+START_TEST(a_link_is_refused)
+{
+	ck_assert_int_eq(symlink("elsewhere", path), 0);
+	assert_refused(path, "pidfile: symbolic links are not followed");
+}
+END_TEST
+
+static const struct {
+	const char *path, *reason;
+} refused[] = {
+	{ "", "-p: the name of the file is empty" },
+	{ "/dev/null", "/dev/null: this is no plain file" },
+	{ "/", "/: this is no plain file" },
+	{ "/no/such/folder", "cannot make /no/such/folder: No such file" },
+};
+
+START_TEST(a_path_that_cannot_be_a_pidfile_is_refused)
+{
+	assert_refused(refused[_i].path, refused[_i].reason);
 }
 END_TEST
 
@@ -105,7 +142,10 @@ suite(void)
 	    COUNT(taken_over));
 	tcase_add_loop_test(
 	    tcase, any_other_file_stays_as_it_is, 0, COUNT(kept));
-	tcase_add_test(tcase, what_is_no_plain_file_is_refused);
+	tcase_add_test(tcase, a_pipe_is_refused);
+	tcase_add_test(tcase, a_link_is_refused);
+	tcase_add_loop_test(tcase, a_path_that_cannot_be_a_pidfile_is_refused,
+	    0, COUNT(refused));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
