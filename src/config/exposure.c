@@ -136,14 +136,69 @@ check_secrets(struct reader *reader, const struct json5 *object)
 		check_secret(reader, object, json5_item(auth, i));
 }
 
-static bool
-permits_any(const struct acl_user *user)
+static int
+compare_prefixes(const void *a, const void *b)
 {
-	for (size_t i = 0; i < user->source_count; i++) {
-		if (user->sources[i].bit_count == 0)
+	return prefix_compare(a, b);
+}
+
+/*
+ * In addresses, or for IPv6 in networks of 64 bits: longer prefixes are none.
+ * The prefix is not ::/0.
+ */
+static uint64_t
+prefix_size(const struct prefix *prefix)
+{
+	unsigned most = prefix->base.any.sa_family == AF_INET ? 32 : 64;
+
+	return prefix->bit_count > most
+	    ? 0
+	    : (uint64_t)1 << (most - prefix->bit_count);
+}
+
+/* The prefixes are sorted: one comes before the prefixes within it. */
+static bool
+together_cover(
+    const struct prefix *prefixes, size_t count, const struct prefix *all)
+{
+	const struct prefix *outer = NULL;
+	uint64_t left = prefix_size(all);
+
+	for (size_t i = 0; i < count; i++) {
+		if (prefix_is_within(all, &prefixes[i]))
 			return true;
+		if (!prefix_is_within(&prefixes[i], all) ||
+		    (outer && prefix_is_within(&prefixes[i], outer)))
+			continue;
+		outer = &prefixes[i];
+		left -= prefix_size(outer);
 	}
-	return user->source_count == 0;
+	return left == 0;
+}
+
+/* Several prefixes may cover a family: 0.0.0.0/1 and 128.0.0.0/1. */
+static bool
+permits_any(struct reader *reader, const struct acl_user *user)
+{
+	/* All addresses of hosts are in 2000::/3: RFC 4291, section 2.4. */
+	static const char *const texts[] = { "0.0.0.0/0", "2000::/3" };
+	size_t count = user->source_count;
+	struct prefix *sorted =
+	    reader_allocate(reader, count + 1, sizeof(*sorted));
+	bool is_any = count == 0, is_masked;
+	struct prefix all;
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = user->sources[i];
+	qsort(sorted, count, sizeof(*sorted), compare_prefixes);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		prefix_parse(texts[i], &all, &is_masked);
+		is_any = is_any || together_cover(sorted, count, &all);
+	}
+	free(sorted);
+	return is_any;
 }
 
 static void
@@ -156,7 +211,7 @@ check_users(
 		    json5_member(object, "allowed_src_ips");
 
 		check_secrets(reader, object);
-		if (permits_any(&acl->users[i]))
+		if (permits_any(reader, &acl->users[i]))
 			reader_warn(reader, sources ? sources : object,
 			    "%s may send from any address; name the user's own "
 			    "in allowed_src_ips",

@@ -71,6 +71,22 @@ static const struct {
 	    "not fatal: 2:61: acl[0].allowed_src_ips: " ANY("alice") },
 	{ SERVER("{ " A ", allowed_src_ips: ['192.0.2.1', '::/0'] }"),
 	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	/* Nothing is left out, although no prefix is everything. */
+	{ SERVER("{ " A ", allowed_src_ips: ['128.0.0.0/1', '0.0.0.0/1'] }"),
+	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	{ SERVER("{ " A ", allowed_src_ips: ['0.0.0.0/2', '10.0.0.0/8', "
+		 "'64.0.0.0/2', '128.0.0.0/1', '128.0.0.0/1'] }"),
+	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	{ SERVER("{ " A ", allowed_src_ips: ['2000::/3'] }"),
+	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	{ SERVER("{ " A ", allowed_src_ips: ['::/1'] }"),
+	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	{ SERVER("{ " A ", allowed_src_ips: ['3000::/4', '2000::/4'] }"),
+	    "not fatal: 2:46: acl[0].allowed_src_ips: " ANY("acl[0]") },
+	/* Something is. */
+	{ SERVER("{ " A ", allowed_src_ips: ['0.0.0.0/1', '128.0.0.0/2',\n"
+		 "'0.0.0.0/2', '2000::/4', 'fc00::/7', '8000::/1'] }"),
+	    "" },
 	/* Everybody overlaps with one who may send from anywhere. */
 	{ SERVER("{ " A ", allowed_src_ips: ['0.0.0.0/0'] },\n"
 		 "{ " B ", allowed_src_ips: ['192.0.2.1'] }"),
