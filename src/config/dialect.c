@@ -16,10 +16,12 @@ is_comment(const char *line)
 	    !strncmp(line, "//", 2);
 }
 
+/* A directive, a document or an item of a list. */
 static bool
-begins_item(const char *line)
+begins_yaml(const char *line)
 {
-	return !strncmp(line, "---", 3) || !strncmp(line, "- ", 2);
+	return !strncmp(line, "---", 3) || !strncmp(line, "- ", 2) ||
+	    !strncmp(line, "%YAML", 5) || !strncmp(line, "%TAG", 4);
 }
 
 /* "[section]" or "[[section]]". Only a comment may follow. */
@@ -43,7 +45,7 @@ guess_line(const char *line)
 	size_t key_len = strspn(line, key_characters);
 	const char *rest = line + key_len;
 
-	if (begins_item(line))
+	if (begins_yaml(line))
 		return "YAML";
 	if (is_section(line))
 		return "TOML";

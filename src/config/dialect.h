@@ -7,8 +7,8 @@
 
 /*
  * Returns "YAML", "TOML" or NULL. The first line that is neither blank nor a
- * comment decides: YAML has a key with a colon or an item there, TOML a section
- * or a key with "=".
+ * comment decides: YAML has a key with a colon, an item or a directive there, TOML
+ * a section or a key with "=".
  */
 const char *dialect_guess(const char *text, size_t len);
 

@@ -13,6 +13,8 @@ static const struct {
 	{ "listen:", "YAML" },
 	{ "---\nlisten: 1\n", "YAML" },
 	{ "- auth: x\n", "YAML" },
+	{ "%YAML 1.2\n---\nlisten: 1\n", "YAML" },
+	{ "%TAG ! tag:example.net,2026:\n---\n", "YAML" },
 	{ "listen = \":21829\"\n", "TOML" },
 	{ "listen=1", "TOML" },
 	{ "# the gate\n[inbound]\nlisten = 1\n", "TOML" },
