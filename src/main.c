@@ -19,6 +19,7 @@
 #include "process/pidfile.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
+#include "proxy/live_config.h"
 #include "proxy/proxy.h"
 #include "proxy/role.h"
 #include "rules/rules.h"
@@ -37,7 +38,7 @@ report_start(bool fatal, const char *problem)
 	if (fatal)
 		report_problem(fatal, problem);
 	else
-		log_warning("config %s", problem);
+		live_config_log_problem(fatal, problem);
 }
 
 /* Of the command "doctor". */

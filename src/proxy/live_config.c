@@ -31,11 +31,17 @@ live_config_ref(struct live_config *live_config)
 	return config;
 }
 
-static void
-log_problem(bool fatal, const char *problem)
+void
+live_config_log_problem(bool fatal, const char *problem)
 {
+	static const char word[] = "warning: ";
+	const char *found = strstr(problem, word);
+
 	if (fatal)
 		log_error("config %s", problem);
+	else if (found)
+		log_warning("config %.*s%s", (int)(found - problem), problem,
+		    found + strlen(word));
 	else
 		log_warning("config %s", problem);
 }
@@ -90,8 +96,8 @@ live_config_reload(
 	struct config *config = NULL;
 
 	if (can_be_read_again(path))
-		config =
-		    config_load(path, live_config->config->kind, log_problem);
+		config = config_load(
+		    path, live_config->config->kind, live_config_log_problem);
 	if (!config || role->prepare(config)) {
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",

@@ -26,6 +26,12 @@ void live_config_finish(struct live_config *live_config);
 struct config *live_config_ref(struct live_config *live_config);
 
 /*
+ * A config_report for the log. A line of the log names its level itself, so the
+ * word "warning: " of the problem is left out.
+ */
+void live_config_log_problem(bool fatal, const char *problem);
+
+/*
  * Reads the file again and calls the role's prepare(). On a failure it logs
  * why, keeps the old configuration and returns false. Only one thread may call
  * this.

@@ -189,6 +189,8 @@ START_TEST(warnings_of_the_file_are_logged_as_warnings)
 	reload("{listen: '127.0.0.1:1000',\n"
 	       "acl: [{allowed_src_ips: ['192.0.2.1/24']}]}");
 	ck_assert_ptr_nonnull(strstr(logged, "warning config "));
+	ck_assert_ptr_nonnull(strstr(logged,
+	    ": acl[0].allowed_src_ips[0]: \"192.0.2.1/24\" has bits set"));
 	ck_assert_ptr_nonnull(strstr(logged, "info reloaded "));
 }
 END_TEST
