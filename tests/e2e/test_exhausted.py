@@ -17,8 +17,11 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
-# No other process has this user, so none uses its processes or pipes.
-USER = '54321'
+# No other process has this user, so none uses its processes or pipes. The
+# kernel counts both across the whole host, so that tests that run at the same
+# time need different users. Each run is process 1 of a process namespace, whose
+# number no other run has.
+USER = str(20000 + os.stat('/proc/self/ns/pid').st_ino % 30000)
 AS_USER = ('setpriv', '--reuid', USER, '--regid', USER, '--clear-groups')
 WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
                      '--ambient-caps', '-all,+net_raw')
