@@ -16,7 +16,7 @@
 
 #include <nss.h>
 
-/* The module of nss_late.c, found by LD_LIBRARY_PATH. */
+/* The module of nss_late.c, found by the RPATH of this program. */
 #define HOST "host.late.example"
 
 static char path[] = "/tmp/srcproxy-test-XXXXXX";
