@@ -272,5 +272,6 @@ doctor_warn(const struct config *config, const char *path)
 	}
 	if (config->kind == CONFIG_SERVER)
 		doctor_server_check_own_sources(&context);
+	finding_finish(&findings);
 	prefix_list_finish(&prefixes);
 }

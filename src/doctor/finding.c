@@ -56,6 +56,21 @@ print_good(struct findings *findings, const char *kind, const char *format,
 	print(findings, kind, text, NULL, NULL);
 }
 
+bool
+finding_is_shown(struct findings *findings, const char *kind)
+{
+	struct finding_kind *item = findings->kinds;
+	const struct finding_kind *last = item + FINDING_KINDS - 1;
+
+	while (item < last && item->format && item->format != kind)
+		item++;
+	item->format = kind;
+	if (++item->count <= FINDING_KIND_MAX)
+		return true;
+	findings->not_shown++;
+	return false;
+}
+
 void
 finding_ok(struct findings *findings, const char *format, ...)
 {
@@ -87,6 +102,8 @@ finding_problem(struct findings *findings, const char *fix, const char *advice,
 	va_list arguments;
 
 	findings->any_problem = true;
+	if (findings->logged && !finding_is_shown(findings, format))
+		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
@@ -99,6 +116,13 @@ finding_problem(struct findings *findings, const char *fix, const char *advice,
 void
 finding_finish(struct findings *findings)
 {
+	static const char format[] = "%u more findings like these are not "
+				     "shown";
+
+	if (findings->not_shown > 0 && findings->logged)
+		log_warning(format, findings->not_shown);
+	else if (findings->not_shown > 0)
+		finding_note(findings, format, findings->not_shown);
 	if (findings->as_json)
 		puts(findings->any_printed ? "\n]" : "[]");
 }

@@ -10,11 +10,25 @@
 
 #include "base/text.h"
 
+#define FINDING_KIND_MAX 20
+#define FINDING_KINDS 32
+
 struct findings {
 	bool logged;  /* only problems, in the log; otherwise all, printed */
 	bool as_json; /* an array of objects: kind, text, and fix or advice */
 	bool any_printed, any_problem; /* so far */
+	struct finding_kind {
+		const char *format;
+		unsigned count;
+	} kinds[FINDING_KINDS]; /* format NULL ends them */
+	unsigned not_shown;
 };
+
+/*
+ * Counts a finding of that kind, a format. False if FINDING_KIND_MAX of it were
+ * shown. Problems in the log ask this themselves.
+ */
+bool finding_is_shown(struct findings *findings, const char *kind);
 
 /* One line each, as printf(3) has it, without what follows the colon. */
 void finding_ok(struct findings *findings, const char *format, ...)

@@ -117,3 +117,14 @@ class Open(NetworkCase):
         said = self.check('server', config).stderr
         self.assertLess(len(said.splitlines()), 100)
         self.assertIn('more warnings like these are not shown', said)
+
+    def test_prefixes_without_a_route_are_few_lines(self):
+        """At start; doctor prints each."""
+        config = {**SERVER_CONFIG,
+                  'acl': [user(f'{GOOD}{n}', f'10.0.{n}.0/24')
+                          for n in range(50)]}
+        daemon = self.start(self.net.exit, 'server', config)
+        daemon.wait_for_line('warning 30 more findings like these')
+        self.assertEqual(daemon.log.count('no route delivers'), 20)
+        self.assertEqual(self.run_with('server', config, 'doctor').stdout
+                         .count('no route delivers'), 50)
