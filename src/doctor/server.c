@@ -113,6 +113,9 @@ check_ways_back(const struct doctor_context *context)
 	free(tried);
 }
 
+/* The kinds of finding about own sources. */
+static const char named[] = "own source, named", held[] = "own source, held";
+
 /* Named alone it is permitted: server.c. */
 static void
 report_own_source(struct findings *findings, const struct acl_user *user,
@@ -121,6 +124,8 @@ report_own_source(struct findings *findings, const struct acl_user *user,
 	bool is_named = acl_user_names(user, own);
 	char text[PREFIX_STRLEN], address[ADDRESS_STRLEN];
 
+	if (!finding_is_shown(findings, is_named ? named : held))
+		return;
 	prefix_format(prefix, text);
 	address_format_host(own, address);
 	if (is_named && findings->logged)
@@ -144,31 +149,32 @@ report_own_source(struct findings *findings, const struct acl_user *user,
 		    user->name, text, address);
 }
 
-/* Returns 0 or a negative errno. */
-static int
-check_own_sources(struct findings *findings, const struct acl_user *user)
+static void
+check_own_sources(struct findings *findings, const struct acl_user *user,
+    const struct prefix_list *own)
 {
 	for (size_t i = 0; i < user->source_count; i++) {
 		const struct prefix *prefix = &user->sources[i];
-		union address own;
-		int is_there = host_address_find(prefix, &own);
+		size_t count;
+		const struct prefix *found =
+		    host_address_within(own, prefix, &count);
 
-		if (is_there < 0)
-			return is_there;
-		if (is_there)
-			report_own_source(findings, user, prefix, &own);
+		for (size_t j = 0; j < count; j++)
+			report_own_source(
+			    findings, user, prefix, &found[j].base);
 	}
-	return 0;
 }
 
 void
 doctor_server_check_own_sources(const struct doctor_context *context)
 {
 	const struct acl *acl = &context->config->acl;
-	int error = 0;
+	struct prefix_list own = { 0 };
+	int error = acl->user_count > 0 ? host_address_list(&own) : 0;
 
 	for (size_t i = 0; i < acl->user_count && !error; i++)
-		error = check_own_sources(context->findings, &acl->users[i]);
+		check_own_sources(context->findings, &acl->users[i], &own);
+	prefix_list_finish(&own);
 	if (error)
 		finding_problem(context->findings, NULL,
 		    "let the service use netlink (RestrictAddressFamilies="

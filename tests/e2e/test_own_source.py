@@ -146,6 +146,20 @@ class OwnSource:
                 self.assert_serves()
                 server.finish()
 
+    def test_each_within_a_prefix_is_named_up_to_twenty(self):
+        addresses = [self.another % number for number in range(100, 125)]
+        for address in addresses:
+            change = f'addr {{}} {address}/{self.family.host_bits} dev link0'
+            self.net.exit.ip(change.format('add') + self.at_once)
+            self.addCleanup(self.net.exit.ip, change.format('del'))
+        server = self.start_server({'acl': [
+            {'name': 'alice', 'allowed_src_ips': [self.own_prefix]}]})
+        server.wait_for_line('warning [0-9]+ more findings like these')
+        told = re.findall(r'info own-source user=alice .*address=(\S+)',
+                          server.log)
+        self.assertEqual(len(set(told)), 20)
+        self.assertLessEqual(set(told), {self.family.exit_out, *addresses})
+
     def test_doctor_names_the_user(self):
         server = self.start_server({'acl': [
             {'name': 'alice', 'allowed_src_ips': [self.own_prefix]},
@@ -166,6 +180,7 @@ class OwnSourceIPv4(OwnSource, ServerCase):
     family = IPV4
     at_once = ''
     own_prefix = '203.0.113.0/24'
+    another = '203.0.113.%d'
     everybody = '0.0.0.0/0'
     loopback = '127.0.0.1'
 
@@ -174,6 +189,7 @@ class OwnSourceIPv6(OwnSource, ServerCase):
     family = IPV6
     at_once = ' nodad'
     own_prefix = '2001:db8:dddd::/64'
+    another = '2001:db8:dddd::%d'
     everybody = '::/0'
     loopback = '::1'
 

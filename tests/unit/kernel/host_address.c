@@ -42,23 +42,58 @@ START_TEST(each_address_of_an_interface_is_found_whatever_the_port)
 }
 END_TEST
 
-START_TEST(one_within_a_block_is_found)
+START_TEST(the_list_has_each_of_them_and_no_other)
 {
-	struct ifaddrs *list;
-	union address address, found;
-	struct prefix all = { .bit_count = 0 };
-	bool is_there;
+	struct prefix_list own = { 0 };
 
-	ck_assert_int_eq(getifaddrs(&list), 0);
-	is_there = next_counted(list, &address);
-	freeifaddrs(list);
-	if (!is_there)
-		return;
-	address_parse(
-	    address.any.sa_family == AF_INET ? "0.0.0.0" : "::", &all.base);
-	ck_assert_int_eq(host_address_find(&all, &found), 1);
-	ck_assert_int_eq(host_address_is(&found), 1);
-	ck_assert_uint_eq(address_port(&found), 0);
+	ck_assert_int_eq(host_address_list(&own), 0);
+	for (size_t i = 0; i < own.count; i++) {
+		ck_assert(prefix_is_single(&own.items[i]));
+		ck_assert_int_eq(host_address_is(&own.items[i].base), 1);
+		ck_assert(i == 0 ||
+		    prefix_compare(&own.items[i - 1], &own.items[i]) <= 0);
+	}
+	prefix_list_finish(&own);
+}
+END_TEST
+
+static const char *const listed[] = { "192.0.2.1", "192.0.2.127", "192.0.2.128",
+	"198.51.100.1", "2001:db8::1", "2001:db8:0:1::1" };
+
+static const struct {
+	const char *prefix;
+	size_t first, count;
+} blocks[] = {
+	{ "0.0.0.0/0", 0, 4 },
+	{ "::/0", 4, 2 },
+	{ "192.0.2.0/24", 0, 3 },
+	{ "192.0.2.0/25", 0, 2 },
+	{ "192.0.2.128", 2, 1 },
+	{ "192.0.2.129", 0, 0 },
+	{ "10.0.0.0/8", 0, 0 },
+	{ "203.0.113.0/24", 0, 0 },
+	{ "2001:db8:0:1::/64", 5, 1 },
+	{ "2001:db8:1::/48", 0, 0 },
+};
+
+START_TEST(all_within_a_block_are_found)
+{
+	struct prefix_list own = { 0 };
+	struct prefix one, block;
+	const struct prefix *found;
+	size_t count;
+	bool masked;
+
+	for (size_t i = 0; i < COUNT(listed); i++) {
+		ck_assert_ptr_null(prefix_parse(listed[i], &one, &masked));
+		ck_assert_int_eq(prefix_list_add(&own, &one), 0);
+	}
+	ck_assert_ptr_null(prefix_parse(blocks[_i].prefix, &block, &masked));
+	found = host_address_within(&own, &block, &count);
+	ck_assert_uint_eq(count, blocks[_i].count);
+	if (count > 0)
+		ck_assert_ptr_eq(found, own.items + blocks[_i].first);
+	prefix_list_finish(&own);
 }
 END_TEST
 
@@ -102,7 +137,9 @@ suite(void)
 
 	tcase_add_test(
 	    own, each_address_of_an_interface_is_found_whatever_the_port);
-	tcase_add_test(own, one_within_a_block_is_found);
+	tcase_add_test(own, the_list_has_each_of_them_and_no_other);
+	tcase_add_loop_test(
+	    own, all_within_a_block_are_found, 0, COUNT(blocks));
 	tcase_add_loop_test(own, others_are_not_found, 0, COUNT(others));
 	tcase_add_test(own, what_cannot_be_asked_is_no_answer);
 	suite_add_tcase(suite, own);
