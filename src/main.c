@@ -196,7 +196,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	path = lock_in(options, config);
 	/* The proxy has its own reference, which it drops at a reload. */
 	config_unref(config);
-	status = proxy_run(&limits, path, &live);
+	status = proxy_run(&limits, path, doctor_warn_again, &live);
 	pidfile_empty();
 	if (live > 0)
 		_exit(status);

@@ -275,3 +275,17 @@ doctor_warn(const struct config *config, const char *path)
 	finding_finish(&findings);
 	prefix_list_finish(&prefixes);
 }
+
+void
+doctor_warn_again(const struct config *config)
+{
+	struct findings findings = { .logged = true };
+	struct doctor_context context = {
+		.config = config,
+		.findings = &findings,
+	};
+
+	if (config->kind == CONFIG_SERVER)
+		doctor_server_check_own_sources(&context);
+	findings_finish(&findings);
+}

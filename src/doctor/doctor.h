@@ -31,4 +31,7 @@ int doctor_run(const struct config *config,
 /* At start: what takes no time, and only what is wrong, in the log. */
 void doctor_warn(const struct config *config, const char *path);
 
+/* After a reload: of that the part that the sandbox lets through. */
+void doctor_warn_again(const struct config *config);
+
 #endif

@@ -31,6 +31,7 @@
 
 struct proxy {
 	const struct role *role;
+	proxy_reloaded *reloaded;
 	struct limits limits;
 	struct live_config live_config;
 	struct admission admission;
@@ -202,6 +203,7 @@ reload(struct proxy *proxy, const char *path)
 		struct config *config = live_config_ref(&proxy->live_config);
 
 		tune_listeners(proxy, config);
+		proxy->reloaded(config);
 		config_unref(config);
 		use_live_config(proxy);
 	}
@@ -249,13 +251,15 @@ proxy_open(const struct role *role, struct config *config)
 }
 
 int
-proxy_run(const struct limits *limits, const char *path, size_t *live)
+proxy_run(const struct limits *limits, const char *path,
+    proxy_reloaded *reloaded, size_t *live)
 {
 	struct config *config = live_config_ref(&running.live_config);
 	int error = running.role->prepare(config);
 
 	config_unref(config);
 	running.limits = *limits;
+	running.reloaded = reloaded;
 	use_live_config(&running);
 	if (!error)
 		error = start_acceptors(&running);

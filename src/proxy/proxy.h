@@ -14,13 +14,17 @@
  */
 int proxy_open(const struct role *role, struct config *config);
 
+/* Gets the new configuration after a reload, inside the sandbox. */
+typedef void proxy_reloaded(const struct config *config);
+
 /*
  * Serves until SIGTERM or SIGINT, then lets the connections end, for at most
- * drain_ms or until a second such signal. SIGHUP makes it read path again. The
- * caller must have blocked all signals. Logs failures itself. Returns the exit
+ * drain_ms or until a second such signal. SIGHUP makes it read path again, and
+ * call reloaded() if that succeeded. The caller must have blocked all signals. Logs failures itself. Returns the exit
  * status. *live is the number of connections whose workers still run: if there
  * are any, the caller must leave with _exit(2), which resets them.
  */
-int proxy_run(const struct limits *limits, const char *path, size_t *live);
+int proxy_run(const struct limits *limits, const char *path,
+    proxy_reloaded *reloaded, size_t *live);
 
 #endif

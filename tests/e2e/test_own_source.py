@@ -160,6 +160,15 @@ class OwnSource:
         self.assertEqual(len(set(told)), 20)
         self.assertLessEqual(set(told), {self.family.exit_out, *addresses})
 
+    def test_it_is_said_after_a_reload(self):
+        server = self.start_server({'acl': [
+            {'name': 'alice', 'allowed_src_ips': [self.family.users]}]})
+        self.assertNotIn('own-source', server.log)
+        server.reload(self.server_config({'acl': [
+            {'name': 'alice', 'allowed_src_ips': [self.own_prefix]}]}))
+        told = server.wait_for('own-source', user='alice')
+        self.assertEqual(told['address'], self.family.exit_out)
+
     def test_doctor_names_the_user(self):
         server = self.start_server({'acl': [
             {'name': 'alice', 'allowed_src_ips': [self.own_prefix]},
