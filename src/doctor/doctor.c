@@ -287,5 +287,5 @@ doctor_warn_again(const struct config *config)
 
 	if (config->kind == CONFIG_SERVER)
 		doctor_server_check_own_sources(&context);
-	findings_finish(&findings);
+	finding_finish(&findings);
 }
