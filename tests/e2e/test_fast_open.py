@@ -553,14 +553,19 @@ class Torture:
 
     def test_every_byte_arrives_and_every_ending_is_passed_on(self):
         until = time.monotonic() + TORTURE_SECONDS
-        number = 0
+        number = opened = 0
         while number < 3 or time.monotonic() < until:
             for host, what in SYN_LOST, SYN_ACK_LOST, ACK_LOST:
-                self.torture(number, getattr(self.net, host), what)
+                opened += self.torture(number, getattr(self.net, host), what)
             number += 1
+        # Of one round it may be none: two SYNs lost in a row turn it off.
+        self.assertGreater(opened, 0)
 
     def torture(self, number, host, what):
-        """With halves of its own: the guard has nothing against it yet."""
+        """With halves of its own: the guard has nothing against it yet.
+
+        Returns how many connections began with data in the SYN.
+        """
         rng = random.Random(f'{TORTURE_SEED}/{self.family.user}/{number}')
         # Connecting again takes a second, or three; and then seven.
         halves = self.start_exit(), self.start_gate()
@@ -572,9 +577,10 @@ class Torture:
                      enumerate(end.result() for end in ends) if problem]
         self.assertEqual(wrong, [], f'SRCPROXY_TORTURE_SEED={TORTURE_SEED}, '
                          f'round {number}, lost: {what}')
-        self.assertGreater(self.passive_opens(), before)
+        opened = self.passive_opens() - before
         for half in halves:
             half.finish()
+        return opened
 
     def begin(self, rng):
         plans = draw_plans(rng)
