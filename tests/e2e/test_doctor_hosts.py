@@ -8,10 +8,10 @@ import contextlib
 
 from cases import SERVER, fresh_port
 from daemons import write_config
+from doctor_case import ExitCase, GateCase
 from families import IPV4
 from peers import receive
 from test_command import srcproxy
-from test_doctor import ExitCase, GateCase
 from wire import auth_digest, encode_request
 
 # What is lost is lost at once: nothing on these links is slow.

@@ -4,13 +4,14 @@ import re
 import time
 
 from cases import SERVER_PORT, RoutedCase
+from doctor_case import (CLIENT_WITH_AUTH, PREFIXES, SERVER_WITH_ACL,
+                         DoctorCase)
 from families import IPV4
 from long_wire import LongNetwork
 from peers import Flood, receive
 from segments import Segments
 from test_congestion import find_forbidden
-from test_doctor import (CLIENT_WITH_AUTH, NOBODY, PREFIXES, SERVER_WITH_ACL,
-                         DoctorCase)
+from test_privilege import NOBODY
 
 ROUND_TRIP_MS = 100
 WORDS_AFTER_SECONDS = 0.004
