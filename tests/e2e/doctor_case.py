@@ -1,0 +1,216 @@
+"""Hosts that srcproxy doctor looks at, and what it finds there."""
+
+import contextlib
+import os
+import re
+
+import rules
+from cases import CLIENT_CONFIG, SERVER, SERVER_CONFIG, NetworkCase, fresh_port
+from daemons import write_config
+from families import BOTH, IPV4, endpoint
+from peers import receive
+from sandbox import BINARY
+from test_command import srcproxy
+from wire import auth_digest, encode_request
+
+PREFIXES = [family.users for family in BOTH]
+SERVER_WITH_ACL = {**SERVER_CONFIG, 'acl': [
+    {'name': 'alice', 'auth': 'secret', 'allowed_src_ips': PREFIXES}]}
+CLIENT_WITH_AUTH = {**CLIENT_CONFIG, 'outbound': {
+    'server': endpoint(*SERVER), 'auth': 'secret'}}
+ONLY_IPV4 = {'acl': [{'allowed_src_ips': [IPV4.users]}]}
+MARK = 0x7
+USER = '65534:65534'
+
+# What congestion control there is, namespaces have from outside.
+OF_THIS_HOST = '^(?!congestion control)'
+
+LINE = re.compile(
+    r'(ok|note|problem): (.*)(?:\n  (?:fix|advice): (.*))?')
+
+
+class Findings:
+    """What it printed: triples of kind, text and remedy."""
+
+    def __init__(self, result):
+        self.status = result.returncode
+        self.text = result.stdout + result.stderr
+        self.found = [match.groups() for match in LINE.finditer(result.stdout)]
+        lines = sum(2 if remedy else 1 for _, _, remedy in self.found)
+        if result.stderr or lines != len(result.stdout.splitlines()):
+            raise AssertionError(f'these are no findings: {self.text}')
+
+    def of(self, kind, pattern=''):
+        """But what the configuration leaves open: see test_open.py."""
+        return [(text, remedy) for found, text, remedy in self.found
+                if found == kind and re.search(pattern, text)
+                and ': warning: ' not in text]
+
+
+class DoctorCase(NetworkCase):
+
+    host = role = config = None
+    prefixes = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # As README.md has it.
+        cls.net.exit.sysctl('ipv4/tcp_fastopen', 3)
+
+    def doctor(self, config=None, wrapper=(), prefixes=None, user=None,
+               mode=0o644):
+        self.path = write_config({**self.config, **(config or {})})
+        os.chmod(self.path, mode)
+        return self.examine(wrapper, prefixes, user)
+
+    def examine(self, wrapper=(), prefixes=None, user=None):
+        """By the configuration that is there."""
+        return Findings(self.host.run(
+            *wrapper, BINARY, 'doctor', *(['-u', user] if user else []),
+            self.role, self.path,
+            *(self.prefixes if prefixes is None else prefixes), check=False))
+
+    def assert_fine(self, *expected, **options):
+        """These are among what is fine, and nothing is wrong."""
+        findings = self.doctor(**options)
+        self.assertEqual((findings.of('problem'), findings.status), ([], 0))
+        for pattern in expected:
+            self.assertTrue(findings.of('ok', pattern),
+                            f'no {pattern} in\n{findings.text}')
+        return findings
+
+    def assert_wrong(self, pattern, remedy='.', **options):
+        """That is found."""
+        findings = self.doctor(**options)
+        found = findings.of('problem', pattern)
+        self.assertTrue(found, f'no {pattern} in\n{findings.text}')
+        self.assertRegex(found[0][1], remedy)
+        self.assertEqual(findings.status, 1)
+        return findings
+
+    def assert_mends(self, pattern, command, mend, **options):
+        """What that breaks is found, and its remedy mends it."""
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern, **options)
+            self.apply_remedy(findings, pattern)
+            self.assertEqual(self.examine().of('problem'), [])
+
+    def apply_remedy(self, findings, pattern):
+        remedy = findings.of('problem', pattern)[0][1]
+        # After that there is what to do where that was done before.
+        remedy = remedy.split(', if ')[0].split(', then ')[0]
+        return self.host.run('sh', '-ec', re.sub(
+            '(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
+
+    def assert_note(self, pattern, **options):
+        findings = self.doctor(**options)
+        self.assertTrue(findings.of('note', pattern),
+                        f'no {pattern} in\n{findings.text}')
+        self.assertEqual(findings.status, 0)
+
+    @classmethod
+    def apply_rules(cls, *options):
+        printed = srcproxy('rules', *options, cls.role,
+                           write_config(cls.config), *cls.prefixes)
+        cls.host.run('sh', input=printed.stdout)
+
+    @contextlib.contextmanager
+    def other_rules(self, *options):
+        self.apply_rules('--remove')
+        self.apply_rules(*options)
+        try:
+            yield
+        finally:
+            self.apply_rules('--remove', *options)
+            self.apply_rules()
+
+    @contextlib.contextmanager
+    def broken(self, command, mend, host=None):
+        host = host or self.host
+        host.run('sh', '-ec', command)
+        try:
+            yield
+        finally:
+            host.run('sh', '-ec', mend)
+
+    @contextlib.contextmanager
+    def sysctl(self, name, value, before):
+        self.host.sysctl(name, value)
+        try:
+            yield
+        finally:
+            self.host.sysctl(name, before)
+
+    @contextlib.contextmanager
+    def no_rules(self):
+        self.apply_rules('--remove')
+        try:
+            yield
+        finally:
+            self.apply_rules()
+
+
+class ExitCase(DoctorCase):
+    """The destination is the router that the exit's default route names."""
+
+    role, config = 'server', SERVER_WITH_ACL
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.net.exit
+        for family in BOTH:
+            cls.host.ip(f'route add default via {family.destination}',
+                        family=family)
+        cls.apply_rules()
+
+    def assert_serves(self, family, config=None, **options):
+        """A user's connection, which a scripted client half asks for."""
+        server = self.start(self.host, 'server',
+                            {**self.config, **(config or {})}, **options)
+        acl = (config or self.config)['acl']
+        listener = self.listen(self.net.destination, family.destination)
+        source = (family.user, fresh_port())
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(encode_request(source, listener.getsockname()[:2],
+                                    auth_digest(acl[0].get('auth', ''))))
+        destination = self.accept(listener)
+        self.assertEqual(destination.getpeername()[:2], source)
+        destination.sendall(b'hello')
+        self.assertEqual(receive(gate, 5), b'hello')
+        server.finish()
+
+
+class GateCase(DoctorCase):
+    """The server half is there, and its log says what it was asked."""
+
+    role, config, prefixes = 'client', CLIENT_WITH_AUTH, PREFIXES
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.net.gate
+        cls.apply_rules()
+        path = write_config(SERVER_WITH_ACL)
+        printed = srcproxy('rules', 'server', path)
+        cls.net.exit.run('sh', input=printed.stdout)
+        cls.server = cls.start_for_class(cls.net.exit, 'server',
+                                         SERVER_WITH_ACL)
+
+    def outbound(self, **values):
+        return {'outbound': {**CLIENT_WITH_AUTH['outbound'], **values}}
+
+    def assert_arrives(self, listener):
+        """A user's connection, with the user's own address."""
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        self.assertEqual(self.accept(listener).getpeername()[:2],
+                         user.getsockname()[:2])
+
+    def assert_carries(self, family):
+        """Through the client half: its connection is in the server's log."""
+        self.server.mark()
+        listener = self.listen(self.net.destination, family.destination)
+        self.assert_arrives(listener)
+        self.server.wait_for('established', destination=endpoint(
+            *listener.getsockname()[:2]))

@@ -1,0 +1,501 @@
+"""What `srcproxy doctor` finds on an exit that is fine, and on broken ones."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import unittest
+
+import rules
+from cases import SERVER_PORT
+from cgroup import limit_threads
+from daemons import write_config
+from doctor_case import OF_THIS_HOST, ONLY_IPV4, PREFIXES, USER, ExitCase
+from families import BOTH, IPV4, IPV6
+from hosts import join
+from sandbox import BINARY
+from test_command import srcproxy
+from test_privilege import NOBODY
+from test_rules import hiding
+
+
+class Exit(ExitCase):
+
+    def test_host_as_it_should_be(self):
+        findings = self.assert_fine(
+            'the address to listen on', 'room for',
+            'IP_TRANSPARENT for IPv4 works',
+            'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
+            *(f'{prefix}: what has the mark 0x5 is delivered here'
+              for prefix in PREFIXES),
+            *(f'{prefix}: the firewall gives the mark 0x5$'
+              for prefix in PREFIXES),
+            *(f'{family.users}: what {family.destination} answers comes back'
+              for family in BOTH),
+            *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
+              'tracked' for prefix in PREFIXES),
+            'nobody listens on all addresses', 'ipv4/ip_forward is on')
+        self.assertEqual(len(findings.of('note', OF_THIS_HOST)), 1)
+
+    def test_server_half_may_be_running(self):
+        server = self.start(self.net.exit, 'server', self.config)
+        self.assert_fine('the address to listen on')
+        self.assertEqual(server.warnings(), [])
+
+    def test_host_with_rules_for_iptables(self):
+        with self.other_rules('--iptables'):
+            self.assert_fine(f'{IPV6.users}: the firewall gives the mark 0x5',
+                             f'{IPV4.users}: what {IPV4.destination} answers')
+
+    def test_host_with_simple_rules(self):
+        with self.other_rules('--simple'):
+            for wrapper in ((), NOBODY):
+                self.assert_fine(
+                    *(f'{family.users}: all TCP for it is delivered here'
+                      for family in BOTH),
+                    *(f'{family.users}: what {family.destination} answers '
+                      'comes back' for family in BOTH), wrapper=wrapper)
+
+    def test_rules_that_were_never_applied(self):
+        with self.no_rules():
+            findings = self.assert_wrong(
+                IPV4.users + ': no route', r'srcproxy rules server \S+ \| sh')
+            self.assertTrue(findings.of('problem', IPV6.users + ': no route'))
+            # Its remedy is one.
+            remedy = findings.of('problem', IPV4.users)[0][1]
+            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            self.assert_fine()
+
+    def test_findings_for_scripts(self):
+        self.path = write_config(self.config)
+        os.chmod(self.path, 0o600)
+        with self.no_rules():
+            result = self.host.run(BINARY, 'doctor', '--json', 'server',
+                                   self.path, check=False)
+        findings = json.loads(result.stdout)
+        self.assertEqual(result.returncode, 1)
+        missing, = [finding for finding in findings
+                    if finding['kind'] == 'problem'
+                    and finding['text'].startswith(IPV4.users)]
+        self.assertEqual(missing['fix'], f'srcproxy rules server {self.path} '
+                         '| sh')
+        self.assertTrue(any(finding == {'kind': 'ok', 'text': finding['text']}
+                            for finding in findings))
+
+    def test_remedy_for_a_path_that_a_shell_would_split(self):
+        self.path = write_config(self.config, "alice's  $own exit.json")
+        with self.no_rules():
+            remedy = self.examine().of('problem', IPV4.users)[0][1]
+            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            self.assertEqual(self.examine().of('problem'), [])
+
+    def test_host_without_nft(self):
+        hidden = hiding(shutil.which('nft'))
+        with self.no_rules():
+            findings = self.assert_wrong(
+                IPV4.users + ': no route', r'^srcproxy rules --iptables server',
+                wrapper=hidden)
+            remedy = findings.of('problem', IPV4.users)[0][1]
+            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            try:
+                self.assertEqual(self.examine(hidden).of('problem'), [])
+            finally:
+                self.apply_rules('--iptables', '--remove')
+
+    def test_firewall_without_the_mark(self):
+        table = f'inet srcproxy-server-{SERVER_PORT}'
+        with self.other_rules(), self.broken(f'nft delete table {table}', ''):
+            findings = self.assert_wrong('gives the mark 0x5',
+                                         'srcproxy rules server',
+                                         config=ONLY_IPV4)
+            self.assertTrue(findings.of('problem', 'but not to the socket'))
+
+    def test_masquerade_that_rewrites_users(self):
+        for family in BOTH:
+            rule = 'POSTROUTING -o out0 -j MASQUERADE'
+            tables = family.iptables + ' -t nat'
+            with self.broken(f'{tables} -A {rule}', f'{tables} -D {rule}'):
+                self.assert_wrong(
+                    f'{family.users}: a MASQUERADE or SNAT rule rewrites it: '
+                    f'.* see {family.exit_out}: chain POSTROUTING of ',
+                    f'{family.iptables} -t nat -I POSTROUTING 1 -s '
+                    f'{family.users} -j ACCEPT')
+
+    def test_masquerade_of_other_tools(self):
+        table = 'inet others'
+        self.assert_mends(
+            f'{IPV6.users}: a MASQUERADE or SNAT rule rewrites it', f"""
+                nft -f - <<END
+                table {table} {{
+                    chain out {{
+                        type nat hook postrouting priority srcnat
+                        meta nfproto ipv6 oifname out0 masquerade
+                    }}
+                }}
+                """ + '\nEND\n', f'nft delete table {table}')
+
+    @unittest.skipUnless(shutil.which('iptables-legacy'),
+                         'needs iptables-legacy')
+    def test_masquerade_of_iptables_legacy(self):
+        nat = 'iptables-legacy -t nat'
+        self.assert_mends(
+            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites it',
+            f'{nat} -A POSTROUTING -o out0 -j MASQUERADE',
+            f'{nat} -F POSTROUTING')
+
+    def test_rule_that_comes_too_late(self):
+        table = 100000 + SERVER_PORT
+        rule = f'ip rule add fwmark 5 table {table} pref'
+        self.assert_mends(
+            f'{IPV4.users}: no route .* "pref 32766 lookup 254" decides before '
+            '"pref 40000 ',
+            f'ip rule del table {table}; {rule} 40000', f"""
+                while ip rule del table {table} 2>/dev/null; do :; done
+                {rule} 30000""")
+
+    def test_rule_that_is_behind_another_one(self):
+        mend = 'ip rule del pref 99; ip rule del pref 100; ' \
+            'ip route flush table 50'
+        for route in (f'prohibit {IPV4.users}',
+                      f'{IPV4.users} via {IPV4.gate_link}'):
+            self.assert_mends(
+                f'{IPV4.users}: no route .* "pref 100 to {IPV4.users} lookup '
+                '50" decides before "pref 30000 ', f"""
+                    ip route add {route} table 50
+                    ip rule add to {IPV4.users} lookup 50 pref 100""", mend)
+
+    def test_route_for_some_of_the_users(self):
+        table = f'dev lo table {100000 + SERVER_PORT}'
+        for part, missing in (('198.51.100.0/25', '198.51.100.254'),
+                              ('198.51.100.254/32', '198.51.100.1')):
+            self.assert_mends(
+                f'{IPV4.users}: no route .* such as {missing}$', f"""
+                    ip route del local {IPV4.users} {table}
+                    ip route add local {part} {table}""",
+                f'ip route del local {part} {table}')
+
+    def test_firewall_that_drops_what_users_send(self):
+        self.assert_mends(
+            f'{IPV4.users}: .* does not leave this host',
+            f'iptables -A OUTPUT -s {IPV4.users} -j DROP',
+            'iptables -F OUTPUT')
+        chain = 'type filter hook output priority 10'
+        self.assert_mends(
+            f'{IPV6.users}: .* does not leave this host',
+            f"nft 'table inet others {{ chain out {{ {chain}; policy drop; "
+            f"oif lo accept; tcp sport {SERVER_PORT} accept; "
+            f"ip saddr {IPV4.users} accept; "
+            f"ip6 saddr {IPV6.exit_out} accept; }}; }}'",
+            'nft delete table inet others')
+
+    def test_firewall_that_drops_replies(self):
+        for family in BOTH:
+            self.assert_mends(
+                f'{family.users}: .* takes none of it, .*INPUT',
+                f'{family.iptables} -A INPUT -i out0 -p tcp -j DROP',
+                f'{family.iptables} -F INPUT')
+        chain = 'type filter hook input priority 10'
+        self.assert_mends(
+            f'{IPV4.users}: .* takes none of it, .*INPUT',
+            f"nft 'table ip others {{ chain in {{ {chain}; "
+            "iif out0 meta l4proto tcp drop; }; }'",
+            'nft delete table ip others')
+
+    def test_firewall_that_marks_others(self):
+        chain = f'inet srcproxy-server-{SERVER_PORT} prerouting'
+        self.assert_mends(
+            f'{IPV4.users}: .* comes to this host, but not to the socket',
+            f"""
+                nft flush chain {chain}
+                nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 5""",
+            '')
+
+    def test_network_that_delivers_by_another_link(self):
+        """Which the host would not answer by."""
+        destination = self.net.destination
+        join(self.host, 'out1', destination, 'eth1')
+        self.host.ip('addr add 10.9.9.1/30 dev out1')
+        destination.ip('addr add 10.9.9.2/30 dev eth1',
+                       f'route add {IPV4.users} via 10.9.9.1')
+        destination.sysctl('ipv4/conf/all/rp_filter', 2)
+        # Questions of ARP are filtered, too.
+        destination.sysctl('ipv4/conf/eth1/arp_announce', 2)
+        self.host.sysctl('ipv4/conf/out1/rp_filter', 1)
+        try:
+            self.assert_mends(
+                f'{IPV4.users}: .* by another interface .* rp_filter drops it',
+                ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
+        finally:
+            destination.sysctl('ipv4/conf/all/rp_filter', 1)
+            # The other end and its route go with it.
+            self.host.ip('link del out1')
+
+    def test_firewall_with_a_check_of_sources(self):
+        """That knows nothing of users."""
+        self.assert_mends(
+            f'{IPV4.users}: .* comes to this host, but not to the socket: .*: '
+            'chain in of the table inet others, rule with handle ', """
+                nft -f - <<END
+                table inet others {
+                    chain in {
+                        type filter hook prerouting priority raw
+                        meta nfproto ipv4 fib daddr . iif type != local drop
+                    }
+                }
+                """ + '\nEND\n', 'nft delete table inet others')
+
+    def test_routing_that_forbids_users(self):
+        rule = f'from {IPV4.users} prohibit pref 100'
+        with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
+            findings = self.assert_wrong(
+                f'{IPV4.users}: cannot connect from .*: Permission denied',
+                '^see which rule or route forbids it: ip rule')
+            self.assertFalse(findings.of('note', 'could not be looked at'))
+
+    def test_network_that_does_not_route_the_prefix_here(self):
+        route = f'blackhole {IPV4.users}'
+        with self.broken(f'ip route add {route}', f'ip route del {route}',
+                         self.net.destination):
+            self.assert_wrong(
+                f'{IPV4.users}: {IPV4.destination} answers this host, but',
+                'let the network route the prefix.*proxy_arp=1')
+
+    def test_router_that_answers_nobody(self):
+        rule = 'INPUT -p tcp -j DROP'
+        with self.broken(f'iptables -A {rule}', f'iptables -D {rule}',
+                         self.net.destination):
+            self.assert_note(f'{IPV4.users}: the way back was not tried')
+
+    def many(self, count):
+        """Users of one address each; so many that their turns would not do."""
+        return {'acl': [{'allowed_src_ips': [
+            f'198.51.{100 + i // 256}.{i % 256}' for i in range(count)]}]}
+
+    def test_silent_router_for_many_users(self):
+        """Side by side: one after another they would take a minute."""
+        rule = 'INPUT -p tcp -j DROP'
+        with self.other_rules(), self.broken(
+                f'iptables -A {rule}', f'iptables -D {rule}',
+                self.net.destination):
+            self.host.run(*'nft add rule inet'.split(),
+                          f'srcproxy-server-{SERVER_PORT}', *(
+                              'prerouting ip daddr 198.51.100.0/22 '
+                              'socket transparent 1 meta mark set 5').split())
+            for count, left in ((40, 0), (600, 1)):
+                config = self.many(count)
+                self.host.ip('route add local 198.51.100.0/22 dev lo table '
+                             f'{100000 + SERVER_PORT}')
+                try:
+                    findings = self.doctor(config=config)
+                finally:
+                    self.host.ip('route del local 198.51.100.0/22 dev lo table '
+                                 f'{100000 + SERVER_PORT}')
+                self.assertEqual(findings.of('problem'), [])
+                silent = findings.of('note', 'answers nobody$')
+                rest = findings.of('note', '^the way back of .* more prefixes')
+                self.assertEqual(len(rest), left)
+                tried = count - int(rest[0][0].split()[4] if rest else 0)
+                self.assertEqual(len(silent), tried)
+                self.assertGreaterEqual(tried, 40)
+
+    def test_one_user_of_many_whose_prefix_is_not_routed_here(self):
+        route = 'blackhole 198.51.100.17'
+        with self.broken(f'ip route add {route}', f'ip route del {route}',
+                         self.net.destination):
+            findings = self.doctor(config=self.many(40))
+        wrong = findings.of('problem')
+        self.assertEqual([text.split(': ')[0] for text, _ in wrong],
+                         ['198.51.100.17/32'])
+        self.assertRegex(wrong[0][1], 'let the network route the prefix')
+        self.assertEqual(len(findings.of('ok', 'comes back here')), 39)
+
+    def test_table_that_takes_all_addresses_and_src_valid_mark(self):
+        route = f'local default dev lo table {100000 + SERVER_PORT}'
+        with self.sysctl('ipv4/conf/all/src_valid_mark', 1, 0):
+            self.assert_fine()
+            # As the only one that delivers anything, too.
+            self.assert_mends(
+                'src_valid_mark is 1',
+                'ip route flush table {}; ip route add {}'.format(
+                    route.split()[-1], route), '')
+
+    def test_strict_validation_of_sources(self):
+        self.assert_note('rp_filter is 1 on link0, out0:')
+        with self.sysctl('ipv4/conf/all/rp_filter', 2, 1):
+            self.assertFalse(self.assert_fine().of('note', 'rp_filter'))
+
+    @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
+    def test_user_without_capabilities(self):
+        findings = self.assert_wrong(
+            f'{IPV4.users}: without IP_TRANSPARENT',
+            'srcproxy rules --simple server', wrapper=NOBODY)
+        for pattern in ('IP_TRANSPARENT for IPv4 does not work for this user '
+                        r'\(uid 65534\)', 'CAP_NET_BIND',
+                        'firewall could not be looked at'):
+            self.assertTrue(findings.of('note', pattern), pattern)
+        self.assertFalse(findings.of('problem', IPV6.users))
+
+    def test_user_that_the_half_becomes(self):
+        findings = self.assert_fine(
+            'uid 65534, gid 65534 can read the configuration',
+            'IP_TRANSPARENT for IPv4 works', 'source ports below 1024 works',
+            *(f'{family.users}: the firewall gives the mark 0x5'
+              for family in BOTH),
+            *(f'{family.users}: what {family.destination} answers comes back'
+              for family in BOTH),
+            *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
+              'tracked' for prefix in PREFIXES), user=USER)
+        self.assertEqual(len(findings.of('note', OF_THIS_HOST)), 1)
+
+    def test_user_keeps_what_the_half_keeps(self):
+        only_ipv6 = {'acl': [{'allowed_src_ips': [IPV6.users]}]}
+        findings = self.assert_fine(
+            'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
+            config=only_ipv6, user=USER)
+        self.assertFalse(findings.of('note', 'IP_TRANSPARENT'))
+        # Root has it, and so would not see that these rules want it.
+        with self.no_rules(), self.by_hand(rules.deliver_marked):
+            self.assert_fine(f'{IPV6.users}: the firewall gives the mark',
+                             config=only_ipv6)
+            pattern = f'{IPV6.users}: .* but not to the socket'
+            findings = self.assert_wrong(pattern, config=only_ipv6, user=USER)
+            self.apply_remedy(findings, pattern)
+            self.assertEqual(self.examine(user=USER).of('problem'), [])
+            self.assert_serves(IPV6, only_ipv6, wrapper=NOBODY)
+
+    def test_configuration_that_the_user_cannot_read_again(self):
+        findings = self.assert_wrong(
+            'uid 65534, gid 65534 cannot read the configuration again',
+            '^chgrp 65534 .* && chmod 640 ', user=USER, mode=0o600)
+        self.host.run('sh', '-ec', findings.of('problem')[0][1])
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o640)
+        self.assertEqual(self.examine(user=USER).of('problem'), [])
+
+    @contextlib.contextmanager
+    def by_hand(self, deliver):
+        """Rules that the program did not print."""
+        deliver(self.host)
+        try:
+            yield
+        finally:
+            rules.withdraw(self.host)
+
+    def test_mark_and_table_that_were_chosen_by_hand(self):
+        for mark, table in (('0x1', 100), ('0x10/0xf0', 200)):
+            with self.subTest(mark=mark), self.no_rules(), self.by_hand(
+                    lambda host: rules.deliver_with_iptables(
+                        host, mark, table)):
+                self.assert_fine(
+                    *(f'{family.users}: what has the mark {mark} is delivered'
+                      for family in BOTH),
+                    *(f'{family.users}: the firewall gives the mark {mark}$'
+                      for family in BOTH),
+                    *(f'{family.users}: what {family.destination} answers '
+                      'comes back' for family in BOTH))
+
+    def test_rule_for_what_comes_in_by_one_interface(self):
+        with self.no_rules(), self.by_hand(
+                lambda host: rules.deliver_with_iptables(
+                    host, '0x1 iif out0', 100)):
+            self.assert_fine(
+                *(f'{family.users}: what has the mark 0x1 is delivered'
+                  for family in BOTH),
+                *(f'{family.users}: what {family.destination} answers comes '
+                  'back' for family in BOTH))
+
+    def test_mark_that_only_one_of_two_ways_gives(self):
+        """The rules by hand and the printed ones, of which one is broken."""
+        table = f'inet srcproxy-server-{SERVER_PORT}'
+        with self.by_hand(lambda host: rules.deliver_with_iptables(
+                host, '0x1', 100)), self.other_rules():
+            self.assert_fine(f'{IPV4.users}: the firewall gives .*0x[15]$')
+            with self.broken(f'nft delete table {table}', ''):
+                self.assert_fine(f'{IPV6.users}: the firewall gives')
+
+    @unittest.skipUnless(shutil.which('iptables-legacy'),
+                         'needs iptables-legacy')
+    def test_mark_of_iptables_legacy_next_to_a_firewall_of_nft(self):
+        with self.no_rules(), self.by_hand(
+                lambda host: rules.deliver_with_iptables(
+                    host, '0x1', 100, '-legacy')):
+            self.host.run('nft', 'add', 'table', 'inet', 'filter')
+            try:
+                self.assert_fine(*(f'{family.users}: the firewall gives the '
+                                   'mark 0x1$' for family in BOTH))
+            finally:
+                self.host.run('nft', 'delete', 'table', 'inet', 'filter')
+
+    def test_listener_on_all_addresses(self):
+        listener = self.listen(self.host, '0.0.0.0')
+        port = listener.getsockname()[1]
+        pattern = f'listens there on all addresses: {port}$'
+        self.assert_note(pattern)
+        self.assert_wrong(pattern, 'specific addresses',
+                          config={'source_port': 'strict'})
+        self.assert_fine(config={'source_port': 'any'})
+
+    def test_address_to_listen_on_that_is_not_there(self):
+        self.assert_wrong('cannot listen on 192.0.2.99', 'ip address add',
+                          config={'listen': '192.0.2.99:21829'})
+
+    def test_address_that_is_not_there_where_any_can_be_bound_to(self):
+        with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
+            self.assert_wrong('cannot listen on 192.0.2.99',
+                              '^ip address add 192.0.2.99 dev INTERFACE',
+                              config={'listen': '192.0.2.99:21829'})
+
+    def test_name_to_listen_on_that_nobody_knows(self):
+        self.assert_wrong('cannot listen on exit.invalid', '/etc/hosts',
+                          config={'listen': 'exit.invalid:21829'})
+
+    def test_limit_that_leaves_little_room(self):
+        self.assert_note('there is room for [0-9]+ connections at once, no '
+                         'more, .*: ulimit -n$',
+                         wrapper=('prlimit', '--nofile=60:60'))
+
+    def test_limit_of_tasks(self):
+        """As TasksMax of systemd sets it."""
+        cgroup = limit_threads(20)
+        if not cgroup:
+            self.skipTest('needs a cgroup for pids')
+        self.addCleanup(cgroup.remove)
+        self.assert_note(r'there is room for [0-9] connections at once.*pids',
+                         wrapper=cgroup.wrapper)
+        self.assert_wrong('max_connections is 50, but .*pids.* allows no more',
+                          'raise that limit', wrapper=cgroup.wrapper,
+                          config={'max_connections': 50})
+
+    def test_limit_that_is_too_low(self):
+        self.assert_wrong(
+            'max_connections is 4000, but ulimit -n allows no more than',
+            'raise that limit', config={'max_connections': 4000},
+            wrapper=('prlimit', '--nofile=100'))
+
+    def test_forwarding_that_is_off(self):
+        with self.sysctl('ipv4/ip_forward', 0, 1):
+            self.assert_note('ip_forward is off')
+
+    @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
+    def test_start_is_silent_where_all_is_well(self):
+        for options, wrapper in (((), ()), (['--simple'], NOBODY)):
+            with self.other_rules(*options):
+                server = self.start(self.host, 'server', self.config,
+                                    wrapper=wrapper)
+            self.assertEqual(server.warnings(), [])
+            server.finish()
+
+    def test_any_source_is_allowed(self):
+        open_to_all = {'acl': []}
+        self.assert_note('name the prefixes', config=open_to_all)
+        self.assert_fine(f'{IPV4.users}: what has the mark',
+                         config=open_to_all, prefixes=PREFIXES)
+
+    def test_start_warns_of_routes(self):
+        with self.no_rules():
+            server = self.start(self.host, 'server', self.config)
+        warnings = server.warnings()
+        self.assertEqual(len(warnings), 2, warnings)
+        for prefix, line in zip(PREFIXES, warnings):
+            self.assertIn(f'{prefix}: no route delivers', line)
+            self.assertIn('fix: srcproxy rules server /run/', line)

@@ -1,0 +1,456 @@
+"""What `srcproxy doctor` finds on a gate that is fine, and on broken ones."""
+
+import re
+import socket
+
+import rules
+from cases import SERVER, SERVER_PORT
+from daemons import write_config
+from doctor_case import MARK, OF_THIS_HOST, PREFIXES, USER, GateCase
+from families import BOTH, IPV4, IPV6, endpoint
+from hosts import join
+from peers import background
+from test_command import srcproxy
+from test_privilege import NOBODY
+
+
+class Gate(GateCase):
+
+    def test_host_as_it_should_be(self):
+        findings = self.assert_fine(
+            'the address to listen on, any', 'room for',
+            f'the server half is reached at {endpoint(*SERVER)}',
+            *(f'{prefix}: the firewall redirects to port 9001'
+              for prefix in PREFIXES),
+            *(f'{family.users}: the server half accepts outbound.auth, and '
+              f'connected to {re.escape(endpoint(family.gate_link, 0)[:-1])}'
+              for family in BOTH),
+            *(f'{prefix}: there is a route' for prefix in PREFIXES))
+        self.assertEqual(findings.of('note', OF_THIS_HOST), [])
+
+    def test_host_with_iptables(self):
+        with self.other_rules('--iptables'):
+            self.assert_fine(f'{IPV6.users}: the firewall redirects')
+
+    def test_user_without_capabilities(self):
+        findings = self.assert_fine('is reached', wrapper=NOBODY,
+                                    prefixes=[IPV4.users])
+        for pattern in ('firewall could not be looked at',
+                        'did not refuse a request, but its connection'):
+            self.assertTrue(findings.of('note', pattern), pattern)
+
+    def test_user_that_the_half_becomes(self):
+        findings = self.assert_fine(
+            *(f'{prefix}: the firewall redirects to port 9001'
+              for prefix in PREFIXES), 'accepts outbound.auth',
+            user=USER)
+        self.assertEqual(findings.of('note'), [])
+        self.assert_fine('SO_MARK works', 'fwmark can be had', user=USER,
+                         config=self.outbound(fwmark=MARK))
+
+    def test_client_half_may_be_running(self):
+        client = self.start(self.host, 'client', self.config)
+        self.assert_fine()
+        self.assertEqual(client.events('refused'), [])
+        self.assertEqual(client.warnings(), [])
+
+    def test_prefixes_that_are_not_named(self):
+        self.assert_note("name the users' prefixes", prefixes=())
+
+    def test_prefixes_exceptions_and_bypass_of_the_configuration(self):
+        config = {**self.config, 'inbound': {
+            **self.config['inbound'], 'bypass': [':179', '10.0.0.0/8'],
+            'users': PREFIXES + [f'!{f.second_user}' for f in BOTH]}}
+        rules = (write_config(config),)
+        for options in ((), ('--iptables',)):
+            def apply(*more, options=options):
+                printed = srcproxy('rules', *options, *more, 'client', *rules)
+                self.host.run('sh', input=printed.stdout)
+
+            with self.subTest(options=options), self.no_rules():
+                self.assert_wrong('no rule of the firewall redirects',
+                                  config=config, prefixes=())
+                apply()
+                try:
+                    self.assert_fine(*(f'{prefix}: the firewall redirects'
+                                       for prefix in PREFIXES),
+                                     config=config, prefixes=())
+                finally:
+                    apply('--remove')
+
+    def test_users_with_a_new_prefix(self):
+        config = {**self.config, 'inbound': {**self.config['inbound'],
+                                             'users': PREFIXES}}
+        for address, noted in (('2001:db8:eeee::1/64', True),
+                               ('198.18.0.1/24', True),
+                               ('fd00:eeee::1/64', False)):
+            with self.subTest(address=address), self.broken(
+                    f'ip address add {address} dev users0 nodad',
+                    f'ip address del {address} dev users0'):
+                findings = self.assert_fine(config=config, prefixes=())
+                notes = findings.of('note', 'users0, where users are, has the '
+                                    f'address {address.split("/")[0]}, which')
+                self.assertEqual(len(notes), noted, findings.text)
+        findings = self.assert_fine(config=config, prefixes=())
+        self.assertEqual(findings.of('note'), [])
+
+    def test_firewall_that_redirects_nobody(self):
+        with self.no_rules():
+            self.assert_wrong(
+                f'{IPV4.users}: no rule of the firewall redirects these '
+                'users, who come in by users0 to port 9001$',
+                rf'^srcproxy rules client \S+ {" ".join(PREFIXES)} \| sh$')
+
+    def test_firewall_that_redirects_others(self):
+        redirect = '-t nat -{} PREROUTING -s {} -p tcp -j REDIRECT ' \
+            '--to-port 9001'
+        add, delete = (
+            f'iptables {redirect.format(action, "203.0.113.0/24")}; '
+            f'ip6tables {redirect.format(action, "2001:db8:cccc::/64")}'
+            for action in 'AD')
+        self.start(self.host, 'client', self.config)
+        for family in BOTH:
+            with self.no_rules():
+                self.assert_carries_after_mending(
+                    family, 'no rule of the firewall redirects these users', add, delete)
+
+    def test_firewall_that_drops_what_is_redirected(self):
+        pattern = (f'{IPV4.users}: packets that come in to port 9001, .*: the '
+                   'firewall drops them: chain ')
+        known = 'ct state established accept; iif lo accept;'
+        self.assert_mends(
+            pattern, 'iptables -A INPUT -m conntrack --ctstate ESTABLISHED '
+            '-j ACCEPT; iptables -P INPUT DROP',
+            'iptables -P INPUT ACCEPT; iptables -F INPUT')
+        others = ('udp dport 9000-9100 accept; tcp dport 30000-32767 accept; '
+                  'ip saddr 10.0.0.0/8 accept; iifname lo accept; '
+                  'tcp dport vmap { 80 : accept, 443 : accept };')
+        for rule in (others, 'ct status dnat accept;',
+                     'tcp dport 9001 accept;'):
+            table = ('table ip others { chain in { type filter hook input '
+                     f'priority 0; policy drop; {known} {rule} }}; }}')
+            if rule == others:
+                self.assert_mends(pattern, f"nft '{table}'",
+                                  'nft delete table ip others')
+                continue
+            with self.broken(f"nft '{table}'", 'nft delete table ip others'):
+                self.assert_fine()
+
+    def test_rule_in_front_of_the_redirection(self):
+        table = 'inet srcproxy-client-9001'
+        for chain, rule in (('users', f'ip saddr {IPV4.users} return'),
+                            ('prerouting', 'counter accept')):
+            self.assert_mends(
+                f'{IPV4.users}: no rule .* what decides for them is chain '
+                f'{chain} of the table {table}, rule with handle ',
+                f'nft insert rule {table} {chain} {rule}', '')
+
+    def test_redirection_for_another_interface(self):
+        with self.no_rules():
+            redirect = ('-t nat -{} PREROUTING -i out0 -p tcp -j REDIRECT '
+                        '--to-port 9001')
+            add, delete = ('; '.join(f'{tool} {redirect.format(action)}'
+                                     for tool in ('iptables', 'ip6tables'))
+                           for action in 'AD')
+            self.assert_mends(
+                f'{IPV6.users}: no rule .* these users, who come in by users0',
+                add, delete)
+
+    def test_users_who_are_not_tracked(self):
+        """No connection of theirs is redirected, whatever the rules say."""
+        self.start(self.host, 'client', self.config)
+        pattern = r'a rule keeps the firewall from tracking .* \(notrack\)'
+        for family, tool in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
+            self.assert_carries_after_mending(
+                family, f'{family.users}: {pattern}',
+                f'{tool} -t raw -A PREROUTING -p tcp -j CT --notrack',
+                f'{tool} -t raw -F PREROUTING')
+        chain = 'type filter hook prerouting priority raw'
+        self.assert_carries_after_mending(
+            IPV6, pattern,
+            f"nft 'table inet others {{ chain first {{ {chain}; notrack; }}; }}'",
+            'nft delete table inet others')
+
+    def test_own_connections_that_are_redirected(self):
+        self.start(self.host, 'client', self.config)
+        pattern = f'{endpoint(*SERVER)}: the firewall redirects this half'
+        rule = 'OUTPUT -p tcp {}-j REDIRECT --to-port 9001'
+        own = rule.format('')
+        with self.broken(f'iptables -t nat -A {own}',
+                         f'iptables -t nat -D {own}'):
+            findings = self.assert_wrong(pattern, prefixes=())
+            self.assertFalse(findings.of('ok', 'is reached'))
+            self.apply_remedy(findings, pattern)
+            self.assert_fine('is reached', prefixes=())
+            self.assert_carries(IPV4)
+        self.host.run('iptables', '-t', 'nat', '-F', 'OUTPUT')
+        roots = rule.format('-m owner --uid-owner 0 ')
+        with self.broken(f'iptables -t nat -A {roots}',
+                         f'iptables -t nat -D {roots}'):
+            findings = self.assert_wrong(pattern)
+            self.assert_fine('the server half accepts', user=USER)
+            self.apply_remedy(findings, pattern)
+            self.assert_fine('the server half accepts')
+            self.assert_carries(IPV4)
+        self.host.run('iptables', '-t', 'nat', '-F', 'OUTPUT')
+        self.assert_carries_after_mending(
+            IPV4, pattern, 'iptables -t nat -A OUTPUT -p tcp -j REDIRECT '
+            '--to-port 9001', 'iptables -t nat -F OUTPUT')
+        chain = 'type nat hook output priority -100'
+        self.assert_carries_after_mending(
+            IPV4, pattern, f"nft 'table inet others {{ chain own {{ {chain}; "
+            "tcp dport != 22 redirect to :9001; }; }'",
+            'nft delete table inet others')
+
+    def assert_carries_after_mending(self, family, pattern, command, mend):
+        """That alone is found, and mended a user's connection is carried."""
+        listener = self.listen(self.net.destination, family.destination)
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern)
+            self.assertEqual(findings.of('problem'),
+                             findings.of('problem', pattern))
+            for text, _ in findings.of('problem', pattern):
+                self.apply_remedy(findings, re.escape(text))
+            self.assertEqual(self.examine().of('problem'), [])
+            self.assert_arrives(listener)
+
+    def test_redirection_that_no_rule_leads_to(self):
+        self.assert_mends(
+            f'{IPV6.users}: no rule of the firewall redirects these users',
+            'nft delete chain inet srcproxy-client-9001 prerouting', '')
+
+    def test_users_without_a_route(self):
+        route = 'unreachable 203.0.113.0/24'
+        with self.broken(f'ip route add {route}', f'ip route del {route}'):
+            self.assert_wrong('203.0.113.0/24: there is no route',
+                              'ip route add', prefixes=['203.0.113.0/24'])
+
+    def test_users_whom_only_the_default_route_leads_to(self):
+        """As when their link has lost its addresses."""
+        others = ['100.64.0.0/16', '2001:db8:cccc::/64']
+        findings = self.doctor(prefixes=PREFIXES + others)
+        notes = findings.of('note', 'only the default route .* through link0:')
+        self.assertEqual([text.split(': ')[0] for text, _ in notes], others)
+
+    def test_interface_of_the_users_without_an_address(self):
+        """REDIRECT drops there, in silence."""
+        own = f'{IPV4.gate_users}/{IPV4.length} dev users0'
+        route = f'{IPV4.users} dev users0'
+        with self.broken(f'ip addr del {own}; ip route add {route}',
+                         f'ip route del {route}'):
+            findings = self.assert_wrong(
+                f'{IPV4.users}: .* users0, which has no IPv4 address',
+                '^ip address add ADDRESS dev users0$')
+            self.assertFalse(findings.of('problem', IPV6.users))
+            listen = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
+            self.assert_fine(f'{IPV4.users}: there is a route', config=listen,
+                             prefixes=[IPV4.users])
+            self.host.ip(f'addr add {own}')
+            self.assert_fine(f'{IPV4.users}: there is a route')
+
+    def test_interface_of_the_users_with_only_a_link_local_address(self):
+        """Which REDIRECT takes then."""
+        def link_local(host, device):
+            shown = host.run('ip', '-6', 'addr', 'show', 'dev', device,
+                             'scope', 'link').stdout
+            return re.search(r'inet6 (\S+)/', shown)[1]
+
+        own = f'{IPV6.gate_users}/{IPV6.length} dev users0'
+        route = (f'{IPV6.users} via {link_local(self.net.user, "eth0")} '
+                 'dev users0')
+        default = 'default via {} dev eth0'
+        router = default.format(link_local(self.host, 'users0'))
+        self.start(self.host, 'client', self.config)
+        with self.broken(f'ip -6 addr del {own}; ip -6 route add {route}',
+                         f'ip -6 route del {route}; ip -6 addr add {own}'), \
+                self.broken(f'ip -6 route replace {router}',
+                            'ip -6 route replace default via '
+                            + IPV6.gate_users, self.net.user):
+            self.assert_fine(f'{IPV6.users}: there is a route')
+            self.assert_carries(IPV6)
+
+    def test_redirection_that_a_listing_of_both_families_leaves_out(self):
+        """In the second family's table, by nft 1.0.6.
+
+        A rule that iptables cannot read keeps it from listing its own table.
+        """
+        redirect = '-t nat -{} PREROUTING -p tcp -j REDIRECT --to-port 9001'
+        add, delete = ('; '.join(f'{tool} {redirect.format(action)}'
+                                 for tool in ('iptables', 'ip6tables'))
+                       for action in 'AF')
+        flush = '; '.join(f'nft flush chain {family} nat PREROUTING'
+                          for family in ('ip', 'ip6'))
+        with self.no_rules(), self.broken(
+                f'{add}; for family in ip ip6; do nft add rule $family nat '
+                'PREROUTING fib daddr type local return; done', flush):
+            for family in BOTH:
+                self.assert_note(f'{family.users}: whether the firewall '
+                                 'redirects them to port 9001 cannot be told')
+
+    def test_listener_that_is_not_for_all_users(self):
+        only_ipv4 = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
+        findings = self.assert_wrong('inbound.listen has no IPv6 address',
+                                     '":PORT"', config=only_ipv4)
+        self.assertFalse(findings.of('problem', 'IPv4 address'))
+
+    def test_loopback_listener(self):
+        loopback = {'inbound': {'listen': '127.0.0.1:9001'}}
+        findings = self.assert_wrong(
+            f'{IPV4.users}: inbound.listen is a loopback address',
+            '"', config=loopback, prefixes=[IPV4.users])
+        self.assertFalse(findings.of('note', 'loopback'))
+        remedy, = [remedy for _, remedy in findings.of('problem', 'loopback')]
+        listen = re.search('listen: "([^"]*)"', remedy)[1]
+        self.assert_fine(config={'inbound': {'listen': listen}})
+
+    def test_loopback_listener_for_the_gates_own_connections(self):
+        loopback = {'inbound': {'listen': '127.0.0.1:9001'}}
+        own = f'{IPV4.gate_users}/32'
+        printed = srcproxy('rules', '--output', 'client', write_config(
+            {**self.config, **loopback}), own)
+        self.apply_rules('--remove')
+        self.host.run('sh', input=printed.stdout)
+        try:
+            findings = self.doctor(config=loopback, prefixes=[own])
+            self.assertTrue(findings.of('note', 'inbound.listen is a loopback'))
+            self.assertFalse(findings.of('problem', 'loopback'))
+        finally:
+            self.apply_rules()
+
+    def test_wrong_auth(self):
+        self.assert_wrong(f'{IPV4.users}: the server half refused',
+                          "server half's log",
+                          config=self.outbound(auth='other'))
+        self.server.wait_for('refused', reason='no user has this auth')
+
+    def test_source_that_the_user_may_not_have(self):
+        self.assert_wrong(
+            '203.0.113.0/24: the server half refused', "server half's log",
+            prefixes=['203.0.113.0/24'])
+
+    def test_server_half_that_is_not_running(self):
+        server = endpoint(SERVER[0], SERVER_PORT + 1)
+        self.assert_wrong(f'{server}: cannot connect: Connection refused',
+                          'start the server half',
+                          config=self.outbound(server=server))
+
+    def test_server_half_that_there_is_no_route_to(self):
+        rule = f'fwmark {MARK} prohibit pref 9'
+        with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
+            self.assert_wrong(
+                f'the server half at {SERVER[0]}: this host has no route',
+                f'ip route get {SERVER[0]} mark 0x{MARK:x}$',
+                config=self.outbound(fwmark=MARK))
+            self.assert_fine('is reached')
+
+    def test_server_half_that_no_packet_reaches(self):
+        with rules.black_hole(self.net.exit, IPV4, SERVER_PORT):
+            self.assert_wrong('cannot connect: Connection timed out',
+                              'firewalls')
+
+    def test_something_else_in_place_of_the_server_half(self):
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        server = endpoint(*listener.getsockname())
+
+        def greet():
+            # First it is only seen whether this is where it leads to.
+            self.accept(listener)
+            self.accept(listener).sendall(b'SSH-2.0-OpenSSH\r\n')
+
+        greeted = background(greet)
+        self.assert_wrong('does not speak the protocol',
+                          'a server half', prefixes=[IPV4.users],
+                          config=self.outbound(server=server))
+        greeted.result()
+
+    def test_server_half_that_refuses_with_an_end_of_stream(self):
+        """The implementation in Go does, and ssh and stunnel in between."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        request_len = 3 + 32 + 2 * (1 + 4 + 2)
+
+        def refuse():
+            # First it is only seen whether this is where it leads to.
+            self.accept(listener)
+            connection = self.accept(listener)
+            request = connection.recv(request_len, socket.MSG_WAITALL)
+            connection.close()
+            return request
+
+        refused = background(refuse)
+        findings = self.assert_wrong(
+            f'{IPV4.users}: the server half refused a connection',
+            "server half's log", prefixes=[IPV4.users],
+            config=self.outbound(server=endpoint(*listener.getsockname())))
+        self.assertEqual(len(refused.result()), request_len)
+        self.assertFalse(findings.of('problem', 'protocol'))
+
+    def test_server_that_is_this_half(self):
+        loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))
+        self.assert_wrong('own listener: a loop', 'the address of the exit',
+                          config=loop)
+        client = self.start(self.host, 'client', {**self.config, **loop})
+        client.wait_for_line('warning .*own listener: a loop')
+
+    def test_mark_that_is_not_permitted(self):
+        self.assert_fine('fwmark can be had', config=self.outbound(
+            fwmark=MARK))
+        self.assert_wrong('cannot set outbound.fwmark as this user',
+                          'CAP_NET_RAW', config=self.outbound(fwmark=MARK),
+                          wrapper=NOBODY)
+
+    def test_name_of_the_server_that_nobody_knows(self):
+        self.assert_wrong('outbound.server exit.invalid: ', '/etc/resolv.conf',
+                          config=self.outbound(server='exit.invalid:21829'))
+
+    def test_service_that_says_nothing_is_not_taken_for_the_server_half(self):
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        self.assert_note('did not refuse a request, but',
+                         config=self.outbound(
+                             server=endpoint(*listener.getsockname())))
+
+    def test_service_that_says_nothing_to_many_users(self):
+        """One after another they would take more than a minute."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        users = [f'198.51.100.{i}' for i in range(40)]
+        findings = self.doctor(prefixes=users, config=self.outbound(
+            server=endpoint(*listener.getsockname())))
+        tried = findings.of('note', 'did not refuse a request')
+        (rest, _), = findings.of('note', 'more prefixes were not tried')
+        self.assertEqual(len(tried) + int(rest.split()[0]), len(users))
+
+    def test_address_that_is_not_there_where_any_can_be_bound_to(self):
+        with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
+            self.check_local_address('192.0.2.99')
+
+    def check_local_address(self, local, device='link0'):
+        """Until this host has it, as the remedy says."""
+        config = self.outbound(local_addr=local)
+        self.assert_wrong('cannot bind to .*outbound.local_addr',
+                          'give this host that interface and address',
+                          config=config)
+        address = local.split('%')[0]
+        if address:
+            self.host.ip(f'addr add {address}/24 dev {device}')
+        try:
+            self.assert_fine('outbound.local_addr and fwmark can be had',
+                             config=config)
+            client = self.start(self.host, 'client', {**self.config, **config})
+            self.assert_carries(IPV4)
+            client.finish()
+        finally:
+            if address:
+                self.host.ip(f'addr del {address}/24 dev {device}')
+
+    def test_address_that_is_not_there(self):
+        self.check_local_address('192.0.2.99')
+
+    def test_interface_that_is_not_there(self):
+        config = self.outbound(local_addr='%nowhere0')
+        pattern = 'cannot bind to .*outbound.local_addr'
+        self.assert_wrong(pattern, 'give this host that interface',
+                          config=config)
+        self.host.ip('link add nowhere0 type veth peer name nowhere1')
+        try:
+            self.assertFalse(self.doctor(config=config).of('problem', pattern))
+        finally:
+            self.host.ip('link del nowhere0')
