@@ -1,0 +1,31 @@
+#!/bin/bash
+# Software: nftables 1.0.6 (Debian 12), on Linux 6.18.44.
+# Guess: `nft -n -j` prints `meta protocol ip` as 2048, the number of the
+#   EtherType 0x0800, as `nft -n` does.
+# Behaviour: the text has 0x0800; the JSON has 8, the two bytes swapped, on a
+#   little-endian machine.
+# Seen: meta protocol 0x0800 accept
+#   {"match": {"op": "==", "left": {"meta": {"key": "protocol"}}, "right": 8}}
+# shellcheck source=findings/lib
+. "$(dirname "$0")/lib"
+package nftables=1.0.6-2+deb12u2 libnftables1=1.0.6-2+deb12u2
+
+# shellcheck disable=SC2317 # in_namespace runs it
+trial() {
+	run nft -f - <<-'EOF'
+	table inet filter {
+		chain input {
+			type filter hook input priority 0
+			meta protocol ip accept
+		}
+	}
+	EOF
+	run nft -n list ruleset
+	run nft -n -j list ruleset
+}
+
+seen=$(in_namespace trial)
+echo "$seen"
+expect "the text has another number" 'meta protocol 0x0800 accept' "$seen"
+expect "the JSON has another number" '"key": "protocol"}}, "right": 8}' "$seen"
+as_recorded
