@@ -14,8 +14,8 @@
  * json-c object points at its value, and the value points back. The json-c
  * object of a container owns those of its items. All values of a text form one
  * list behind the root, for json5_destroy(). It clears the pointers first,
- * because json-c 0.19 calls delete callbacks twice and takes the userdata of an
- * array or object that it frees for an object of its own.
+ * because json-c 0.19 takes the userdata of an array or object that it frees for
+ * an object of its own, and may call a delete callback twice (json-c issue 934).
  */
 struct json5 {
 	struct json5 *next;

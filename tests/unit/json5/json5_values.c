@@ -248,7 +248,7 @@ START_TEST(a_string_may_hold_nul)
 END_TEST
 
 /*
- * json-c 0.19 calls a callback twice, and follows userdata that is not its own.
+ * json-c 0.19 may call a callback twice, and follows userdata of others.
  */
 START_TEST(json_c_frees_no_object_with_a_callback_or_userdata)
 {
