@@ -313,5 +313,6 @@ class Pidfile(LifeCase):
         os.symlink(write_config('precious'), self.path)
         result = self.run_client()
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, f'error cannot make {self.path}: ')
+        self.assertRegex(result.stderr, f'error {self.path}: symbolic links '
+                         'are not followed')
         self.assertEqual(self.content(), 'precious')
