@@ -90,6 +90,7 @@ class Full:
 
     def test_it_is_told_once_each_time(self):
         half = self.start_limited({'max_connections': 2})
+        before = half.descriptors()
         for times in ('1', '2'):
             listener = self.listen_at_destination()
             pairs = [self.open(listener), self.open(listener)]
@@ -102,8 +103,10 @@ class Full:
             for user, destination in pairs[1:]:
                 reset(user)
                 receive_until_reset(destination)
-            # Then all of its connections have ended.
+            # A connection keeps its place until after the line about its end.
             self.wait_until_served(half, 3 * int(times))
+            wait_until(lambda: half.descriptors() == before,
+                       f'{before} descriptors again')
         self.assertEqual(len(half.events('full')), 2)
 
     def wait_until_served(self, half, count):
