@@ -12,7 +12,7 @@
 
 #define PORT 443
 
-/* A link-local one will do: REDIRECT takes it where there is no other. */
+/* A link-local address is enough: REDIRECT uses it if there is no other. */
 static bool
 has_address(const char *interface, int family)
 {
@@ -39,7 +39,7 @@ is_for_all(const struct endpoint *listen)
 		address_is_unspecified(&listen->address));
 }
 
-/* REDIRECT takes the interface's address, and drops where it has none. */
+/* REDIRECT uses the interface's address, and drops packets if it has none. */
 static void
 check_user_interface(const struct doctor_context *context, const char *prefix,
     int family, uint32_t index)
@@ -77,7 +77,7 @@ is_same_gateway(const union address *a, const union address *b)
 	    (a->any.sa_family == AF_UNSPEC || address_same_host(a, b));
 }
 
-/* Like all the world, which says nothing of where these users are. */
+/* Only the default route leads there: it does not say where the users are. */
 static bool
 is_by_default(int family, const struct route *route)
 {
@@ -127,7 +127,7 @@ check_user_route(
 	}
 }
 
-/* Where they are answered, they come from: NULL if that cannot be told. */
+/* Users come in by the link that replies to them take; NULL: unknown. */
 static const char *
 find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
 {
@@ -140,7 +140,7 @@ find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
 	return if_indextoname(route.interface, name);
 }
 
-/* A user whose first and other addresses are this host's own. */
+/* The prefix's first address and another one are this host's own. */
 static bool
 is_this_host(const struct prefix *prefix)
 {
@@ -151,7 +151,7 @@ is_this_host(const struct prefix *prefix)
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
 }
 
-/* The address that REDIRECT takes: the first one, of IPv6 the last one added. */
+/* REDIRECT uses the first address, and for IPv6 the address added last. */
 static void
 set_own_address(struct walk *walk, int family, const char *interface)
 {
@@ -175,13 +175,13 @@ set_own_address(struct walk *walk, int family, const char *interface)
 		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
 }
 
-/* A user, and the first packet of a connection to the world outside. */
+/* A user, and the first packet of its connection to an outside host. */
 struct arrival {
 	const struct doctor_context *context;
 	const struct prefix *users;
 	char prefix[PREFIX_STRLEN];
-	char link[IF_NAMESIZE]; /* that they come in by, "": not known */
-	bool is_own;            /* it is this host itself */
+	char link[IF_NAMESIZE]; /* that they come in by; "": unknown */
+	bool is_own;            /* the user is this host itself */
 	struct walk walk;
 };
 
@@ -194,7 +194,7 @@ select_users(const struct arrival *arrival)
 	};
 }
 
-/* Through the rules that may redirect. */
+/* Follows the packet through the rules that may redirect it. */
 static void
 arrive(struct arrival *arrival, const union address *user, uint8_t protocol,
     uint16_t port)
@@ -226,8 +226,8 @@ report_untracked(
 }
 
 /*
- * Where the printed rules are nft's they come in front of all others; those of
- * iptables stand behind the rule in the way.
+ * The printed rules for nft precede all other rules. Those for iptables follow
+ * the rule in the way, so the fix deletes that rule first.
  */
 static void
 report_unredirected(const struct arrival *arrival, const struct cause *cause)
@@ -248,7 +248,7 @@ report_unredirected(const struct arrival *arrival, const struct cause *cause)
 	    name.len ? "; what decides for them is " : "", name.chars);
 }
 
-/* False: nobody comes to the listener, or that cannot be told. */
+/* False: no packet reaches the listener, or that is unknown. */
 static bool
 check_redirected(const struct arrival *arrival)
 {
@@ -277,7 +277,7 @@ check_redirected(const struct arrival *arrival)
 	return false;
 }
 
-/* The client half asks for the destination in the default zone only. */
+/* The client half looks up destinations in conntrack's default zone only. */
 static bool
 check_zone(const struct arrival *arrival)
 {
@@ -294,7 +294,7 @@ check_zone(const struct arrival *arrival)
 	return false;
 }
 
-/* Up to the socket, and the first packet back. */
+/* Follows the packet to the socket, and the first packet back. */
 static bool
 check_intake(struct arrival *arrival)
 {
@@ -327,7 +327,7 @@ check_intake(struct arrival *arrival)
 	return !trace_report(context, &answer, &back, what.chars);
 }
 
-/* Of two users' packets the first that goes astray is reported. */
+/* False: this user's packets may not arrive, which is reported. */
 static bool
 check_user(struct arrival *arrival, const union address *user)
 {
@@ -364,7 +364,7 @@ check_redirection(
 	    arrival.prefix, context->config->listen.port);
 }
 
-/* Nothing that comes in by a link may go to a loopback address. */
+/* The kernel drops packets from a link that go to a loopback address. */
 static void
 report_loopback(const struct doctor_context *context, int family)
 {
@@ -392,7 +392,7 @@ report_loopback(const struct doctor_context *context, int family)
 	    family == AF_INET ? "IPv4" : "IPv6");
 }
 
-/* [::] listens for both. */
+/* A listener on [::] takes both families. */
 static void
 check_listener(const struct doctor_context *context, int family)
 {

@@ -1,14 +1,14 @@
 #ifndef DOCTOR_CLIENT_H
 #define DOCTOR_CLIENT_H
 
-/* Whether users come to the client half. */
+/* Checks whether users' connections reach the client half. */
 
 #include "doctor/context.h"
 
-/* What only root may: the firewall. */
+/* Checks the firewall, which only root may read. */
 void doctor_client_look(struct doctor_context *context);
 
-/* All the rest. */
+/* Makes all other checks. */
 void doctor_client_check(struct doctor_context *context);
 
 #endif

@@ -16,9 +16,9 @@
 #include "kernel/sysctl.h"
 #include "net/socket.h"
 
-#define ALL_MS 5000 /* no further prefix is tried then */
+#define ALL_MS 5000 /* after that no further prefix is tried */
 
-/* True if it would come back to this half for ever. */
+/* True if a connection to it would come back to this half without end. */
 static bool
 check_loop(const struct doctor_context *context, const union address *server)
 {
@@ -34,7 +34,7 @@ check_loop(const struct doctor_context *context, const union address *server)
 	return true;
 }
 
-/* Returns how many addresses. */
+/* Returns the number of addresses; 0 after reporting why. */
 static size_t
 resolve(const struct doctor_context *context, union address *servers)
 {
@@ -50,7 +50,7 @@ resolve(const struct doctor_context *context, union address *servers)
 	return wrong ? 0 : count;
 }
 
-/* With the connection just made, of which the firewall still knows. */
+/* fd: a connection just made, which conntrack still has an entry for. */
 static bool
 is_redirected_here(
     const struct doctor_context *context, int fd, const union address *server)
@@ -146,7 +146,7 @@ check_egress(const struct doctor_context *context)
 		return;
 	error = local_bind_apply(local_bind, fd, family, &tried);
 	close(fd);
-	/* With net.ipv4.ip_nonlocal_bind any address can be had. */
+	/* With net.ipv4.ip_nonlocal_bind, bind(2) accepts any address. */
 	if (!error && local_bind->address.any.sa_family != AF_UNSPEC &&
 	    route_ends_here(&local_bind->address) == 0)
 		error = -EADDRNOTAVAIL;
@@ -230,7 +230,7 @@ report_no_route(
 	    "the server half at %s: this host has no route to it", text);
 }
 
-/* Returns a descriptor. */
+/* Returns a descriptor, or a negative errno after reporting it. */
 static int
 connect_server(
     const struct doctor_context *context, const union address *server)
@@ -250,7 +250,7 @@ connect_server(
 	return fd;
 }
 
-/* False if the request went the wrong way, which is reported. */
+/* False: the request was redirected to this half, which is reported. */
 static bool
 try_prefix(const struct doctor_context *context, int fd,
     const union address *server, const struct prefix *prefix)
@@ -262,7 +262,7 @@ try_prefix(const struct doctor_context *context, int fd,
 	prefix_sample(prefix, &user);
 	result = test_request_run(
 	    context->config, context->packet_fd, fd, &user, &destination);
-	/* The firewall may tell users of this host apart, such as root. */
+	/* The firewall may redirect root's packets but not this user's. */
 	if (context->is_own_redirected && result != TEST_REQUEST_ARRIVED) {
 		report_redirected(context, server);
 		return false;
@@ -272,7 +272,7 @@ try_prefix(const struct doctor_context *context, int fd,
 	return true;
 }
 
-/* A connection for each prefix, as each takes one request. */
+/* Each prefix needs a connection: a connection takes one request. */
 static void
 check_server(const struct doctor_context *context, const union address *server,
     int64_t end)
@@ -308,8 +308,8 @@ check_server(const struct doctor_context *context, const union address *server,
 }
 
 /*
- * A name may have addresses that local_addr has no use for, or a host without
- * IPv6; the half goes on to the next one.
+ * A name may have addresses of a family that local_addr or this host lacks.
+ * The half goes on to the next address.
  */
 static bool
 is_used(const struct doctor_context *context, const union address *server)

@@ -1,17 +1,17 @@
 #ifndef DOCTOR_CLIENT_TO_SERVER_H
 #define DOCTOR_CLIENT_TO_SERVER_H
 
-/* Whether the client half comes to the server half, and is served there. */
+/* Checks whether the client half reaches the server half and is served. */
 
 #include "doctor/context.h"
 
-/* Cheap: without a packet, and without resolving a name. */
+/* Checks for a loop. Cheap: it sends no packet and resolves no name. */
 void client_to_server_check_loop(const struct doctor_context *context);
 
-/* As root: whether the firewall takes its way to it for that of a user. */
+/* As root: checks whether the firewall redirects this half's connections. */
 void client_to_server_look(struct doctor_context *context);
 
-/* All; takes some seconds where nobody answers. */
+/* Makes all checks; takes some seconds if the server does not answer. */
 void client_to_server_check(struct doctor_context *context);
 
 #endif

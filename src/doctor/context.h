@@ -1,7 +1,7 @@
 #ifndef DOCTOR_CONTEXT_H
 #define DOCTOR_CONTEXT_H
 
-/* What a host is examined for, and by whom the findings are taken. */
+/* The data that all checks share, and the findings that they add to. */
 
 #include <sys/socket.h>
 
@@ -14,16 +14,16 @@ struct doctor_context {
 	const struct config *config;
 	const struct prefix_list *prefixes; /* the users' */
 	const char *rules;        /* the command that sets up this half */
-	const char *simple_rules; /* CONFIG_SERVER: its other way */
+	const char *simple_rules; /* CONFIG_SERVER: with --simple */
 	struct findings *findings;
-	bool has_nft; /* which the commands are for; otherwise iptables */
-	/* As root read it; NULL: it is not looked at. See ruleset_create(). */
+	bool has_nft; /* the commands are for nft; otherwise iptables */
+	/* As root read the firewall; NULL: not read. See ruleset_create(). */
 	struct ruleset *ruleset;
 	int packet_fd;          /* of capture_open(), or -1 */
-	bool is_own_redirected; /* what root sent to the server came back */
+	bool is_own_redirected; /* root's connection to the server came back */
 };
 
-/* Whether anything can be told of the firewall. */
+/* Whether the firewall's rules are known. */
 static inline bool
 doctor_context_sees_firewall(const struct doctor_context *context)
 {

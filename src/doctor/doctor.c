@@ -27,7 +27,7 @@ struct commands {
 	struct text rules, simple;
 };
 
-/* Where ruleset_create() looks, too. */
+/* Searches the folders that ruleset_create() searches. */
 static bool
 is_installed(const char *program)
 {
@@ -44,7 +44,7 @@ is_installed(const char *program)
 	return false;
 }
 
-/* Adds it for sh(1). */
+/* Adds the path, in quotes for sh(1) if it needs them. */
 static void
 add_quoted(struct text *text, const char *path)
 {
@@ -73,7 +73,7 @@ format_command(struct text *command, const char *option, const char *half,
 	text_add(command, " | sh");
 }
 
-/* What points to commands is good as long as they are. */
+/* The context points into *commands, which must live as long. */
 static void
 begin(struct doctor_context *context, struct commands *commands,
     const char *path, char *const *texts)
@@ -102,7 +102,7 @@ read_firewall(struct doctor_context *context)
 		    "the firewall could not be looked at: %s", why);
 }
 
-/* As the half does it. */
+/* Becomes the user that the half becomes, in the same way. */
 static int
 become(const struct config *config, const struct privilege *privilege)
 {
@@ -114,7 +114,7 @@ become(const struct config *config, const struct privilege *privilege)
 			 : privilege_trim(capabilities);
 }
 
-/* For a reload; root has read it before. */
+/* A reload reads the file as this user; the first read was root's. */
 static void
 check_file(const struct doctor_context *context, const char *path)
 {
@@ -134,7 +134,7 @@ check_file(const struct doctor_context *context, const char *path)
 		    getegid());
 }
 
-enum stage { STAGE_ROOT, STAGE_USER }; /* as root, and as whom it becomes */
+enum stage { STAGE_ROOT, STAGE_USER }; /* as root; as the half's user */
 enum who { WHO_CLIENT = 1, WHO_SERVER = 2, WHO_BOTH = 3 };
 
 static const struct {
@@ -169,8 +169,8 @@ examine(struct doctor_context *context, enum stage stage)
 }
 
 /*
- * Families are independent: IPv4 users are served without IPv6. False: there is
- * nothing to examine then, as nobody is left.
+ * Families are independent: IPv4 users are served without IPv6. False: no users
+ * are left, so there is nothing to examine.
  */
 static bool
 leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
@@ -195,7 +195,7 @@ leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
 	return prefixes->count > 0;
 }
 
-/* Opens what is used later: only root may. */
+/* Opens the packet socket first, because only root may. */
 static int
 examine_both(struct doctor_context *context, const char *path,
     const struct privilege *privilege)

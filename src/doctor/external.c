@@ -9,12 +9,12 @@
 void
 external_sample(int family, union address *address)
 {
-	/* Of the special-purpose registries (RFC 6890), both routable. */
+	/* From the special-purpose registries (RFC 6890); both are routable. */
 	address_parse(family == AF_INET ? "192.0.0.9" : "2001:1::1", address);
 	address_set_port(address, PORT);
 }
 
-/* connect(2) sends no datagram. */
+/* connect(2) on a datagram socket sends no packet. */
 int
 external_find_own(int family, union address *own)
 {

@@ -12,7 +12,7 @@ add_json(struct json_object *object, const char *key, const char *value)
 	json_object_object_add(object, key, json_object_new_string(value));
 }
 
-/* remedy: "fix" or "advice", and its text; NULL: none. */
+/* remedy: "fix" or "advice"; NULL: none. how: its text. */
 static void
 print_json(struct findings *findings, const char *kind, const char *text,
     const char *remedy, const char *how)

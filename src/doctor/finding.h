@@ -14,7 +14,7 @@
 #define FINDING_KINDS 32
 
 struct findings {
-	bool logged;  /* only problems, in the log; otherwise all, printed */
+	bool logged;  /* log only problems; otherwise print all findings */
 	bool as_json; /* an array of objects: kind, text, and fix or advice */
 	bool any_printed, any_problem; /* so far */
 	struct finding_kind {
@@ -25,28 +25,28 @@ struct findings {
 };
 
 /*
- * Counts a finding of that kind, a format. False if FINDING_KIND_MAX of it were
- * shown. Problems in the log ask this themselves.
+ * Counts a finding; kind: its format. False if FINDING_KIND_MAX of that kind
+ * were shown already. finding_problem() calls it itself when it logs.
  */
 bool finding_is_shown(struct findings *findings, const char *kind);
 
-/* One line each, as printf(3) has it, without what follows the colon. */
+/* All is well. Prints one line, formatted as by printf(3). */
 void finding_ok(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* It works, or cannot be told, and is worth knowing. */
+/* Worth knowing, but no problem: it works, or that is unknown. */
 void finding_note(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * It keeps connections from working. fix: a command for sh(1) that ends it;
- * where that is NULL or "", advice says in words what to do.
+ * The problem keeps connections from working. fix: a command for sh(1) that
+ * ends it. If fix is NULL or "", advice says in words what to do.
  */
 void finding_problem(struct findings *findings, const char *fix,
     const char *advice, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* After the last one. */
+/* Ends the output, after the last finding. */
 void finding_finish(struct findings *findings);
 
 #endif

@@ -11,7 +11,7 @@
 #define DNS_PORT 53
 #define WEB_PORT 443
 
-/* The link that leads there, or "". */
+/* Finds the link that leads to that address, or "". */
 static void
 find_link(const union address *to, char name[IF_NAMESIZE])
 {
@@ -22,7 +22,7 @@ find_link(const union address *to, char name[IF_NAMESIZE])
 		if_indextoname(route.interface, name);
 }
 
-/* selection: who is let pass, if a rule drops them. */
+/* selection: the packets to let pass if a rule drops them. */
 static void
 check_packet(const struct doctor_context *context, const union address *from,
     const union address *to, uint8_t protocol,

@@ -2,8 +2,8 @@
 #define DOCTOR_FORWARDING_H
 
 /*
- * Whether this host forwards what is not carried: users' DNS and ping, and
- * connections to users. It is nothing that carrying needs, so at most a note.
+ * Checks whether this host forwards traffic that is not carried: users' DNS and
+ * ping, and connections to users. Carrying does not need it: a note at most.
  */
 
 #include "doctor/context.h"

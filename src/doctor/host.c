@@ -10,14 +10,14 @@
 #include "kernel/sysctl.h"
 #include "process/limits.h"
 
-/* With any port, as the half itself may be running. */
+/* Binds to any port: the half may be running and hold its own port. */
 static int
 try_address(const union address *address)
 {
 	union address any_port = *address;
 	int fd, error = 0;
 
-	/* For want of IPv6 it becomes 0.0.0.0. */
+	/* Without IPv6 the half listens on 0.0.0.0 instead of [::]. */
 	if (address_is_unspecified(address))
 		return 0;
 	fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -27,7 +27,7 @@ try_address(const union address *address)
 	if (bind(fd, &any_port.any, address_len(&any_port)))
 		error = -errno;
 	close(fd);
-	/* With net.ipv4.ip_nonlocal_bind it takes any. */
+	/* With net.ipv4.ip_nonlocal_bind, bind(2) accepts any address. */
 	if (!error && route_ends_here(address) == 0)
 		error = -EADDRNOTAVAIL;
 	return error;
@@ -43,7 +43,7 @@ format_advice(const char *host, struct text *advice)
 	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
 }
 
-/* Of a name's addresses one is enough. */
+/* One usable address of a name is enough. */
 static void
 check_listen(const struct doctor_context *context)
 {

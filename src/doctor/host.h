@@ -1,7 +1,7 @@
 #ifndef DOCTOR_HOST_H
 #define DOCTOR_HOST_H
 
-/* What either half wants of this host: an address, and room. */
+/* Checks the address to listen on, and the limits, for either half. */
 
 #include "doctor/context.h"
 

@@ -8,18 +8,18 @@
 
 #include "doctor/trace.h"
 
-/* The links of one family, and what became of packets that came in by them. */
+/* The links of one family, and the fate of packets that come in by them. */
 struct intake {
 	const struct doctor_context *context;
 	int family;
 	size_t tried, accepted;
-	int closed_family; /* of the one that was not accepted: */
+	int closed_family; /* of the packet that was not accepted: */
 	char closed_link[IF_NAMESIZE];
 	struct walk closed;
-	bool is_answer; /* of the server half to the gate */
+	bool is_answer; /* that packet answers the gate */
 };
 
-/* *walk becomes what is not accepted. Returns whether that is the answer. */
+/* True: the answer is not accepted, and *walk becomes it. */
 static bool
 trace_gate(const struct intake *intake, struct walk *walk,
     const union address *to, const char *link)
@@ -47,7 +47,7 @@ trace_gate(const struct intake *intake, struct walk *walk,
 	return true;
 }
 
-/* A drop is kept rather than what cannot be told. */
+/* A dropped packet replaces a packet of unknown fate. */
 static void
 try_link(struct intake *intake, const union address *to, const char *link)
 {
@@ -65,7 +65,7 @@ try_link(struct intake *intake, const union address *to, const char *link)
 	strcpy(intake->closed_link, link);
 }
 
-/* The address that a gate would connect to there, if it may at all. */
+/* The address that a gate on that link would connect to. False: none. */
 static bool
 find_target(
     const struct intake *intake, const struct ifaddrs *entry, union address *to)
@@ -121,7 +121,7 @@ try_family(struct intake *intake, const struct ifaddrs *list, int family)
 	}
 }
 
-/* A listener on [::] takes both families, of which gates need one. */
+/* A listener on [::] takes both families; gates need only one of them. */
 void
 intake_check(const struct doctor_context *context)
 {

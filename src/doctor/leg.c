@@ -16,14 +16,14 @@
 #define CONNECT_MS 5000
 #define SETTLE_MS 1000
 
-/* Of net.ipv4.tcp_fastopen. */
+/* Bits of net.ipv4.tcp_fastopen. */
 #define SYSCTL_CLIENT 1
 #define SYSCTL_SERVER 2
 
-/* Where nothing was measured. */
+/* Assumed if no round trip was measured. */
 #define USUAL_ROUND_TRIP_MS 100
 
-/* One stream that is slower than this is worth a word, in Mbit/s. */
+/* A single stream slower than this, in Mbit/s, is worth a note. */
 #define SLOW_MBIT 100
 
 static bool
@@ -93,7 +93,7 @@ check_congestion(const struct doctor_context *context)
 		close(fd);
 }
 
-/* In Mbit/s, for a window of so many bytes. */
+/* Returns Mbit/s, for a window in bytes. */
 static double
 reach(double window, double round_trip_ms)
 {
@@ -101,10 +101,9 @@ reach(double window, double round_trip_ms)
 }
 
 /*
- * What is in a socket's buffer is more than the bytes of the stream. Of the
- * largest receive buffer half is promised to the peer (tcp(7),
- * tcp_adv_win_scale), of the largest send buffer about two thirds are on their
- * way at most: measured on Linux 6.18.
+ * A socket's buffer holds more than the bytes of the stream. The peer is offered
+ * half of the largest receive buffer (tcp(7), tcp_adv_win_scale). At most about
+ * two thirds of the largest send buffer are in flight. Measured on Linux 6.18.
  */
 static void
 report_reach(struct findings *findings, double round_trip_ms, const char *where)
@@ -176,7 +175,7 @@ doctor_leg_check(struct doctor_context *context)
 		check_congestion(context);
 }
 
-/* What a SYNPROXY holds up is sent a second time only after a while. */
+/* Data that a SYNPROXY holds up is sent again only after a while. */
 static void
 await_settled(int fd)
 {
@@ -186,7 +185,7 @@ await_settled(int fd)
 		poll(NULL, 0, 1);
 }
 
-/* The first byte of a request, with the SYN. */
+/* Sends the first byte of a request with the SYN. */
 static enum fast_open_result
 try_fast_open(const struct doctor_context *context, const union address *server)
 {
@@ -262,7 +261,7 @@ round_trip_ms(int fd)
 	return info.tcpi_rtt / 1000.0;
 }
 
-/* A route may have a word of its own. */
+/* A route may set another congestion control (congctl). */
 static void
 check_used(const struct doctor_context *context, int fd, const char *server)
 {
@@ -298,7 +297,7 @@ doctor_leg_check_server(
 	if (!leg->fast_open || !sysctl_read("ipv4/tcp_fastopen", &value) ||
 	    !(value & SYSCTL_CLIENT))
 		return;
-	/* The first one brings the cookie for the second. */
+	/* The first connection brings the cookie for the second. */
 	try_fast_open(context, server);
 	report_fast_open(findings, try_fast_open(context, server), text);
 }

@@ -1,19 +1,19 @@
 #ifndef DOCTOR_LEG_H
 #define DOCTOR_LEG_H
 
-/* Of an examination: how fast the leg between the halves can be. */
+/* Checks how fast the leg between the halves can be. */
 
 #include "doctor/context.h"
 
-/* As root, whom the server half still is when it sets up its listeners. */
+/* As root: the server half is still root when it sets up its listeners. */
 void doctor_leg_look(struct doctor_context *context);
 
-/* As the half's user. */
+/* Makes the checks of the half's user. */
 void doctor_leg_check(struct doctor_context *context);
 
 /*
- * For the client half: with that connection to the server, and others of its
- * own, which are closed before they have sent a request.
+ * For the client half. fd: a connection to the server. The check opens further
+ * connections, and closes them before they have sent a whole request.
  */
 void doctor_leg_check_server(
     const struct doctor_context *context, int fd, const union address *server);

@@ -7,7 +7,7 @@
 
 #include "doctor/external.h"
 
-/* A question, and the rules of its user's family. */
+/* A user and a remote host, and the routing rules of their family. */
 struct search {
 	const struct routing_rules *rules;
 	union address user, remote;
@@ -75,7 +75,7 @@ is_for_mark(const struct routing_rule *rule)
 	    rule->action == FR_ACT_TO_TBL;
 }
 
-/* Each mark with the link that its rule is for. */
+/* Tries the rule's mark, with the link of the rule if it names one. */
 static void
 try_mark(const struct search *search, const struct routing_rule *rule,
     struct local_delivery *delivery)
@@ -128,7 +128,7 @@ delivering_mark(const struct search *search)
 	return 0;
 }
 
-/* A reply that the rule singles out, if it does. */
+/* Takes the sender and ports of the rule. False: the rule names none. */
 static bool
 single_out(
     const struct routing_rule *rule, union address *from, union address *to)
@@ -191,8 +191,8 @@ find_one(struct search *search, struct local_delivery *delivery)
 }
 
 /*
- * A route may be for a part of the prefix only, and one of its addresses may be
- * this host's own: the lesser of two ways counts.
+ * A route may cover only a part of the prefix, and one of its addresses may be
+ * this host's own. So two addresses are tried, and the lesser way counts.
  */
 void
 local_delivery_find(

@@ -8,7 +8,7 @@
 #include "net/socket.h"
 #include "proxy/source_bind.h"
 
-/* One is likely to be open or refused rather than filtered. */
+/* At least one is likely to be open or refused, not filtered. */
 static const uint16_t ports[PROBE_PORTS] = { 443, 80, 53, 22, 179, 9 };
 
 static int
@@ -51,7 +51,7 @@ port_probe_open(struct port_probe *probe, const union address *from,
 	return error;
 }
 
-/* SO_ERROR: of the connection attempt; anything else did not get there. */
+/* SO_ERROR of the attempt: with any other error the host did not answer. */
 static bool
 is_answer(int fd)
 {

@@ -2,9 +2,9 @@
 #define DOCTOR_PORT_PROBE_H
 
 /*
- * Attempts to connect to some ports of a host, to see whether it answers at
- * all: a refusal is as good as a connection. Nothing is sent on these. Many can
- * be waited for at once, with poll(2).
+ * Tries to connect to some ports of a host, to see whether it answers at all: a
+ * refusal is an answer, too. No data is sent. One poll(2) can wait for many
+ * probes.
  */
 
 #include <poll.h>
@@ -19,17 +19,17 @@ struct port_probe {
 };
 
 /*
- * from: bound as the server half binds to a user's address, with port 0; NULL:
- * any of this host. Returns 0 when the packets are sent, or a negative errno;
- * then there is nothing to close.
+ * from: a user's address with port 0, bound as the server half binds it; NULL:
+ * any address of this host. Returns 0 when the packets are sent, or a negative
+ * errno; then there is nothing to close.
  */
 int port_probe_open(struct port_probe *probe, const union address *from,
     const union address *to);
 
-/* Fills in PROBE_PORTS of them. */
+/* Fills in PROBE_PORTS entries. */
 void probe_watch(const struct port_probe *probe, struct pollfd *polled);
 
-/* Takes what poll(2) said of these; is_answered says what came of it. */
+/* Reads the results of poll(2) in these entries, and sets is_answered. */
 void probe_look(struct port_probe *probe, struct pollfd *polled);
 
 void port_probe_close(struct port_probe *probe);

@@ -14,20 +14,20 @@
 #include "kernel/route.h"
 
 #define ANSWER_MS 1500
-#define ALL_MS 7500 /* no more is begun then */
+#define ALL_MS 7500 /* after that no more is begun */
 
-/* At once: few enough descriptors for the limit of most hosts, 1024. */
+/* Paths tried at once: their descriptors fit the usual limit, 1024. */
 #define MANY 64
 #define FAMILIES 2
 
-/* Why nothing came back. */
+/* Why no answer came back. */
 enum silence {
 	SILENCE_ALL,     /* the router answers nobody */
-	SILENCE_NETWORK, /* it, or who is between, does not answer users */
-	SILENCE_OUTPUT,  /* nothing has left this host */
-	SILENCE_INPUT,   /* this host does not take answers */
-	SILENCE_FILTER,  /* rp_filter does not */
-	SILENCE_HERE,    /* this host takes none to users */
+	SILENCE_NETWORK, /* no answer to users comes back to this host */
+	SILENCE_OUTPUT,  /* no packet has left this host */
+	SILENCE_INPUT,   /* this host takes no answers at all */
+	SILENCE_FILTER,  /* rp_filter drops the answers */
+	SILENCE_HERE,    /* this host takes no answers to users */
 };
 
 /* The next router on the default route of a family. */
@@ -39,17 +39,17 @@ struct router {
 	bool has_own;
 };
 
-/* From users to their router. */
+/* The way from users to their router. */
 struct path {
 	const struct prefix *users;
 	union address user; /* one of them */
 	char prefix[PREFIX_STRLEN];
 	const struct router *router;
 	struct port_probe probe;
-	bool has_left, has_come; /* a packet, seen on the links */
+	bool has_left, has_come; /* packets that were seen on the links */
 };
 
-/* What is tried side by side. */
+/* The paths that are tried in parallel. */
 struct wave {
 	const struct doctor_context *context;
 	int packet_fd; /* or -1 */
@@ -58,7 +58,7 @@ struct wave {
 	size_t count;
 };
 
-/* Adds ": RULE", which is in the way, and makes the command for it. */
+/* name becomes ": RULE", the rule in the way; fix: the command against it. */
 static void
 name_cause(const struct doctor_context *context, const struct cause *cause,
     const struct selection *selection, struct text *fix, struct text *name)
@@ -82,7 +82,7 @@ select_path(const struct path *path, bool is_reply)
 		.is_reply = is_reply };
 }
 
-/* That of the packet to the router, and of its answer. */
+/* Follows the packet to the router, and its answer, through the firewall. */
 static void
 trace(const struct doctor_context *context, const struct path *path,
     struct outgoing *outgoing)
@@ -131,7 +131,7 @@ report_input(const struct doctor_context *context, const struct path *path)
 	    path->prefix, path->router->text, name.chars);
 }
 
-/* With the rule's own command, or ours, where that was not done. */
+/* Fixes the rule in the way, or prints our rules if no rule is known. */
 static void
 report_here(const struct doctor_context *context, const struct path *path)
 {
@@ -152,8 +152,8 @@ report_here(const struct doctor_context *context, const struct path *path)
 }
 
 /*
- * What the rules have for somebody outside who is not the router. has_answer:
- * packets pass, so doubts are none.
+ * Reports rules that drop packets to or from a host other than the router.
+ * has_answer: the router answered, so an unknown fate is not reported.
  */
 static bool
 report_rules(const struct doctor_context *context, const struct prefix *users,
@@ -242,7 +242,7 @@ count_filtered(void)
 	return count;
 }
 
-/* filtered: packets by rp_filter, meanwhile. */
+/* filtered: rp_filter dropped packets meanwhile. */
 static enum silence
 explain_silence(const struct wave *wave, const struct path *path, bool filtered)
 {
@@ -294,7 +294,7 @@ find_router(struct wave *wave, int family)
 	address_format_host(&route.gateway, router->text);
 }
 
-/* Each wave asks anew, as a router may answer late. */
+/* Each wave asks again, because a router may answer late. */
 static void
 ask_routers(struct wave *wave)
 {
@@ -312,7 +312,7 @@ has_room(int error)
 	return error != -EMFILE && error != -ENFILE;
 }
 
-/* False: the next wave is to begin with this one. */
+/* False: the next wave begins with this prefix. */
 static bool
 add(struct wave *wave, const struct prefix *users)
 {
@@ -341,7 +341,7 @@ add(struct wave *wave, const struct prefix *users)
 	return true;
 }
 
-/* Returns how many of the prefixes are done with it. */
+/* Returns the number of prefixes that this wave takes. */
 static size_t
 begin(struct wave *wave, const struct prefix *prefixes, size_t count)
 {
@@ -384,7 +384,7 @@ all_answered(const struct wave *wave)
 	return true;
 }
 
-/* Or until all paths have their answer. */
+/* Waits for the deadline, or until all paths have their answer. */
 static void
 await(struct wave *wave, int64_t deadline)
 {

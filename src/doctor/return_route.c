@@ -11,7 +11,7 @@
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
 
-/* Without IP_TRANSPARENT IPv4 connects from the table local only: ip(7). */
+/* Without IP_TRANSPARENT, IPv4 needs a route in the table local: ip(7). */
 static bool
 may_connect(const struct prefix *prefix, enum local_delivery_way way)
 {
@@ -30,7 +30,7 @@ return_route_is_there(const struct prefix *prefix)
 	    may_connect(prefix, delivery.way);
 }
 
-/* In front of the rule that decides. */
+/* The fix adds the wanted rule before the rule that decides. */
 static void
 report_late(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
@@ -68,7 +68,7 @@ report_missing(const struct doctor_context *context,
 		    prefix, address_format_host(&delivery->missing, user));
 }
 
-/* By its ports it takes what users may well want; by its sender, perhaps. */
+/* Users are likely to need the rule's ports; its senders only perhaps. */
 static void
 report_exception(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
@@ -121,8 +121,8 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 }
 
 /*
- * A local route for all addresses in a table that a mark selects: with
- * src_valid_mark each sender outside looks like this host itself.
+ * A table that a mark selects may have a local route for all addresses. With
+ * src_valid_mark each outside sender then looks like this host itself.
  */
 static void
 check_rule_for_mark(
@@ -170,7 +170,7 @@ return_route_check_routes(const struct doctor_context *context)
 		check_valid_mark(context);
 }
 
-/* Of the marks that it may have, how many lead here. */
+/* How many of the marks that a reply may have deliver it here. */
 enum delivered { DELIVERED_NONE, DELIVERED_SOME, DELIVERED_ALL };
 
 static enum delivered
@@ -196,7 +196,7 @@ try_marks(const struct routing_rules *rules, const union address *user,
 	return is_here ? DELIVERED_SOME : DELIVERED_NONE;
 }
 
-/* *sender becomes whose replies were tried: first those of one host. */
+/* Tries replies of one outside host first, then replies of any host. */
 static enum delivered
 find_delivered(const struct doctor_context *context,
     const struct routing_rules *rules, const union address *user,
@@ -264,7 +264,7 @@ return_route_check_mark(
 		    remedy_name(&outgoing.answer.changes[FIELD_MARK], &name));
 		break;
 	case DELIVERED_NONE:
-		/* A rule that drops them is reported where the way is tried. */
+		/* return_path_check() reports a rule that drops them. */
 		if (outgoing.answer.fate != FATE_DROPPED &&
 		    !outgoing.is_rewritten)
 			report_mark(

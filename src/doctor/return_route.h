@@ -1,21 +1,21 @@
 #ifndef DOCTOR_RETURN_ROUTE_H
 #define DOCTOR_RETURN_ROUTE_H
 
-/* Whether replies to the users are delivered to the server half. */
+/* Checks whether replies to the users are delivered to the server half. */
 
 #include "doctor/context.h"
 
 /*
- * By what the kernel says of its routes, without a packet and without the
- * firewall's tools: cheap, and as the user that asks.
+ * Asks the kernel for its routes. Cheap: it sends no packet and does not run the
+ * firewall's tools. It checks for the user that calls it.
  */
 void return_route_check_routes(const struct doctor_context *context);
 
-/* Whether the firewall gives a mark that the routes of a prefix ask for. */
+/* Checks whether the firewall sets a mark that the prefix's routes need. */
 void return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix);
 
-/* Whether this user connects from there, and has replies delivered here. */
+/* Whether this user can connect from there, and replies come back here. */
 bool return_route_is_there(const struct prefix *prefix);
 
 #endif

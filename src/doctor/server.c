@@ -31,7 +31,7 @@ read_validation(const char *interface)
 	return value;
 }
 
-/* Of the values for all and for the interface the higher one counts. */
+/* The higher of the values for "all" and for the interface counts. */
 static bool
 is_strict(const char *interface)
 {
@@ -40,7 +40,7 @@ is_strict(const char *interface)
 	return strcmp(interface, "lo") != 0 && (all > own ? all : own) == 1;
 }
 
-/* Replies may come in by a link that the host would not answer by. */
+/* Replies may come in by another link than the route to their sender. */
 static void
 check_validation(const struct doctor_context *context)
 {
@@ -65,7 +65,7 @@ check_validation(const struct doctor_context *context)
 		    names);
 }
 
-/* Users who come from these ports lose them, or are refused. */
+/* Users with these source ports get other ports, or are refused. */
 static void
 check_wildcards(const struct doctor_context *context)
 {
@@ -116,7 +116,7 @@ check_ways_back(const struct doctor_context *context)
 /* The kinds of finding about own sources. */
 static const char named[] = "own source, named", held[] = "own source, held";
 
-/* Named alone it is permitted: server.c. */
+/* An own address is permitted if the ACL names exactly it: server.c. */
 static void
 report_own_source(struct findings *findings, const struct acl_user *user,
     const struct prefix *prefix, const union address *own)

@@ -98,10 +98,10 @@ keeps_ports(const struct doctor_context *context)
 static const struct ability {
 	const char *name;
 	bool (*is_of_use)(const struct doctor_context *context);
-	bool is_needed; /* there is no way without it */
+	bool is_needed; /* the half cannot work without it */
 	int family;
 	int (*try)(int fd, int family);
-	const char *otherwise; /* what it takes */
+	const char *otherwise; /* what the option needs */
 } abilities[] = {
 	{ "IP_FREEBIND for IPv4", sends_ipv4, true, AF_INET, try_freebind,
 	    "it takes Linux with IPv4" },

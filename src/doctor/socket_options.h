@@ -1,11 +1,11 @@
 #ifndef DOCTOR_SOCKET_OPTIONS_H
 #define DOCTOR_SOCKET_OPTIONS_H
 
-/* What sockets of this user may do, found out by doing it. */
+/* Checks which options this user's sockets may have, by setting them. */
 
 #include "doctor/context.h"
 
-/* Each one that the configuration has a use for. */
+/* Tries each option that the configuration uses. */
 void socket_options_check(struct doctor_context *context);
 
 #endif

@@ -15,9 +15,9 @@
 #define NOT_SENT 1
 
 /*
- * A packet that gets no further than the next router, as the answer to one that
- * did may end what is known of it at once. Returns as conntrack_find_source, or
- * NOT_SENT.
+ * TTL 1: a reset from the destination could make conntrack drop the entry before
+ * we read it. Returns NOT_SENT, or the result of conntrack_find_source() or a
+ * negative errno.
  */
 static int
 find_source(const union address *user, union address *seen)
@@ -48,7 +48,7 @@ find_source(const union address *user, union address *seen)
 	return error;
 }
 
-/* Nobody outside could answer these (RFC 1918, RFC 6598, RFC 4193). */
+/* No outside host could answer these (RFC 1918, RFC 6598, RFC 4193). */
 static bool
 is_private(const struct prefix *prefix)
 {
@@ -66,7 +66,7 @@ is_private(const struct prefix *prefix)
 	return false;
 }
 
-/* seen: what it becomes; NULL: not known. */
+/* seen: the address after the rewriting; NULL: unknown. */
 static void
 report_rewritten(const struct doctor_context *context,
     const struct outgoing *outgoing, const union address *user,
@@ -99,7 +99,7 @@ report_rewritten(const struct doctor_context *context,
 	    cause->chain ? remedy_name(cause, &name) : "");
 }
 
-/* Tracking was asked for its default zone only, and knows nothing of it. */
+/* Only conntrack's default zone was asked, and it has no entry. */
 static void
 report_untracked(const struct doctor_context *context,
     const struct outgoing *outgoing, const union address *user,
@@ -133,7 +133,7 @@ check_sent(const struct doctor_context *context, const union address *user,
 	union address seen;
 	int error = find_source(user, &seen);
 
-	/* A connection that cannot be is reported where the way is tried. */
+	/* return_path_check() reports a connection that cannot be made. */
 	if (error == NOT_SENT)
 		return;
 	prefix_format(prefix, text);

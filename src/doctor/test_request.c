@@ -15,7 +15,7 @@
 #define CONNECT_MS 3000
 #define ANSWER_MS 2000
 
-/* Whatever of it is not there is -1. */
+/* A descriptor that is not open is -1. */
 struct ends {
 	int server_fd, listen_fd, packet_fd;
 	const union address *user, *own; /* own: of the listener */
@@ -45,7 +45,7 @@ test_request_connect(const struct config *config, const union address *server,
 	return fd;
 }
 
-/* Where the server half is to connect to. */
+/* Finds the address of this host that the server half must connect to. */
 static int
 find_own(int fd, int family, union address *own)
 {
@@ -54,14 +54,14 @@ find_own(int fd, int family, union address *own)
 	if (getsockname(fd, &own->any, &len))
 		return -errno;
 	address_unmap(own);
-	/* At the other end of a tunnel loopback is somebody else. */
+	/* At the other end of a tunnel, loopback means the other host. */
 	if (own->any.sa_family == family && !address_is_loopback(own) &&
 	    !(family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&own->v6.sin6_addr)))
 		return 0;
 	return external_find_own(family, own);
 }
 
-/* Whoever gets no answer there goes on to ask, so somebody listens. */
+/* Without an answer the server half's host would resend SYNs: listen. */
 static int
 open_listener(union address *own)
 {
@@ -80,9 +80,9 @@ open_listener(union address *own)
 }
 
 /*
- * The server half says nothing until the destination does. A refusal is a
- * reset, but an end of stream from the implementation in Go, and behind ssh(1)
- * and stunnel(8), which make that of a reset.
+ * The server half sends nothing until the destination does. A refusal is a
+ * reset. The implementation in Go ends the stream instead, and ssh(1) and
+ * stunnel(8) turn a reset into an end of stream.
  */
 static enum test_request_result
 read_server(int fd)

@@ -2,17 +2,17 @@
 #define DOCTOR_TEST_REQUEST_H
 
 /*
- * A request of the client half to the server half, as for a user: it asks for
- * a connection to this host itself, and looks whether that comes.
+ * Sends a request to the server half, as the client half does for a user. The
+ * request asks for a connection to this host; the test watches for it.
  */
 
 #include "config/config.h"
 
 enum test_request_result {
 	TEST_REQUEST_ARRIVED, /* a packet from the user's address came here */
-	TEST_REQUEST_TAKEN,   /* the server half is at it; no packet was seen */
-	TEST_REQUEST_REFUSED, /* reset, or ended, by the server half */
-	TEST_REQUEST_STRANGE, /* that is no server half: it spoke */
+	TEST_REQUEST_TAKEN,   /* not refused, but no packet was seen */
+	TEST_REQUEST_REFUSED, /* the server half reset or ended it */
+	TEST_REQUEST_STRANGE, /* the peer sent data: no server half */
 };
 
 /*
@@ -23,10 +23,10 @@ int test_request_connect(const struct config *config,
     const union address *server, const char **tried);
 
 /*
- * packet_fd: of packets_open(), or -1. Sends the request on fd, for that user's address and any port. *destination
- * becomes the address of this host that it asks for. Returns a trial_result or
- * a negative errno: -EADDRNOTAVAIL where this host has no address of that
- * family.
+ * packet_fd: of capture_open(), or -1. Sends the request on fd, for that user's
+ * address and any port. *destination becomes the address of this host that it
+ * asks for. Returns a test_request_result or a negative errno: -EADDRNOTAVAIL if
+ * this host has no address of that family.
  */
 int test_request_run(const struct config *config, int packet_fd, int fd,
     const union address *user, union address *destination);

@@ -72,7 +72,7 @@ trace_follow(struct walk *walk)
 			IPS_CONFIRMED);
 }
 
-/* What tracking keeps of the first packet; marks of packets are not kept. */
+/* Conntrack keeps its own fields of the first packet, but not its mark. */
 static void
 copy_tracking(struct walk *walk, const struct walk *request)
 {
@@ -110,7 +110,7 @@ trace_answer(struct walk *walk, const struct walk *request, const char *oif)
 		set_unknown(walk, FIELD_OIF);
 }
 
-/* Where the kernel would send it. */
+/* Finds the link by which the kernel would send it. */
 static void
 find_link(const union address *user, const union address *remote,
     char link[IF_NAMESIZE])

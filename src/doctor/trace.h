@@ -2,8 +2,8 @@
 #define DOCTOR_TRACE_H
 
 /*
- * Packets of users' connections, followed through this host's firewall
- * (walk.h). Root's; where the firewall was not read nothing can be told.
+ * Follows packets of users' connections through this host's firewall (walk.h).
+ * Only root can read the firewall; if it was not read, the fate is unknown.
  */
 
 #include <net/if.h>
@@ -13,8 +13,8 @@
 #include "net/prefix.h"
 
 /*
- * The first packet of a TCP connection, or of a UDP one. iif: the link it comes
- * in by, which the source is reached by; NULL: not known, or none.
+ * The first packet of a TCP or UDP connection. iif: the link that it comes in
+ * by, which is also the route to its source; NULL: unknown, or none.
  */
 void trace_begin(struct walk *walk, const union address *from,
     const union address *to, uint8_t protocol, const char *iif);
@@ -22,32 +22,32 @@ void trace_begin(struct walk *walk, const union address *from,
 void trace_set(struct walk *walk, enum field field, uint64_t number);
 void trace_set_name(struct walk *walk, enum field field, const char *name);
 
-/* Makes it the next packet the same way, of a connection that is known. */
+/* Makes it the next packet in that direction, of a known connection. */
 void trace_follow(struct walk *walk);
 
 /*
- * The answer to what request has become, from its destination. oif: the link
- * it leaves by; NULL: not known.
+ * Makes *walk the answer to request, as request is after its own walk. oif: the
+ * link that the answer leaves by; NULL: unknown.
  */
 void trace_answer(
     struct walk *walk, const struct walk *request, const char *oif);
 
-/* A user's connection from this host to somebody outside, and the answer. */
+/* A user's connection from this host to an outside host, and the answer. */
 struct outgoing {
-	char link[IF_NAMESIZE]; /* that it leaves by, "": no route */
+	char link[IF_NAMESIZE]; /* that it leaves by; "": no route */
 	struct walk sent, answer;
-	bool is_rewritten; /* its source may be; then answer says nothing */
+	bool is_rewritten; /* its source may be; then answer is meaningless */
 };
 
-/* remote: AF_UNSPEC: anybody, by the default route. */
+/* remote: AF_UNSPEC: any host, by the default route. */
 void trace_outgoing(const struct doctor_context *context,
     const union address *user, const union address *remote,
     struct outgoing *outgoing);
 
 /*
- * Says that the firewall drops it, and what lets it pass, or that this cannot
- * be told. what: "198.51.100.0/24: ...", the packets. Returns false if neither
- * is so.
+ * Reports that the firewall drops the packets, with the command that lets them
+ * pass, or that their fate is unknown. what: the packets, "198.51.100.0/24:
+ * ...". Returns false if there is nothing to report.
  */
 bool trace_report(const struct doctor_context *context, const struct walk *walk,
     const struct selection *selection, const char *what);

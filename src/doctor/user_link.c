@@ -7,7 +7,7 @@
 #include "doctor/external.h"
 #include "kernel/route.h"
 
-/* Hosts have such addresses beside those with which they go anywhere. */
+/* Hosts have these addresses in addition to their routable ones. */
 static bool
 is_for_link_only(const union address *address)
 {
@@ -25,8 +25,8 @@ is_for_link_only(const union address *address)
 }
 
 /*
- * Returns the interface if these users are on its link, otherwise 0: a router is
- * between, or the link leads to the rest of the world as well.
+ * Returns the interface if these users are on its link. Returns 0 if a router is
+ * between, or if the default route uses that link as well.
  */
 static uint32_t
 find_interface(const struct prefix *prefix)
@@ -45,8 +45,8 @@ find_interface(const struct prefix *prefix)
 }
 
 /*
- * Delegated prefixes are IPv6. IPv4 addresses count only where IPv4 users are:
- * others on the link may be behind NAT.
+ * Delegated prefixes are IPv6. An IPv4 address counts only if IPv4 users are on
+ * its link: other hosts there may be behind NAT.
  */
 static bool
 has_users(const struct prefix_list *users, uint32_t interface, int family)

@@ -6,9 +6,9 @@
 #include "doctor/context.h"
 
 /*
- * A provider may delegate another prefix, and then the users have addresses that
- * inbound.users does not contain: nobody redirects their connections. This host
- * has an address of the new prefix on their link, for which there is a note.
+ * A provider may delegate another prefix. Then inbound.users does not contain
+ * the users' addresses, and no rule redirects their connections. This host has
+ * an address of the new prefix on their link; the check reports it in a note.
  */
 void user_link_check(const struct doctor_context *context);
 
