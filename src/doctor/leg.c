@@ -101,9 +101,10 @@ reach(double window, double round_trip_ms)
 }
 
 /*
- * A socket's buffer holds more than the bytes of the stream. The peer is offered
- * half of the largest receive buffer (tcp(7), tcp_adv_win_scale). At most about
- * two thirds of the largest send buffer are in flight. Measured on Linux 6.18.
+ * A socket's buffer holds more than the bytes of the stream. TCP offers half of
+ * the largest receive buffer to the peer (tcp(7), tcp_adv_win_scale). At most
+ * about two thirds of the largest send buffer are in flight. Measured on Linux
+ * 6.18.
  */
 static void
 report_reach(struct findings *findings, double round_trip_ms, const char *where)

@@ -6,8 +6,8 @@
 #include "doctor/context.h"
 
 /*
- * Asks the kernel for its routes. Cheap: it sends no packet and does not run the
- * firewall's tools. It checks for the user that calls it.
+ * Asks the kernel for its routes. Cheap: it sends no packet and runs no
+ * firewall tools. It checks for the user that calls it.
  */
 void return_route_check_routes(const struct doctor_context *context);
 

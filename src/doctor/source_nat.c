@@ -15,9 +15,9 @@
 #define NOT_SENT 1
 
 /*
- * TTL 1: a reset from the destination could make conntrack drop the entry before
- * we read it. Returns NOT_SENT, or the result of conntrack_find_source() or a
- * negative errno.
+ * TTL 1: a reset from the destination could make conntrack drop the entry
+ * before we read it. Returns NOT_SENT, conntrack_find_source()'s result,
+ * or a negative errno.
  */
 static int
 find_source(const union address *user, union address *seen)

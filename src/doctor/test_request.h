@@ -25,8 +25,8 @@ int test_request_connect(const struct config *config,
 /*
  * packet_fd: of capture_open(), or -1. Sends the request on fd, for that user's
  * address and any port. *destination becomes the address of this host that it
- * asks for. Returns a test_request_result or a negative errno: -EADDRNOTAVAIL if
- * this host has no address of that family.
+ * asks for. Returns a test_request_result or a negative errno: -EADDRNOTAVAIL
+ * if this host has no address of that family.
  */
 int test_request_run(const struct config *config, int packet_fd, int fd,
     const union address *user, union address *destination);

@@ -25,8 +25,8 @@ is_for_link_only(const union address *address)
 }
 
 /*
- * Returns the interface if these users are on its link. Returns 0 if a router is
- * between, or if the default route uses that link as well.
+ * Returns the interface if these users are on its link. Returns 0 if a router
+ * is between, or if the default route uses that link as well.
  */
 static uint32_t
 find_interface(const struct prefix *prefix)
