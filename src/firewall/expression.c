@@ -48,7 +48,7 @@ static const struct {
 	struct value (*get)(struct value a, struct value b);
 } sums[] = { { "&", get_and }, { "|", get_or }, { "^", get_xor } };
 
-/* A number of which nothing is known may still be masked. */
+/* An unknown number has only unknown bits, so that a mask can clear some. */
 static struct value
 get_sum(const struct scope *scope, const struct json5 *pair,
     struct value (*get)(struct value a, struct value b))
@@ -71,7 +71,7 @@ get_sum(const struct scope *scope, const struct json5 *pair,
 	return get(values[0], values[1]);
 }
 
-/* What a map is for, and what it has. */
+/* The field that a map's value is for, and the value found so far. */
 struct finding_value {
 	const struct scope *scope;
 	enum field field;
@@ -162,7 +162,7 @@ are_within(const struct operands *operands, const struct range *ranges)
 	return truth;
 }
 
-/* False if it is not understood. The rest of it is comments and times. */
+/* False: not understood. Other members are only comments and times. */
 static bool
 read_element(const struct json5 *json, const struct operands *operands,
     struct range ranges[OPERANDS_MAX])
@@ -203,7 +203,7 @@ compare_ranges(const void *a, const void *b)
 	return memcmp(first->from, second->from, sizeof(first->from));
 }
 
-/* Large ones are read once. */
+/* Sets may be large, so each is read only once. */
 static void
 read_set(
     struct ruleset *ruleset, struct set *set, const struct operands *operands)
@@ -228,7 +228,7 @@ read_set(
 		    compare_ranges);
 }
 
-/* In order, and none of them within another: the last that begins before. */
+/* Ranges are sorted and disjoint: only the last to begin before can match. */
 static enum truth
 search(const struct set *set, const struct value *value)
 {
@@ -289,7 +289,7 @@ is_in(const struct scope *scope, const struct json5 *right,
 	return best;
 }
 
-/* Any of the bits. */
+/* Whether the value has any of the bits. */
 static enum truth
 has_bits(const struct value *value, const struct json5 *right)
 {

@@ -2,8 +2,8 @@
 #define FIREWALL_EXPRESSION_H
 
 /*
- * What expressions of nft(8) come to for a packet: libnftables-json(5). An
- * answer has three values, as not all of a packet is known.
+ * Evaluates the expressions of nft(8) for a packet: libnftables-json(5). An
+ * answer has three values, because parts of a packet may be unknown.
  */
 
 #include "firewall/range.h"
@@ -11,29 +11,29 @@
 
 #define OPERANDS_MAX 5
 
-/* What is looked at, or looked up: one value, or several in a row. */
+/* The operands of a match or a lookup: one value, or several in a row. */
 struct operands {
 	size_t count;
 	struct value values[OPERANDS_MAX];
-	enum field fields[OPERANDS_MAX]; /* which says what to compare with */
+	enum field fields[OPERANDS_MAX]; /* how to read the other side */
 };
 
-/* A number, field, sum or map; field: what its value is for. */
+/* json: a number, field, sum or map. field: the use of its value. */
 struct value expression_value(
     const struct scope *scope, const struct json5 *json, enum field field);
 
-/* The expression's own operands, unless one is absent. */
+/* Evaluates the expression's operands. False if one of them is absent. */
 bool expression_operands(const struct scope *scope, const struct json5 *json,
     struct operands *operands);
 
-/* Whether a "match" is one. */
+/* Whether the packet fulfils a "match" statement. */
 enum truth expression_matches(
     const struct scope *scope, const struct json5 *match);
 
 /*
- * Visits what a map has for the operands, until it returns false: first what
- * may be, at last what is. map: of "map" and "vmap". Returns whether anything
- * may be.
+ * Visits the map's entries for the operands: first those that may match, last
+ * the entry that does. map: the object behind "map" or "vmap". Returns whether
+ * any entry matches.
  */
 typedef void expression_visit(
     const struct json5 *data, enum truth truth, void *context);

@@ -22,19 +22,19 @@
 #define ORIGINAL(key) "{ct:{key:'" key "',dir:'original'}}"
 #define TCP_FLAGS "{payload:{protocol:'tcp',field:'flags'}}"
 
-/* Whether a rule with it is for a packet cannot be told. */
+/* A rule with this statement may match a packet or not. */
 #define UNSURE "{limit:{}},"
 
 enum form {
 	FORM_LIST, /* of words or ranges */
 	FORM_NAME, /* of an interface */
 	FORM_MASKED,
-	FORM_FLAGS, /* a mask, and what is under it */
+	FORM_FLAGS, /* a mask, and the flags set in it */
 	FORM_STATES,
-	FORM_TRUE, /* no word */
+	FORM_TRUE, /* no argument */
 };
 
-/* Of a match, by name if other matches have the same option. */
+/* match: the option's match, if other matches have the same option. */
 static const struct {
 	const char *match, *option, *left;
 	enum form form;
@@ -69,7 +69,7 @@ static const struct {
 	{ NULL, "--transparent", "{socket:{key:'transparent'}}", FORM_TRUE },
 };
 
-/* Matches that are nothing without the options above. */
+/* Matches that test nothing without the options above. */
 static const char *const matches[] = { "tcp", "udp", "multiport", "conntrack",
 	"state", "mark", "connmark", "addrtype", "comment", "iprange", "owner",
 	"socket" };
@@ -88,17 +88,17 @@ static const struct {
 	{ "esp", 50 }, { "ah", 51 }, { "ipv6-icmp", 58 }, { "icmpv6", 58 },
 	{ "sctp", 132 }, { "udplite", 136 } };
 
-/* Targets that nft has a statement of the same name for. */
+/* Targets whose statement in nft has the same name. */
 static const char *const targets[] = { "ACCEPT", "DROP", "REJECT", "RETURN",
 	"MASQUERADE", "NOTRACK", "LOG" };
 
-/* Those that no packet's way depends on. Any other is a chain, or unknown. */
+/* Targets that do not affect a packet's way. Others: chains, or unknown. */
 static const char *const harmless[] = { "NFLOG", "ULOG", "TRACE", "AUDIT",
 	"CHECKSUM", "CLASSIFY", "CONNSECMARK", "DSCP", "ECN", "HL", "IDLETIMER",
 	"LED", "RATEEST", "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE",
 	"TOS", "TTL" };
 
-/* nft has them in small letters. */
+/* nft writes them in small letters. */
 static const char *const hooks[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
 	"POSTROUTING" };
 
@@ -131,7 +131,7 @@ print_lower(FILE *out, const char *text)
 		fputc(tolower((unsigned char)*text), out);
 }
 
-/* At blanks, but those in quotes; \" is a quote. */
+/* Splits at blanks outside quotes; \" is a literal quote. */
 static void
 split(struct translation *translation, char *line)
 {
@@ -155,7 +155,7 @@ split(struct translation *translation, char *line)
 	translation->words[count] = NULL;
 }
 
-/* Names may hold anything but blanks. */
+/* Prints a name in quotes: it may contain any character but blanks. */
 static void
 print_text(FILE *out, const char *text)
 {
@@ -231,7 +231,7 @@ print_list(FILE *out, char *list)
 	fputs("]}}},", out);
 }
 
-/* The sum of it. */
+/* Returns the sum of the flags. */
 static unsigned
 read_flags(char *list)
 {
@@ -243,7 +243,7 @@ read_flags(char *list)
 	return flags;
 }
 
-/* DNAT and SNAT are no states of nft: alone they can be told. */
+/* In nft, DNAT and SNAT are no states. Mixed with states: unsure. */
 static void
 print_states(FILE *out, bool is_negated, char *list)
 {
@@ -260,7 +260,7 @@ print_states(FILE *out, bool is_negated, char *list)
 	}
 }
 
-/* Of "0x5/0xff". Returns the mask. */
+/* Reads "0x5/0xff". Returns the mask. */
 static uint32_t
 read_mask(const char *word, uint32_t *value)
 {
@@ -325,7 +325,7 @@ has_word(char *const *words, const char *wanted)
 	return false;
 }
 
-/* What follows that word, or NULL. */
+/* Returns the word after the wanted word, or NULL. */
 static char *
 word_behind(char *const *words, const char *wanted)
 {
@@ -336,7 +336,7 @@ word_behind(char *const *words, const char *wanted)
 	return NULL;
 }
 
-/* Any socket, and none that listens for all addresses. */
+/* "socket" matches any socket, but by default no wildcard listener. */
 static void
 print_match(
     const struct translation *translation, const char *name, char *const *rest)
@@ -354,7 +354,7 @@ print_match(
 		    translation->out);
 }
 
-/* The bits that are not in the mask stay. */
+/* Bits outside the mask stay. */
 static void
 print_mark(FILE *out, const char *key, uint32_t mask, const char *value)
 {
@@ -363,7 +363,7 @@ print_mark(FILE *out, const char *key, uint32_t mask, const char *value)
 	    key, ~mask, value);
 }
 
-/* target: MARK, or CONNMARK, which also copies one to the other. */
+/* For MARK, and for CONNMARK, which may copy one mark to the other. */
 static void
 print_marking(FILE *out, char *const *words, const char *key)
 {
@@ -393,7 +393,7 @@ print_marking(FILE *out, char *const *words, const char *key)
 	    out, saves ? CT_MARK : MARK, saves ? ct_mask : mark_mask, text);
 }
 
-/* "192.0.2.1:80", "[2001:db8::1]:80", either without a port, and ranges. */
+/* to: "192.0.2.1:80", "[2001:db8::1]:80", without a port, or a range. */
 static void
 print_rewriting(FILE *out, const char *statement, char *to)
 {
@@ -501,7 +501,7 @@ find_option(const char *option, const char *match)
 	return i;
 }
 
-/* What is behind -A and the name of the chain. */
+/* word: the first word after -A and the name of the chain. */
 static void
 print_statements(const struct translation *translation, char **word)
 {
@@ -544,7 +544,7 @@ print_place(const struct translation *translation, const char *kind,
 	print_text(translation->out, chain);
 }
 
-/* ":INPUT DROP [0:0]"; chains that people made have no policy. */
+/* Reads ":INPUT DROP [0:0]"; user-defined chains have no policy. */
 static void
 print_chain(const struct translation *translation)
 {

@@ -22,20 +22,20 @@ enum field {
 	FIELD_OIF,
 	FIELD_PKTTYPE,
 	FIELD_MARK,
-	FIELD_UID, /* of the socket that sends; absent in what comes in */
+	FIELD_UID, /* of the sending socket; absent in incoming packets */
 	FIELD_GID,
-	FIELD_SADDR_TYPE, /* as fib(8) tells: RTN_UNICAST, RTN_LOCAL ... */
+	FIELD_SADDR_TYPE, /* of nft's fib: RTN_UNICAST, RTN_LOCAL ... */
 	FIELD_DADDR_TYPE,
 	FIELD_REVERSE_PATH, /* 1: the source is reached by FIELD_IIF */
-	FIELD_TRANSPARENT,  /* of the socket that takes it; absent: no socket */
+	FIELD_TRANSPARENT,  /* of the receiving socket; absent: no socket */
 	FIELD_WILDCARD,
-	FIELD_TPROXY_PORT, /* absent: no rule gave it to such a socket */
+	FIELD_TPROXY_PORT, /* absent: no rule gave it to a socket */
 	FIELD_CT_STATE,    /* one of the CT_ bits */
-	FIELD_CT_MARK,     /* from here on absent where not tracked */
+	FIELD_CT_MARK,     /* from here on absent if not tracked */
 	FIELD_CT_STATUS,
 	FIELD_CT_DIRECTION,
 	FIELD_CT_ZONE,
-	FIELD_CT_SADDR, /* before any rewriting, of the first packet */
+	FIELD_CT_SADDR, /* of the first packet, before any rewriting */
 	FIELD_CT_DADDR,
 	FIELD_CT_SPORT,
 	FIELD_CT_DPORT,
@@ -52,7 +52,7 @@ enum {
 
 enum value_state { VALUE_UNKNOWN, VALUE_ABSENT, VALUE_KNOWN };
 
-/* Compares as bytes: an address or name from the front, a number at the end. */
+/* Compared as bytes: an address or name is in front, a number at the end. */
 struct value {
 	enum value_state state;
 	uint32_t unknown_bits; /* of a known number */
@@ -68,14 +68,14 @@ struct value value_of_address(const union address *address);
 struct value value_of_name(const char *name);
 uint64_t value_number(const struct value *value);
 
-/* Else it is the name of an interface, or a number. */
+/* A field is an address, the name of an interface, or a number. */
 bool field_is_address(enum field field);
 bool field_is_name(enum field field);
 
 /*
- * The first packet of a connection, a SYN if protocol is IPPROTO_TCP, without
- * a mark or a socket. from may be AF_UNSPEC: anybody. Interfaces, the types of
- * the addresses and the reverse path are unknown until they are set.
+ * Makes the first packet of a connection, a SYN if protocol is IPPROTO_TCP,
+ * without a mark or a socket. from may be AF_UNSPEC: any host. Interfaces, the
+ * types of addresses and the reverse path are unknown until they are set.
  */
 void packet_init(struct packet *packet, const union address *from,
     const union address *to, uint8_t protocol);

@@ -51,7 +51,7 @@ range_of_name(const char *text, struct range *range)
 	memset(range->to + len - 1, 0xff, sizeof(range->to) - (len - 1));
 }
 
-/* A mapped block becomes an IPv4 one in prefix_parse, which it is not here. */
+/* prefix_parse() makes an IPv4-mapped block IPv4; here it stays IPv6. */
 static bool
 range_of_prefix(const char *text, struct range *range)
 {
@@ -83,7 +83,7 @@ range_of_number(const struct json5 *json, enum field field, struct range *range)
 
 	if (!range_read_number(json, &number))
 		return false;
-	/* "nft -n" tells them in the order of the network. */
+	/* "nft -n" prints these numbers in network byte order. */
 	if (field == FIELD_ETHERTYPE &&
 	    (number == 0x0008 || number == 0xdd86 || number == 0x0608))
 		number = (number & 0xff) << 8 | number >> 8;
@@ -131,7 +131,7 @@ range_read(const struct json5 *json, enum field field, struct range *range)
 	return !field_is_name(field) && range_of_number(json, field, range);
 }
 
-/* Numbers of which bits are not known are somewhere between two. */
+/* A number with unknown bits is somewhere between least and most. */
 enum truth
 range_holds(const struct range *range, const struct value *value)
 {

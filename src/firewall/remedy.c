@@ -8,7 +8,7 @@
 #define PRIORITY_TRACKING (-200)
 #define RELOAD " && firewall-cmd --reload"
 
-/* What nft lists may be iptables' all the same: it has chains of its own. */
+/* nft lists tables of iptables, too; the names of their chains tell. */
 static bool
 is_iptables(const struct ruleset *ruleset, const struct chain *chain)
 {
@@ -57,7 +57,7 @@ remedy_name(const struct cause *cause, struct text *text)
 	return text_add(text, ", rule %zu", rule->number);
 }
 
-/* Whether the chain, or one that leads to it, is in front of tracking. */
+/* Whether a chain of the same table comes before tracking: it may lead here. */
 static bool
 is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
 {
@@ -75,7 +75,7 @@ is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
 	return false;
 }
 
-/* Each part with a blank behind it. */
+/* A blank follows each part. */
 static void
 format_match(const struct selection *selection, bool for_nft, bool is_tracked,
     struct text *match)
@@ -100,7 +100,7 @@ format_match(const struct selection *selection, bool for_nft, bool is_tracked,
 			    : "-m conntrack --ctstate ESTABLISHED,RELATED ");
 }
 
-/* Its own command for a port, and rich rules for all else. */
+/* firewalld has a command for ports; other selections need rich rules. */
 static void
 format_firewalld(const struct cause *cause, const struct selection *selection,
     struct text *command)

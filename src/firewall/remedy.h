@@ -2,21 +2,21 @@
 #define FIREWALL_REMEDY_H
 
 /*
- * The rule that is in the way (walk.h), in words, and the command that lets
- * packets pass it: of the tool that made it, as the other tools' changes are
- * lost or not permitted.
+ * Names the rule that is in the way (walk.h), and makes the command that lets
+ * packets pass it. The command uses the tool that made the rule, because
+ * changes by other tools are lost or not permitted.
  */
 
 #include "base/text.h"
 #include "firewall/walk.h"
 #include "net/prefix.h"
 
-/* TCP packets; of what is not known any of them. */
+/* TCP packets. A member that is not set selects any. */
 struct selection {
 	int family;
 	const struct prefix *from, *to; /* NULL: any */
 	uint16_t port;                  /* of the destination; 0: any */
-	bool is_reply;                  /* of connections that are there */
+	bool is_reply;                  /* of existing connections */
 };
 
 /*
@@ -27,13 +27,13 @@ struct selection {
 const char *remedy_name(const struct cause *cause, struct text *text);
 
 /*
- * Accepts the selection in front of that rule, or of that policy. Returns false
- * if no command can, as the table is another program's own.
+ * Makes the command that accepts the selection before that rule or policy.
+ * Returns false if no command can, because another program owns the table.
  */
 bool remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
     const struct selection *selection, struct text *command);
 
-/* Takes the rule out. Returns false if no command can, or it is a policy. */
+/* Makes the command that deletes the rule. False: none can, or a policy. */
 bool remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
     struct text *command);
 

@@ -28,7 +28,7 @@ read_integer(const struct json5 *object, const char *key)
 	return integer;
 }
 
-/* The room doubles whenever the count is a power of two. */
+/* The array's size doubles when the count is a power of two. */
 void *
 ruleset_grow(struct ruleset *ruleset, void *array, size_t *count, size_t size)
 {
@@ -66,7 +66,7 @@ ruleset_destroy(struct ruleset *ruleset)
 	free(ruleset);
 }
 
-/* Mostly it is the last one of them. */
+/* Searches from the end: mostly the last chain is wanted. */
 struct chain *
 ruleset_chain(const struct ruleset *ruleset, enum tool tool, const char *family,
     const char *table, const char *name)
@@ -97,7 +97,7 @@ ruleset_set(
 	return NULL;
 }
 
-/* What is being read. */
+/* The listing that is being read, and its current table. */
 struct listing {
 	struct ruleset *ruleset;
 	enum tool tool;
@@ -112,7 +112,7 @@ add_chain(const struct listing *listing, const struct json5 *json)
 	    *chain = ruleset_chain(ruleset, listing->tool, listing->family,
 		listing->table, ruleset_text(json, "name"));
 
-	/* It is there already, and this is what the listing of it left out. */
+	/* The chain is known, but its listing left out the devices. */
 	if (chain) {
 		chain->devices = json5_member(json, "dev");
 		return;
@@ -144,7 +144,7 @@ add_chain(const struct listing *listing, const struct json5 *json)
 		free(chain);
 }
 
-/* Limits and quotas that each element has of its own depend on time. */
+/* Elements may have their own limits and quotas, which depend on time. */
 static void
 add_set(const struct listing *listing, const struct json5 *json)
 {
@@ -162,7 +162,7 @@ add_set(const struct listing *listing, const struct json5 *json)
 		    !json5_member(json5_item(meters, i), "counter");
 }
 
-/* What a rule puts into a set was not in it when that was listed. */
+/* A rule may add elements to a set after the set was listed. */
 static void
 note_changes(struct ruleset *ruleset, const struct rule *rule)
 {
@@ -200,7 +200,7 @@ add_rule(const struct listing *listing, const struct json5 *json)
 	note_changes(listing->ruleset, rule);
 }
 
-/* A list, or one by itself. nft 1.0.6 prints any other word in its place. */
+/* A list of flags, or a flag. nft 1.0.6 prints a wrong word instead of it. */
 static void
 apply_flag(struct chain *chain, const struct json5 *flag)
 {
@@ -245,7 +245,7 @@ is_translated(const struct listing *listing)
 	return false;
 }
 
-/* In this order, as each leans on those before. */
+/* Added in this order, because each kind needs the kinds before it. */
 static const struct {
 	const char *kind;
 	void (*add)(const struct listing *listing, const struct json5 *json);

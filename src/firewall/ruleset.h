@@ -2,9 +2,9 @@
 #define FIREWALL_RULESET_H
 
 /*
- * The firewall of a host as data, whichever tool made it: the objects that
- * libnftables-json(5) describes. What nft(8) cannot tell of rules that
- * iptables(8) made is in them as iptables.h translates it.
+ * The firewall of a host as data, for any tool: the objects that
+ * libnftables-json(5) describes. nft(8) cannot describe all rules that
+ * iptables(8) made, so those come from the translation in iptables.h.
  */
 
 #include <stdbool.h>
@@ -41,7 +41,7 @@ struct chain {
 	const struct json5 *devices; /* of ingress and egress; NULL: unknown */
 	enum hook hook;
 	int priority;
-	bool is_nat, drops; /* drops: its policy */
+	bool is_nat, drops; /* drops: by policy */
 	bool is_owned;    /* only the program that owns its table changes it */
 	bool is_doubtful; /* it may be asleep (dormant) */
 	size_t order;     /* in the listing */
@@ -54,7 +54,7 @@ struct set {
 	const char *family, *table, *name;
 	const struct json5 *elements; /* an array, or NULL */
 	bool is_uncertain;            /* its elements change with time */
-	/* What expression.h made of the elements, for that many operands. */
+	/* The elements as expression.c read them; width: ranges per element. */
 	struct range *ranges;
 	size_t range_count, width;
 };
@@ -65,12 +65,12 @@ struct ruleset {
 	struct json5 **roots;
 	struct chain **chains;
 	struct set *sets;
-	max_align_t scratch[4]; /* taken where there is no memory */
+	max_align_t scratch[4]; /* used if memory is short */
 };
 
 /*
- * The rules of this host, for which its tools are run. Never NULL but for want
- * of memory; look at blind. The caller destroys it.
+ * Runs this host's tools to read its rules. NULL only if memory is short; other
+ * failures are in blind. The caller destroys it.
  */
 struct ruleset *ruleset_create(void);
 
@@ -78,27 +78,27 @@ struct ruleset *ruleset_create(void);
 void ruleset_destroy(struct ruleset *ruleset);
 
 /*
- * Adds a listing: what "nft -n -j list ruleset" prints, or a translation. Of
- * nft's, tables that the ruleset has from iptables-nft-save are left out.
- * Returns false if it is no such listing.
+ * Adds a listing: the output of "nft -n -j list ruleset", or a translation. It
+ * leaves out tables that the ruleset already has from iptables-nft-save.
+ * Returns false if the text is no listing.
  */
 bool ruleset_add(
     struct ruleset *ruleset, enum tool tool, const char *text, size_t len);
 
-/* NULL if it is not there. */
+/* Both return NULL if it is not there. */
 struct chain *ruleset_chain(const struct ruleset *ruleset, enum tool tool,
     const char *family, const char *table, const char *name);
 struct set *ruleset_set(
     const struct ruleset *ruleset, const struct chain *chain, const char *name);
 
 /*
- * Returns one more item of an array, all zeros. Where there is no memory it is
- * not in the array, and the ruleset is blind: no caller need look.
+ * Returns a new item of an array, all zeros. If memory is short, the item is
+ * not part of the array and the ruleset becomes blind: callers need no check.
  */
 void *ruleset_grow(
     struct ruleset *ruleset, void *array, size_t *count, size_t size);
 
-/* "" if there is no such member, or it is no string. */
+/* Returns "" if the member is missing, or is no string. */
 const char *ruleset_text(const struct json5 *object, const char *key);
 
 #endif

@@ -10,7 +10,7 @@
 #define NAME_MAX_LEN 64
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* What a payload's header is there with. */
+/* A packet has the header if the field has the number. */
 static const struct {
 	const char *name;
 	enum field field;
@@ -33,7 +33,7 @@ static const struct {
 	{ "comp", FIELD_L4PROTO, IPPROTO_COMP },
 };
 
-/* An object, and its "key" or the like. */
+/* An expression's object, its "key" or "field", and our field. */
 static const struct {
 	const char *object, *key;
 	enum field field;
@@ -80,7 +80,7 @@ static const struct {
 	{ "fib check", "saddr mark iif", FIELD_REVERSE_PATH },
 };
 
-/* The name of an object's one member. */
+/* Returns the object's only member, and its name. */
 static const struct json5 *
 only_member(const struct json5 *object, const char **name)
 {

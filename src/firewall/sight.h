@@ -1,12 +1,12 @@
 #ifndef FIREWALL_SIGHT_H
 #define FIREWALL_SIGHT_H
 
-/* What the expressions of nft(8) look at: libnftables-json(5). */
+/* The fields that expressions of nft(8) read: libnftables-json(5). */
 
 #include "firewall/packet.h"
 #include "firewall/ruleset.h"
 
-/* A packet, and where on its way it is. */
+/* A packet, and its place on its way. */
 struct scope {
 	struct ruleset *ruleset;
 	const struct chain *chain;
@@ -15,17 +15,17 @@ struct scope {
 	bool is_before_tracking;
 };
 
-/* The field that an expression is, FIELD_UNKNOWN if it is none. */
+/* Returns the field that an expression reads; FIELD_UNKNOWN: none. */
 enum field sight_field(const struct json5 *json);
 
 /*
- * False if the packet has no such header, whatever would be looked at in it;
- * *known says whether the header is one that this program knows.
+ * False if the packet lacks the header that the expression reads. *known says
+ * whether this program knows the header.
  */
 bool sight_has_header(
     const struct packet *packet, const struct json5 *json, bool *known);
 
-/* What is in a field, there on its way. */
+/* Returns the value of a field at the packet's place on its way. */
 struct value sight_see(const struct scope *scope, enum field field);
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
 	{ "ip6", "ip6tables", "/proc/net/ip6_tables_names" },
 };
 
-/* NULL when there is no memory. */
+/* Returns NULL if memory is short. */
 static char *
 read_all(FILE *file)
 {
@@ -43,11 +43,11 @@ read_all(FILE *file)
 	return text;
 }
 
-/* What it prints, or NULL. status: see wait(2); -1 if it did not run. */
+/* Returns the output, or NULL. status: see wait(2); -1: it did not run. */
 static char *
 run(const char *command, int *status)
 {
-	/* Nothing in it is from outside. NOLINTNEXTLINE(cert-env33-c) */
+	/* No part of it comes from outside. NOLINTNEXTLINE(cert-env33-c) */
 	FILE *file = popen(command, "re");
 	char *text = file ? read_all(file) : NULL;
 
@@ -55,7 +55,7 @@ run(const char *command, int *status)
 	return text;
 }
 
-/* Whatever the variants are called here, the first line says which it is. */
+/* The variants' names differ; the first line of the output tells which ran. */
 static bool
 add_saved(struct ruleset *ruleset, size_t family, enum tool tool)
 {
@@ -79,7 +79,7 @@ add_saved(struct ruleset *ruleset, size_t family, enum tool tool)
 	return is_added;
 }
 
-/* The kernel names those that legacy tools have made. */
+/* The kernel lists the tables that legacy tools have made. */
 static bool
 has_legacy(size_t family)
 {
@@ -106,8 +106,8 @@ needs_devices(const struct ruleset *ruleset)
 }
 
 /*
- * The JSON of nft before 1.1 does not tell the devices of a chain, which its
- * text does: 'device "eth0"', or 'devices = { eth0, "eth1" }'.
+ * nft before 1.1 leaves the devices of a chain out of its JSON. Its text has
+ * them: 'device "eth0"', or 'devices = { eth0, "eth1" }'.
  */
 static void
 add_devices(struct ruleset *ruleset)

@@ -8,7 +8,7 @@
 #include "firewall/expression.h"
 #include "json5/json5.h"
 
-#define DEPTH_MAX 16 /* of jumps; the kernel loads no more */
+#define DEPTH_MAX 16 /* nested jumps; the kernel loads no more */
 #define PRIORITY_TRACKING (-200)
 #define PRIORITY_DESTINATION (-100)
 #define PRIORITY_SOURCE 100
@@ -16,7 +16,7 @@
 #define STATUS_DESTINATION 32
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* How many of the packets that may get to a place end the base chain there. */
+/* The share of a place's packets for which the base chain ends there. */
 enum share { SHARE_NONE, SHARE_SOME, SHARE_ALL };
 
 /* The way through one base chain. */
@@ -27,20 +27,20 @@ struct passage {
 	enum truth is_rewritten;
 	struct cause accepted, dropped; /* the last of each kind */
 	struct cause returned;          /* the last rule that ended a chain */
-	struct cause doubt;             /* the first that cannot be told */
+	struct cause doubt;             /* the first of unknown effect */
 	unsigned depth;
 };
 
-/* And through a chain of it, or one that a jump leads to. */
+/* The part of that way through one chain: the base chain, or a jump's. */
 struct stretch {
 	struct passage *passage;
 	const struct rule *rule;
-	const struct json5 *json; /* of the statement, with its name */
+	const struct json5 *json; /* the current statement, and its name */
 	const char *name;
-	enum truth is_here;  /* that a packet of the passage gets to it */
-	enum truth is_match; /* that it is the rule's, if it gets there */
-	bool ends, returns;  /* some did */
-	bool is_over;        /* all did */
+	enum truth is_here;  /* whether a packet gets to the rule */
+	enum truth is_match; /* whether the rule matches it there */
+	bool ends, returns;  /* for some packets */
+	bool is_over;        /* for all packets */
 };
 
 static const struct value unknown = { .state = VALUE_UNKNOWN };
@@ -69,7 +69,7 @@ note_doubt(struct stretch *stretch)
 		stretch->passage->doubt = make_cause(stretch);
 }
 
-/* What may happen or not leaves a field that may be either. */
+/* If the rule only may match, the field may have either value. */
 static void
 assign(struct stretch *stretch, enum field field, struct value value)
 {
@@ -93,7 +93,7 @@ assign(struct stretch *stretch, enum field field, struct value value)
 	}
 }
 
-/* False if the rule ends there, as a map has nothing for the packet. */
+/* False: the rule ends here, because a map has no value for the packet. */
 static bool
 assign_expression(
     struct stretch *stretch, enum field field, const struct json5 *json)
@@ -144,7 +144,7 @@ run_drop(struct stretch *stretch)
 	return false;
 }
 
-/* Rules of tables for both families may be for one only. */
+/* A rule in a table for both families may be for one family only. */
 static bool
 is_of_family(const struct stretch *stretch)
 {
@@ -155,7 +155,7 @@ is_of_family(const struct stretch *stretch)
 		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4);
 }
 
-/* nft takes the kind of the answer for the match that it implies. */
+/* nft prints only the kind of the answer, which implies a match. */
 static bool
 run_reject(struct stretch *stretch)
 {
@@ -179,7 +179,7 @@ run_reject(struct stretch *stretch)
 	return run_drop(stretch);
 }
 
-/* A queue, or what this program does not know: anything may come of it. */
+/* A queue or an unknown statement may accept or drop the packet. */
 static bool
 run_unknown(struct stretch *stretch)
 {
@@ -196,7 +196,7 @@ run_return(struct stretch *stretch)
 	return false;
 }
 
-/* Behind a goto the packet goes on where a return would lead it. */
+/* After a goto's chain, the packet goes on where a return would lead it. */
 static bool
 run_jump(struct stretch *stretch)
 {
@@ -255,7 +255,7 @@ run_mangle(struct stretch *stretch)
 	return assign_expression(stretch, field, value);
 }
 
-/* What is tracked already stays so. */
+/* A packet that is tracked already stays tracked. */
 static bool
 run_notrack(struct stretch *stretch)
 {
@@ -309,7 +309,7 @@ run_nat(struct stretch *stretch)
 	return run_accept(stretch);
 }
 
-/* nft does not tell what they look at or do: a target may change anything. */
+/* nft prints no details of these: a target may change any field. */
 static bool
 run_foreign(struct stretch *stretch)
 {
@@ -334,7 +334,7 @@ run_change(struct stretch *stretch)
 
 static bool run_map(struct stretch *stretch);
 
-/* Each returns whether the rule goes on. */
+/* Each run returns whether the rule goes on to its next statement. */
 static const struct {
 	const char *name;
 	bool (*run)(struct stretch *stretch);
@@ -399,7 +399,7 @@ take_verdict(const struct json5 *data, enum truth truth, void *context)
 	stretch->is_match = is_match;
 }
 
-/* Where it has nothing for the packet the rule ends, too. */
+/* The rule ends also if the map has no verdict for the packet. */
 static bool
 run_map(struct stretch *stretch)
 {
@@ -437,7 +437,7 @@ run_chain(
 	return stretch.is_over && !stretch.returns ? SHARE_ALL : SHARE_SOME;
 }
 
-/* The effective one: all rewriting is done at two priorities only. */
+/* The effective priority: the kernel rewrites at two priorities only. */
 static int
 hook_priority(const struct chain *chain)
 {
@@ -448,7 +448,7 @@ hook_priority(const struct chain *chain)
 	    : PRIORITY_SOURCE;
 }
 
-/* Of chains with the same priority the kernel calls the later one first. */
+/* At the same priority the kernel calls the chain made later first. */
 static int
 compare(const void *a, const void *b)
 {
@@ -490,7 +490,7 @@ is_on_device(const struct chain *chain, const struct packet *packet)
 	return TRUTH_NO;
 }
 
-/* Only the first packet of a connection is rewritten by rules, and once. */
+/* Rules rewrite only the first packet of a connection, and only once. */
 static enum truth
 is_for(
     const struct chain *chain, const struct walk *walk, enum truth is_rewritten)
@@ -515,7 +515,7 @@ is_for(
 	return chain->is_doubtful ? lesser(truth, TRUTH_MAYBE) : truth;
 }
 
-/* Whether the walk goes on. */
+/* Sets the walk's fate and cause after a base chain. */
 static void
 conclude(struct passage *passage, const struct chain *chain, enum share ended)
 {

@@ -2,9 +2,9 @@
 #define FIREWALL_WALK_H
 
 /*
- * Follows one packet through the rules of a host, in the kernel's order: hook
- * by hook, as routing takes it from one to the next, which is the caller's to
- * know. A walk tells what became of the packet so far, and by which rule.
+ * Follows one packet through the rules of a host, in the kernel's order.
+ * Routing leads a packet from hook to hook, so the caller names each hook. A
+ * walk holds the packet's fate so far, and the rule that decided it.
  *
  *	walk_init(&walk, &packet);
  *	walk_through(&walk, ruleset, HOOK_PREROUTING);
@@ -17,33 +17,33 @@
 enum fate {
 	FATE_ACCEPTED,
 	FATE_DROPPED, /* or rejected */
-	FATE_UNKNOWN, /* it cannot be told which of the two */
+	FATE_UNKNOWN, /* accepted or dropped */
 };
 
-/* Who did something: rule is NULL for a chain's policy, chain for nobody. */
+/* The rule behind an effect. rule NULL: the policy; chain NULL: no cause. */
 struct cause {
 	const struct chain *chain;
 	const struct rule *rule;
-	bool is_sure; /* it did; else it may have */
+	bool is_sure; /* it did; otherwise it may have */
 };
 
 struct walk {
 	struct packet packet; /* as it is now: rewritten, marked, untracked */
 	enum fate fate;
-	/* Of FATE_DROPPED; of FATE_UNKNOWN the rule that cannot be told. */
+	/* FATE_DROPPED: the rule; FATE_UNKNOWN: the rule of unknown effect. */
 	struct cause cause;
-	/* The last one to change a field, or that may have. */
+	/* The last rule that changed each field, or may have. */
 	struct cause changes[FIELD_COUNT];
-	/* What ended a nat chain without rewriting, a rule if any did. */
+	/* The rule or policy that ended a nat chain without rewriting. */
 	struct cause passed;
 };
 
 void walk_init(struct walk *walk, const struct packet *packet);
 
 /*
- * Ingress comes before prerouting by itself, egress behind postrouting. Does
- * nothing once the packet is dropped. Of a ruleset that is blind nothing can be
- * told, and there is no cause.
+ * HOOK_PREROUTING includes ingress, and HOOK_POSTROUTING includes egress. Does
+ * nothing once the packet is dropped. If the ruleset is blind, the fate is
+ * unknown and has no cause.
  */
 void walk_through(struct walk *walk, struct ruleset *ruleset, enum hook hook);
 
