@@ -1,7 +1,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-/* Text of a bounded length, such as a command: what has no room is cut off. */
+/* Text of bounded length, for example a command. Longer text is cut off. */
 
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ struct text {
 	char chars[TEXT_MAX_LEN + 1]; /* ends with a zero */
 };
 
-/* As printf(3) has it. Both return the characters. */
+/* Set or extend the text, formatted as by printf(3). Return the characters. */
 const char *text_set(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *text_add(struct text *text, const char *format, ...)

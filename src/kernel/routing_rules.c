@@ -10,10 +10,10 @@
 
 #include "kernel/netlink.h"
 
-/* Newer than the headers of many systems: FRA_SPORT_MASK, FRA_DPORT_MASK. */
+/* FRA_SPORT_MASK and FRA_DPORT_MASK are newer than many systems' headers. */
 enum { SPORT_MASK = 28, DPORT_MASK = 29 };
 
-/* Attributes that go into the rule as they are. */
+/* Attributes that are copied into the rule unchanged. */
 static const struct {
 	uint16_t type;
 	size_t offset, len;
@@ -36,7 +36,7 @@ static const struct {
 	COPIED(DPORT_MASK, dport_mask),
 };
 
-/* Those that say nothing of the packet. */
+/* Attributes that do not select packets. */
 static const uint16_t ignored[] = { FRA_PROTOCOL, FRA_FLOW, FRA_PAD };
 
 struct list {
@@ -160,7 +160,7 @@ routing_rules_finish(struct routing_rules *rules)
 	*rules = (struct routing_rules){ NULL, 0 };
 }
 
-/* An address that is not known may be any. */
+/* An unknown address may match or not. */
 static enum answer
 is_from(const struct prefix *prefix, const union address *address)
 {
@@ -181,7 +181,7 @@ is_port(const uint16_t range[2], uint16_t mask, uint16_t port)
 	return range[0] <= port && port <= range[1] ? ANSWER_YES : ANSWER_NO;
 }
 
-/* What this host sends comes from lo, for rules. */
+/* For rules, packets that this host sends come in by lo. */
 static enum answer
 is_for(const struct routing_rule *rule, const struct routing_question *packet)
 {
@@ -214,7 +214,7 @@ is_for(const struct routing_rule *rule, const struct routing_question *packet)
 	return rule->is_inverted ? ANSWER_YES - least : least;
 }
 
-/* The route of a table that is nearest to the address. */
+/* The most specific route of a table to the address. */
 struct search {
 	uint32_t table;
 	const union address *to;
@@ -223,7 +223,7 @@ struct search {
 	uint32_t interface;
 };
 
-/* One for some sources or kinds of service only is not for all packets. */
+/* Skips routes that are only for some sources or types of service. */
 static void
 take_route(const union netlink_message *answer, void *context)
 {
@@ -255,8 +255,8 @@ take_route(const union netlink_message *answer, void *context)
 }
 
 /*
- * Whether a packet that the rule is for goes no further in the list; then type
- * is what becomes of it. A negative errno if the kernel does not say.
+ * Whether the rule decides for a packet that it matches; the answer's type then
+ * says how. Returns a negative errno if the kernel does not answer.
  */
 static int
 decides(const struct routing_rule *rule, const union address *to,
@@ -290,7 +290,7 @@ decides(const struct routing_rule *rule, const union address *to,
 		     : search.len > rule->suppressed && *type != RTN_THROW;
 }
 
-/* Those behind a goto are left out; one that leads nowhere is passed over. */
+/* Skips the rules before a goto's target; ignores a goto without target. */
 static size_t
 follow(const struct routing_rules *rules, size_t i)
 {
