@@ -12,14 +12,14 @@ BEYOND_PORT = 80
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    name: str           # of nft: ip or ip6
+    name: str           # in nft: ip or ip6
     option: str         # of ip(8)
     iptables: str
     near: str
     second: str
     net: str
     own: str
-    beyond: str         # routed by way of the host
+    beyond: str         # beyond the host, which routes to it
     other: str
     other_net: str
     bits: int

@@ -20,8 +20,8 @@ from waiting import wait_until
 SECONDS = float(os.environ.get('FIREWALL_SECONDS', 30))
 SEED = int(os.environ.get('FIREWALL_SEED', time.time_ns() % 10 ** 9))
 
-# The hosts are one machine. Only where the two disagree it is asked again, and
-# that it is busy is no answer.
+# All hosts are on one machine, which may be busy: silence within PATIENCE is no
+# proof. If kernel and walk disagree, the test asks again with LONG_PATIENCE.
 PATIENCE = 0.1
 LONG_PATIENCE = 3
 CLOSED_TOLD = 0.95
@@ -29,7 +29,7 @@ CLOSED_TOLD = 0.95
 
 class Property(unittest.TestCase):
 
-    # What is tracked of an earlier connection does not matter to a later one.
+    # A new port for each connection: tracking of earlier ones has no effect.
     ports = itertools.cycle(range(10000, 60000))
 
     @classmethod

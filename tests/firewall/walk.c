@@ -1,10 +1,11 @@
 /*
- * Says where packets get in the firewall of the namespace that it runs in.
+ * Says how far packets get in the firewall of this process's namespace.
  *
  *	firewall-walk FIELD=VALUE... HOOK... [-- FIELD=VALUE... HOOK...]...
  *
- * "ct_mark=last" is what the packet before left there. Prints a line for each: the fate, destination, port, mark, source and
- * tracking ("?": not known), and the rule that decided or cannot be told.
+ * "ct_mark=last" is the mark that the packet before left. Prints a line for
+ * each packet: the fate, destination, port, mark, source and tracking ("?":
+ * unknown), and the rule that decided or is unclear.
  */
 
 #include <stdio.h>

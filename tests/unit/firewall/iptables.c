@@ -126,7 +126,7 @@ START_TEST(rewriting_is_followed)
 }
 END_TEST
 
-/* Cut anywhere, or with words that nobody expects, it is still a listing. */
+/* Text that is cut off, or has unexpected words, is still a listing. */
 START_TEST(any_text_is_translated)
 {
 	static const char saved[] =

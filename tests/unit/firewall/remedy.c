@@ -19,7 +19,8 @@ select_port(void)
 }
 
 static const struct {
-	const char *objects, *pass, *delete, *name; /* delete, NULL: none */
+	const char *objects, *pass, *delete,
+	    *name; /* delete NULL: no command */
 } cases[] = {
 	{ INPUT("accept") RULE("in", "5", DROP),
 	    "nft insert rule inet t in position 5 ip saddr 192.0.2.0/24 "
@@ -30,7 +31,7 @@ static const struct {
 	    "nft add rule inet t in ip saddr 192.0.2.0/24 tcp dport 9001 "
 	    "accept",
 	    NULL, "chain in of the table inet t, policy" },
-	/* By nft's own listing, but iptables has the say there. */
+	/* nft lists this rule, but iptables made it. */
 	{ "{chain:{family:'ip',table:'filter',name:'INPUT',type:'filter',"
 	  "hook:'input',prio:0,policy:'accept'}},{rule:{family:'ip',"
 	  "table:'filter',chain:'INPUT',handle:5,expr:[{drop:null}]}}",

@@ -18,7 +18,7 @@ static const struct {
 	{ "['owner','persist']", FATE_DROPPED },
 	{ "'dormant'", FATE_ACCEPTED },
 	{ "['dormant']", FATE_ACCEPTED },
-	/* In nft 1.0.6 dormant comes out as any word. */
+	/* nft 1.0.6 prints some other word instead of "dormant". */
 	{ "'Lester Gooch #5'", FATE_UNKNOWN },
 };
 
@@ -44,7 +44,7 @@ START_TEST(what_is_no_listing_is_refused)
 }
 END_TEST
 
-/* Such as others' programs may print some day. */
+/* Other programs may print objects like these some day. */
 START_TEST(odd_objects_do_no_harm)
 {
 	static const char *const odd[] = { "5", "[]", "null", "{rule:{}}",
@@ -63,7 +63,7 @@ START_TEST(odd_objects_do_no_harm)
 }
 END_TEST
 
-/* An nft of the test's own stands first in PATH. */
+/* The test puts its own nft first in PATH. */
 static const struct {
 	const char *script;
 	bool is_blind;

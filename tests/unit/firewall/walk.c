@@ -3,7 +3,7 @@
 #include "firewall/rules.h"
 #include "suite.h"
 
-/* handle: of the rule that decided or is in doubt; 0: a policy, or none. */
+/* handle: of the rule that decided or is unclear; 0: a policy, or no rule. */
 static const struct {
 	const char *objects;
 	enum fate fate;
@@ -21,7 +21,7 @@ static const struct {
 	      DPORT("==", "{set:[22,{range:[9000,9010]}]}") "{reject:{type:'"
 							    "tcp reset'}}"),
 	    FATE_DROPPED, 1 },
-	/* nft leaves out what the kind of the answer implies. */
+	/* nft leaves out the match that the kind of the answer implies. */
 	{ INPUT("accept") RULE("in", "1", "{reject:{type:'icmpv6',expr:4}}"),
 	    FATE_ACCEPTED, 0 },
 	{ INPUT("accept") RULE("in", "1", "{reject:{type:'icmp',expr:3}}"),
@@ -30,7 +30,7 @@ static const struct {
 	    FATE_DROPPED, 1 },
 	{ INPUT("accept") RULE("in", "1", DPORT("<", "9001") DROP),
 	    FATE_ACCEPTED, 0 },
-	/* A header that is not there fails either way. */
+	/* A match on a missing header fails with both operators. */
 	{ INPUT("accept") RULE("in", "1",
 	      "{match:{op:'!=',left:{payload:{protocol:'udp',"
 	      "field:'dport'}},right:53}}," DROP),
@@ -38,7 +38,7 @@ static const struct {
 	{ INPUT("accept") RULE(
 	      "in", "1", SADDR("{prefix:{addr:'192.0.2.0',len:24}}") DROP),
 	    FATE_DROPPED, 1 },
-	/* Not the IPv4 block that a mapped one means elsewhere. */
+	/* Here an IPv4-mapped block does not mean the IPv4 block. */
 	{ INPUT("accept") RULE(
 	      "in", "1", SADDR("{prefix:{addr:'::ffff:0.0.0.0',len:96}}") DROP),
 	    FATE_ACCEPTED, 0 },
@@ -50,7 +50,7 @@ static const struct {
 	      "{match:{op:'==',left:{meta:{key:'iifname'}},"
 	      "right:'lo'}}," DROP),
 	    FATE_ACCEPTED, 0 },
-	/* nft -n tells this one in the order of the network. */
+	/* nft -n prints this number in network byte order. */
 	{ INPUT("accept") RULE("in", "1",
 	      "{match:{op:'==',left:{meta:{key:'protocol'}},right:8}}," DROP),
 	    FATE_DROPPED, 1 },
@@ -70,7 +70,7 @@ static const struct {
 	    FATE_DROPPED, 1 },
 	{ INPUT("accept") RULE("in", "1", DPORT("==", "'@gone'") DROP),
 	    FATE_UNKNOWN, 1 },
-	/* What rules add to a set was not there when it was listed. */
+	/* Rules may add elements to a set after it was listed. */
 	{ INPUT("accept") "{set:{family:'inet',table:'t',name:'s'}}," RULE(
 	      "in", "1", "{set:{op:'add',elem:5,set:'@s'}}")
 		RULE("in", "2", SADDR("'@s'") DROP),
@@ -96,7 +96,7 @@ static const struct {
 	      "{vmap:{key:{payload:{protocol:'tcp',field:'dport'}},"
 	      "data:{set:[[22,{drop:null}],['*',{accept:null}]]}}}"),
 	    FATE_ACCEPTED, 0 },
-	/* What depends on time is not told, unless it makes no difference. */
+	/* A rule that depends on time is unclear, unless all outcomes agree. */
 	{ INPUT("accept") RULE("in", "1", LIMIT DROP), FATE_UNKNOWN, 1 },
 	{ INPUT("accept") RULE("in", "1", LIMIT ACCEPT), FATE_ACCEPTED, 0 },
 	{ INPUT("drop") RULE("in", "1", LIMIT ACCEPT) RULE("in", "2", DROP),
@@ -112,7 +112,7 @@ static const struct {
 	{ INPUT("accept")
 		RULE("in", "1", "{xt:{type:'match',name:'u32'}}," DROP),
 	    FATE_UNKNOWN, 1 },
-	/* Behind a mark that may be set the bits of it are not known. */
+	/* After a rule that may set a mark, the mark's bits are unknown. */
 	{ INPUT("accept") RULE("in", "1", LIMIT SET_MARK("5"))
 		RULE("in", "2", MARK("5") DROP),
 	    FATE_UNKNOWN, 1 },
@@ -230,7 +230,7 @@ START_TEST(nothing_is_tracked_yet_where_raw_rules_look)
 }
 END_TEST
 
-/* Of the same priority the one that was made last. */
+/* At the same priority, the kernel asks the chain made last first. */
 START_TEST(the_later_of_two_nat_chains_is_asked_first)
 {
 	struct ruleset *ruleset = make_ruleset(PREROUTING("nat", "-100")
