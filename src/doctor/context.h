@@ -17,7 +17,7 @@ struct doctor_context {
 	const char *simple_rules; /* CONFIG_SERVER: with --simple */
 	struct findings *findings;
 	bool has_nft; /* the commands are for nft; otherwise iptables */
-	/* As root read the firewall; NULL: not read. See ruleset_create(). */
+	/* The firewall as root read it; NULL: unread. See ruleset_create(). */
 	struct ruleset *ruleset;
 	int packet_fd;          /* of capture_open(), or -1 */
 	bool is_own_redirected; /* root's connection to the server came back */

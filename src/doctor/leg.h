@@ -8,7 +8,7 @@
 /* As root: the server half is still root when it sets up its listeners. */
 void doctor_leg_look(struct doctor_context *context);
 
-/* Makes the checks of the half's user. */
+/* Makes the checks that run as the half's user. */
 void doctor_leg_check(struct doctor_context *context);
 
 /*

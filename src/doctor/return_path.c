@@ -131,7 +131,7 @@ report_input(const struct doctor_context *context, const struct path *path)
 	    path->prefix, path->router->text, name.chars);
 }
 
-/* Fixes the rule in the way, or prints our rules if no rule is known. */
+/* The fix is for the rule in the way; if none is known, our own rules. */
 static void
 report_here(const struct doctor_context *context, const struct path *path)
 {

@@ -15,7 +15,7 @@ void return_route_check_routes(const struct doctor_context *context);
 void return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix);
 
-/* Whether this user can connect from there, and replies come back here. */
+/* Whether this user can connect from the prefix, and gets replies here. */
 bool return_route_is_there(const struct prefix *prefix);
 
 #endif

@@ -61,7 +61,7 @@ find_own(int fd, int family, union address *own)
 	return external_find_own(family, own);
 }
 
-/* Without an answer the server half's host would resend SYNs: listen. */
+/* Opens a listener: without an answer the server's host would resend SYNs. */
 static int
 open_listener(union address *own)
 {

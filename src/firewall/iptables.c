@@ -243,7 +243,7 @@ read_flags(char *list)
 	return flags;
 }
 
-/* In nft, DNAT and SNAT are no states. Mixed with states: unsure. */
+/* In nft, DNAT and SNAT are no states. Negated or mixed: unsure. */
 static void
 print_states(FILE *out, bool is_negated, char *list)
 {

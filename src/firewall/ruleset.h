@@ -43,7 +43,7 @@ struct chain {
 	int priority;
 	bool is_nat, drops; /* drops: by policy */
 	bool is_owned;    /* only the program that owns its table changes it */
-	bool is_doubtful; /* it may be asleep (dormant) */
+	bool is_doubtful; /* it may be dormant: inactive */
 	size_t order;     /* in the listing */
 	size_t rule_count;
 	struct rule *rules;
@@ -74,7 +74,7 @@ struct ruleset {
  */
 struct ruleset *ruleset_create(void);
 
-/* NULL is fine. */
+/* ruleset may be NULL. */
 void ruleset_destroy(struct ruleset *ruleset);
 
 /*
