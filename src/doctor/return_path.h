@@ -9,8 +9,8 @@
 #include "doctor/context.h"
 
 /*
- * Connects to the next router from each prefix. A refusal also proves
- * the way back. A listener of this host would not prove it: its replies pass no
+ * Connects to the next router from each prefix. A refusal also proves the way
+ * back. A listener of this host would not prove it: its replies pass no
  * firewall on their way in. Prefixes are tried in parallel: it takes 10 s at
  * most, for any number of them, even if no router answers.
  */

@@ -16,8 +16,7 @@
 
 /*
  * TTL 1: a reset from the destination could make conntrack drop the entry
- * before we read it. Returns NOT_SENT, conntrack_find_source()'s result,
- * or a negative errno.
+ * before we read it. Returns as conntrack_find_source(), or NOT_SENT.
  */
 static int
 find_source(const union address *user, union address *seen)

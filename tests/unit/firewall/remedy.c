@@ -19,8 +19,7 @@ select_port(void)
 }
 
 static const struct {
-	const char *objects, *pass, *delete,
-	    *name; /* delete NULL: no command */
+	const char *objects, *pass, *delete, *name; /* delete NULL: none */
 } cases[] = {
 	{ INPUT("accept") RULE("in", "5", DROP),
 	    "nft insert rule inet t in position 5 ip saddr 192.0.2.0/24 "
