@@ -25,12 +25,13 @@ CLIENT_CONFIG = {
     'drain_timeout': '1s',
 }
 
-# A source port that no other test has, and that no kernel gives away.
+# A source port that no other test uses and that the kernel never picks by
+# itself.
 fresh_port = functools.partial(next, itertools.count(20000))
 
 
 class NetworkCase(unittest.TestCase):
-    """The network is the class's; its tests take fresh ports."""
+    """The class has one network; each test in it uses fresh ports."""
 
     make_network = Network
 
@@ -52,14 +53,17 @@ class NetworkCase(unittest.TestCase):
         return daemon
 
     def launch(self, host, role, config, **options):
-        """A daemon that ends with the test, or by its finish()."""
+        """Starts a daemon that is stopped at the end of the test."""
         daemon = Daemon(host, role, config, **options)
         self.test_daemons.append(daemon)
         self.addCleanup(daemon.finish)
         return daemon
 
     def launch_ready(self, host, role, config, env=None, **options):
-        """The same for a daemon whose log cannot say that it is ready."""
+        """Like launch(), but waits for the message of sd_notify(3).
+
+        Use it if the daemon's log does not show when it is ready.
+        """
         manager = self.keep(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         path = os.path.join(tempfile.mkdtemp(dir=WORK), 'notify')
         manager.bind(path)
@@ -70,7 +74,7 @@ class NetworkCase(unittest.TestCase):
         return daemon
 
     def start(self, host, role, config, **options):
-        """A daemon that listens."""
+        """Starts a daemon and waits until it listens."""
         daemon = self.launch(host, role, config, **options)
         daemon.wait_for('listening')
         return daemon
@@ -86,11 +90,11 @@ class NetworkCase(unittest.TestCase):
         return self.keep(host.connect(to, source))
 
     def assert_reset(self, host, to):
-        """Connecting works, as the proxy accepts, but comes to nothing."""
+        """The proxy accepts the connection, then resets it without data."""
         try:
             connection = self.connect(host, to)
         except ConnectionResetError:
-            # The reset came before connect(2) had returned.
+            # The reset came before connect(2) returned.
             return
         self.assertEqual(receive_until_reset(connection), b'')
 
@@ -98,15 +102,15 @@ class NetworkCase(unittest.TestCase):
         return self.keep(listener.accept()[0])
 
     def keep(self, connection):
-        """Until the end of the test."""
+        """Keeps the connection open until the end of the test."""
         self.addCleanup(connection.close)
         return connection
 
 
 class RoutedCase(NetworkCase):
-    """With rules and routes; each test starts the daemons that it needs.
+    """A network with rules and routes; each test starts its own daemons.
 
-    A subclass has a family, and changes what it wants to be different.
+    A subclass sets family, and overrides what it needs to be different.
     """
 
     family = None
@@ -137,7 +141,7 @@ class RoutedCase(NetworkCase):
                           self.client_config(config), **options)
 
     def launch_both(self, config=None, **options):
-        """Both halves, with launch_ready()."""
+        """Starts both halves with launch_ready()."""
         server = self.launch_ready(self.net.exit, 'server',
                                    self.server_config(config), **options)
         client = self.launch_ready(self.net.gate, 'client',
@@ -148,13 +152,16 @@ class RoutedCase(NetworkCase):
         return self.listen(self.net.destination, self.family.destination)
 
     def open(self, listener=None, source=None):
-        """A proxied connection: the ends of the user and the destination."""
+        """Opens a proxied connection.
+
+        Returns the end of the user and that of the destination.
+        """
         listener = listener or self.listen_at_destination()
         user = self.connect(self.net.user, listener.getsockname()[:2], source)
         return user, self.accept(listener)
 
     def assert_proxies(self):
-        """The next connection is served, after any earlier failure."""
+        """The next connection is served, even after a failure."""
         user, destination = self.open()
         user.sendall(b'still there?')
         self.assertEqual(receive(destination, 12), b'still there?')
@@ -190,7 +197,7 @@ class ProxyCase(RoutedCase):
 
 
 class ServerCase(RoutedCase):
-    """A scripted client half, on the gate, speaks to the real server half."""
+    """A scripted client half on the gate speaks to the real server half."""
 
     def setUp(self):
         super().setUp()
@@ -203,13 +210,15 @@ class ServerCase(RoutedCase):
                               destination or self.destination, **fields)
 
     def send(self, data=b''):
-        """Returns the client half's end."""
+        """Sends data to the server half and returns the client half's end."""
         client = self.connect(self.net.gate, SERVER)
         client.sendall(data)
         return client
 
     def assert_serves(self, **fields):
-        """A good request is the first thing that the destination hears of."""
+        """A good request is served, and is the first that the destination
+        sees.
+        """
         client = self.send(self.request(**fields) + b'good')
         destination = self.accept(self.listener)
         self.assertEqual(destination.getpeername()[:2], self.source)
@@ -217,5 +226,5 @@ class ServerCase(RoutedCase):
         destination.sendall(b'morning')
         self.assertEqual(receive(client, 7), b'morning')
         reset(client)
-        # Then the source's port is free again.
+        # After that the source's port is free again.
         receive_until_reset(destination)

@@ -1,10 +1,10 @@
-"""A control group for one program, to take something away from it."""
+"""A control group that limits a resource of one program."""
 
 import os
 import tempfile
 
-# Version 1, and version 2 where the controller is delegated: its folder, and
-# what has the limit.
+# The folder and the file of the limit: for version 1, then for version 2,
+# which works only where the controller is delegated.
 _THREADS = (('/sys/fs/cgroup/pids', 'pids.max'),
             ('/sys/fs/cgroup', 'pids.max'))
 _MEMORY = (('/sys/fs/cgroup/memory', 'memory.limit_in_bytes'),
@@ -19,7 +19,7 @@ class Cgroup:
                         'sh')
 
     def write(self, name, value):
-        # Do not create it if there is none.
+        # Do not create the file if it does not exist.
         with open(os.path.join(self.path, name), 'r+') as file:
             file.write(str(value))
 
@@ -28,7 +28,7 @@ class Cgroup:
 
 
 def _make_cgroup(limits, value):
-    """None where there can be none."""
+    """Returns None if no control group can be made here."""
     for mount, name in limits:
         if not os.path.isdir(mount):
             continue

@@ -1,4 +1,4 @@
-"""srcproxy as the tests run it, and its log as they read it."""
+"""Runs srcproxy for the tests, and reads its log."""
 
 import json
 import os
@@ -20,7 +20,8 @@ UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
-# Messages of valgrind(1) about unknown system calls: those of the sandbox.
+# valgrind(1) writes these about system calls that it does not know. The
+# sandbox makes them.
 _TOOL_NOTE = re.compile(r'--\d+-- ')
 _EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 
@@ -28,7 +29,7 @@ _EARLY_WARNING = re.compile(r'(srcproxy|\S+:\d+:\d+): (.*: )?warning: ')
 def write_config(config, name='srcproxy.json'):
     """config is a dictionary or the text itself. Returns the path."""
     directory = tempfile.mkdtemp(dir=WORK)
-    # For the daemons that run unprivileged.
+    # Unprivileged daemons must be able to read it.
     os.chmod(directory, 0o755)
     path = os.path.join(directory, name)
     _write(path, config)
@@ -41,7 +42,7 @@ def _write(path, config):
 
 
 class Event(dict):
-    """A line of the log: its fields by name, and what comes before them."""
+    """An event in the log: its fields by name, its level and its own name."""
 
     def __init__(self, match):
         super().__init__((name, value.strip('"'))
@@ -71,7 +72,9 @@ def _field_matches(value, expected):
 
 
 class Daemon:
-    """A running half. Reads its log as it comes, so nothing is missed."""
+    """A running half. A thread reads its log all the time, so no line is
+    missed.
+    """
 
     def __init__(self, host, role, config, wrapper=(), flags=(), **options):
         """wrapper: a command in front, for example setpriv(1).
@@ -112,26 +115,29 @@ class Daemon:
         return '\n'.join(self._lines[-DIAGNOSTIC_LINES:])
 
     def warnings(self):
-        """But those of what the configuration leaves open."""
+        """The warnings, without those about what the configuration leaves
+        open.
+        """
         return [line for line in self._lines
                 if ' warning ' in line and ' warning config ' not in line]
 
     def mark(self):
-        """Lines logged up to now do not count any more."""
+        """From now on, the lines logged before do not count."""
         self._mark = len(self._lines)
 
     def lines_since_mark(self):
         return self._lines[self._mark:]
 
     def events(self, name):
-        """All of that name since the mark."""
+        """All events of that name since the mark."""
         return [event for event in _parse_events(self._lines[self._mark:])
                 if event.name == name]
 
     def wait_for(self, name, **fields):
-        """The first matching event since the mark, now or when it comes.
+        """Returns the first matching event since the mark; waits for it if
+        needed.
 
-        A field is text to be equal, or a pattern to be found in it.
+        The value of a field is the expected text, or a pattern to search for.
         """
         deadline = time.monotonic() + TIMEOUT
         position = self._mark
@@ -148,7 +154,7 @@ class Daemon:
                 self._changed.wait(left)
 
     def wait_for_line(self, pattern):
-        """The same for lines that are no events. Returns the match."""
+        """Waits for a line that is not an event. Returns the match."""
         return wait_until(lambda: re.search(pattern, self.log),
                           f'{self.role}: {pattern} in the log')
 
@@ -156,7 +162,9 @@ class Daemon:
         return self.process.poll() is None
 
     def thread_status(self, key):
-        """The values of that field of /proc/PID/status, each once."""
+        """The different values of that field in /proc/PID/status of all
+        threads.
+        """
         values = set()
         for thread in os.listdir(f'/proc/{self.process.pid}/task'):
             path = f'/proc/{self.process.pid}/task/{thread}/status'
@@ -166,7 +174,7 @@ class Daemon:
         return values
 
     def heap_kib(self):
-        """How much of what malloc(3) has was ever touched."""
+        """The resident size of the heap of malloc(3)."""
         with open(f'/proc/{self.process.pid}/smaps') as maps:
             heap = maps.read().partition('[heap]\n')[2]
         return int(re.search(r'^Rss: +(\d+) kB$', heap, re.M)[1])
@@ -181,23 +189,23 @@ class Daemon:
         self.process.send_signal(number)
 
     def pause(self):
-        """Until SIGCONT; all of its threads have stopped."""
+        """Stops all threads until SIGCONT. Returns when all have stopped."""
         self.send_signal(signal.SIGSTOP)
         wait_until(lambda: self.thread_status('State') == {'T (stopped)'},
                    f'the {self.role} half has stopped')
 
     def reload(self, config):
-        """Writes the file, sends SIGHUP; the result is in the log."""
+        """Writes the file and sends SIGHUP. The log tells the result."""
         _write(self.config_path, config)
         self.send_signal(signal.SIGHUP)
 
     def wait(self):
-        """Until it has ended. Returns the exit status."""
+        """Waits until the daemon has ended. Returns its exit status."""
         self._was_awaited = True
         try:
             status = self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
-            # The next one needs the port.
+            # The next daemon needs the port.
             self.process.kill()
             raise
         with self._changed:
@@ -214,7 +222,8 @@ class Daemon:
         self.stop(signal.SIGKILL)
 
     def finish(self):
-        """Ends it, and complains if it had gone wrong unnoticed."""
+        """Stops the daemon; raises an error if it failed and no test noticed.
+        """
         if self._is_finished:
             return
         self._is_finished = True

@@ -1,4 +1,4 @@
-"""Hosts that srcproxy doctor looks at, and what it finds there."""
+"""The hosts that srcproxy doctor looks at, and what it finds there."""
 
 import contextlib
 import os
@@ -22,7 +22,8 @@ ONLY_IPV4 = {'acl': [{'allowed_src_ips': [IPV4.users]}]}
 MARK = 0x7
 USER = '65534:65534'
 
-# What congestion control there is, namespaces have from outside.
+# All but the notes about congestion control: namespaces share that with this
+# host.
 OF_THIS_HOST = '^(?!congestion control)'
 
 LINE = re.compile(
@@ -30,7 +31,7 @@ LINE = re.compile(
 
 
 class Findings:
-    """What it printed: triples of kind, text and remedy."""
+    """The output of doctor: triples of kind, text and remedy."""
 
     def __init__(self, result):
         self.status = result.returncode
@@ -41,7 +42,9 @@ class Findings:
             raise AssertionError(f'these are no findings: {self.text}')
 
     def of(self, kind, pattern=''):
-        """But what the configuration leaves open: see test_open.py."""
+        """Leaves out what doctor says of an open configuration: see
+        test_open.py.
+        """
         return [(text, remedy) for found, text, remedy in self.found
                 if found == kind and re.search(pattern, text)
                 and ': warning: ' not in text]
@@ -55,7 +58,7 @@ class DoctorCase(NetworkCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # As README.md has it.
+        # README.md recommends this value.
         cls.net.exit.sysctl('ipv4/tcp_fastopen', 3)
 
     def doctor(self, config=None, wrapper=(), prefixes=None, user=None,
@@ -65,14 +68,15 @@ class DoctorCase(NetworkCase):
         return self.examine(wrapper, prefixes, user)
 
     def examine(self, wrapper=(), prefixes=None, user=None):
-        """By the configuration that is there."""
+        """Runs doctor with the configuration that was written last."""
         return Findings(self.host.run(
             *wrapper, BINARY, 'doctor', *(['-u', user] if user else []),
             self.role, self.path,
             *(self.prefixes if prefixes is None else prefixes), check=False))
 
     def assert_fine(self, *expected, **options):
-        """These are among what is fine, and nothing is wrong."""
+        """doctor finds no problem, and reports each expected pattern as fine.
+        """
         findings = self.doctor(**options)
         self.assertEqual((findings.of('problem'), findings.status), ([], 0))
         for pattern in expected:
@@ -81,7 +85,7 @@ class DoctorCase(NetworkCase):
         return findings
 
     def assert_wrong(self, pattern, remedy='.', **options):
-        """That is found."""
+        """doctor finds a problem that matches the pattern."""
         findings = self.doctor(**options)
         found = findings.of('problem', pattern)
         self.assertTrue(found, f'no {pattern} in\n{findings.text}')
@@ -90,7 +94,9 @@ class DoctorCase(NetworkCase):
         return findings
 
     def assert_mends(self, pattern, command, mend, **options):
-        """What that breaks is found, and its remedy mends it."""
+        """doctor finds what the command breaks, and the printed remedy mends
+        it.
+        """
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern, **options)
             self.apply_remedy(findings, pattern)
@@ -98,7 +104,8 @@ class DoctorCase(NetworkCase):
 
     def apply_remedy(self, findings, pattern):
         remedy = findings.of('problem', pattern)[0][1]
-        # After that there is what to do where that was done before.
+        # The text behind these words is for hosts where the first command has
+        # been run before.
         remedy = remedy.split(', if ')[0].split(', then ')[0]
         return self.host.run('sh', '-ec', re.sub(
             '(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
@@ -152,7 +159,7 @@ class DoctorCase(NetworkCase):
 
 
 class ExitCase(DoctorCase):
-    """The destination is the router that the exit's default route names."""
+    """The destination is also the router of the exit's default route."""
 
     role, config = 'server', SERVER_WITH_ACL
 
@@ -166,7 +173,9 @@ class ExitCase(DoctorCase):
         cls.apply_rules()
 
     def assert_serves(self, family, config=None, **options):
-        """A user's connection, which a scripted client half asks for."""
+        """A scripted client half asks for a user's connection, and it is
+        served.
+        """
         server = self.start(self.host, 'server',
                             {**self.config, **(config or {})}, **options)
         acl = (config or self.config)['acl']
@@ -183,7 +192,7 @@ class ExitCase(DoctorCase):
 
 
 class GateCase(DoctorCase):
-    """The server half is there, and its log says what it was asked."""
+    """The server half runs, and its log shows the requests it got."""
 
     role, config, prefixes = 'client', CLIENT_WITH_AUTH, PREFIXES
 
@@ -202,13 +211,16 @@ class GateCase(DoctorCase):
         return {'outbound': {**CLIENT_WITH_AUTH['outbound'], **values}}
 
     def assert_arrives(self, listener):
-        """A user's connection, with the user's own address."""
+        """A user's connection arrives with the user's own address."""
         user = self.connect(self.net.user, listener.getsockname()[:2])
         self.assertEqual(self.accept(listener).getpeername()[:2],
                          user.getsockname()[:2])
 
     def assert_carries(self, family):
-        """Through the client half: its connection is in the server's log."""
+        """A user's connection goes through the client half.
+
+        The server half's log shows it.
+        """
         self.server.mark()
         listener = self.listen(self.net.destination, family.destination)
         self.assert_arrives(listener)

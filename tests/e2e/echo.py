@@ -2,8 +2,8 @@
 
     echo.py DESCRIPTOR
 
-Says back on each connection to the inherited listener what was said there, once
-it has been said to the end.
+It accepts connections on the inherited listener. It reads each one to its end,
+then sends the same bytes back.
 """
 
 import socket
@@ -11,7 +11,7 @@ import sys
 
 
 def serve(listener):
-    # The caller may have set timeouts.
+    # The caller may have set a timeout.
     listener.setblocking(True)
     while True:
         connection, _ = listener.accept()

@@ -16,7 +16,7 @@ class Family:
     users: str          # the prefix that all users are in
     user: str
     second_user: str    # another address of the same host
-    no_user: str        # nobody has it
+    no_user: str        # no host has this address
     gate_users: str     # the gate's address on that link
     gate_link: str
     second_gate_link: str
@@ -25,9 +25,9 @@ class Family:
     exit_out: str
     destination: str
     second_destination: str
-    unreachable: str    # the exit's routing table says so
-    length: int         # of a link's prefix, in bits
-    host_bits: int      # of a prefix that is one address
+    unreachable: str    # the exit has an unreachable route for it
+    length: int         # of the prefix of a link, in bits
+    host_bits: int      # prefix length of a single address
 
 
 IPV4 = Family(
@@ -82,5 +82,5 @@ def af_of(address):
 
 
 def endpoint(address, port):
-    """The form in configurations and logs."""
+    """The form that configurations and logs use."""
     return f'[{address}]:{port}' if ':' in address else f'{address}:{port}'

@@ -1,8 +1,8 @@
-"""Runs a command that can have no socket of AF_NETLINK.
+"""Runs a command that cannot open a socket of AF_NETLINK.
 
     forbid_netlink.py COMMAND [ARGUMENT...]
 
-So does systemd when RestrictAddressFamilies= of a unit does not name it.
+systemd does the same if RestrictAddressFamilies= of a unit does not name it.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 
-# socket(2), by the machine.
+# The number of socket(2), for each machine.
 NUMBERS = {'x86_64': 41, 'aarch64': 198}
 
 PR_SET_SECCOMP = 22

@@ -15,13 +15,13 @@ from families import BOTH, af_of
 from waiting import TIMEOUT, wait_until
 
 CLONE_NEWNET = 0x40000000
-DISCARD_PORT = 9    # nobody listens there
+DISCARD_PORT = 9    # nothing listens there
 
 # States as the kernel numbers them in /proc/net/tcp.
 ESTABLISHED, SYN_SENT, FIN_WAIT1, TIME_WAIT = 1, 2, 4, 6
 LAST_ACK, LISTEN, CLOSING = 9, 10, 11
 
-# The kernel's timer of a socket, in that file, and how fine its clock is.
+# The number of that timer in the same file, and the unit of its time.
 KEEPALIVE_TIMER = 2
 KEEPALIVE_SECONDS = 30
 TICKS_PER_SECOND = os.sysconf('SC_CLK_TCK')
@@ -45,7 +45,7 @@ _NOT_FOUND = re.compile(r'(?:^|: )([\w.-]+): (?:command )?not found$', re.M)
 
 @contextlib.contextmanager
 def needing(program):
-    """One that this host has not costs the tests that want it, not all."""
+    """Skips a test whose program this host does not have."""
     try:
         yield
     except FileNotFoundError as error:
@@ -55,20 +55,20 @@ def needing(program):
 
 
 def _skip_without(stderr):
-    """The same for what a shell did not find."""
+    """Skips a test if a shell reports that a program is missing."""
     for program in _NOT_FOUND.findall(stderr):
         if shutil.which(program) is None:
             raise unittest.SkipTest(f'needs {program}')
 
 
 class Host:
-    """One network namespace, known to ip-netns(8) by its name."""
+    """A network namespace with a name for ip-netns(8)."""
 
     def __init__(self, name):
         self.name = name
         subprocess.run(['ip', 'netns', 'add', name], check=True)
         self._fd = os.open('/run/netns/' + name, os.O_RDONLY | os.O_CLOEXEC)
-        # Addresses are of use at once, not after a second.
+        # IPv6 addresses can be used at once, not after a second.
         self.sysctl('ipv6/conf/all/accept_dad', 0)
         self.sysctl('ipv6/conf/default/accept_dad', 0)
         self.ip('link set lo up')
@@ -79,7 +79,8 @@ class Host:
 
     @contextlib.contextmanager
     def inside(self):
-        """Sockets made by this thread inside belong to this host for good."""
+        """Sockets that this thread makes inside stay in this host's network.
+        """
         home = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
         _set_network(self._fd)
         try:
@@ -109,19 +110,20 @@ class Host:
         return result
 
     def ip(self, *commands, family=None):
-        """Commands of ip(8), all in one process."""
+        """Runs commands of ip(8), all in one process."""
         options = [family.ip_option] if family else []
         self.run('ip', *options, '-batch', '-', input='\n'.join(commands))
 
     def socket(self, af):
         with self.inside():
             new = socket.socket(af, socket.SOCK_STREAM)
-        # Listeners hand it on: the ends hold nothing back of their own.
+        # Accepted connections inherit this from the listener: the tests' own
+        # ends never delay data.
         new.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return new
 
     def listen(self, address, port=0):
-        """Port 0: any free port; see getsockname()."""
+        """Port 0 means any free port; getsockname() tells which."""
         listener = self.socket(af_of(address))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
@@ -143,7 +145,8 @@ class Host:
         return connection
 
     def answers(self, address):
-        """Whether packets come back: a closed port is refused."""
+        """The address is reachable: it refuses a connection to a closed port.
+        """
         with self.socket(af_of(address)) as probe:
             probe.settimeout(0.1)
             error = probe.connect_ex((address, DISCARD_PORT))
@@ -156,14 +159,14 @@ class Host:
             return [_parse_tcp_entry(line) for line in file.readlines()[1:]]
 
     def tcp_counter(self, name):
-        """A TcpExt counter of netstat -s."""
+        """The value of a TcpExt counter of netstat -s."""
         with self.inside(), open('/proc/thread-self/net/netstat') as file:
             names, values = (line.split() for line in file
                              if line.startswith('TcpExt:'))
         return int(values[names.index(name)])
 
     def is_dialling(self, to):
-        """Whether a connection to that address and port is being made."""
+        """Tells whether a connection to that address is being opened."""
         return any(entry.state == SYN_SENT and entry.remote == to
                    for entry in self.tcp_entries(af_of(to[0])))
 
@@ -176,7 +179,10 @@ class Host:
 
 
 def is_kept_alive(entry):
-    """Early enough for firewalls, which forget half-closed connections."""
+    """Tells whether keepalives come early enough for firewalls.
+
+    Firewalls soon forget half-closed connections.
+    """
     return (entry.timer == KEEPALIVE_TIMER and
             entry.seconds <= KEEPALIVE_SECONDS)
 
@@ -190,7 +196,7 @@ def _parse_tcp_entry(line):
 
 
 def _parse_tcp_address(text):
-    """Words of 32 bits in the order of the processor, and a port."""
+    """The text has 32-bit words in the processor's byte order, and a port."""
     digits, port = text.split(':')
     words = [int(digits[i:i + 8], 16) for i in range(0, len(digits), 8)]
     raw = (ctypes.c_uint32 * len(words))(*words)
@@ -199,9 +205,10 @@ def _parse_tcp_address(text):
 
 
 def join(a, a_name, b, b_name):
-    """A cable between two hosts."""
+    """Connects two hosts by a cable."""
     a.ip(f'link add {a_name} type veth peer name {b_name} netns {b.name}')
-    # The second one to come up finds a carrier; neither has to wait for it.
+    # The interface that comes up second has a carrier at once, so nobody has
+    # to wait for it.
     b.ip(f'link set {b_name} up')
     a.ip(f'link set {a_name} up')
 
@@ -209,7 +216,8 @@ def join(a, a_name, b, b_name):
 class Network:
     """user, gate, exit and destination in a row, as in families.py.
 
-    Without the proxy it routes: all reach each other, both families.
+    Without the proxy it routes: all hosts reach each other, over IPv4 and
+    IPv6.
     """
 
     def __init__(self):
@@ -239,12 +247,12 @@ class Network:
         return host
 
     def _lay_link(self):
-        """Between gate and exit."""
+        """Makes the link between gate and exit."""
         join(self.gate, 'link0', self.exit, 'link0')
 
     def _set_addresses(self, family):
         bits = family.length
-        # The second addresses are for who asks for them.
+        # The second addresses are used only by sockets that bind to them.
         second = 'preferred_lft 0'
         self.user.ip(f'addr add {family.user}/{bits} dev eth0',
                      f'addr add {family.second_user}/{bits} dev eth0 {second}',
@@ -276,6 +284,7 @@ class Network:
 def _forward(host):
     host.sysctl('ipv4/ip_forward', 1)
     host.sysctl('ipv6/conf/all/forwarding', 1)
-    # Strict, the worst case: replies to users arrive where they come from.
+    # Strict mode is the worst case. Replies to users pass this check, because
+    # they arrive on the link that leads to their source.
     host.sysctl('ipv4/conf/all/rp_filter', 1)
     host.sysctl('ipv4/conf/default/rp_filter', 1)

@@ -1,4 +1,4 @@
-"""A srcproxy whose calls fail when they are told to: ../inject/inject.c."""
+"""Runs srcproxy with ../inject/inject.c, which makes chosen calls fail."""
 
 import collections
 import mmap
@@ -18,12 +18,16 @@ _PASSED_OFFSET = 64
 
 Failure = collections.namedtuple('Failure', 'call error')
 
-# The program in front of a Daemon's command: the first replaces the second.
+# It is put in front of a Daemon's command, and runs its own program instead of
+# the first word of that command.
 WRAPPER = ('sh', '-c', f'shift; exec {INJECTABLE} "$@"', BINARY)
 
 
 class Injection:
-    """Of one daemon, which is to be started with its environment."""
+    """Controls the failures of one daemon.
+
+    Start the daemon with the environment of this object.
+    """
 
     def __init__(self):
         file, path = tempfile.mkstemp(dir=WORK)
@@ -38,28 +42,30 @@ class Injection:
         struct.pack_into('@I', self._memory, 0, armed)
 
     def unpark(self):
-        """From now on each connection needs new threads."""
+        """From now on, each connection starts new threads."""
         struct.pack_into('@I', self._memory, _UNPARKED_OFFSET, 1)
 
     def set_clock(self, seconds):
-        """Sets the wall clock off by that much."""
+        """Shifts the wall clock by that many seconds."""
         struct.pack_into('@q', self._memory, _CLOCK_OFFSET, seconds)
 
     def let_pass(self, seconds):
-        """As much time has passed since the start, beyond what really has."""
+        """Makes the daemon believe that so much more time has passed."""
         struct.pack_into('@q', self._memory, _PASSED_OFFSET, seconds)
 
     def limit_log(self):
-        """As in normal operation; by default each line counts here."""
+        """Limits the log as in normal operation. By default all lines are
+        logged.
+        """
         struct.pack_into('@I', self._memory, _LIMITED_OFFSET, 1)
 
     def arm(self):
-        """The next call that has not failed yet is going to."""
+        """The next call that has not failed before will fail."""
         self._armed += 1
         self._write(self._armed)
 
     def disarm(self):
-        """Returns the Failure that there was, or None."""
+        """Returns the Failure that happened, or None."""
         self._write(0)
         _, fired, _, error, call, _, _, _ = _CONTROL.unpack_from(self._memory)
         if fired != self._armed:

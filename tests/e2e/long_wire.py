@@ -24,7 +24,7 @@ def _open_tun(host, name):
 
 
 class LongNetwork(Network):
-    """At first the wire is as short as any; see change()."""
+    """At first the wire has no delay; change() sets it."""
 
     def destroy(self):
         self._wire.stdin.close()
@@ -47,7 +47,7 @@ class LongNetwork(Network):
 
     def change(self, round_trip_ms=0, loss_percent=0, rate_mbit=0, queue=1000,
                seed=1):
-        """For both directions. Returns what happened up to now."""
+        """Sets both directions. Returns what happened up to now."""
         self._wire.stdin.write(f'{round_trip_ms / 2} {loss_percent} '
                                f'{rate_mbit} {queue} {seed}\n')
         self._wire.stdin.flush()

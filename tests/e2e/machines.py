@@ -1,7 +1,8 @@
 """Hosts with an init system of their own.
 
-A machine has the programs of this one, and a root file system, processes and
-cgroups of its own: what would need a virtual machine or a container.
+A machine has the programs of this host. It has its own root file system,
+processes and cgroups. Without it the tests would need a virtual machine or a
+container.
 """
 
 import glob
@@ -24,15 +25,16 @@ UNPACKED = ROOT + '/build-packages'     # see contrib/packages
 # Another version of OpenRC, unpacked, with the libraries that it needs.
 OPENRC = os.environ.get('OPENRC', UNPACKED)
 
-# No test takes as long.
+# No test takes this long.
 LONG_S = 3600
 
-# Process 1 that does nothing but to take care of orphans.
+# This process 1 only waits for orphans.
 REAPER = "exec bash -c 'sleep infinity & while :; do wait; done'"
 SYSTEMD = ('exec env -i container=other PATH=/usr/sbin:/usr/bin '
            '/usr/lib/systemd/systemd --log-target=console')
 
-# Of its own cgroup before it has that as the root of what it sees.
+# The shell enters its own cgroup first, and then a cgroup namespace, so that
+# this cgroup becomes the root that it sees.
 _ENTER = '''
 set -e
 echo $$ >"$1/cgroup.procs"
@@ -53,10 +55,9 @@ USER_ID = 990
 
 
 class Machine:
-    """On a Host, whose network it has. To be prepared, then booted.
+    """A machine on a Host, whose network it uses. Prepare it, then boot it.
 
-    A bare one has never heard of srcproxy, and nothing in /usr/local, which
-    can be written to.
+    A bare machine has no trace of srcproxy and an empty, writable /usr/local.
     """
 
     def __init__(self, host, init=REAPER, is_bare=False):
@@ -100,14 +101,14 @@ class Machine:
             file.write(text)
 
     def install(self, source, path, mode=0o644):
-        """A file of contrib."""
+        """Installs a file of contrib."""
         path = self.root + path
         os.makedirs(os.path.dirname(path), exist_ok=True)
         shutil.copy(f'{CONTRIB}/{source}', path)
         os.chmod(path, mode)
 
     def add_programs(self, directory):
-        """Besides those of this machine: an unpacked package."""
+        """Adds the programs of an unpacked package to those of this host."""
         for name in ('usr/.', 'bin', 'sbin', 'lib'):
             if os.path.exists(f'{directory}/{name}'):
                 subprocess.run(['cp', '-a', f'{directory}/{name}',
@@ -115,8 +116,8 @@ class Machine:
 
     def boot(self):
         self._mount('-t', 'cgroup2', 'cgroup2', self._cgroups)
-        # All machines of all runs see the same ones there, those too of runs
-        # that were killed.
+        # The machines of all runs see the same cgroups there, also those that
+        # killed runs left behind.
         remove_old_cgroups(self._cgroups)
         self._cgroup = tempfile.mkdtemp(prefix='srcproxy-test-',
                                         dir=self._cgroups)
@@ -144,16 +145,16 @@ class Machine:
             return file.read().strip()
 
     def run(self, *command, **options):
-        """Like Host.run(), inside the machine."""
+        """Like Host.run(), but inside the machine."""
         return self.host.run('nsenter', '-t', self._process_1(), '-m', '-p',
                              '-i', '-u', '--', *command, **options)
 
     def runs(self, command):
-        """Whether it is successful."""
+        """Tells whether the command succeeds."""
         return self.run('sh', '-c', command, check=False).returncode == 0
 
     def shut_down(self):
-        """Ends it as a power failure does."""
+        """Stops the machine as a power failure does."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(TIMEOUT)
         for directory, _, _ in os.walk(self._cgroup, topdown=False):
@@ -183,7 +184,7 @@ def _exists_in(root, *paths):
     return any(os.path.exists(root + path) for path in paths)
 
 
-# Not asked of $PATH, which may lead to what is only unpacked.
+# $PATH does not tell this: it may contain programs that are only unpacked.
 _OPENRC = '/usr/sbin/openrc-run', '/sbin/openrc-run'
 _SYSTEMD = '/usr/lib/systemd/systemd', '/lib/systemd/systemd'
 
@@ -214,8 +215,8 @@ def make_openrc_machine(host, **options):
         machine.add_programs(OPENRC)
         subprocess.run(['cp', '-a', OPENRC + '/etc/.',
                         machine.root + '/etc'], check=True)
-    # As if it had booted. No service brings the network up: that is there, as
-    # in containers.
+    # Make OpenRC believe that the machine has booted. No service brings the
+    # network up, because it is there already, as in a container.
     machine.write('/etc/rc.conf', '')
     machine.write('/run/openrc/softlevel', '')
     return machine
@@ -225,7 +226,7 @@ def make_systemd_machine(host, **options):
     machine = Machine(host, SYSTEMD, **options)
     if not _exists_in('', *_SYSTEMD):
         machine.add_programs(UNPACKED)
-    # Of all that this host has at boot, nothing.
+    # Start none of the services that this host starts at boot.
     machine.write('/etc/systemd/system/default.target',
                   '[Unit]\nDescription=all\n')
     machine.write('/etc/machine-id', '')

@@ -1,4 +1,4 @@
-"""A name server that knows one IPv4 address, and gives it for each name."""
+"""A name server that gives the same IPv4 address for every name."""
 
 import contextlib
 import socket
@@ -12,7 +12,7 @@ POINTER_TO_QUESTION = 0xC000 + HEADER_LEN
 
 
 def answer(query, address):
-    """RFC 1035: other types than A have no answer, and are no error."""
+    """Other types than A get an empty answer without an error: RFC 1035."""
     question = query[HEADER_LEN:query.index(b'\0', HEADER_LEN) + 5]
     is_known = struct.unpack('!H', question[-4:-2])[0] == TYPE_A
     reply = query[:2] + struct.pack('!5H', ANSWERED, ONE_QUESTION,
@@ -25,7 +25,7 @@ def answer(query, address):
 
 @contextlib.contextmanager
 def name_server(host, address):
-    """Where /etc/resolv.conf says, see sandbox.py."""
+    """Serves the address that /etc/resolv.conf names, see sandbox.py."""
     with host.inside():
         server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(('127.0.0.1', 53))
@@ -42,7 +42,7 @@ def name_server(host, address):
     try:
         yield
     finally:
-        # An empty datagram is the end.
+        # An empty datagram stops the server.
         server.sendto(b'', server.getsockname())
         thread.join()
         server.close()
