@@ -145,8 +145,7 @@ class Host:
         return connection
 
     def answers(self, address):
-        """The address is reachable: it refuses a connection to a closed port.
-        """
+        """Tells whether packets come back: a closed port refuses."""
         with self.socket(af_of(address)) as probe:
             probe.settimeout(0.1)
             error = probe.connect_ex((address, DISCARD_PORT))

@@ -21,7 +21,7 @@ TCP_INFO_DATA_SEGS_IN_OFFSET = 152
 
 
 def receive(connection, length):
-    """Exactly that much, or what came before the end of the stream."""
+    """Reads exactly that much, or less if the stream ends before."""
     data = bytearray()
     while len(data) < length:
         piece = connection.recv(min(length - len(data), CHUNK))
@@ -32,7 +32,7 @@ def receive(connection, length):
 
 
 def receive_all(connection):
-    """Up to the end of the stream."""
+    """Reads up to the end of the stream."""
     data = bytearray()
     piece = connection.recv(CHUNK)
     while piece:
@@ -42,7 +42,7 @@ def receive_all(connection):
 
 
 def receive_until_reset(connection):
-    """The bytes before the reset; a clean end is an error."""
+    """Returns the bytes before the reset; a clean end is an error."""
     data = bytearray()
     try:
         piece = connection.recv(CHUNK)
@@ -56,7 +56,7 @@ def receive_until_reset(connection):
 
 
 def end_stream(connection):
-    """Half-close: sends a FIN."""
+    """Half-closes the connection: sends a FIN."""
     connection.shutdown(socket.SHUT_WR)
 
 
@@ -67,7 +67,8 @@ def reset(connection):
 
 
 def unacknowledged(connection):
-    """Bytes that the other side's kernel has not taken yet."""
+    """The number of bytes that the other side's kernel has not acknowledged.
+    """
     count = array.array('i', [0])
     fcntl.ioctl(connection, SIOCOUTQ, count)
     return count[0]
@@ -79,7 +80,10 @@ def wait_until_taken(connection):
 
 
 def wait_until_dead(connection):
-    """For who has read the end of the stream: no recv() tells of a reset."""
+    """Waits for a reset after the end of the stream has been read.
+
+    recv() does not report a reset any more then.
+    """
     poller = select.poll()
     poller.register(connection, 0)
     if not poller.poll(TIMEOUT * 1000):
@@ -100,7 +104,7 @@ def send_and_end(connection, data):
 
 
 def send_in_pieces(connection, data):
-    """Sends pieces of all sizes up to a CHUNK, and ends the stream."""
+    """Sends pieces of all sizes up to CHUNK, then ends the stream."""
     dice = random.Random(len(data))
     view = memoryview(data)
     while view:
@@ -111,12 +115,12 @@ def send_in_pieces(connection, data):
 
 
 def digest(data):
-    """Of what is too long to be shown when it is wrong."""
+    """The length and hash of data that is too long to show in a failure."""
     return len(data), hashlib.sha256(data).hexdigest()
 
 
 class Flood(threading.Thread):
-    """Sends without end, until it is stopped or the connection breaks."""
+    """Sends data until it is stopped or the connection breaks."""
 
     def __init__(self, connection):
         super().__init__(daemon=True)
@@ -135,21 +139,25 @@ class Flood(threading.Thread):
             self._error = error
 
     def assert_reset(self):
-        """Waits for it. After a FIN the error would be another: EPIPE."""
+        """Waits for the reset. After a FIN the error would be EPIPE instead.
+        """
         self.join()
         if not isinstance(self._error, ConnectionResetError):
             raise AssertionError('the flood did not end by a reset but by '
                                  f'{self._error!r}')
 
     def stop(self):
-        """Returns how many bytes were sent, once the last one is."""
+        """Stops sending. Returns how many bytes were sent."""
         self._stopping.set()
         self.join(TIMEOUT)
         return self.sent
 
 
 def background(function, *arguments):
-    """Calls it in a thread. Returns a future: result() is its value."""
+    """Calls the function in a thread.
+
+    Returns a future: its result() is the value of the function.
+    """
     pool = ThreadPoolExecutor(1)
     future = pool.submit(function, *arguments)
     pool.shutdown(wait=False)

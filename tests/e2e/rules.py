@@ -32,7 +32,10 @@ def redirect_with_nft(gate):
 
 
 def forbid_direct(gate):
-    """Nothing gets around the proxy, or the tests would prove nothing."""
+    """No user's TCP connection gets past the proxy.
+
+    Without this the tests would prove nothing.
+    """
     for family in BOTH:
         gate.run(family.iptables, '-A', 'FORWARD', '-s', family.users,
                  '-p', 'tcp', '--syn', '-j', 'REJECT',
@@ -40,7 +43,7 @@ def forbid_direct(gate):
 
 
 def deliver_prefix(exit_host):
-    """All TCP to the users ends at the exit."""
+    """Delivers all TCP packets to the users on the exit."""
     for family in BOTH:
         exit_host.ip(
             f'route add local {family.users} dev lo table {TABLE}',
@@ -49,7 +52,7 @@ def deliver_prefix(exit_host):
 
 
 def deliver_marked(exit_host):
-    """Only what belongs to a transparent socket of the exit does."""
+    """Delivers only the packets of transparent sockets on the exit."""
     exit_host.run('nft', '-f', '-', input=f'''
         table inet srcproxy {{
             chain prerouting {{
@@ -66,10 +69,11 @@ def deliver_marked(exit_host):
 
 
 def deliver_with_iptables(exit_host, mark, table, kind=''):
-    """The rules of guides for other proxies, for all addresses.
+    """Applies the rules that guides for other proxies give, for all addresses.
 
-    mark: of the rule, and what else the rule has: '0x1/0xf iif eth0'.
-    kind: '-nft' or '-legacy', of iptables.
+    mark: the mark of the routing rule, with its other selectors if there are
+    any: '0x1/0xf iif eth0'. kind: '-nft' or '-legacy', the variant of
+    iptables.
     """
     for family in BOTH:
         exit_host.run(family.iptables + kind, '-t', 'mangle', '-A',
@@ -81,7 +85,7 @@ def deliver_with_iptables(exit_host, mark, table, kind=''):
 
 
 def withdraw(exit_host):
-    """Removes the work of these three."""
+    """Removes the rules and routes of the three functions above."""
     exit_host.run('sh', '-c', f'''
         nft delete table inet srcproxy
         for version in 4 6; do
@@ -96,7 +100,10 @@ def withdraw(exit_host):
 
 
 def deliver_bound(exit_host):
-    """The same for sockets that are not transparent, which IPv6 has too."""
+    """Like deliver_marked(), but also for sockets that are not transparent.
+
+    IPv6 can use these, too.
+    """
     family = BOTH[1]
     exit_host.run('nft', '-f', '-', input=f'''
         table inet srcproxy {{
@@ -114,7 +121,7 @@ def deliver_bound(exit_host):
 
 @contextlib.contextmanager
 def black_hole(host, family, port):
-    """While in it, packets to that port vanish."""
+    """Drops all packets to that port inside the with block."""
     rule = ['INPUT', '-p', 'tcp', '--dport', str(port), '-j', 'DROP']
     host.run(family.iptables, '-A', *rule)
     try:

@@ -1,4 +1,4 @@
-"""What TCP segments pass a link, as a socket of that host sees them."""
+"""The TCP segments that pass a link, as a socket of that host sees them."""
 
 import collections
 import ipaddress
@@ -14,7 +14,7 @@ Segment = collections.namedtuple('Segment',
 
 
 class Segments:
-    """Those that arrive at or leave that interface from now on."""
+    """Collects segments that arrive at or leave the interface from now on."""
 
     def __init__(self, host, interface):
         with host.inside():
@@ -27,7 +27,7 @@ class Segments:
         self._socket.close()
 
     def take(self):
-        """All since the last call."""
+        """Returns all segments since the last call."""
         taken = []
         while True:
             try:
@@ -39,14 +39,19 @@ class Segments:
                 taken.append(segment)
 
     def take_syns(self, port):
-        """Of those that open a connection to that port."""
+        """Returns the segments since the last call that open a connection to
+        port.
+        """
         return [segment for segment in self.take()
                 if segment.flags & (SYN | ACK) == SYN
                 and segment.destination[1] == port]
 
 
 def _parse(packet):
-    """None: it is not TCP. Extension headers are none of ours."""
+    """Returns None if the packet is not TCP.
+
+    Packets with extension headers are not expected.
+    """
     if packet[0] >> 4 == 4:
         start, protocol, addresses = (packet[0] & 15) * 4, packet[9], \
             (packet[12:16], packet[16:20])

@@ -1,4 +1,4 @@
-"""Runs tests and tells the result in TAP version 13, which meson reads."""
+"""Runs tests and prints the result as TAP version 13, which meson reads."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ import unittest
 
 
 class TapResult(unittest.TestResult):
-    """Prints a line for each test when it has ended, and why it failed."""
+    """Prints a line for each test when it ends, and why it failed."""
 
     def __init__(self):
         super().__init__()
@@ -45,18 +45,20 @@ class TapResult(unittest.TestResult):
         self._report_outsider(test)
 
     def finish(self):
-        """The plan; returns the exit status."""
+        """Prints the plan. Returns the exit status."""
         self._print(f'1..{self._count}')
         return 0 if self.wasSuccessful() else 1
 
     def _add_problem(self, test, text):
-        # Do it now: later the daemons and their logs are gone.
+        # Get them now: the daemons and their logs are gone later.
         diagnostics = getattr(test, 'diagnostics', lambda: '')
         self._problems.append(text + diagnostics())
         self._report_outsider(test)
 
     def _report_outsider(self, test):
-        """An error in setUpClass() and the like belongs to no test."""
+        """Reports an error that belongs to no test, such as one in
+        setUpClass().
+        """
         if not self._running:
             self._report(test)
 
@@ -69,13 +71,14 @@ class TapResult(unittest.TestResult):
         self._print(line)
         self._print_seconds()
         for problem in self._problems:
-            # Meson shows only the verdicts of standard output.
+            # Meson shows only the verdicts of standard output, so the details
+            # go to standard error.
             print(problem, file=sys.stderr, flush=True)
         self._problems = []
         self._skipped = None
 
     def _print_seconds(self):
-        """Since the last test: what was set up for this one counts, too."""
+        """Prints the time since the last test, including this test's setup."""
         now = time.monotonic()
         self._print(f'# {now - self._started:.1f} s')
         self._started = now
@@ -86,7 +89,7 @@ class TapResult(unittest.TestResult):
 
 
 def run(tests):
-    """Returns the exit status."""
+    """Runs the tests. Returns the exit status."""
     print('TAP version 13', flush=True)
     result = TapResult()
     try:
@@ -98,7 +101,7 @@ def run(tests):
 
 
 def skip(tests, reason):
-    """The same for tests that cannot run here."""
+    """Like run(), for tests that cannot run here."""
     print('TAP version 13')
     for number, test in enumerate(tests, 1):
         print(f'ok {number} - {test.id()} # SKIP {reason}')

@@ -1,7 +1,7 @@
-"""Connections that do as they please, and a network that does not help.
+"""Connections whose ends act at random, and a network that loses packets.
 
-Everything is drawn from a seed, so that what went wrong once can be had again,
-as far as the kernels' timing goes along.
+Everything is drawn from a seed, so that a failure can be repeated as far as
+the timing of the kernels allows.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import time
 from peers import reset, unacknowledged
 from waiting import wait_until
 
-# All streams are taken from this, each from an offset of its own.
+# Every stream is a part of this one, with an offset of its own.
 _STREAM = random.Random(0).randbytes(1 << 20)
 _LENGTHS = (0, 1, 2_000, 70_000, 600_000)
 _PIECES = (1, 100, 1_448, 4_096, 20_000, 200_000)
@@ -24,7 +24,8 @@ _PAUSES_SECONDS = (0.001, 0.005, 0.02)
 
 FIN, RESET = 'FIN', 'reset'
 
-# What the calls of either thread say of it, whoever is told first.
+# The errors that calls of either thread give after a reset. It depends on
+# timing which thread gets which.
 _RESET = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
 
 
@@ -38,7 +39,7 @@ def stream(offset, start, end):
 
 @dataclasses.dataclass
 class Plan:
-    """What one end does, and what comes to it."""
+    """What one end does."""
 
     rng: random.Random
     offset: int
@@ -62,13 +63,15 @@ class Plan:
 
 
 def draw_plans(rng):
-    """For the two ends of a connection. Not both reset it."""
+    """Returns plans for the two ends of a connection. At most one end resets
+    it.
+    """
     endings = rng.choice(((FIN, FIN), (FIN, FIN), (RESET, FIN), (FIN, RESET)))
     return [Plan.draw(rng, ending) for ending in endings]
 
 
 class End:
-    """One end of a connection at its work, in two threads."""
+    """One end of a connection: one thread sends, another one receives."""
 
     def __init__(self, connection, plan, peer_plan):
         self._connection = connection
@@ -80,7 +83,7 @@ class End:
         if plan.buffer:
             for name in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 connection.setsockopt(socket.SOL_SOCKET, name, plan.buffer)
-        # Its reader's pauses are not those of its writer.
+        # The reader and the writer draw their pauses independently.
         self._reader_plan = dataclasses.replace(
             plan, rng=random.Random(plan.offset))
         self._speaker, self._listener = (
@@ -111,7 +114,7 @@ class End:
         if plan.ending == FIN:
             self._connection.shutdown(socket.SHUT_WR)
             return
-        # What is still in its own kernel would die with the reset.
+        # A reset discards all bytes that are still in the sender's own kernel.
         wait_until(lambda: unacknowledged(self._connection) == 0,
                    'all that comes before the reset is acknowledged')
         self._connection.shutdown(socket.SHUT_RD)   # wakes the reader
@@ -130,14 +133,14 @@ class End:
             self._reader_plan.pause()
 
     def result(self):
-        """What went wrong, in words, or None."""
+        """Returns what went wrong as text, or None."""
         self._speaker.join()
         self._listener.join()
         self._connection.close()
         if self._problem:
             return self._problem
         if self._plan.ending == RESET:
-            return None     # and may have missed anything
+            return None     # it may have missed bytes
         if self._received != self._peer.length:
             return f'{self._received} of {self._peer.length} bytes came'
         if self._was_reset != (self._peer.ending == RESET):
@@ -148,12 +151,16 @@ class End:
 
 @contextlib.contextmanager
 def bad_weather(rng, hosts, links):
-    """hosts and links are of the network: (host, interface) for a link."""
+    """Draws a loss rate and a speed, and applies them to the network.
+
+    links: pairs of a host and an interface.
+    """
     loss = rng.choice((0, 0, 0.003, 0.02))
     rate = rng.choice((None, None, '20mbit', '100mbit'))
     segments = rng.choice((65535, 1))
-    # A reset is sent once, and of one that is lost only keepalive would tell:
-    # neither this nor the slow links, whose queues are long, lose any.
+    # A kernel sends a reset only once. If it is lost, only a keepalive finds
+    # that out. So neither this rule nor the slow links lose a reset; the
+    # queues of the slow links are long.
     rule = ['INPUT', '-p', 'tcp', '!', '--tcp-flags', 'RST', 'RST',
             '-m', 'statistic', '--mode', 'random', '--probability',
             str(loss), '-j', 'DROP']

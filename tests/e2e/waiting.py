@@ -1,17 +1,20 @@
-"""How the tests wait: for events, and never for ever."""
+"""How the tests wait: for events, and never without a time limit."""
 
 import socket
 import time
 
-# What takes longer has failed. Nothing waits that long when all is well, so
-# it can be generous to slow and busy machines.
+# Anything that takes longer has failed. A good run never waits that long, so
+# the limit can be generous to slow and busy machines.
 TIMEOUT = 20
 
 socket.setdefaulttimeout(TIMEOUT)
 
 
 def wait_until(condition, what):
-    """For what sends no event: looks again and again. Returns its value."""
+    """Waits for something that sends no event: looks again and again.
+
+    Returns the value of the condition.
+    """
     deadline = time.monotonic() + TIMEOUT
     value = condition()
     while not value:

@@ -16,7 +16,7 @@ BLANK_AUTH = auth_digest('')
 
 
 def encode_address(to):
-    """A pair of address and port; the address may be raw bytes, too."""
+    """to is a pair of address and port; the address may be raw bytes, too."""
     address, port = to
     if isinstance(address, str):
         address = ipaddress.ip_address(address).packed
@@ -30,5 +30,5 @@ def encode_request(source, destination, auth=BLANK_AUTH, version=VERSION,
 
 
 def mapped(address):
-    """An IPv4 address in the 16 bytes of an IPv6 one."""
+    """An IPv4 address, mapped into the 16 bytes of an IPv6 address."""
     return '::ffff:' + address
