@@ -10,7 +10,7 @@ from wire import BLANK_AUTH, auth_digest, mapped
 AUTH = 'the secret of one user'
 FOREIGN = {IPV4: '192.0.2.200', IPV6: '2001:db8:bbbb::200'}
 
-# One user with addresses of their own, and one without any auth.
+# One user has addresses of their own, and another one has no secret.
 ONE_USER = {'auth': AUTH, 'name': 'alice',
             'allowed_src_ips': [family.users for family in BOTH]}
 ONLY_NEIGHBOUR = {'auth': AUTH,
@@ -40,7 +40,7 @@ class Acl:
             server.finish()
 
     def assert_nobody_came(self):
-        """The next connection is the first one at the destination."""
+        """The next connection is the first that the destination sees."""
         probe = self.connect(self.net.exit, self.destination)
         self.assertEqual(self.accept(self.listener).getpeername(),
                          probe.getsockname())

@@ -1,4 +1,4 @@
-"""Somebody sets the clock: it jumps by a day, and back."""
+"""The system's clock is set: it jumps by a day, and back."""
 
 import datetime
 import signal
@@ -41,7 +41,7 @@ class Jumps(RoutedCase):
             injection.set_clock(seconds)
 
     def assert_ends_in_time(self, wait, began=None):
-        """By the limit: neither at once nor in a day."""
+        """The wait ends after the limit: neither at once nor a day later."""
         began = began or time.monotonic()
         wait()
         took = time.monotonic() - began
@@ -68,7 +68,7 @@ class Jumps(RoutedCase):
             with self.subTest(seconds=seconds):
                 user, destination = self.open()
                 self.jump(seconds)
-                # A part of the limit has to go by, in which nothing happens.
+                # Let a part of the limit pass without any data.
                 time.sleep(LIMIT_S / 2)
                 user.sendall(b'not idle')
                 self.assertEqual(receive(destination, 8), b'not idle')
@@ -82,7 +82,8 @@ class Jumps(RoutedCase):
             with self.subTest(seconds=seconds):
                 client = self.connect(self.net.gate, SERVER)
                 began = time.monotonic()
-                # It is waited for by then; what would say so is the end.
+                # The server half waits for the request by then. No event shows
+                # that; only the end of the wait is logged.
                 time.sleep(LIMIT_S / 2)
                 self.jump(seconds)
                 client.sendall(b'\1')

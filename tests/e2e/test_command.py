@@ -1,4 +1,4 @@
-"""The command line, and the configuration as it is checked by -t."""
+"""The command line, and what -t says of a configuration."""
 
 import os
 import resource
@@ -50,7 +50,8 @@ CLIENT_SAMPLE = '''
 }
 '''
 
-# The error stands alone on a line of the text: its position and its words.
+# The mistake has a line of the configuration to itself. The last item is the
+# beginning of the error: the position and the words.
 MISTAKES = [
     ('server', '{"listen": ":21829",\n"acl": [{"allowed_src_ips": [\n'
                '  "10.0.0.0/33"]}]}',
@@ -79,7 +80,7 @@ def srcproxy(*arguments):
 
 
 def processor_time(*arguments):
-    """The seconds of a run that succeeds."""
+    """The processor time of a run, in seconds. The run must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = srcproxy(*arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -135,7 +136,7 @@ class Check(unittest.TestCase):
 
         for name, user in users.items():
             few, many = (configuration(user, n) for n in (5000, 20000))
-            # Other load only adds to a run, so the best runs count.
+            # Other load can only make a run slower, so the fastest runs count.
             runs = [(processor_time('-t', 'server', many),
                      processor_time('-t', 'server', few)) for _ in range(8)]
             with self.subTest(name):
@@ -218,7 +219,7 @@ class Usage(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    """The output of srcproxy rules when it prints no rules."""
+    """What srcproxy rules says when it prints no rules."""
 
     def assert_says(self, status, expected, *arguments):
         result = srcproxy('rules', *arguments)

@@ -1,4 +1,4 @@
-"""The congestion control of the leg between the halves, as sockets have it."""
+"""The congestion control of the sockets between the two halves."""
 
 import re
 import unittest
@@ -7,19 +7,19 @@ from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, RoutedCase
 from families import IPV4, IPV6, endpoint
 from test_privilege import NOBODY
 
-# All kernels have it, and hosts that do not allow it would be odd; but few
-# use it.
+# All kernels have it, and nearly all hosts allow it. Few hosts use it by
+# default.
 CHOSEN = 'reno'
 
 
 def read_setting(name):
-    """What the kernel has and allows is the same for all namespaces."""
+    """Reads a setting that all network namespaces share."""
     with open('/proc/sys/net/ipv4/' + name) as file:
         return file.read().split()
 
 
 def find_forbidden():
-    """One that only root may choose, or None."""
+    """Returns a congestion control that only root may choose, or None."""
     forbidden = (set(read_setting('tcp_available_congestion_control')) -
                  set(read_setting('tcp_allowed_congestion_control')))
     return min(forbidden, default=None)
@@ -51,9 +51,9 @@ class CongestionCase(RoutedCase):
                           **options)
 
     def used(self):
-        """By exit and gate, for a connection of now."""
+        """What exit and gate use for a new connection."""
         user, _ = self.open()
-        # Only then the client half has had its last word.
+        # The client half has set everything only when it has logged this.
         port = user.getsockname()[1]
         self.test_daemons[-1].wait_for(
             'established', source=re.compile(rf':{port}$'))
@@ -116,7 +116,7 @@ class Congestion:
         server, client = self.start_exit(), self.start_gate()
         server.mark()
         server.reload(self.exit_config(CHOSEN))
-        # It comes last.
+        # This event is the last one of a reload.
         server.wait_for('limit')
         client.reload(self.gate_config(CHOSEN))
         client.wait_for('reloaded')
@@ -134,7 +134,7 @@ class CongestionIPv6(Congestion, CongestionCase):
 @unittest.skipIf(find_forbidden() is None,
                  'this host allows everybody every congestion control')
 class Forbidden(CongestionCase):
-    """One that takes CAP_NET_ADMIN."""
+    """A congestion control that needs CAP_NET_ADMIN."""
 
     family = IPV4
 
@@ -146,14 +146,15 @@ class Forbidden(CongestionCase):
         server = self.start_exit(self.forbidden, flags=['-u', '65534:65534'])
         self.start_gate()
         self.assertEqual(self.used(), (self.forbidden, self.usual))
-        # A reload changes nothing of that.
+        # A reload does not change it.
         server.mark()
         server.reload(self.exit_config(self.forbidden))
         server.wait_for('limit')
         self.assertNotIn('congestion', server.log)
 
     def test_exit_that_never_had_them(self):
-        # For which it needs no capability to send as a user either.
+        # With this route, the exit needs no capability to send as a user
+        # either.
         self.net.exit.ip(f'route add local {self.family.users} dev lo table '
                          'local', family=self.family)
         self.addCleanup(self.net.exit.ip,

@@ -15,7 +15,7 @@ class Destination:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A cloud's metadata service, which the exit does reach.
+        # The metadata service of a cloud. The exit has a route to it.
         bits = cls.family.host_bits
         cls.net.destination.ip(f'addr add {cls.metadata}/{bits} dev eth0')
         cls.net.exit.ip(
@@ -31,13 +31,13 @@ class Destination:
         self.assertEqual(refused.level, 'error')
 
     def assert_nobody_came(self, listener, to):
-        """The next connection is the first one there."""
+        """The next connection is the first one that arrives there."""
         probe = self.connect(self.net.exit, to)
         self.assertEqual(self.accept(listener).getpeername(),
                          probe.getsockname())
 
     def assert_refuses_special(self, config, user):
-        """Nothing comes to who listens on all addresses of the exit."""
+        """No connection reaches a listener on all addresses of the exit."""
         server = self.start_server(config)
         listener = self.listen(self.net.exit, self.family.any)
         port = listener.getsockname()[1]
@@ -85,14 +85,14 @@ class Destination:
         self.assert_serves()
 
     def test_loopback_is_nobodys_source(self):
-        # Services of the exit would take the user for a local one.
+        # Services on the exit would take the user for a local user.
         server = self.start_server()
         self.source = (self.loopback, fresh_port())
         self.assert_refused(server, self.destination, 'loopback source', '-')
 
     def test_own_listener_by_each_address(self):
-        # Not even who may go there is let in again; nor by an address that
-        # only the rule for replies gives to the exit.
+        # A loop is refused even if the ACL allows this destination. The same
+        # holds for an address that is local only by the rule for replies.
         server = self.start_server({
             'listen': f':{SERVER_PORT}',
             'acl': [{'allowed_dst_ips': ['0.0.0.0/0', '::/0', '127.0.0.0/8',

@@ -16,7 +16,8 @@ from test_rules import hiding
 
 
 class WithoutIPv6:
-    """Switched off before the rules are applied, and the halves start."""
+    """IPv6 is switched off before the rules are applied and the halves start.
+    """
 
     wants = None    # what IPv4 users need
 
@@ -100,7 +101,7 @@ class Usage(unittest.TestCase):
                           ['doctor', 'client', path, '198.51.100.0/33']):
             result = srcproxy(*arguments)
             self.assertEqual(result.returncode, 2, arguments)
-            # What the configuration leaves open is said before.
+            # Warnings about an open configuration come first.
             self.assertFalse([line for line in result.stdout.splitlines()
                               if ': warning: ' not in line], arguments)
             self.assertIn('srcproxy: ', result.stderr)

@@ -1,4 +1,4 @@
-"""What `srcproxy doctor` finds on an exit that is fine, and on broken ones."""
+"""What `srcproxy doctor` finds on a good exit, and on broken ones."""
 
 import contextlib
 import json
@@ -62,7 +62,7 @@ class Exit(ExitCase):
             findings = self.assert_wrong(
                 IPV4.users + ': no route', r'srcproxy rules server \S+ \| sh')
             self.assertTrue(findings.of('problem', IPV6.users + ': no route'))
-            # Its remedy is one.
+            # One remedy mends both.
             remedy = findings.of('problem', IPV4.users)[0][1]
             self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
             self.assert_fine()
@@ -212,14 +212,14 @@ class Exit(ExitCase):
             '')
 
     def test_network_that_delivers_by_another_link(self):
-        """Which the host would not answer by."""
+        """The network delivers by a link that the host would not answer by."""
         destination = self.net.destination
         join(self.host, 'out1', destination, 'eth1')
         self.host.ip('addr add 10.9.9.1/30 dev out1')
         destination.ip('addr add 10.9.9.2/30 dev eth1',
                        f'route add {IPV4.users} via 10.9.9.1')
         destination.sysctl('ipv4/conf/all/rp_filter', 2)
-        # Questions of ARP are filtered, too.
+        # The check of sources also filters ARP requests.
         destination.sysctl('ipv4/conf/eth1/arp_announce', 2)
         self.host.sysctl('ipv4/conf/out1/rp_filter', 1)
         try:
@@ -228,11 +228,11 @@ class Exit(ExitCase):
                 ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
         finally:
             destination.sysctl('ipv4/conf/all/rp_filter', 1)
-            # The other end and its route go with it.
+            # This also removes the other end and its route.
             self.host.ip('link del out1')
 
     def test_firewall_with_a_check_of_sources(self):
-        """That knows nothing of users."""
+        """The check of sources does not know the users."""
         self.assert_mends(
             f'{IPV4.users}: .* comes to this host, but not to the socket: .*: '
             'chain in of the table inet others, rule with handle ', """
@@ -268,12 +268,18 @@ class Exit(ExitCase):
             self.assert_note(f'{IPV4.users}: the way back was not tried')
 
     def many(self, count):
-        """Users of one address each; so many that their turns would not do."""
+        """A configuration with many users of one address each.
+
+        Probing them one after another would take too long.
+        """
         return {'acl': [{'allowed_src_ips': [
             f'198.51.{100 + i // 256}.{i % 256}' for i in range(count)]}]}
 
     def test_silent_router_for_many_users(self):
-        """Side by side: one after another they would take a minute."""
+        """The users are probed at the same time.
+
+        One after another they would take a minute.
+        """
         rule = 'INPUT -p tcp -j DROP'
         with self.other_rules(), self.broken(
                 f'iptables -A {rule}', f'iptables -D {rule}',
@@ -314,7 +320,8 @@ class Exit(ExitCase):
         route = f'local default dev lo table {100000 + SERVER_PORT}'
         with self.sysctl('ipv4/conf/all/src_valid_mark', 1, 0):
             self.assert_fine()
-            # As the only one that delivers anything, too.
+            # The same holds if this table is the only one that delivers
+            # packets.
             self.assert_mends(
                 'src_valid_mark is 1',
                 'ip route flush table {}; ip route add {}'.format(
@@ -354,7 +361,8 @@ class Exit(ExitCase):
             'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
             config=only_ipv6, user=USER)
         self.assertFalse(findings.of('note', 'IP_TRANSPARENT'))
-        # Root has it, and so would not see that these rules want it.
+        # Root has this capability, so as root doctor would not see that these
+        # rules need it.
         with self.no_rules(), self.by_hand(rules.deliver_marked):
             self.assert_fine(f'{IPV6.users}: the firewall gives the mark',
                              config=only_ipv6)
@@ -374,7 +382,7 @@ class Exit(ExitCase):
 
     @contextlib.contextmanager
     def by_hand(self, deliver):
-        """Rules that the program did not print."""
+        """Applies rules that the program did not print."""
         deliver(self.host)
         try:
             yield
@@ -405,7 +413,9 @@ class Exit(ExitCase):
                   'back' for family in BOTH))
 
     def test_mark_that_only_one_of_two_ways_gives(self):
-        """The rules by hand and the printed ones, of which one is broken."""
+        """The host has rules made by hand and the printed ones; one set is
+        broken.
+        """
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.by_hand(lambda host: rules.deliver_with_iptables(
                 host, '0x1', 100)), self.other_rules():
@@ -455,7 +465,7 @@ class Exit(ExitCase):
                          wrapper=('prlimit', '--nofile=60:60'))
 
     def test_limit_of_tasks(self):
-        """As TasksMax of systemd sets it."""
+        """systemd sets the same limit by TasksMax."""
         cgroup = limit_threads(20)
         if not cgroup:
             self.skipTest('needs a cgroup for pids')

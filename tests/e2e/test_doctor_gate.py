@@ -1,4 +1,4 @@
-"""What `srcproxy doctor` finds on a gate that is fine, and on broken ones."""
+"""What `srcproxy doctor` finds on a good gate, and on broken ones."""
 
 import re
 import socket
@@ -157,7 +157,8 @@ class Gate(GateCase):
                 add, delete)
 
     def test_users_who_are_not_tracked(self):
-        """No connection of theirs is redirected, whatever the rules say."""
+        """No connection of these users is redirected, whatever the rules say.
+        """
         self.start(self.host, 'client', self.config)
         pattern = r'a rule keeps the firewall from tracking .* \(notrack\)'
         for family, tool in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
@@ -203,7 +204,10 @@ class Gate(GateCase):
             'nft delete table inet others')
 
     def assert_carries_after_mending(self, family, pattern, command, mend):
-        """That alone is found, and mended a user's connection is carried."""
+        """doctor finds only that problem.
+
+        After the remedy a user's connection arrives.
+        """
         listener = self.listen(self.net.destination, family.destination)
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern)
@@ -226,14 +230,15 @@ class Gate(GateCase):
                               'ip route add', prefixes=['203.0.113.0/24'])
 
     def test_users_whom_only_the_default_route_leads_to(self):
-        """As when their link has lost its addresses."""
+        """The users' link may have lost its addresses."""
         others = ['100.64.0.0/16', '2001:db8:cccc::/64']
         findings = self.doctor(prefixes=PREFIXES + others)
         notes = findings.of('note', 'only the default route .* through link0:')
         self.assertEqual([text.split(': ')[0] for text, _ in notes], others)
 
     def test_interface_of_the_users_without_an_address(self):
-        """REDIRECT drops there, in silence."""
+        """REDIRECT silently drops packets on an interface without an address.
+        """
         own = f'{IPV4.gate_users}/{IPV4.length} dev users0'
         route = f'{IPV4.users} dev users0'
         with self.broken(f'ip addr del {own}; ip route add {route}',
@@ -249,7 +254,7 @@ class Gate(GateCase):
             self.assert_fine(f'{IPV4.users}: there is a route')
 
     def test_interface_of_the_users_with_only_a_link_local_address(self):
-        """Which REDIRECT takes then."""
+        """REDIRECT uses the link-local address then."""
         def link_local(host, device):
             shown = host.run('ip', '-6', 'addr', 'show', 'dev', device,
                              'scope', 'link').stdout
@@ -270,9 +275,10 @@ class Gate(GateCase):
             self.assert_carries(IPV6)
 
     def test_redirection_that_a_listing_of_both_families_leaves_out(self):
-        """In the second family's table, by nft 1.0.6.
+        """If nft 1.0.6 lists both families, the second lacks the redirection.
 
-        A rule that iptables cannot read keeps it from listing its own table.
+        A rule that iptables cannot read keeps iptables from listing its own
+        table.
         """
         redirect = '-t nat -{} PREROUTING -p tcp -j REDIRECT --to-port 9001'
         add, delete = ('; '.join(f'{tool} {redirect.format(action)}'
@@ -353,7 +359,8 @@ class Gate(GateCase):
         server = endpoint(*listener.getsockname())
 
         def greet():
-            # First it is only seen whether this is where it leads to.
+            # The first connection only tests whether the request would lead
+            # back here.
             self.accept(listener)
             self.accept(listener).sendall(b'SSH-2.0-OpenSSH\r\n')
 
@@ -364,12 +371,16 @@ class Gate(GateCase):
         greeted.result()
 
     def test_server_half_that_refuses_with_an_end_of_stream(self):
-        """The implementation in Go does, and ssh and stunnel in between."""
+        """The implementation in Go refuses like this.
+
+        So does ssh or stunnel between the halves.
+        """
         listener = self.listen(self.net.exit, IPV4.exit_link)
         request_len = 3 + 32 + 2 * (1 + 4 + 2)
 
         def refuse():
-            # First it is only seen whether this is where it leads to.
+            # The first connection only tests whether the request would lead
+            # back here.
             self.accept(listener)
             connection = self.accept(listener)
             request = connection.recv(request_len, socket.MSG_WAITALL)
@@ -409,7 +420,7 @@ class Gate(GateCase):
                              server=endpoint(*listener.getsockname())))
 
     def test_service_that_says_nothing_to_many_users(self):
-        """One after another they would take more than a minute."""
+        """One after another, these users would take more than a minute."""
         listener = self.listen(self.net.exit, IPV4.exit_link)
         users = [f'198.51.100.{i}' for i in range(40)]
         findings = self.doctor(prefixes=users, config=self.outbound(
@@ -423,7 +434,9 @@ class Gate(GateCase):
             self.check_local_address('192.0.2.99')
 
     def check_local_address(self, local, device='link0'):
-        """Until this host has it, as the remedy says."""
+        """doctor complains until this host has the address, as the remedy
+        says.
+        """
         config = self.outbound(local_addr=local)
         self.assert_wrong('cannot bind to .*outbound.local_addr',
                           'give this host that interface and address',

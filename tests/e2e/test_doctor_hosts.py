@@ -1,7 +1,8 @@
-"""Hosts as others made them: what doctor says of each, and what its fix does.
+"""Hosts that others set up: what doctor says, and what its fix does.
 
-Each host is made, a user's connection is tried, the printed fix is run in a
-shell, and a user's connection is tried again. Real connections are the judge.
+Each test sets up a host, tries a user's connection, runs the printed fix in a
+shell, and tries a user's connection again. The connections decide whether
+doctor was right.
 """
 
 import contextlib
@@ -14,10 +15,10 @@ from peers import receive
 from test_command import srcproxy
 from wire import auth_digest, encode_request
 
-# What is lost is lost at once: nothing on these links is slow.
+# Links are quick here, so a packet that has not come by then is lost.
 PATIENCE = 0.7
 
-# Whatever the host was made of, and what the fixes have added.
+# Removes all that a test set up and all that the fixes added.
 RESET = '''
 nft flush ruleset
 for tool in iptables-legacy ip6tables-legacy; do
@@ -43,18 +44,24 @@ def table(text, family='inet', name='others'):
 
 
 def chain(hook, rules, policy='accept', priority='0', kind='filter'):
-    """Braces on lines of their own: nft before 1.0.7 wants that."""
+    """A chain for nft.
+
+    Versions before 1.0.7 want braces on lines of their own.
+    """
     rules = '\n'.join(rules.split('; '))
     return (f'chain {hook} {{\ntype {kind} hook {hook} priority {priority}; '
             f'policy {policy};\n{rules}\n}}\n')
 
 
 class Hosts:
-    """For a case of either half, with carries(family)."""
+    """A mix-in for a case of either half; the case has carries(family)."""
 
     @contextlib.contextmanager
     def made(self, commands):
-        """IPv6 has its own rules, and is not looked at."""
+        """Runs the commands on the host, and undoes them at the end.
+
+        IPv6 has rules of its own, so the commands leave it alone.
+        """
         self.host.run('sh', '-ec', commands)
         try:
             yield
@@ -63,7 +70,8 @@ class Hosts:
             self.apply_rules()
 
     def assert_found(self, commands, pattern, family=IPV4, **asked):
-        """The connection fails, that is found, and its fix is one."""
+        """The connection fails, doctor finds the reason, and its fix mends it.
+        """
         with self.made(commands):
             self.assertFalse(self.carries(family, **asked), 'it works')
             findings = self.assert_wrong(pattern)
@@ -75,7 +83,7 @@ class Hosts:
             self.assertEqual(self.examine().of('problem', family.users), [])
 
     def assert_sound(self, commands, family=IPV4, **asked):
-        """The connection works, and nothing is called a problem."""
+        """The connection works, and doctor reports no problem."""
         with self.made(commands):
             self.assertTrue(self.carries(family, **asked), 'it fails')
             findings = self.doctor()
@@ -98,7 +106,10 @@ class HostsExit(Hosts, ExitCase):
         return self.source(family, port) == family.user
 
     def source(self, family, port=0):
-        """As the destination sees it; None: no connection came about."""
+        """The source that the destination sees.
+
+        None means that no connection arrived.
+        """
         listener = self.listen(self.net.destination, family.destination, port)
         listener.settimeout(PATIENCE)
         gate = self.connect(self.net.gate, SERVER)
@@ -138,7 +149,9 @@ class HostsExit(Hosts, ExitCase):
             port=8000)
 
     def test_delivery_by_the_link(self):
-        """As mmproxy has it: all that comes in there, and no mark."""
+        """mmproxy documents this: deliver all packets that arrive on that
+        link, without a mark.
+        """
         local = (f'ip rule add iif out0 to {IPV4.users} lookup 123; '
                  f'ip route replace local {IPV4.users} dev lo table 123')
         config = {'acl': [{'name': 'alice', 'auth': 'secret',
@@ -149,7 +162,7 @@ class HostsExit(Hosts, ExitCase):
                              config=config)
 
     def test_mark_for_one_service_outside(self):
-        """For all others it is not one, so that this cannot be told."""
+        """The rule marks one service only, so doctor gives no verdict."""
         mark = ('iptables -t mangle -A PREROUTING -i out0 -s 203.0.113.0/24 '
                 '-p tcp --sport 8000 -j MARK --set-mark 1; '
                 'ip rule add fwmark 1 lookup 123; '
@@ -164,7 +177,9 @@ class HostsExit(Hosts, ExitCase):
                 'be told, see chain PREROUTING of iptables'), findings.text)
 
     def test_drops_in_any_hook(self):
-        """Whether packets show it or not."""
+        """doctor finds the rule, even if it cannot see the packets that it
+        drops.
+        """
         for rules in (
                 chain('postrouting', f'ip saddr {IPV4.users} drop',
                       priority='-150'),
@@ -196,7 +211,7 @@ class HostsExit(Hosts, ExitCase):
             'postrouting of the table inet others')
 
     def test_port_that_is_closed(self):
-        """However a firewall may say so."""
+        """A firewall can close a port in several ways."""
         known = 'ct state established,related accept; iif lo accept; '
         for rules in (
                 chain('input', known + 'tcp dport 22 accept', 'drop'),
@@ -233,7 +248,10 @@ class HostsExit(Hosts, ExitCase):
                 self.assert_sound(table(rules))
 
     def test_marks_of_connections_that_others_restore(self):
-        """As mwan3 does, and guides for several uplinks; rules come last."""
+        """mwan3 and guides for several uplinks restore marks like this.
+
+        The printed rules are applied last.
+        """
         for commands in (
                 'iptables -t mangle -A PREROUTING -j CONNMARK --restore-mark '
                 '--nfmask 0x3f00 --ctmask 0x3f00; '
@@ -247,12 +265,13 @@ class HostsExit(Hosts, ExitCase):
                 'iptables -t mangle -A PREROUTING -i out0 -j MARK '
                 '--set-mark 7'):
             with self.subTest(commands=commands):
-                # Of chains with one priority the last one made comes first.
+                # Of two chains with the same priority, the newer one comes
+                # first.
                 self.host.run('sh', '-c', RESET)
                 self.assert_sound(commands + '\n' + self.printed_rules())
 
     def test_users_that_are_masqueraded(self):
-        """Their replies have the exit's address until it is undone."""
+        """Replies come to the exit's address until masquerading is undone."""
         private = '10.7.0.0/24'
         config = {'acl': [{'name': 'alice', 'auth': 'secret',
                            'allowed_src_ips': [IPV4.users, private]}]}
@@ -267,7 +286,7 @@ class HostsExit(Hosts, ExitCase):
                                     'private addresses have to be'))
 
     def test_firewall_that_forwards_nothing(self):
-        """As Docker's does: TCP is carried all the same."""
+        """Docker's firewall does this. TCP is carried nevertheless."""
         findings = self.assert_sound('iptables -P FORWARD DROP; '
                                      'iptables -N DOCKER-USER; '
                                      'iptables -A FORWARD -j DOCKER-USER')
@@ -282,7 +301,9 @@ class HostsExit(Hosts, ExitCase):
         return srcproxy('rules', 'server', write_config(self.config)).stdout
 
     def test_second_uplink_for_the_users(self):
-        """By another table, and the first one knows nothing of it."""
+        """The users have another routing table, and the main one has no such
+        route.
+        """
         self.assert_sound(
             f'ip route replace default via {IPV4.destination} table 100; '
             f'ip rule add from {IPV4.users} table 100 pref 100')
@@ -296,7 +317,8 @@ class HostsGate(Hosts, GateCase):
         cls.client = cls.start_for_class(cls.host, 'client', cls.config)
 
     def carries(self, family):
-        """From a user: the connection that comes is of the exit's own."""
+        """Tells whether a user's connection arrives from a socket of the exit.
+        """
         listener = self.listen(self.net.destination, family.destination)
         to = listener.getsockname()[:2]
         listener.settimeout(PATIENCE)
@@ -311,7 +333,8 @@ class HostsGate(Hosts, GateCase):
                        for entry in self.net.exit.tcp_entries(family.af))
 
     def test_accept_in_front_of_the_redirection(self):
-        # Of iptables: accepted there, no other rule of its table matters.
+        # A packet that iptables accepts in a table skips the later rules of
+        # this table.
         self.apply_rules('--remove')
         self.apply_rules('--iptables')
         self.addCleanup(self.apply_rules)

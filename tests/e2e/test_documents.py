@@ -1,4 +1,7 @@
-"""Runs the commands of README.md and the man pages. See test_install.py."""
+"""Runs the commands of README.md and the man pages.
+
+contrib/INSTALL.md has its own tests in test_install.py.
+"""
 
 import os
 import re
@@ -35,12 +38,12 @@ class TwoUsers(NetworkCase):
 
     config_path = '/etc/srcproxy/exit.json'
 
-    # In the halves of the two prefixes.
+    # One address in the half of the prefix that the user has.
     sources = {IPV4: {'alice': '198.51.100.10', 'bob': '198.51.100.200'},
                IPV6: {'alice': '2001:db8:aaaa::10',
                       'bob': '2001:db8:aaaa:0:8000::10'}}
     loopback = {IPV4: '127.0.0.1', IPV6: '::1'}
-    # Of the destination's host, but in none of bob's prefixes.
+    # An address of the destination's host outside of bob's prefixes.
     elsewhere = {IPV4: '192.0.2.80', IPV6: '2001:db8:cccc::80'}
 
     @classmethod
@@ -64,7 +67,7 @@ class TwoUsers(NetworkCase):
         self.exit.mark()
 
     def request(self, family, user, to, source=None):
-        """Returns what the user's gate has of it, and the source."""
+        """Sends a request. Returns the gate's end and the source."""
         source = (source or self.sources[family][user], fresh_port())
         gate = self.connect(self.net.gate, SERVER)
         gate.sendall(encode_request(source, to,
@@ -134,7 +137,7 @@ class ProtocolPage(unittest.TestCase):
 
 
 class Picture(unittest.TestCase):
-    """Of a packet's way, in README.md."""
+    """The picture in README.md that shows the way of a packet."""
 
     def test_it_is_what_the_script_draws(self):
         script = os.path.join(ROOT, 'contrib/pictures/packet-path')
@@ -146,7 +149,7 @@ class Picture(unittest.TestCase):
 
 
 class ContributorsPage(unittest.TestCase):
-    """The commands of src/README.md, in a build folder of their own."""
+    """Runs the commands of src/README.md in a build folder of its own."""
 
     @classmethod
     def setUpClass(cls):
@@ -176,7 +179,7 @@ class ContributorsPage(unittest.TestCase):
             self.skipTest('needs check')
         build = os.path.join(tempfile.mkdtemp(dir=WORK), 'build')
         self.assert_runs(self.setup, build)
-        # The others are built by the run that this test is part of.
+        # The other programs are built by the run that this test is part of.
         self.assert_runs(
             f'{self.compile} {os.path.basename(self.unit)}', build)
         self.assertIn('100%', self.assert_runs(self.unit, build))
@@ -195,7 +198,7 @@ class ContributorsPage(unittest.TestCase):
         commands = re.findall(r'`([\w.]+/[\w/.]+)[ `]', self.section)
         self.assertGreaterEqual(len(commands), 4)
         for command in commands:
-            # CI is not part of a release.
+            # A release does not contain the CI's files.
             self.assertTrue(command.startswith('.') or
                             os.access(os.path.join(ROOT, command), os.X_OK),
                             command)

@@ -17,10 +17,10 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
-# No other process has this user, so none uses its processes or pipes. The
-# kernel counts both across the whole host, so that tests that run at the same
-# time need different users. Each run is process 1 of a process namespace, whose
-# number no other run has.
+# No other process has this user, so no other process uses its limits of
+# processes and pipes. The kernel counts both across the whole host, so tests
+# that run at the same time need different users. Each run is process 1 of a
+# process namespace, and the number of that namespace is unique.
 USER = str(20000 + os.stat('/proc/self/ns/pid').st_ino % 30000)
 AS_USER = ('setpriv', '--reuid', USER, '--regid', USER, '--clear-groups')
 WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
@@ -33,8 +33,9 @@ RESERVE = 32
 SHARED_PARTS = 3
 OTHERS = 20
 ALLOWED = 300
-# Of the user who logs in while all connections are taken. It waits for them,
-# as process 1 of the tests does not, and who is not awaited counts.
+# The commands of a user who logs in while all connections are taken. The shell
+# waits for its processes, because process 1 of the tests does not. A process
+# that nobody waits for still counts.
 LOGIN = ('trap "kill \\$all; wait" EXIT; for i in $(seq 100); '
          'do sleep 60 >/dev/null 2>&1 & all="$all $!"; done')
 
@@ -45,7 +46,7 @@ LITTLE_MEMORY = 64 * MEBIBYTE
 LITTLE_MEMORY_COMERS = 1500
 PIECE = 16 * 1024
 
-# As pipe(7) has it: past these a user's pipes are small.
+# pipe(7): if a user has more pipes than this, further ones are small.
 PIPES = 1024
 HOLD_PIPES = """
 import os, sys
@@ -56,7 +57,7 @@ sys.stdin.read()
 
 
 class NoProcessesLeft(Starved, RoutedCase):
-    """A real RLIMIT_NPROC: the user may have no more threads."""
+    """A real RLIMIT_NPROC: the user may start no more threads."""
 
     def start_starved(self, start):
         return start(TOO_MANY, wrapper=(
@@ -64,7 +65,8 @@ class NoProcessesLeft(Starved, RoutedCase):
 
 
 class Processes(RoutedCase):
-    """Other processes of the user count when max_connections is computed."""
+    """max_connections is computed from what other processes of the user leave.
+    """
 
     family = IPV4
 
@@ -79,7 +81,7 @@ class Processes(RoutedCase):
     def assert_counted(self, wrapper=(), **options):
         client = self.start_client(
             wrapper=('prlimit', f'--nproc={ALLOWED}', *wrapper), **options)
-        # Its own main thread is one of them.
+        # The main thread of the half is one of the processes.
         client.wait_for(
             'limit', bounded_by='ulimit -u',
             max_connections=str((ALLOWED - OTHERS - 1 - RESERVE) // 2
@@ -93,7 +95,7 @@ class Processes(RoutedCase):
 
 
 class FewProcesses(RoutedCase):
-    """With a limit of 300, some are left for other work, too."""
+    """With a limit of 300, some processes are left for other work."""
 
     family = IPV4
 
@@ -111,7 +113,7 @@ class FewProcesses(RoutedCase):
         served = [self.accept(listener) for _ in range(most)]
         server.wait_for('full', connections=str(most))
         self.net.exit.run(*wrapper, 'sh', '-c', LOGIN)
-        # All at once, as threads are found only while others still end.
+        # Reset all at once: a thread is found only while others still end.
         for end in users + served:
             reset(end)
         for half in self.test_daemons:
@@ -138,9 +140,9 @@ def user_of(process):
 
 
 class NoMemoryLeft(RoutedCase):
-    """A real limit of a cgroup, at which the kernel kills the half.
+    """A real memory limit of a cgroup, at which the kernel kills the half.
 
-    Where no cgroup can limit memory the test sends that signal itself.
+    Where no cgroup can limit memory, the test sends that signal itself.
     """
 
     family = IPV4
@@ -153,7 +155,8 @@ class NoMemoryLeft(RoutedCase):
     def assert_killed(self, role):
         cgroup = limit_memory(MEMORY)
         options = {role: {
-            # Of its own it would take as many as there is memory for.
+            # By default it would take as many connections as the memory
+            # allows.
             'config': {'max_connections': MEMORY_COMERS},
             **({'wrapper': cgroup.wrapper} if cgroup else {})}}
         halves = {'server': self.start_server(**options.get('server', {})),
@@ -176,7 +179,8 @@ class NoMemoryLeft(RoutedCase):
             cgroup.remove()
 
     def exhaust(self, victim, cgroup):
-        """With connections that wait for the destination to read."""
+        """Uses up the memory by connections whose destination does not read.
+        """
         if not cgroup:
             victim.send_signal(signal.SIGKILL)
             return
@@ -190,7 +194,7 @@ class NoMemoryLeft(RoutedCase):
 
 
 class LittleMemory(RoutedCase):
-    """A small container is enough for any number of connections."""
+    """A small container has enough memory for any number of connections."""
 
     family = IPV4
 
@@ -232,7 +236,10 @@ class LittleMemory(RoutedCase):
 
 
 class NoPipesLeft(RoutedCase):
-    """Past pipe-user-pages-soft, which root and its capabilities do not know."""
+    """The user has more pipes than pipe-user-pages-soft allows.
+
+    It does not apply to root, nor to processes with some capabilities of root.
+    """
 
     family = IPV4
 
@@ -246,11 +253,11 @@ class NoPipesLeft(RoutedCase):
         return holder
 
     def pipes(self, half):
-        """Inodes of those of its descriptors that are pipes."""
+        """The names of the half's pipes; each has the inode."""
         folder = f'/proc/{half.process.pid}/fd'
         found = set()
         for number in os.listdir(folder):
-            # One that is closed meanwhile is none.
+            # The half may have closed the descriptor meanwhile.
             with contextlib.suppress(OSError):
                 found.add(os.readlink(f'{folder}/{number}'))
         return {path for path in found if path.startswith('pipe:')}
@@ -284,7 +291,7 @@ class NoPipesLeft(RoutedCase):
 
 
 class NoPortsLeft(ProxyCase):
-    """A host that has four, towards one peer; of three it would use two."""
+    """A host with four ports for one peer."""
 
     family = IPV4
     server_config = {'source_port': 'any'}

@@ -1,4 +1,5 @@
-"""TCP Fast Open between the halves: requests in SYNs, and honest TCP on top."""
+"""TCP Fast Open between the halves: requests in SYNs, and TCP's promises kept.
+"""
 
 import contextlib
 import os
@@ -19,7 +20,8 @@ from torture import FIN, End, draw_plans
 from waiting import wait_until
 from wire import encode_request
 
-# Both bits of the exit's sysctl: what it asks others, and what it accepts.
+# Values of the exit's sysctl. Bit 1 lets it send data in a SYN, bit 2 lets it
+# accept data in a SYN.
 ACCEPTED, NOT_ACCEPTED = 3, 1
 
 CONNECT_TIMEOUT = '1s'
@@ -31,12 +33,12 @@ AT_ONCE = 12
 
 
 def count(host, name):
-    """A counter of its kernel: nstat(8)."""
+    """A counter of the host's kernel: nstat(8)."""
     return int(host.run('nstat', '-asz', name).stdout.split()[-2])
 
 
 class FastOpenCase(RoutedCase):
-    """The leg between the halves is of the users' family."""
+    """The leg between the halves has the same family as the users."""
 
     @classmethod
     def setUpClass(cls):
@@ -46,7 +48,7 @@ class FastOpenCase(RoutedCase):
     def setUp(self):
         super().setUp()
         self.accept_data(ACCEPTED)
-        # No cookie is left of the tests before.
+        # Forget the cookies of earlier tests.
         self.net.gate.run('ip', 'tcp_metrics', 'flush')
 
     def accept_data(self, value):
@@ -71,7 +73,9 @@ class FastOpenCase(RoutedCase):
         return segments
 
     def get_cookie(self):
-        """With the first connection to the server, after which it is used."""
+        """The first connection to the server gets the cookie, later ones use
+        it.
+        """
         self.assert_proxies()
 
     def serve_one(self, listener=None):
@@ -86,7 +90,7 @@ class FastOpenCase(RoutedCase):
     @staticmethod
     @contextlib.contextmanager
     def stopped(half):
-        """All of its threads, while in it."""
+        """Stops all threads of the half inside the with block."""
         half.process.send_signal(signal.SIGSTOP)
         wait_until(lambda: half.thread_status('State') == {'T (stopped)'},
                    f'the {half.role} half is stopped')
@@ -97,8 +101,9 @@ class FastOpenCase(RoutedCase):
 
     @contextlib.contextmanager
     def no_late_acknowledgement(self):
-        """None of the gate waits for data that does not come, for 40 ms or
-        200, as one of a handshake would.
+        """The gate must not delay an acknowledgement, by 40 or 200 ms.
+
+        An acknowledgement of the handshake may wait for data that never comes.
         """
         before = count(self.net.gate, 'TcpExtDelayedACKs')
         yield
@@ -111,7 +116,7 @@ class FastOpenCase(RoutedCase):
 
     @contextlib.contextmanager
     def firewall(self, host, *chains):
-        """These chains of nft(8), while in it."""
+        """Applies these chains of nft(8) inside the with block."""
         host.run('nft', '-f', '-', input='table inet weather {\n' +
                  '\n'.join(chains) + '\n}\n')
         try:
@@ -120,7 +125,7 @@ class FastOpenCase(RoutedCase):
             host.run('nft', 'delete', 'table', 'inet', 'weather')
 
     def dropping(self, what, host=None):
-        """Of the packets that come in by the link, those are lost."""
+        """Drops these packets if they arrive by the link."""
         return self.firewall(host or self.net.exit, f'''
             chain prerouting {{
                 type filter hook prerouting priority -310
@@ -146,7 +151,7 @@ class Opening:
         self.get_cookie()
         segments = self.watch()
         listener = self.listen_at_destination()
-        # The user's host is done before the half gets to accept.
+        # The user's host finishes the handshake before the half accepts.
         with self.stopped(client):
             user = self.connect(self.net.user, listener.getsockname()[:2])
             user.sendall(b'first words')
@@ -194,7 +199,7 @@ class Opening:
         self.assert_asks_in_vain()
 
     def assert_asks_in_vain(self, config=None):
-        """Nobody gives a cookie, and all is as ever."""
+        """The server gives no cookie, and connections work as usual."""
         self.start_both(config)
         self.get_cookie()
         segments = self.watch()
@@ -248,7 +253,7 @@ class OpeningIPv6(Opening, FastOpenCase):
 
 
 class Failing:
-    """With a cookie, errors are what they are without."""
+    """With a cookie, errors are the same as without."""
 
     def assert_refused(self, client, reason):
         client.mark()
@@ -316,12 +321,12 @@ class FailingIPv6(Failing, FastOpenCase):
 
 
 class Guard:
-    """A path on which Fast Open loses time, and one on which it does not."""
+    """Fast Open is turned off on a path on which it loses time, only there."""
 
     OFF = 'fast-open-off'
 
     def assert_off_after_two(self, client, reason):
-        """Returns the segments of the connection after that."""
+        """Two connections lose time, and Fast Open is off for the next one."""
         client.mark()
         self.serve_one()
         self.serve_one()
@@ -343,8 +348,9 @@ class Guard:
             self.assert_off_after_two(client, 'lost')
 
     def dropping_data(self):
-        """A firewall that thinks SYNs have none. A bare SYN has 20 bytes of
-        header and at most 40 of options.
+        """Drops SYNs that have data, as some firewalls do.
+
+        A SYN without data has 20 bytes of header and at most 40 of options.
         """
         length = 'ip length' if self.family is IPV4 else 'ip6 length'
         most = 80 if self.family is IPV4 else 60
@@ -439,7 +445,7 @@ class GuardIPv6(Guard, FastOpenCase):
 
 
 class Honest:
-    """What TCP promises holds on connections whose SYN had the request."""
+    """TCP keeps its promises if the SYN had the request."""
 
     def start_with_cookie(self):
         server, client = self.start_exit(), self.start_gate()
@@ -456,7 +462,8 @@ class Honest:
                 user.sendall(b'once')
             wait_until(lambda: self.net.gate.is_dialling(self.server_address),
                        'the client half dials')
-            # Its call returns EINTR: signal(7), "even without a handler".
+            # The half's call returns EINTR: signal(7), "even without a
+            # handler".
             with self.stopped(client):
                 pass
         destination = self.accept(listener)
@@ -489,7 +496,8 @@ class Honest:
             client.process.send_signal(signal.SIGSTOP)
             wait_until(lambda: client.thread_status('State') ==
                        {'T (stopped)'}, 'the client half is stopped')
-        # The handshake goes on, and the reset comes, without it.
+        # The kernel goes on with the handshake and takes the reset while the
+        # half is stopped.
         server.wait_for('closed', end='reset', by='destination')
         client.process.send_signal(signal.SIGCONT)
         self.assertEqual(receive_until_reset(user), b'goodbye')
@@ -549,7 +557,7 @@ ACK_LOST = ('exit', 'tcp flags & (fin | syn | rst | ack | psh) == ack')
 
 
 class Torture:
-    """The packets of the handshake are lost, each now and then."""
+    """Packets of the handshake are lost at random."""
 
     def test_every_byte_arrives_and_every_ending_is_passed_on(self):
         until = time.monotonic() + TORTURE_SECONDS
@@ -558,16 +566,18 @@ class Torture:
             for host, what in SYN_LOST, SYN_ACK_LOST, ACK_LOST:
                 opened += self.torture(number, getattr(self.net, host), what)
             number += 1
-        # Of one round it may be none: two SYNs lost in a row turn it off.
+        # A single round may have none: two lost SYNs in a row turn Fast Open
+        # off.
         self.assertGreater(opened, 0)
 
     def torture(self, number, host, what):
-        """With halves of its own: the guard has nothing against it yet.
+        """Runs one round with new halves, whose guard has not seen a loss yet.
 
         Returns how many connections began with data in the SYN.
         """
         rng = random.Random(f'{TORTURE_SEED}/{self.family.user}/{number}')
-        # Connecting again takes a second, or three; and then seven.
+        # A connection that loses a SYN takes one second more, then three, then
+        # seven.
         halves = self.start_exit(), self.start_gate()
         self.get_cookie()
         before = self.passive_opens()
@@ -584,8 +594,8 @@ class Torture:
 
     def begin(self, rng):
         plans = draw_plans(rng)
-        # A user who resets before the client half is connected takes the
-        # first words along, as without Fast Open.
+        # If a user resets before the client half is connected, the first words
+        # are lost, with and without Fast Open.
         plans[0].ending = FIN
         pair = self.open()
         return [End(pair[side], plans[side], plans[not side])

@@ -18,19 +18,20 @@ MEBIBYTE = 1024 * 1024
 COMERS = 20
 DESCRIPTORS = 20
 THREADS = 12
-# Otherwise they would wait for one another, and nothing would run out.
+# With the default limit connections would wait for one another, and nothing
+# would run out.
 TOO_MANY = {'max_connections': 1000}
-# The limit of the log: that many lines of a kind in ten seconds.
+# The log shows this many lines of a kind in ten seconds.
 LINES = 10
 LOOK_S = 1
 STORM = 300
 
 
 def cpu_seconds(daemon):
-    """Of all threads that there are, to the nanosecond."""
+    """The processor time of all threads, exact to the nanosecond."""
     total = 0
     for thread in os.listdir(f'/proc/{daemon.process.pid}/task'):
-        # One that ends meanwhile has no file any more.
+        # A thread that ends meanwhile has no file any more.
         with contextlib.suppress(OSError):
             path = f'/proc/{daemon.process.pid}/task/{thread}/schedstat'
             with open(path) as file:
@@ -39,7 +40,7 @@ def cpu_seconds(daemon):
 
 
 class Starved:
-    """It can serve a few of two dozen connections."""
+    """The half can serve only a few of two dozen connections."""
 
     family = IPV4
 
@@ -59,7 +60,7 @@ class Starved:
         served = [self.open(listener) for _ in range(3)]
         waiting = []
         for _ in range(COMERS):
-            # It may be reset so early that connect(2) has not returned.
+            # The reset may come before connect(2) has returned.
             with contextlib.suppress(ConnectionResetError):
                 waiting.append(self.connect(self.net.user, to))
         half.wait_for_line('error cannot (accept|start a thread) with ')
@@ -73,18 +74,22 @@ class Starved:
         wait_until(lambda: half.descriptors() == before,
                    f'{before} descriptors again')
         self.assert_proxies()
-        # Of two kinds at most: those that are not let in, those refused.
+        # There are at most two kinds of errors: connections that are not
+        # accepted, and refused ones.
         self.assertLessEqual(half.log.count('Z error '), 2 * LINES)
 
     def assert_rests(self, half):
-        """Once those that were let in have settled: they do that one time."""
+        """The half uses hardly any processor time when nothing happens.
+
+        Connections that it accepted need some time once, to settle.
+        """
         wait_until(lambda: self.look_at(half) < LOOK_S / 100,
                    'a while of less than 1 % of a processor')
 
     @staticmethod
     def look_at(half):
         before = cpu_seconds(half)
-        # What is measured is a while.
+        # The test measures the processor time of this period.
         time.sleep(LOOK_S)
         return cpu_seconds(half) - before
 
@@ -97,7 +102,7 @@ class NoDescriptorsLeft(Starved, RoutedCase):
 
 
 class NoThreadsLeft(Starved, RoutedCase):
-    """A real pids.max."""
+    """A real limit by pids.max."""
 
     def start_starved(self, start):
         cgroup = limit_threads(THREADS)
@@ -114,7 +119,7 @@ class Network(ProxyCase):
     family = IPV4
 
     def assert_carries(self, user, destination):
-        """A mebibyte each way, and both ends."""
+        """Sends a mebibyte each way, then ends both streams."""
         question, answer = os.urandom(MEBIBYTE), os.urandom(MEBIBYTE)
         asking = background(send_in_pieces, user, question)
         answering = background(send_in_pieces, destination, answer)
@@ -125,12 +130,13 @@ class Network(ProxyCase):
         answering.result()
 
     def rule(self, host, *rule):
-        """For the rest of the test."""
+        """Adds a rule for the rest of the test."""
         host.run('iptables', '-t', 'mangle', '-A', *rule)
         self.addCleanup(host.run, 'iptables', '-t', 'mangle', '-D', *rule)
 
     def send_one_segment_at_a_time(self):
-        """Or a packet in here is dozens of them, and few are lost."""
+        """Without this a packet here has dozens of segments, and few get lost.
+        """
         for host, link in ((self.net.user, 'eth0'), (self.net.gate, 'users0'),
                            (self.net.gate, 'link0'), (self.net.exit, 'link0'),
                            (self.net.exit, 'out0'),

@@ -28,7 +28,8 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def handing_over(*sockets):
-    """Options of a Daemon, or of Host.run()."""
+    """The options of a Daemon or of Host.run() that hand over these sockets.
+    """
     numbers = [item.fileno() for item in sockets]
     return {'wrapper': (sys.executable, '-c', HAND_OVER,
                         ','.join(map(str, numbers))),
@@ -36,7 +37,7 @@ def handing_over(*sockets):
 
 
 class Restart(RoutedCase):
-    """Of a gate; the test is the service manager."""
+    """The gate restarts; the test is the service manager."""
 
     family = IPV4
 
@@ -116,7 +117,7 @@ class Restart(RoutedCase):
 
 
 class ShutDown(RoutedCase):
-    """By somebody else who has the listener too."""
+    """Another process that has the same listener shuts it down."""
 
     family = IPV4
 
@@ -147,7 +148,7 @@ class ShutDown(RoutedCase):
 
 
 class OtherPort(ServerCase):
-    """The configuration has another one than the socket."""
+    """The configuration names another port than the socket has."""
 
     family = IPV4
 

@@ -1,4 +1,4 @@
-"""When nothing moves both ends are reset; as long as something does, not."""
+"""Both ends are reset if nothing moves, and only then."""
 
 import select
 
@@ -16,24 +16,27 @@ SLOW_BYTES = 16 * 1024
 FINITE_BYTES = 1024 * 1024
 QUEUED_BYTES = 2 * 1024 * 1024
 
-# A half learns of a slow reader only when the next host announces a window
-# again: a sixteenth of its receive buffer, once a third of its send buffer is
-# free. Of megabytes that is more than a slow reader takes in a second.
+# A half learns that a slow reader reads only when the next host announces a
+# window again. The reader must free a sixteenth of the receive buffer first,
+# and a third of the send buffer. With buffers of megabytes, a slow reader
+# frees less than that in a second.
 SMALL_BUFFERS = '4096 16384 65536'
-# Room for all that is QUEUED_BYTES, from the beginning.
+# Large enough for QUEUED_BYTES from the beginning.
 LARGE_BUFFERS = '4096 4194304 4194304'
 
 
 class Idle:
-    """One half has the limit, and is the one to notice."""
+    """One half has the limit, so this half must notice."""
 
     def assert_logged(self, user=None):
-        """user: its end of the connection that was idle."""
+        """user: the user's end of the connection that was idle."""
         source = {'source': endpoint(*user.getsockname()[:2])} if user else {}
         self.limited().wait_for('closed', end='idle', **source)
 
     def let_time_pass(self, tick):
-        """Thrice the limit, as told by connections that run into it."""
+        """Lets three times the limit pass, one silent connection after the
+        other.
+        """
         for _ in range(3):
             silent, _ = self.open()
             wait_until(lambda: tick() or is_readable(silent),
@@ -86,7 +89,8 @@ class Idle:
     def test_slow_reader_is_not_idle(self):
         endless, destination = self.open()
         flood = Flood(destination)
-        # Nor when all is on its way already, and only the kernels are busy.
+        # A stream is not idle either if all its bytes are sent, and only the
+        # kernels still carry them.
         finite, destination = self.open()
         sending = background(send_and_end, destination, bytes(FINITE_BYTES))
         received = []
@@ -104,7 +108,8 @@ class Idle:
 
 
     def end_both(self, length):
-        """Both have ended; most waits for the user to read."""
+        """Both ends have ended; the user still has to read most of the data.
+        """
         user, destination = self.open()
         end_stream(user)
         receive_all(destination)
@@ -118,7 +123,7 @@ class Idle:
         self.assertLess(len(receive_until_reset(user)), QUEUED_BYTES)
 
     def is_queued(self):
-        """Whether a host of the halves goes on with what they have left."""
+        """Tells whether a host's kernel still sends what the halves left."""
         return any(entry.state in (FIN_WAIT1, LAST_ACK, CLOSING)
                    for host in (self.net.gate, self.net.exit)
                    for entry in host.tcp_entries(self.family.af))
@@ -143,7 +148,11 @@ def shrink_buffers(host):
 
 
 def make_network_with_room(name):
-    """A listener hands on what it had when it was made."""
+    """A network with large send buffers.
+
+    A connection inherits the buffer size that its listener had when it was
+    made.
+    """
     network = Network()
     getattr(network, name).sysctl('ipv4/tcp_wmem', LARGE_BUFFERS)
     return network

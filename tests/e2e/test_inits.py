@@ -1,4 +1,4 @@
-"""The scripts and units of contrib, run by the init systems they are for."""
+"""Runs the scripts and units of contrib with their init systems."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from waiting import wait_until
 
 EXIT_CONFIG = {**SERVER_CONFIG, 'acl': [{
     'name': 'alice', 'allowed_src_ips': [family.users for family in BOTH]}]}
-# No account has this auth.
+# No account has this secret.
 CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
                                            'auth': 'another one'}]}
 GATE_CONFIG = {**CLIENT_CONFIG, 'inbound': {
@@ -30,7 +30,7 @@ SETTINGS = ('SRCPROXY_RULES=yes\n'
             f'SRCPROXY_PREFIXES="{" ".join(f.users for f in BOTH)}"\n')
 
 
-# What OpenRC knows the script by: openrc-run(8).
+# OpenRC gives a meaning to these names: openrc-run(8).
 OPENRC_NAMES = {
     'name', 'description', 'description_checkconfig', 'description_reload',
     'supervisor', 'command', 'command_args', 'pidfile', 'retry',
@@ -40,7 +40,7 @@ OPENRC_NAMES = {
 
 
 class Names(unittest.TestCase):
-    """Those of a script are not those of its init, by accident."""
+    """A script's own names must not clash with those of its init."""
 
     def defined_in(self, path):
         with open(f'{CONTRIB}/{path}') as file:
@@ -48,7 +48,7 @@ class Names(unittest.TestCase):
                                   file.read(), re.M))
 
     def test_script_of_openrc_has_a_prefix_for_its_own(self):
-        # Those that are local, and those of the settings, are no matter.
+        # Local names and names of settings do not matter.
         own = {name for name in self.defined_in('openrc/srcproxy.initd')
                if not name.lower().startswith('srcproxy')}
         self.assertEqual(
@@ -69,7 +69,8 @@ class Names(unittest.TestCase):
 class Units(unittest.TestCase):
 
     def test_no_command_refers_to_a_variable_that_may_be_unset(self):
-        """systemd would warn of it at each start, from version 254 on."""
+        """From version 254 on systemd warns of such a variable at each start.
+        """
         for name in ('srcproxy@.service', 'srcproxy-rules@.service'):
             with open(f'{CONTRIB}/systemd/{name}') as file:
                 text = file.read()
@@ -82,10 +83,11 @@ class Units(unittest.TestCase):
 
 
 class InitCase(RoutedCase):
-    """Two machines, the instance gate on one and exit on the other."""
+    """Two machines: one runs the instance gate, the other the instance exit.
+    """
 
     family = IPV4
-    # The services do both.
+    # The services redirect and deliver.
     redirect = staticmethod(lambda gate: None)
     deliver = staticmethod(lambda exit_host: None)
 
@@ -126,7 +128,7 @@ class InitCase(RoutedCase):
         self.assertRegex(result.stdout + result.stderr, pattern)
 
     def pid(self, name):
-        """Of srcproxy on that machine, or None."""
+        """The process id of srcproxy on that machine, or None."""
         found = self.machines[name].run('pgrep', '-x', '-o', 'srcproxy',
                                         check=False).stdout.split()
         return found[0] if found else None
@@ -136,7 +138,9 @@ class InitCase(RoutedCase):
             'nft', 'list', 'ruleset').stdout
 
     def thread_status(self, name, key):
-        """Of each thread: the acceptor, the workers, the one that waits."""
+        """That field of each thread: the acceptor, the workers, the main
+        thread.
+        """
         text = self.machines[name].run(
             'sh', '-c', f'cat /proc/{self.pid(name)}/task/*/status').stdout
         return re.findall(rf'^{key}:\s*(.*?)\s*$', text, re.M)
@@ -158,14 +162,15 @@ class InitCase(RoutedCase):
 
 
 class Lives:
-    """The tests; a subclass says how its init is asked."""
+    """The tests. A subclass defines how to ask its init."""
 
-    # What is said of a broken configuration: the place, where it can be.
+    # The message about a broken configuration, with the place if the init
+    # shows it.
     refusal = r'srcproxy/exit\.json:1:11: '
     refused = ('restart', 'reload')
-    # What is said of rules that cannot be applied.
+    # The message about rules that cannot be applied.
     rules_refusal = 'Not started, for its rules cannot be applied'
-    # The capabilities' bounding set.
+    # The bounding set of the capabilities.
     bounding = 0
 
     def test_pair_runs_without_powers_and_leaves_nothing_behind(self):
@@ -177,7 +182,7 @@ class Lives:
             self.assert_privileges(name, capabilities)
             self.assertTrue(self.has_rules(name))
         for name in self.machines:
-            # Broken by now, which is no reason to go on.
+            # The configuration is broken now. Stopping must work nevertheless.
             self.configure(name, BROKEN)
             self.succeed(name, 'stop')
             self.assertEqual(self.service(name, 'status').returncode, 3)
@@ -198,14 +203,15 @@ class Lives:
             self.assert_proxies()
 
     def test_stop_under_traffic_refuses_nobody(self):
-        # Who is not redirected any more goes straight to the destination.
+        # A user who is not redirected any more goes straight to the
+        # destination.
         for family in BOTH:
             self.net.gate.run(family.iptables, '-F', 'FORWARD')
         self.addCleanup(rules.forbid_direct, self.net.gate)
         self.configure('gate', {**CLIENT_CONFIG, 'drain_timeout': '25s'})
         self.succeed('gate', 'reload')
         listener = self.listen_at_destination()
-        # The half waits for its end.
+        # The half waits for this connection to end.
         user, destination = self.open(listener)
         stopped = background(self.stop_for_good, 'gate')
         while not self.lets_pass('gate'):
@@ -225,14 +231,14 @@ class Lives:
         self.exchange(listener)
 
     def lets_pass(self, name):
-        """Whether new connections are not redirected any more."""
+        """Tells whether new connections are not redirected any more."""
         return re.search(r'chain (users|srcproxy-client-\d+) {\s*'
                          r'(counter [a-z0-9 ]+ )?return',
                          self.machines[name].run('nft', 'list',
                                                  'ruleset').stdout)
 
     def exchange(self, listener):
-        """Of one user with the destination, whichever way it goes."""
+        """A user exchanges data with the destination, directly or proxied."""
         with self.net.user.connect(listener.getsockname()[:2]) as user:
             user.sendall(b'here?')
             destination, _ = listener.accept()
@@ -254,7 +260,8 @@ class Lives:
 
     @contextlib.contextmanager
     def rules_that_fail(self, name):
-        """Half way: the firewall takes its part, but routes cannot be made."""
+        """The rules fail half way: the firewall is set, but no route can be.
+        """
         machine = self.machines[name]
         path = machine.run('sh', '-c', 'readlink -f $(command -v ip)')
         path = path.stdout.strip()
@@ -278,7 +285,10 @@ class Lives:
             self.assertFalse(self.has_rules(name))
 
     def is_reset(self, listener):
-        """A connection may still have come by the old configuration."""
+        """Tells whether a new connection is reset.
+
+        A connection may still be served by the old configuration.
+        """
         try:
             user = self.net.user.connect(listener.getsockname()[:2])
             with user:
@@ -303,14 +313,14 @@ class Lives:
         self.assertFalse(self.has_rules('exit'))
 
     def crash(self, name):
-        """Returns the process that it killed."""
+        """Kills the half. Returns its process id."""
         pid = self.pid(name)
         self.machines[name].run('kill', '-9', pid)
         return pid
 
 
 class Respawns:
-    """For an init that looks after what it started."""
+    """The init restarts a half that crashed."""
 
     def test_half_that_crashed_is_started_again(self):
         killed = self.crash('gate')
@@ -339,7 +349,7 @@ class OpenRC(Lives, Respawns, InitCase):
                                        verb, check=False)
 
     def stop_for_good(self, name):
-        """As a removal of Alpine's package does, behind which files go."""
+        """Runs what Alpine's package runs before its files are removed."""
         machine = self.machines[name]
         link = f'/etc/init.d/srcproxy.{name}'
         self.addCleanup(machine.run, 'ln', '-sf', 'srcproxy', link)
@@ -354,12 +364,14 @@ class OpenRC(Lives, Respawns, InitCase):
             result = self.service('gate', 'start')
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn('does not listen yet', result.stdout + result.stderr)
-        # By itself.
+        # The half comes up without a further command.
         self.net.gate.wait_for_listener(rules.REDIRECT_PORT)
         self.assert_proxies()
 
     def test_openrc_may_wait_for_readiness(self):
-        """It can from 0.62 on. Earlier ones know no such variable."""
+        """OpenRC 0.62 and later can. Earlier versions do not know this
+        variable.
+        """
         path = '/etc/conf.d/srcproxy.gate'
         machine = self.machines['gate']
         self.addCleanup(machine.write, path, SETTINGS)
@@ -391,7 +403,7 @@ class Sysvinit(Lives, InitCase):
         machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
                         0o755)
         machine.install('sysvinit/srcproxy.default', '/etc/default/srcproxy')
-        # The configurations have the prefixes.
+        # The configurations have the prefixes, so "yes" is enough here.
         machine.write(f'/etc/default/srcproxy.{name}', 'SRCPROXY_RULES=yes\n')
 
     def service(self, name, verb):
@@ -436,11 +448,11 @@ class Sysvinit(Lives, InitCase):
 
 @needs_systemd
 class Systemd(Lives, Respawns, InitCase):
-    # The place is in the journal, and no unit can refuse a restart.
+    # The journal shows the place. A unit cannot refuse a restart.
     refusal = r'srcproxy@exit\.service failed'
     refused = ('reload',)
     rules_refusal = r'srcproxy-rules@exit\.service failed'
-    # To leave it takes CAP_SETPCAP, which nobody has there.
+    # Dropping these from the set takes CAP_SETPCAP, which no thread has there.
     bounding = CAP_NET_BIND_SERVICE | CAP_NET_RAW
 
     @classmethod
@@ -452,11 +464,11 @@ class Systemd(Lives, Respawns, InitCase):
                      'srcproxy@gate.service.d/half.conf',
                      'srcproxy@exit.service.d/half.conf'):
             machine.install('systemd/' + path, units + path)
-        # As a package has it, for all inits.
+        # A package installs the script too, for all inits.
         machine.install('sysvinit/srcproxy.init', '/etc/init.d/srcproxy',
                         0o755)
         machine.install('debian/srcproxy.prerm', '/root/prerm')
-        # Images of containers forbid that a package starts or stops anything.
+        # Images of containers forbid packages to start or stop anything.
         machine.write('/layer/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 0\n')
         os.chmod(machine.root + '/layer/usr/sbin/policy-rc.d', 0o755)
         return machine
@@ -467,7 +479,7 @@ class Systemd(Lives, Respawns, InitCase):
         wait_for_systemd(machine)
 
     def service(self, name, verb):
-        # One job after the other: none waits for one that comes later.
+        # systemctl takes the units in order: none waits for a later one.
         half, rules_unit = (f'srcproxy{unit}@{name}.service'
                             for unit in ('', '-rules'))
         units = {'start': (rules_unit, half), 'stop': (half, rules_unit)}
@@ -475,7 +487,7 @@ class Systemd(Lives, Respawns, InitCase):
                                        *units.get(verb, (half,)), check=False)
 
     def stop_for_good(self, name):
-        """As a removal of Debian's package does, behind which files go."""
+        """Runs what Debian's package runs before its files are removed."""
         self.machines[name].run('sh', '/root/prerm', 'remove')
 
     def test_half_waits_for_rules_that_failed(self):
@@ -487,7 +499,7 @@ class Systemd(Lives, Respawns, InitCase):
         self.fail_with('exit', 'restart', r'srcproxy@exit\.service failed')
         self.assertIsNone(self.pid('exit'))
         machine.run('systemctl', 'start', rules_unit)
-        # By itself.
+        # The half starts without a further command.
         self.net.exit.wait_for_listener(SERVER_PORT)
         self.assert_proxies()
 
@@ -504,7 +516,7 @@ class Systemd(Lives, Respawns, InitCase):
         wait_until(lambda: self.is_reset(listener), 'a refusal')
         self.assertEqual(self.pid('exit'), before)
         self.configure('exit', EXIT_CONFIG)
-        # Their jobs are no part of the one that is waited for.
+        # systemctl does not wait for the jobs of the instances.
         machine.run('systemctl', 'restart', 'srcproxy')
         wait_until(lambda: self.pid('exit') not in (None, before),
                    'another process')
@@ -526,7 +538,7 @@ class Systemd(Lives, Respawns, InitCase):
         gate.run('systemctl', 'stop', 'srcproxy@gate.service')
         gate.run('systemctl', 'start', 'srcproxy@gate.socket')
         self.addCleanup(gate.run, 'systemctl', 'stop', 'srcproxy@gate.socket')
-        # Who comes first starts it.
+        # The first connection starts the half.
         self.assertIsNone(self.pid('gate'))
         self.assert_proxies()
         for _ in range(5):

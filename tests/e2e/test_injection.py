@@ -1,8 +1,8 @@
 """Each call that a connection makes fails, one after the other.
 
-That connection is served all the same, or reset: nobody is told that a stream
-has come to its end when it was cut off. The log says why. The next connection
-is served, and nothing of it all stays behind.
+The connection is served nevertheless, or it is reset: a stream that was cut
+off must not look complete. The log says why. The next connection is served,
+and the failed one leaves nothing behind.
 """
 
 import contextlib
@@ -18,23 +18,24 @@ from peers import receive_all, reset, send_and_end
 from sandbox import write_hosts_file
 from waiting import wait_until
 
-# Enough for pipes.
+# Large enough that the relay uses pipes.
 QUESTION = bytes(range(256)) * 1024
 GREETING = b'!'
 ANSWER = hashlib.shake_128(QUESTION).digest(64 * 1024)
 
 SERVER_NAME = 'exit.test'
 
-# A connection has two threads; one that has failed leaves them parked.
+# A connection has two threads. They stay parked after a failure.
 THREADS_MORE = 8
 
-# A connection can do without these: a copy for a pipe, another try.
+# A connection is served even if these fail: it can do without a pipe, or tries
+# again.
 SPARED_CALLS = {'accept4', 'fcntl', 'pipe2', 'pthread_cond_timedwait',
                 'write'}
 
 
 class Answerer(threading.Thread):
-    """Answers what came whole, and counts what ended before it was."""
+    """Answers complete questions, and counts streams that ended too early."""
 
     def __init__(self, listener):
         super().__init__(daemon=True)
@@ -47,12 +48,13 @@ class Answerer(threading.Thread):
             while True:
                 self._serve(self._listener.accept()[0])
         except OSError:
-            # The test is over and has closed it.
+            # The test is over and has closed the listener.
             return
 
     def _serve(self, connection):
         with connection:
-            # shutdown(2) on what was reset meanwhile is no ConnectionError.
+            # shutdown(2) fails with another OSError after a reset, not with a
+            # ConnectionError.
             with contextlib.suppress(OSError):
                 connection.sendall(GREETING)
                 if receive_all(connection) != QUESTION:
@@ -62,7 +64,7 @@ class Answerer(threading.Thread):
 
 class Injected:
     half = None     # 0: the client half, 1: the server half
-    calls = None    # that are to have failed in the end
+    calls = None    # the calls that must have failed at the end
 
     def setUp(self):
         super().setUp()
@@ -86,13 +88,16 @@ class Injected:
         self.answerer = Answerer(listener)
 
     def ask(self):
-        """Whether the right answer came, whole. A reset is no answer."""
+        """Tells whether the right answer came, complete.
+
+        After a reset the answer is not right.
+        """
         try:
             with self.net.user.connect(self.destination) as user:
                 send_and_end(user, QUESTION)
                 answer = receive_all(user)
         except OSError as error:
-            # The last one: shutdown(2) on a connection that was reset.
+            # shutdown(2) gives the last one on a connection that was reset.
             if error.errno not in (errno.ECONNRESET, errno.EPIPE,
                                    errno.ENOTCONN):
                 raise
@@ -102,7 +107,7 @@ class Injected:
         return True
 
     def break_off(self):
-        """A user that vanishes in the middle."""
+        """A user vanishes in the middle of the stream."""
         with contextlib.suppress(ConnectionError):
             user = self.net.user.connect(self.destination)
             with contextlib.closing(user):
@@ -111,7 +116,7 @@ class Injected:
                 reset(user)
 
     def be_refused(self):
-        """A destination where nobody listens."""
+        """Connects to a destination where nobody listens."""
         self.assert_reset(self.net.user,
                           (self.family.destination, DISCARD_PORT))
 
@@ -121,12 +126,13 @@ class Injected:
                        f'{half.role}: {count} descriptors again')
 
     def says_why(self):
-        """Whether the log has more than that all went well."""
+        """Tells whether the log has a line that reports more than success."""
         return any(' end=eof' not in line and ' established ' not in line
                    for line in self.injected.lines_since_mark())
 
     def fail_once(self, live):
-        """Returns the failure, None if all calls have had theirs."""
+        """Lets one call fail. Returns the failure, or None if all have failed.
+        """
         self.injected.mark()
         self.injection.arm()
         served = live()
@@ -140,7 +146,7 @@ class Injected:
         return failure
 
     def fail_all(self, live):
-        """Returns all failures that there were."""
+        """Lets each call fail once. Returns all failures."""
         failures = list(iter(lambda: self.fail_once(live), None))
         self.assertEqual(self.answerer.cut_off, 0)
         for half, count in zip(self.halves, self.threads):
@@ -181,7 +187,7 @@ class ServerHalf(Injected, RoutedCase):
     calls = COMMON | {'bind'}
 
     def test_calls_that_tell_whether_the_destination_is_the_listener(self):
-        """Whichever fails, it is not dialled."""
+        """Whichever call fails, the half does not dial its own listener."""
         own = (self.family.exit_out, SERVER_PORT)
         failures = self.fail_all(lambda: self.assert_reset(self.net.user, own))
         self.assertIn('socket', {failure.call for failure in failures})

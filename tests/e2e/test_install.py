@@ -1,4 +1,4 @@
-"""contrib/INSTALL.md, followed from nothing to a running pair and back."""
+"""Follows contrib/INSTALL.md from an empty host to a running pair and back."""
 
 import os
 import re
@@ -20,15 +20,16 @@ from test_documents import ROOT, read
 from waiting import wait_until
 
 SOURCES = ('meson.build', 'meson_options.txt', 'src', 'man', 'contrib', 'tests')
-# What has been built there is of use to the next one who follows the way.
+# The build is kept here for the next test that follows the page.
 TREE = WORK + '/tree'
 
-# Seconds, on a busy machine.
+# In seconds, for a busy machine.
 BUILD_TIMEOUT = 300
 
-# No host of the tests has a network to get packages from, but all are here.
+# The tests' hosts have no network to get packages from. All packages are on
+# this host already.
 GET_PACKAGES = re.compile(r'^(?:apt-get|apk) (?:[^\\\n]|\\\n)*\n', re.M)
-# Every host of the tests has Debian's commands for users.
+# The tests' hosts have Debian's commands for users.
 LIKE_ALPINE = {
     'addgroup -S srcproxy\n': '',
     'adduser -S -D -H -s /sbin/nologin -G srcproxy srcproxy\n':
@@ -38,7 +39,7 @@ LIKE_ALPINE = {
 
 
 def blocks(*titles):
-    """Pairs of the line before and the commands, below these headings."""
+    """The code blocks below these headings, each with the line before it."""
     text = '\n' + read('contrib/INSTALL.md')
     for level, title in enumerate(titles, 2):
         text = re.search(f'\n{"#" * level} {title}\n'
@@ -53,7 +54,8 @@ def only_block(*titles):
 
 
 def quick_start():
-    """Of README.md: what makes the package, and what starts a half."""
+    """README.md's commands that make the package, and those that start a half.
+    """
     section = read('README.md').split('\n## Quick start\n')[1]
     build, *start = re.findall(r'\n```sh\n(.*?)```',
                                section.split('\n## ')[0], re.S)
@@ -65,7 +67,7 @@ def words_after(command, text):
 
 
 def packages(column):
-    """Of the group build in contrib/packages, and what the rules take."""
+    """The packages of the group build in contrib/packages, and the rules'."""
     table = re.findall(r'^build +(\S+) +(\S+) ', read('contrib/packages'), re.M)
     return {row[column] for row in table} | {'iproute2', 'nftables'}
 
@@ -90,9 +92,9 @@ class Carries:
 
 
 class Follows(Carries):
-    """A subclass has the init's name, and machines with it."""
+    """A subclass names the init, and makes machines with it."""
 
-    # What an init does at boot, and what comes of it.
+    # A command that proves that the init starts the half at boot.
     at_boot = None
 
     @classmethod
@@ -126,7 +128,7 @@ class Follows(Carries):
 
     @staticmethod
     def here(script):
-        """What stands for these commands on a host of the tests."""
+        """The script with commands that work on the tests' hosts."""
         script = GET_PACKAGES.sub('', script)
         for command, stand_in in LIKE_ALPINE.items():
             script = script.replace(command, stand_in)
@@ -134,7 +136,7 @@ class Follows(Carries):
 
     @staticmethod
     def run_script(machine, script):
-        """As in one shell of that host."""
+        """Runs the script in one shell on that machine."""
         result = machine.run(
             'sh', '-exc', 'cd /root/srcproxy; exec 2>&1\n' + script,
             check=False, timeout=BUILD_TIMEOUT)
@@ -170,7 +172,7 @@ class Follows(Carries):
             'sh', '-c', show, check=False).stdout), 'the line of the log')
 
     def test_uninstalled_it_leaves_nothing(self):
-        """The last one of all, by its name."""
+        """This test runs last, because of its name."""
         script = self.here(only_block('Uninstall', self.system))
         for half, machine in self.machines.items():
             self.run_script(machine, f'half={half}\n{script}')
@@ -192,7 +194,7 @@ class Follows(Carries):
 
 
 class LogsToFile:
-    """For a host with a syslogd, which keeps all in one file."""
+    """The host has a syslogd that writes everything into one file."""
 
     @classmethod
     def wait_for_boot(cls, machine):
@@ -250,7 +252,7 @@ class OnSystemd(Follows, NetworkCase):
 
 @needs_systemd
 class QuickStartOnSystemd(Carries, NetworkCase):
-    """README.md's, where the package is installed."""
+    """README.md's commands, on machines with the package."""
 
     @classmethod
     def setUpClass(cls):
@@ -317,7 +319,8 @@ class Page(unittest.TestCase):
 
 
 class QuickStart(unittest.TestCase):
-    """Of README.md. tests/systems runs its first block, too."""
+    """The Quick start of README.md. tests/systems runs its first block, too.
+    """
 
     def test_package_is_built_from_what_it_says(self):
         found = words_after('-recommends install',
