@@ -1,8 +1,8 @@
-"""Nothing is held back: writes of any size and rhythm come through at once.
+"""No data is held back: writes of any size and rhythm arrive at once.
 
-Nagle's algorithm, delayed acknowledgements and corking show themselves as 40 ms
-or 200 ms (tcp(7)), whatever the machine. A busy machine is slow at random, a
-timer each time: so of some turns of each kind the middle one counts.
+Nagle's algorithm, delayed acknowledgements and corking cause a delay of 40 ms
+or 200 ms (tcp(7)) on every machine. A busy machine also causes delays, at
+random. So each kind of turn is repeated, and the median counts.
 """
 
 import statistics
@@ -12,7 +12,7 @@ from cases import ProxyCase
 from families import IPV4, IPV6
 from peers import background, receive
 
-# Around what segments, pages, buffers and pipes hold.
+# Sizes close to those of segments, pages, buffers and pipes.
 SIZES = (1, 2, 100, 1427, 1428, 1429, 1447, 1448, 1449, 4095, 4096, 4097,
          8192, 16384, 20000, 65535, 65536, 65537, 131072, 262144)
 TURNS = 5
@@ -41,7 +41,8 @@ RHYTHMS = (whole, first_byte_apart, last_byte_apart, halves)
 
 
 class Latency:
-    """Both ends hold nothing back themselves: see Host.socket()."""
+    """The ends of the tests themselves hold nothing back: see Host.socket().
+    """
 
     def test_a_new_connection_for_each_size(self):
         for size in SIZES:
@@ -83,7 +84,7 @@ class Latency:
     def say(self, speaker, parts, pause):
         for part in parts:
             speaker.sendall(part)
-            # The rhythm is what is tried.
+            # This test is about the rhythm, so the sleep is part of it.
             time.sleep(pause)
 
 

@@ -1,4 +1,5 @@
-"""What `srcproxy doctor` says of the leg between the halves, and a long one."""
+"""What `srcproxy doctor` says of the leg between the halves, and a long leg.
+"""
 
 import re
 import time
@@ -122,7 +123,8 @@ class LegOfGate(Leg, DoctorCase):
         self.assert_says('note', 'TCP Fast Open: a SYN with it was lost')
 
     def test_round_trip_and_what_it_allows(self):
-        """What is said is what is so."""
+        """The round trip and the speed that doctor reports are the real ones.
+        """
         self.net.change(ROUND_TRIP_MS)
         self.addCleanup(self.net.change)
         for name in 'tcp_rmem', 'tcp_wmem':
@@ -146,7 +148,8 @@ class LegOfGate(Leg, DoctorCase):
         exit_ = self.accept(listener)
         source, sink = (gate, exit_) if sends else (exit_, gate)
         flood = Flood(source)
-        # The window has grown by then; and what it is then counts.
+        # The window has grown to its full size by then. Measure only from
+        # there.
         receive(sink, 2_000_000)
         began = time.monotonic()
         receive(sink, 8_000_000)
@@ -172,18 +175,21 @@ class Patience(RoutedCase):
         super().setUp()
         self.start_server()
         self.client = self.start_client()
-        # One for the cookie, one for the round trip.
+        # The first connection gets the cookie, the second one the round trip.
         self.assert_proxies()
         self.assert_proxies()
 
     def syn_of_one_who_says(self, words):
-        """Returns its payload, and how long the answer took."""
+        """Returns the payload of the SYN, and the seconds until the answer.
+
+        The user says the words a moment after connecting.
+        """
         segments = Segments(self.net.gate, 'link0')
         self.addCleanup(segments.close)
         listener = self.listen_at_destination()
         began = time.monotonic()
         user = self.connect(self.net.user, listener.getsockname()[:2])
-        # Later than the client half has been ready, and within its patience.
+        # The client half is ready by then, and still waits for the words.
         time.sleep(WORDS_AFTER_SECONDS)
         user.sendall(words)
         destination = self.accept(listener)
@@ -195,11 +201,11 @@ class Patience(RoutedCase):
 
     def test_first_words_go_with_the_syn(self):
         syns = [self.syn_of_one_who_says(b'hello') for _ in range(9)]
-        # On a busy machine now and then one comes too late.
+        # On a busy machine the words sometimes come too late.
         with_words = [seconds for payload, seconds in syns
                       if payload.endswith(b'hello')]
         self.assertGreater(len(with_words), 4)
-        # Not two round trips.
+        # The words cost no second round trip.
         self.assertLess(min(with_words) * 1000, 2 * ROUND_TRIP_MS)
 
     def test_user_who_says_nothing_is_not_waited_for(self):

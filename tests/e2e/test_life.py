@@ -32,7 +32,7 @@ class LifeCase(RoutedCase):
         return self.client, self.server
 
     def for_each_half(self, assertion, config=None):
-        """With fresh halves each time."""
+        """Runs the assertion for each half, with new halves each time."""
         for index, role in enumerate(('client', 'server')):
             halves = self.start_both(config)
             with self.subTest(half=role):
@@ -123,7 +123,7 @@ class Ending(LifeCase):
                    'the server half dials')
         half.kill()
         self.assertEqual(receive_until_reset(user), b'')
-        # The server half looks up from an attempt after a second.
+        # The server half checks once a second whether the user is still there.
         wait_until(lambda: not self.net.exit.is_dialling(to)
                    and other.descriptors() == before,
                    f'nobody dials, and {before} descriptors again')
@@ -145,7 +145,7 @@ class Surviving(LifeCase):
         asked = background(receive_all, destination)
         for _ in range(PAUSES):
             self.pause_both()
-        # Slow enough to be in the middle of it.
+        # Read slowly, so that the pause comes in the middle of the stream.
         received = receive(user, MEBIBYTE)
         self.pause_both()
         received += receive_all(user)
@@ -161,14 +161,14 @@ class Surviving(LifeCase):
 
 
 class Descriptors(LifeCase):
-    """Standard descriptors that are not what they should be."""
+    """Standard descriptors that are closed or otherwise unusual."""
 
     def test_all_closed(self):
         self.launch_both(
             wrapper=('sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'),
             stderr=subprocess.DEVNULL)
-        # Nobody's log ends up in somebody's connection, whichever of them has
-        # got descriptor 2.
+        # No log may end up in a connection, whichever connection got
+        # descriptor 2.
         pairs = [self.open() for _ in range(3)]
         for user, destination in pairs:
             send_and_end(user, b'question')
@@ -257,7 +257,8 @@ class Pidfile(LifeCase):
                                  write_config(CLIENT_CONFIG), check=False)
 
     def test_it_names_the_process_that_listens_until_its_end(self):
-        # Not only root's: the directory is another user's after the start.
+        # The file must work for other users than root: the directory belongs
+        # to another user after the start.
         client = self.start_client(flags=(*self.flags, '-u', 'nobody'))
         wait_until(lambda: self.content() == f'{client.process.pid}\n',
                    'the process id')
@@ -288,7 +289,7 @@ class Pidfile(LifeCase):
                    'the process id of the second one')
 
     def test_file_of_somebody_else_is_not_overwritten(self):
-        # The last one has a number first.
+        # The last two begin with a number.
         for content in ('{ inbound: {} }\n', '\n', '4711 and more\n',
                         '1' * 5000):
             with open(self.path, 'w') as file:

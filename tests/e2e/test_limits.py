@@ -1,4 +1,4 @@
-"""How many connections there may be, and what becomes of the others."""
+"""How many connections there may be, and what happens to further ones."""
 
 import socket
 import time
@@ -51,20 +51,23 @@ class LastPlace(ServerCase):
     def test_who_has_it_may_take_their_time(self):
         self.start_server({'max_connections': 1})
         client = self.send()
-        # After that somebody who came would have it instead: of that there is
-        # no event, as nobody does.
+        # After that time a newcomer would get the place. Nobody comes here, so
+        # there is no event to wait for.
         time.sleep(2 * GRACE_SECONDS)
         client.sendall(self.request() + b'good')
         self.assertEqual(receive(self.accept(self.listener), 4), b'good')
 
 
 class Full:
-    """At the limit nobody is reset: they wait for others to end."""
+    """At the limit connections are not reset: they wait for others to end."""
 
     family = IPV4
 
     def assert_waits(self, half, count):
-        """Of twice as many one half waits, and is served in the end."""
+        """Opens twice as many connections as allowed: half of them wait first.
+
+        All are served in the end.
+        """
         listener = self.listen_at_destination()
         users = [self.connect(self.net.user, listener.getsockname()[:2])
                  for _ in range(2 * count)]
@@ -95,7 +98,7 @@ class Full:
             listener = self.listen_at_destination()
             pairs = [self.open(listener), self.open(listener)]
             self.assertEqual(len(half.events('full')), int(times) - 1)
-            # Only who has to wait makes it full.
+            # Only a connection that has to wait makes the half full.
             user = self.connect(self.net.user, listener.getsockname()[:2])
             half.wait_for('full', times=times)
             reset(pairs[0][0])
@@ -103,7 +106,8 @@ class Full:
             for user, destination in pairs[1:]:
                 reset(user)
                 receive_until_reset(destination)
-            # A connection keeps its place until after the line about its end.
+            # A connection gives its place back only after the line about its
+            # end.
             self.wait_until_served(half, 3 * int(times))
             wait_until(lambda: half.descriptors() == before,
                        f'{before} descriptors again')

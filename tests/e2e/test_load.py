@@ -1,4 +1,4 @@
-"""Many connections: none is lost, and nothing of them stays behind."""
+"""Many connections: none is lost, and none leaves anything behind."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ ECHO = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'echo.py')
 AT_ONCE = 50
 ROUNDS = 20
 MEMORY_AT_ONCE = 500
-# Then all threads are there that there will be.
+# All threads that will ever be needed exist after these rounds.
 MEMORY_WARM_UP_ROUNDS = 6
 MEMORY_ROUNDS = 3
-# A tenth of a kilobyte that each of 1,500 connections leaves behind is more.
+# A leak of a tenth of a kilobyte for each of 1,500 connections exceeds this.
 MEMORY_SLACK_KIB = 128
 IN_A_ROW = int(os.environ.get('SRCPROXY_TEST_CONNECTIONS', 3000))
 
@@ -26,7 +26,7 @@ class Load:
 
     def setUp(self):
         super().setUp()
-        # Otherwise malloc(3) keeps freed memory apart for each thread.
+        # Otherwise malloc(3) keeps the freed memory of each thread separate.
         self.halves = self.launch_both(
             {'log_level': 'error'},
             env={**os.environ,
@@ -37,7 +37,8 @@ class Load:
 
     def start_echo(self):
         listener = self.listen_at_destination()
-        # Otherwise the kernel sends SYN cookies, and may lose early bytes.
+        # With a short queue the kernel sends SYN cookies, and may lose early
+        # bytes.
         listener.listen(MEMORY_AT_ONCE)
         process = subprocess.Popen(
             [sys.executable, ECHO, str(listener.fileno())],
@@ -53,7 +54,7 @@ class Load:
         return [half.threads() for half in self.halves]
 
     def exchange(self, count):
-        """That many connections, all of which are open at the same time."""
+        """Serves that many connections, all open at the same time."""
         users = [self.net.user.connect(self.destination)
                  for _ in range(count)]
         for number, user in enumerate(users):
@@ -83,7 +84,7 @@ class Load:
         self.assert_no_descriptor_is_left()
 
     def heaps_kib(self):
-        """Not the stacks, which stay as deep as they have ever been."""
+        """The heaps only. Stacks stay as large as they have ever been."""
         return [half.heap_kib() for half in self.halves]
 
     def test_connections_that_come_to_nothing(self):
@@ -97,7 +98,8 @@ class LoadIPv4(Load, RoutedCase):
 
     def test_threads_end_when_there_is_nothing_more_to_do(self):
         self.exchange(AT_ONCE)
-        # They may wait for more for a while, which no family changes.
+        # Threads stay parked for a while. The family does not matter here, so
+        # IPv4 is enough.
         wait_until(lambda: self.threads() == self.threads_before,
                    f'{self.threads_before} threads again')
 

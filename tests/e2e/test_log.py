@@ -1,4 +1,4 @@
-"""Logs that take no more: no connection waits for them."""
+"""No connection waits for a log that accepts no more lines."""
 
 import os
 import pty
@@ -13,10 +13,11 @@ from waiting import wait_until
 
 PAGE = 4096
 
-# Their lines are more than a terminal holds (12 KiB), and than a page.
+# The lines of that many connections do not fit into a terminal (12 KiB) or a
+# page.
 MANY = 120
 
-# Has room for what is said of them at the end, too.
+# Large enough for the lines about the end of the connections, too.
 DISK = 32 * PAGE
 
 
@@ -24,7 +25,7 @@ class LogCase(RoutedCase):
     family = IPV4
 
     def start_with_log(self, log):
-        """The server half logs there."""
+        """Starts both halves. The server half logs there."""
         self.launch_ready(self.net.gate, 'client', self.client_config())
         return self.launch_ready(
             self.net.exit, 'server',
@@ -45,7 +46,7 @@ class Terminal(LogCase):
         os.close(writer)
         self.serve_many()
         said = bytearray(self.read_all(reader))
-        # The next line reports the lost ones.
+        # The next line reports how many were lost.
         self.assert_proxies()
 
         def is_told():
@@ -83,7 +84,8 @@ class Disk(LogCase):
             self.assertEqual(server.stop(), 0)
             log.seek(0)
             lines = log.read().splitlines()
-        # The disk has cut one line off, to which the next one is not glued.
+        # The full disk has cut one line off. The next line must not be glued
+        # to it.
         self.assertLessEqual(sum(not is_log_line(line) for line in lines), 1)
         self.assertEqual([line for line in lines if line.count('Z ') > 1], [])
         self.assertRegex('\n'.join(lines), ' log-lost lines=[1-9]')

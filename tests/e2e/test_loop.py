@@ -1,4 +1,5 @@
-"""Connections that lead back to the proxy are refused, once, and not looped."""
+"""A connection that leads back to the proxy is refused once, without a loop.
+"""
 
 import re
 
@@ -8,19 +9,19 @@ from rules import REDIRECT_PORT
 
 
 def connections(half):
-    """How many it has had since the mark, served or not."""
+    """How many connections the half has had since the mark, served or not."""
     return len(half.events('established')) + len(half.events('refused'))
 
 
 class Loop:
-    # On all addresses, so that each way back is open.
+    # It listens on all addresses, so that each way back is open.
     server_config = {'listen': f':{SERVER_PORT}'}
 
     def assert_client_refuses(self, host, to, reason):
         self.assert_reset(host, to)
         self.client.wait_for('refused', reason=re.compile(reason))
         self.assert_proxies()
-        # The refused one, and the one of assert_proxies().
+        # The client half had the refused one and the one of assert_proxies().
         self.assertEqual(connections(self.client), 2)
         self.assertEqual(connections(self.server), 1)
 
@@ -65,7 +66,9 @@ class LoopIPv6(Loop, ProxyCase):
 
 
 class OwnTraffic(ProxyCase):
-    """Rules that take what the client half itself sends to the server."""
+    """Rules that redirect the client half's own connections to the server
+    half.
+    """
 
     family = IPV4
 
@@ -84,14 +87,15 @@ class OwnTraffic(ProxyCase):
         finally:
             self.net.gate.run(*(word.format('-D') for word in rule))
         self.client.wait_for('refused', reason=re.compile('server half'))
-        # The user's, and the one that came back.
+        # The client half had the user's connection, and the one that came
+        # back.
         self.assertEqual(connections(self.client), 2)
         self.mark_logs()
         self.assert_proxies()
 
 
 class WithoutRules:
-    """A firewall that redirects nothing, and knows of no connections."""
+    """The firewall redirects nothing and tracks no connections."""
 
     @staticmethod
     def redirect(gate):

@@ -65,7 +65,7 @@ class NftIPv6(NftIPv4):
 
 
 class ServerOnIPv6:
-    """The two halves talk over IPv6, whatever the users do."""
+    """The two halves talk over IPv6, with users of either family."""
 
     server_config = {'listen': endpoint(IPV6.exit_link, SERVER_PORT)}
     client_config = {
@@ -81,7 +81,7 @@ class ServerOnIPv6UserOnIPv6(ServerOnIPv6, MainJob, ProxyCase):
 
 
 class ListenerOfOneFamilyIPv4(MainJob, ProxyCase):
-    """The client half does not take connections of both."""
+    """The client half listens for one family only."""
 
     family = IPV4
     client_config = {
@@ -95,7 +95,7 @@ class ListenerOfOneFamilyIPv6(ListenerOfOneFamilyIPv4):
 
 
 class MarkedReturn(MainJob):
-    """The exit takes only the packets of its own transparent sockets."""
+    """The exit delivers only the packets of its own transparent sockets."""
 
     deliver = staticmethod(rules.deliver_marked)
 

@@ -9,7 +9,7 @@ from hosts import Host
 from sandbox import WORK
 from test_documents import ROOT
 
-# It has all packages but one.
+# This apt-get has all packages except one.
 APT_GET = '''#!/bin/sh
 case " $* " in *' install '*'zsh '*)
 	echo 'E: Package zsh has no installation candidate' >&2
@@ -17,7 +17,7 @@ case " $* " in *' install '*'zsh '*)
 esac
 '''
 REASON = 'zsh: Package zsh has no installation candidate'
-# What the table looks for is not there.
+# Hides the files for which the table looks.
 HIDE = 'mount --bind /dev/null "$0"; exec "$@"'
 
 RESULTS = '''<testsuites><testsuite>

@@ -1,4 +1,4 @@
-"""Connections when the network breaks; see FAULTS.md."""
+"""What happens to connections when the network breaks; see FAULTS.md."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from peers import (Flood, background, digest, receive, receive_all,
 MEBIBYTE = 1024 * 1024
 SO_RCVBUFFORCE = 33     # socket(7)
 
-# Some retransmissions of TCP.
+# Long enough for some retransmissions of TCP.
 AWAY_S = 0.5
 
 
@@ -21,14 +21,14 @@ class BrokenCase(ProxyCase):
     family = IPV4
 
     def drop(self, host, chain, *match):
-        """For the rest of the test."""
+        """Drops these packets for the rest of the test."""
         rule = [chain, '-p', 'tcp', *match, '-j', 'DROP']
         host.run('iptables', '-t', 'mangle', '-A', *rule)
         self.addCleanup(host.run, 'iptables', '-t', 'mangle', '-D', *rule)
 
 
 class BlackHole(BrokenCase):
-    """In the middle of a stream."""
+    """Packets vanish in the middle of a stream."""
 
     server_config = {'timeout': '800ms'}
 
@@ -39,7 +39,7 @@ class BlackHole(BrokenCase):
         receive(destination, MEBIBYTE)
         self.drop(self.net.exit, 'POSTROUTING', '-o', 'out0', '--dport',
                   str(listener.getsockname()[1]), *match)
-        # Other connections are not affected meanwhile.
+        # Other connections must still work.
         self.assert_proxies()
         flood.assert_reset()
         self.server.wait_for('closed', end='idle')
@@ -48,20 +48,22 @@ class BlackHole(BrokenCase):
         self.assert_idle()
 
     def test_path_that_loses_large_packets_only(self):
-        """As where nobody is told of a smaller MTU."""
+        """This happens where no host is told of a smaller MTU."""
         self.assert_idle('-m', 'length', '--length', '600:65535')
 
 
 class Narrow(BrokenCase):
-    """A path that loses large packets, and nobody says so."""
+    """The path silently loses large packets."""
 
     def test_kernel_that_begins_with_small_ones_carries_all(self):
-        # To find that out by losing some (1) takes it a quarter of a minute.
+        # With 1 the kernel finds this out by losing some, which takes a
+        # quarter of a minute.
         self.net.exit.sysctl('ipv4/tcp_mtu_probing', 2)
-        # Otherwise many small packets look like a large one here.
+        # Otherwise the rule below takes several small packets for a large one.
         self.net.exit.ip('link set out0 gso_max_segs 1')
         user, destination = self.open()
-        # There: of what is dropped here the kernel would know.
+        # Drop them on the destination: the exit's kernel would know of packets
+        # that it drops itself.
         self.drop(self.net.destination, 'PREROUTING', '-m', 'length',
                   '--length', '1200:65535')
         data = os.urandom(MEBIBYTE // 8)
@@ -71,9 +73,9 @@ class Narrow(BrokenCase):
 
 
 class ResetAtByte(BrokenCase):
-    """The destination's kernel resets it after so many bytes of a stream."""
+    """The destination's kernel resets the connection after so many bytes."""
 
-    # Of packets that are counted with their headers.
+    # The rule counts bytes of packets, headers included.
     AT = 3 * MEBIBYTE
 
     def reset_at(self, direction):
@@ -86,19 +88,21 @@ class ResetAtByte(BrokenCase):
 
     @staticmethod
     def send_for_ever(speaker, data):
-        """However much there is room for on the way."""
+        """Sends data until the connection breaks, however much fits on the
+        way.
+        """
         while True:
             speaker.sendall(data)
 
     def test_what_was_sent_before_it_has_arrived(self):
         self.reset_at('original')
         listener = self.listen_at_destination()
-        # All of it is let come, however little of it has been read.
+        # Let all bytes arrive, even if few of them have been read.
         listener.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 2 * self.AT)
         user, destination = self.open(listener)
         data = os.urandom(self.AT)
         sending = background(self.send_for_ever, user, data)
-        # The rest is kept from it, and so is the end.
+        # The rule keeps the rest and the end from the destination.
         arrived = receive(destination, self.AT // 2)
         self.assertEqual(digest(arrived), digest(data[:len(arrived)]))
         with self.assertRaises(ConnectionResetError):
@@ -143,17 +147,17 @@ class Lossy(BrokenCase):
 
 
 class Away(BrokenCase):
-    """What comes back in time has cost nothing."""
+    """A network that comes back in time costs no connection."""
 
     def assert_survives(self, away, back):
-        """A stream each way, in the middle of which something happens."""
+        """Both ends send a stream, and the network is away in the middle."""
         user, destination = self.open()
         data = os.urandom(8 * MEBIBYTE)
         asking = background(send_in_pieces, user, data)
         answering = background(send_in_pieces, destination, data)
         asked = receive(destination, MEBIBYTE)
         away()
-        # Of nothing that arrives there is no event.
+        # No packet arrives, so there is no event to wait for.
         time.sleep(AWAY_S)
         back()
         asking_more = background(receive_all, destination)
@@ -192,10 +196,11 @@ class Away(BrokenCase):
             self.client.send_signal(signal.SIGCONT)
         self.client.wait_for('refused', reason='no firewall rule redirected '
                              'this connection (-j REDIRECT)')
-        # The reset has come from the gate's own address; this gets another.
+        # The first reset came from the gate's own address, so the user's
+        # connection lives on. This packet gets another reset.
         user.sendall(b'who is there?')
         self.assertEqual(receive_until_reset(user), b'')
-        # Whom the destination hears of first is the next one.
+        # The first connection that the destination sees is the next one.
         user, destination = self.open(listener)
         self.assertEqual(destination.getpeername(), user.getsockname())
 

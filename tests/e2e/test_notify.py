@@ -15,7 +15,9 @@ class Manager(RoutedCase):
     family = IPV4
 
     def manage(self, host, name):
-        """Binds the manager's socket, in the host for abstract ones."""
+        """Binds the manager's socket; an abstract name needs the host's
+        namespace.
+        """
         with host.inside():
             manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)

@@ -1,4 +1,5 @@
-"""-t, doctor and the log report whatever a configuration leaves open."""
+"""-t, doctor and the log report every check that a configuration leaves open.
+"""
 
 import os
 import re
@@ -17,11 +18,11 @@ def user(secret, *sources, **others):
 
 
 def logged(pattern):
-    """A line of the log has its level in front."""
+    """The pattern as the log has it: the level comes first there."""
     return pattern.replace('warning: ', '')
 
 
-# What is open, and what is said of it.
+# What the configuration leaves open, and the warning about it.
 SERVERS = {
     'the ACL is off': {'acl': []},
     r'acl\[0\]\.auth: warning: the secret \(auth\) is blank':
@@ -53,7 +54,8 @@ class Open(NetworkCase):
     def run_with(self, role, config, *command, mode=0o640):
         path = write_config(config)
         os.chmod(path, mode)
-        # doctor finds more, which is none of ours.
+        # doctor also reports other findings, so its status does not matter
+        # here.
         return self.net.exit.run(BINARY, *command, role, path, check=False)
 
     def check(self, role, config, *flags):
@@ -119,7 +121,7 @@ class Open(NetworkCase):
         self.assertIn('more warnings like these are not shown', said)
 
     def test_prefixes_without_a_route_are_few_lines(self):
-        """At start; doctor prints each."""
+        """The log has few lines about them at start; doctor prints each."""
         config = {**SERVER_CONFIG,
                   'acl': [user(f'{GOOD}{n}', f'10.0.{n}.0/24')
                           for n in range(50)]}

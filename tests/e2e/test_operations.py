@@ -1,7 +1,7 @@
-"""The commands of srcproxy-operations(7), run.
+"""Runs the commands of srcproxy-operations(7).
 
-Not run are those of an init, a package manager, journald, syslogd, tcpdump and
-cron.
+Commands of an init, a package manager, journald, syslogd, tcpdump and cron are
+not run.
 """
 
 import os
@@ -20,7 +20,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def blocks(title):
-    """What is displayed in that section, as a reader pastes it."""
+    """The commands in that section, as a reader pastes them."""
     section = re.split(r'\n\.S[sh] ', PAGE.split(f'\n.Ss {title}\n')[1])[0]
     return [text.replace('\\e\n', '\\\n') for text in
             re.findall(r'^\.Bd [^\n]*\n(.*?)^\.Ed$', section, re.M | re.S)]
@@ -53,7 +53,7 @@ class OperationsCase(RoutedCase):
 
 
 class Users(OperationsCase):
-    """What an operator writes into the configuration of the exit."""
+    """The text that an operator writes into the configuration of the exit."""
 
     @staticmethod
     def with_acl(entries):
@@ -172,7 +172,7 @@ class Tasks(OperationsCase):
         for host, commands, sender, receiver in (
                 (self.net.exit, down, destination, user),
                 (self.net.gate, up, user, destination)):
-            # So slow that every host is quicker.
+            # The limit is so slow that every host is quicker.
             self.paste(host, commands, **{'1250 kbytes': '200 kbytes'})
             sent = os.urandom(MEBIBYTE // 2)
             writer = background(sender.sendall, sent)
@@ -188,14 +188,14 @@ class Tasks(OperationsCase):
         self.paste(self.net.exit, count)
         for family in BOTH:
             listener = self.listen(self.net.destination, family.destination)
-            # The other address may have connections of earlier tests.
+            # Use an address that no earlier test used.
             user, destination = self.open(
                 listener, (family.second_user, fresh_port()))
             user.sendall(bytes(5 * 1000))
             receive(destination, 5 * 1000)
             destination.sendall(bytes(20 * 1000))
             receive(user, 20 * 1000)
-            # No acknowledgement comes late.
+            # Wait until no more acknowledgements can arrive.
             reset(user)
             receive_until_reset(destination)
         self.paste(self.net.exit, keep, **{'/var/log': WORK})
@@ -228,7 +228,8 @@ class Tasks(OperationsCase):
 
 
 class Bypass(OperationsCase):
-    """The rules of the gate are those of srcproxy, which know of it."""
+    """The redirect comes from srcproxy's own rules, which know inbound.bypass.
+    """
 
     redirect = staticmethod(lambda gate: None)
 
@@ -244,7 +245,7 @@ class Bypass(OperationsCase):
         for family in BOTH:
             listener = self.listen(self.net.destination, family.destination,
                                    179)
-            # By forbid_direct(), as it is forwarded.
+            # forbid_direct() refuses it, because it is forwarded.
             self.assertRaises(ConnectionRefusedError, self.connect,
                               self.net.user, listener.getsockname()[:2])
         self.assertEqual(client.events('established'), [])
@@ -252,7 +253,7 @@ class Bypass(OperationsCase):
 
 
 class OnLink(OperationsCase):
-    """The destination stands for a router that looks for users on its link."""
+    """The destination is a router that looks for the users on its link."""
 
     def test_exit_answers_for_users(self):
         title = 'Every connection hangs, and is reset after the timeout'

@@ -31,7 +31,7 @@ class OutboundCase(RoutedCase):
         self.assertEqual(refused.level, 'error')
 
     def assert_comes_from(self, server, address):
-        """The server half sees the client half there."""
+        """The server half sees the client half come from that address."""
         self.assert_proxies()
         peer = re.compile(re.escape(endpoint(address, 0)[:-1]))
         server.wait_for('established', peer=peer)
@@ -54,7 +54,7 @@ class ServerByName(OutboundCase):
         self.assert_proxies()
 
     def test_each_address_is_tried(self):
-        # Whichever comes first, one of the servers is at the other one.
+        # Whichever address is tried first, one of the servers is at the other.
         for pair in ((IPV4.exit_link, IPV4.second_exit_link),
                      (IPV6.exit_link, IPV6.second_exit_link),
                      (IPV4.exit_link, IPV6.exit_link)):
@@ -97,7 +97,7 @@ class ServerByName(OutboundCase):
 
 
 def name_server(*addresses):
-    """All that the name means from now on."""
+    """From now on the name has only these addresses."""
     sandbox.write_hosts_file('127.0.0.1 localhost\n' + ''.join(
         f'{address} {NAME}\n' for address in addresses))
 
@@ -115,7 +115,7 @@ class LocalAddress(OutboundCase):
         gate.ip(f'addr add {cls.gate_address}/24 dev link1',
                 f'route add {IPV4.exit_link}/32 via {cls.exit_address}')
         exit_host.ip(f'addr add {cls.exit_address}/24 dev link1')
-        # Loose, because packets of one connection may take different links.
+        # Loose mode, because packets of a connection may take different links.
         for host in (gate, exit_host):
             host.sysctl('ipv4/conf/all/rp_filter', 2)
 
@@ -175,7 +175,7 @@ class LinkLocal(OutboundCase):
 
 
 class Fwmark(OutboundCase):
-    """Only what is marked finds the way to the server."""
+    """Only marked packets have a route to the server."""
 
     @classmethod
     def setUpClass(cls):
@@ -184,7 +184,8 @@ class Fwmark(OutboundCase):
             f'route add unreachable {IPV4.exit_link}/32',
             f'route add {IPV4.exit_link}/32 dev link0 table {MARK_TABLE}',
             f'rule add fwmark {MARK} lookup {MARK_TABLE} pref 100')
-        # Nor would its packets be let in: the route back is unreachable.
+        # Do not check sources: the server's packets would be dropped, because
+        # the route back is unreachable.
         for name in ('all', 'link0'):
             cls.net.gate.sysctl(f'ipv4/conf/{name}/rp_filter', 0)
 

@@ -1,6 +1,6 @@
-"""Nobody sends from the exit's own addresses, unless one is named alone.
+"""No user sends from the exit's own addresses, unless one is named alone.
 
-Such a connection to the exit would run over lo, which firewalls let in.
+A connection from there to the exit would run over lo, which firewalls allow.
 """
 
 import re
@@ -37,7 +37,7 @@ class OwnSource:
         self.destination = (self.family.exit_link, self.port)
 
     def assert_nobody_came(self):
-        """The next connection is the first one there."""
+        """The next connection is the first one that arrives there."""
         probe = self.connect(self.net.exit, (self.family.exit_link, self.port))
         self.assertEqual(self.accept(self.listener).getpeername(),
                          probe.getsockname())
@@ -51,7 +51,9 @@ class OwnSource:
         self.assertEqual(refused['destination'], endpoint(*self.destination))
 
     def redirect_output(self, to):
-        """The exit's own connections reach the destination."""
+        """The exit's own connections to the destination go to this address
+        instead.
+        """
         protocol = 'ip6' if ':' in to else 'ip'
         self.destination = (self.family.destination, self.port)
         self.net.exit.run('nft', '-f', '-', input=f'''
@@ -115,7 +117,8 @@ class OwnSource:
         reset(client)
         server.wait_for('closed')
         change = f'addr {{}} {address}/{self.family.host_bits} dev link0'
-        # Before duplicates are looked for an IPv6 address is nobody's.
+        # Until the check for duplicates has ended, an IPv6 address is not in
+        # use.
         self.net.exit.ip(change.format('add') + self.at_once)
         self.addCleanup(self.net.exit.ip, change.format('del'))
         self.assert_refused(server, (address, fresh_port()))
@@ -133,7 +136,9 @@ class OwnSource:
         self.assert_nobody_came()
 
     def test_address_that_is_named_alone(self):
-        """Which shows that the way is there."""
+        """This connection works, so the refusals above are not due to the
+        path.
+        """
         for entry in (self.family.exit_out,
                       f'{self.family.exit_out}/{self.family.host_bits}'):
             with self.subTest(entry=entry):

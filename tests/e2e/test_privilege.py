@@ -1,4 +1,4 @@
-"""Privileges of srcproxy: started without them, and after -u."""
+"""The privileges of srcproxy: started without them, and after -u."""
 
 import platform
 import pwd
@@ -35,7 +35,7 @@ CAP_NET_BIND_SERVICE = 1 << 10
 CAP_NET_ADMIN = 1 << 12
 CAP_NET_RAW = 1 << 13
 
-# A value of the field Seccomp in /proc/PID/status.
+# The value of Seccomp in /proc/PID/status for a process with a filter.
 SECCOMP_FILTER = '2'
 
 MARK = 0x7
@@ -43,7 +43,10 @@ BROADCAST = '203.0.113.255'     # of a link of the exit
 
 
 def deliver_locally(exit_host):
-    """The prefix in the table local, which needs no IP_TRANSPARENT."""
+    """Adds the prefix to the table local.
+
+    Then no socket needs IP_TRANSPARENT.
+    """
     for family in BOTH:
         exit_host.ip(f'route add local {family.users} dev lo', family=family)
 
@@ -62,7 +65,7 @@ class Unprivileged(ServerCase):
 
 
 class Serves:
-    """For those where it works."""
+    """The halves work with these privileges."""
 
     def test_source_is_kept(self):
         server = self.start_server()
@@ -115,7 +118,7 @@ class UnprivilegedIPv4(Unprivileged):
 
 
 class DropCase:
-    """Both halves are started by root and become nobody."""
+    """Root starts both halves, and they become nobody."""
 
     def setUp(self):
         super().setUp()
@@ -125,7 +128,7 @@ class DropCase:
         return start(config, flags=('-u', 'nobody'))
 
     def assert_privileges(self, daemon, capabilities):
-        """Of every thread, and there are some that serve."""
+        """Checks every thread; at least one of them serves a connection."""
         self.assertGreater(daemon.threads(), 1)
         for key, expected in (
                 ('Uid', '\t'.join([str(self.nobody.pw_uid)] * 4)),
@@ -172,7 +175,8 @@ class DropIPv4(DropCase, RoutedCase):
 
 @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv of util-linux')
 class Given(RoutedCase):
-    """Started by another user with capabilities, as a service manager does."""
+    """Another user starts them with capabilities, as a service manager does.
+    """
 
     family = IPV4
 
@@ -209,7 +213,7 @@ class Given(RoutedCase):
 @unittest.skipUnless(platform.machine() in NUMBERS,
                      'the number of socket(2) is not known here')
 class NoNetlink(ServerCase):
-    """In a unit whose RestrictAddressFamilies= does not name AF_NETLINK."""
+    """The unit's RestrictAddressFamilies= does not name AF_NETLINK."""
 
     family = IPV4
 
@@ -251,7 +255,9 @@ class NoNetlink(ServerCase):
 
 
 class DropIPv6(DropCase, RoutedCase):
-    """Needs no transparent socket, so nothing for it."""
+    """The server half needs no transparent socket, so it keeps no capability
+    for it.
+    """
 
     family = IPV6
     deliver = staticmethod(rules.deliver_bound)
@@ -266,7 +272,7 @@ class DropIPv6(DropCase, RoutedCase):
 
 
 class Sandboxed(RoutedCase):
-    """As always, except where sanitizers are built in."""
+    """The sandbox is always on, except in a build with sanitizers."""
 
     family = IPV4
 
