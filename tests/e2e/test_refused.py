@@ -15,7 +15,7 @@ NOT_THE_USER = [family.second_user for family in BOTH]
 class Refused:
 
     def assert_refused(self, to, reason):
-        """Returns the server half's line."""
+        """The user is reset. Returns the server half's line in the log."""
         self.assert_reset(self.net.user, to)
         refused = self.server.wait_for('refused', destination=endpoint(*to),
                                        reason=re.compile(reason))
@@ -97,7 +97,7 @@ class BlackHoleIPv6(BlackHole, ProxyCase):
 
 
 class Vanished:
-    """A user who gives up while a half is connecting to a black hole."""
+    """A user gives up while a half still connects to a black hole."""
 
     def assert_gives_up(self, half, to):
         user = self.connect(self.net.user, (self.family.destination, 80))
@@ -130,13 +130,14 @@ class VanishedIPv6(Vanished, RoutedCase):
 
 
 class WithoutServer:
-    """The client half alone."""
+    """Only the client half runs."""
 
     def assert_refused(self, reason, config=None):
         client = self.start_client(config)
         self.assert_reset(self.net.user, (self.family.destination, 80))
         refused = client.wait_for('refused', reason=re.compile(reason))
-        # Unlike a user's destination it is somebody's to mend.
+        # It is an error, because the operator can mend it. A user's
+        # destination is nobody's to mend.
         self.assertEqual(refused.level, 'error')
         self.assertIn('server', refused['tried'])
 

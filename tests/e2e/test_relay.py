@@ -1,4 +1,4 @@
-"""The stream through both halves: every byte, both ways, and half-closes."""
+"""The stream through both halves: all bytes, both directions, half-closes."""
 
 import os
 import time
@@ -13,8 +13,9 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
-# Were anything held back, most turns would take 40 ms or more (tcp(7), delayed
-# acknowledgements), though not each time; on a busy machine some do anyway.
+# If the proxy held data back, most turns would take 40 ms or more (delayed
+# acknowledgements, tcp(7)). On a busy machine some turns take that long
+# anyway.
 CONNECTIONS = 3
 TURNS = 100
 SLOW_SECONDS = 0.035
@@ -76,7 +77,7 @@ class Relay:
                 self.assertLess(slow, SLOW_TURNS)
 
     def say_in_two_parts(self, speaker, listener):
-        """Nagle's algorithm would hold the second one back (tcp(7))."""
+        """Nagle's algorithm would hold back the second part (tcp(7))."""
         speaker.sendall(b'1')
         speaker.sendall(b'2')
         self.assertEqual(receive(listener, 2), b'12')
@@ -104,7 +105,8 @@ class Relay:
     def assert_not_held_up(self, stalled, flooder):
         flood = Flood(flooder)
         sent = -1
-        # The last round is one in which no more of the flood fitted anywhere.
+        # Stop when a round passes in which the flood could send nothing more:
+        # all buffers on the way are full then.
         while sent != flood.sent:
             sent = flood.sent
             data = os.urandom(MEBIBYTE)

@@ -16,7 +16,7 @@ from wire import encode_request
 
 RELOADS = 30
 
-# Of what comes behind it, the last argument is the configuration.
+# It finds the configuration as its last argument.
 MOVED_BEHIND_A_LINK = (
     'sh', '-c', 'for path; do :; done; mv "$path" "$path.old"; '
     'ln -s "${path##*/}.old" "$path"; exec "$@"', 'sh')
@@ -54,7 +54,8 @@ class Taken(ReloadCase):
         server.wait_for('reloaded')
         self.assert_carries(*self.open())
         self.assert_carries(*before)
-        # The user's name is that of a configuration that is long replaced.
+        # The log uses the name from a configuration that was replaced long
+        # ago.
         reset(before[0])
         server.wait_for('closed', id='1', user='alice')
 
@@ -99,7 +100,9 @@ class Taken(ReloadCase):
         server.wait_for('established')
 
     def assert_taken(self, half, config, put):
-        """Another file is in its place, as editors make it."""
+        """A reload takes a new file that replaced the old one, as editors do
+        it.
+        """
         half.mark()
         put(write_config({**config, 'max_connections': 77}))
         half.send_signal(signal.SIGHUP)
@@ -115,7 +118,8 @@ class Taken(ReloadCase):
                 (self.net.gate, 'client', named)):
             with self.subTest(role=role, config=config):
                 half = self.start(host, role, config)
-                # Of the same directory, as it can be replaced by no other.
+                # The new file must be in the same directory: no file from
+                # elsewhere can replace the old one by rename(2).
                 self.assert_taken(half, config, lambda new: shutil.move(
                     new, half.config_path))
                 half.finish()
@@ -170,7 +174,10 @@ class Taken(ReloadCase):
 class Memory(ReloadCase):
 
     def test_short_file_takes_little_memory(self):
-        """However long one may be; small hosts have 64 MiB for all."""
+        """A file may be long, but a short one must not take much memory.
+
+        A small host has 64 MiB for everything.
+        """
         server = self.start_server()
         before = self.resident_kib(server)
         for _ in range(3):
@@ -180,13 +187,13 @@ class Memory(ReloadCase):
         self.assertLess(self.resident_kib(server) - before, 4096)
 
     def resident_kib(self, daemon):
-        """At most, since it began."""
+        """The most memory that the daemon has had since its start."""
         [value] = daemon.thread_status('VmHWM')
         return int(value.split()[0])
 
 
 class Refused(ReloadCase):
-    """The old configuration stays."""
+    """The half keeps the old configuration."""
 
     def test_broken_file_is_told_of_with_each_place(self):
         server = self.start_server({'timeout': '10m'})

@@ -1,4 +1,4 @@
-"""SIGUSR1: who is there at the moment, and what each user has had."""
+"""SIGUSR1: the present connections, and what each user has used."""
 
 import datetime
 import os
@@ -15,19 +15,19 @@ from wire import auth_digest, encode_request
 
 ALICE = {'name': 'alice', 'auth': 'of alice'}
 BOB = {'name': 'bob', 'auth': 'of bob', 'max_connections': 1}
-NOBODY = '203.0.113.200'    # has this address, on a link of the exit
+NOBODY = '203.0.113.200'    # a host on a link of the exit
 REPORTS = 30
 MANY = 2000
 MEBIBYTE = 1024 * 1024
 
 
 def utc_now():
-    """As the log has it."""
+    """The time in the format of the log."""
     return datetime.datetime.utcnow().isoformat(timespec='milliseconds') + 'Z'
 
 
 def holders(log, address, when):
-    """Who had that address and port then, told by nothing but the log."""
+    """Finds in the log alone which users had that address and port then."""
     having = {}
     for line in log.splitlines():
         if line.split()[0] <= when and f' used={endpoint(*address)} ' in line:
@@ -41,7 +41,10 @@ def holders(log, address, when):
 class Report:
 
     def report(self, half):
-        """The events of connections, and those of users by their names."""
+        """Asks for a report.
+
+        Returns the events of connections, and those of users by their names.
+        """
         half.mark()
         half.send_signal(signal.SIGUSR1)
         end = half.wait_for('reported')
@@ -56,9 +59,10 @@ class Report:
         return connection
 
     def report_of(self, half, *moved):
-        """With these bytes each way, which peers have before it counts them.
+        """Waits for a report with these numbers of bytes.
 
-        moved: of each connection, the newest first.
+        The peers have the bytes before the half counts them. moved: the bytes
+        each way of each connection, the newest first.
         """
         def report():
             connections, users = self.report(half)
@@ -192,13 +196,13 @@ class Users(Report, ServerCase):
     family = IPV4
 
     def ask(self, user, destination=None, source=None):
-        """The end of the user's gate."""
+        """Sends a request of the user. Returns the gate's end."""
         return self.send(encode_request(
             source or (self.family.user, fresh_port()),
             destination or self.destination, auth_digest(user['auth'])))
 
     def open_as(self, user, up, down):
-        """With that many bytes each way."""
+        """Opens a connection and sends that many bytes each way."""
         gate = self.ask(user)
         destination = self.accept(self.listener)
         gate.sendall(bytes(up))
@@ -237,7 +241,7 @@ class Users(Report, ServerCase):
         times = []
         for user in (ALICE, BOB, ALICE):
             server.mark()
-            # Somebody else has the same address meanwhile.
+            # Another user has the same address at the same time.
             pairs = [(self.ask(whose, source=source),
                       self.accept(self.listener))
                      for whose, source in ((user, had), (ALICE, None))]

@@ -1,4 +1,4 @@
-"""What the server half makes of requests, good and bad, in any pieces."""
+"""What the server half does with requests, good and bad, in any pieces."""
 
 import random
 import re
@@ -22,7 +22,10 @@ SILENT = 1000
 
 
 def raise_descriptors():
-    """For this process, which has one for each of them."""
+    """Allows this process as many descriptors as it may have.
+
+    It needs one for each connection.
+    """
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -36,7 +39,7 @@ class GoodRequest:
         self.assertEqual(receive_all(destination), b'question')
         destination.sendall(b'answer')
         end_stream(destination)
-        # All of it: the server half says nothing of its own.
+        # This is all: the server half adds nothing of its own.
         self.assertEqual(receive_all(client), b'answer')
 
     def test_whole_request_in_one_piece(self):
@@ -54,10 +57,12 @@ class GoodRequest:
 
     def test_nothing_waits_for_a_delayed_acknowledgement(self):
         # Nagle's algorithm holds the second piece until the first one is
-        # acknowledged; what the timer acknowledges the kernel counts.
+        # acknowledged. The kernel counts the acknowledgements that its timer
+        # sends.
         self.start_server()
         clients = [self.send() for _ in range(5)]
-        # So all are waited for, by a thread that has made its socket ready.
+        # By then a thread has set the options of each socket, and waits for
+        # the request.
         wait_until(lambda: self.count_kept_alive() == len(clients),
                    'silent peers are kept alive')
         before = self.net.exit.tcp_counter('DelayedACKs')
@@ -78,7 +83,7 @@ class GoodRequest:
     def test_request_stream_and_its_end_at_once(self):
         self.start_server()
         client = self.send()
-        # Corked, all three leave in one segment.
+        # With TCP_CORK all three leave in one segment.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         client.sendall(self.request() + b'question')
         self.assert_relays(client)
@@ -127,10 +132,11 @@ class GoodRequestIPv6(GoodRequest, ServerCase):
 
 
 class BadRequest:
-    """Each is reset, logged, and reaches nobody."""
+    """A bad request is reset and logged, and no destination hears of it."""
 
     def assert_refused(self, data, reason):
-        # A fresh server, for a log shows only the first of many errors.
+        # Use a new server each time: the log shows only the first of many
+        # errors.
         server = self.start_server()
         try:
             self.assert_sender_is_reset(data)
@@ -143,7 +149,7 @@ class BadRequest:
         try:
             client = self.send(data)
         except (ConnectionResetError, BrokenPipeError):
-            # The rest of it had not been sent yet.
+            # The reset came before the rest was sent.
             return
         self.assertEqual(receive_until_reset(client), b'')
 
@@ -244,7 +250,7 @@ class BadRequestIPv6(BadRequest, ServerCase):
 
 
 class Handshake(ServerCase):
-    """The time that a request may take as a whole."""
+    """How long a request may take as a whole."""
 
     family = IPV4
     config = {'handshake_timeout': HANDSHAKE_TIMEOUT}
@@ -289,14 +295,15 @@ class Handshake(ServerCase):
         server = self.start_server(self.config)
         client = self.send()
         client.settimeout(DRIP_SECONDS)
-        # A whole request of this length would take five seconds.
+        # Sent this slowly, the whole request would take five seconds.
         request = self.request(auth=b'x' * 200)
         self.assertLess(self.drip(client, request), len(request))
         server.wait_for('refused', reason=re.compile('timed out'))
         self.assert_serves()
 
     def drip(self, client, data):
-        """Returns how many bytes went out before the reset."""
+        """Sends a byte at a time. Returns how many were sent before the reset.
+        """
         for sent, byte in enumerate(data):
             try:
                 client.sendall(bytes([byte]))
@@ -317,7 +324,7 @@ class Handshake(ServerCase):
         server = self.start_server(self.config)
         client = self.send(self.request())
         destination = self.accept(self.listener)
-        # Somebody else's whole time passes meanwhile.
+        # Let the whole time of another connection pass meanwhile.
         self.assertEqual(receive_until_reset(self.send()), b'')
         server.wait_for('refused', reason=re.compile('timed out'))
         destination.sendall(b'late')
@@ -325,20 +332,20 @@ class Handshake(ServerCase):
 
 
 class Flood(ServerCase):
-    """Connections that never send a request take nobody's place for long."""
+    """A connection that never sends a request keeps its place only briefly."""
 
     family = IPV4
-    # Nothing of it ends by itself.
+    # The timeout is so long that no connection of the flood ends by itself.
     config = {'max_connections': 20, 'handshake_timeout': '10m'}
     SILENT = 60
 
     def start_flood(self):
-        """Of one source, the gate."""
+        """Opens all connections from one source, the gate."""
         return [self.connect(self.net.gate, SERVER)
                 for _ in range(self.SILENT)]
 
     def serve_from_exit(self, client):
-        """Somebody of another source sends a request, in the end."""
+        """A client from another source sends a request, and it is served."""
         client.sendall(self.request() + b'question')
         destination = self.accept(self.listener)
         self.assertEqual(receive(destination, 8), b'question')
@@ -358,12 +365,13 @@ class Flood(ServerCase):
         slow = [self.connect(self.net.exit, SERVER, (address, 0))
                 for address in ('127.0.0.1', '127.0.0.2', '127.0.0.3')]
         flood = self.start_flood()
-        # All that have no place yet have had theirs then.
+        # After this number of resets, each of the other connections has had a
+        # place.
         for client in flood[:self.SILENT // 2]:
             self.assertEqual(receive_until_reset(client), b'')
         cut_off = select.select(slow, [], [], 0)[0]
-        # One of them may by bad luck count as the gate; two do so once in
-        # some hundred thousand times.
+        # By bad luck one of them may be counted with the gate. For two this
+        # happens once in some hundred thousand runs.
         self.assertLessEqual(len(cut_off), 1)
         self.serve_from_exit(next(
             client for client in slow if client not in cut_off))
@@ -380,10 +388,14 @@ class Flood(ServerCase):
 
 
 class Strangers(ServerCase):
-    """Who has no secret fills no log, and hides nothing of who has one."""
+    """Peers without a secret cannot fill the log.
+
+    Nor can they hide errors of users who have one.
+    """
 
     family = IPV4
-    # So many are shown in ten seconds, which may end once meanwhile.
+    # The log shows ten in ten seconds. A second period may begin during the
+    # test.
     SHOWN = 2 * 10
     MANY = 500
 
@@ -395,7 +407,7 @@ class Strangers(ServerCase):
              'allowed_src_ips': [self.family.users]}]})
 
     def count_refused(self, server, name):
-        """Of nobody's."""
+        """The number in the report for peers that are not known as a user."""
         before = len(server.events('reported'))
         server.send_signal(signal.SIGUSR1)
         wait_until(lambda: len(server.events('reported')) > before,
@@ -404,7 +416,7 @@ class Strangers(ServerCase):
                     if event['user'] == '-'][-1][name])
 
     def assert_counted(self, server, count):
-        """All that came to nothing are in the log, in few lines."""
+        """The log tells of all failed connections, in few lines."""
         server.stop()
         shown = server.events('refused')
         told = server.events('not-shown')
@@ -426,7 +438,7 @@ class Strangers(ServerCase):
         for number in range(self.MANY):
             client = self.send(b'\1'[:number % 2])
             (reset if number % 3 else socket.socket.close)(client)
-        # Whoever comes now comes behind all of them.
+        # This connection is accepted after all of them.
         self.assert_serves(auth=auth_digest('of alice'))
         wait_until(lambda: self.count_refused(server, 'incomplete') ==
                    self.MANY, 'all of them are counted')
@@ -436,7 +448,7 @@ class Strangers(ServerCase):
         server = self.start_with_users({'max_connections': 20,
                                         'handshake_timeout': '10m'})
         clients = [self.connect(self.net.gate, SERVER) for _ in range(60)]
-        # Which of them is the oldest depends on whose worker came first.
+        # Which of them counts as the oldest depends on whose worker ran first.
         wait_until(lambda: len(select.select(clients, [], [], 0)[0]) >= 40,
                    '40 of 60 are cut off')
         cut_off = select.select(clients, [], [], 0)[0]
@@ -466,7 +478,8 @@ class Strangers(ServerCase):
         server.wait_for('not-shown', lines='5', of='denied', user='alice')
 
     def test_those_that_are_not_shown_are_told_of_soon(self):
-        """While it runs, though nothing else happens."""
+        """The half reports them while it runs, even if nothing more happens.
+        """
         server = self.start_with_users()
         for _ in range(13):
             self.ask('of a stranger')

@@ -1,4 +1,4 @@
-"""What was not completed never looks complete: resets are passed on."""
+"""An incomplete stream never looks complete: resets are passed on."""
 
 import threading
 
@@ -11,7 +11,7 @@ from peers import (CHUNK, Flood, background, digest, end_stream, receive,
 MEBIBYTE = 1024 * 1024
 SLOW_SECONDS = 0.002
 
-# Which of a relay's threads is told of the reset is a matter of luck.
+# Chance decides which of a relay's threads is told of the reset.
 FLOODS = 40
 
 
@@ -50,7 +50,7 @@ class Reset:
         is_reset = threading.Event()
         arriving = background(receive_slowly, receiver, is_reset)
         sender.sendall(data)
-        # What is still in the sender's own kernel dies with the reset.
+        # A reset discards bytes that are still in the sender's own kernel.
         wait_until_taken(sender)
         reset(sender)
         is_reset.set()
@@ -106,7 +106,7 @@ class Reset:
 
 
 def receive_slowly(connection, hurry):
-    """Until the reset, so that much is still under way when it comes."""
+    """Reads slowly until the reset: much is still on its way when it comes."""
     data = bytearray()
     while not hurry.wait(SLOW_SECONDS):
         data += connection.recv(CHUNK // 4)

@@ -1,4 +1,4 @@
-"""A half that is started again, and the other one, which knows nothing."""
+"""A half is started again while the other one runs on."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ class Restart(RoutedCase):
     family = IPV4
 
     def assert_outlived(self, start, host, other):
-        """The other half has nothing of it when all is over."""
+        """The other half keeps nothing of these connections."""
         before = other.descriptors()
         half = start(NO_DRAIN)
         for number in ENDINGS:
@@ -37,7 +37,7 @@ class Restart(RoutedCase):
                    f'{before} descriptors again')
 
     def assert_away(self, host):
-        """Nobody hangs meanwhile."""
+        """Users do not hang while a half is away."""
         to = self.listen_at_destination().getsockname()[:2]
         if host is self.net.exit:
             self.assert_reset(self.net.user, to)

@@ -1,4 +1,4 @@
-"""What `srcproxy rules` prints, applied with sh: the firewall and the routes."""
+"""Applies what `srcproxy rules` prints: the firewall and the routes."""
 
 import os
 import re
@@ -22,11 +22,11 @@ PREFIXES = [family.users for family in BOTH]
 ACL = [{'name': 'alice', 'allowed_src_ips': PREFIXES}]
 MARK = 0x1234
 
-# An echo request, and the reply, of ping(8).
+# The types of an echo request and of its reply: ping(8).
 PING = {socket.AF_INET: (socket.IPPROTO_ICMP, b'\x08', b'\x00'),
         socket.AF_INET6: (socket.IPPROTO_ICMPV6, b'\x80', b'\x81')}
 
-# Of others, with the same mark, priority and nearly the same names.
+# Rules of other programs, with the same mark and priority, and similar names.
 OTHERS = """
     nft -f - <<END
     table inet srcproxy-server-2182 {
@@ -55,13 +55,13 @@ ROUTING = [['ip', option, *words] for option in ('-4', '-6')
 
 
 def variant_of(tool, variant):
-    """iptables-nft-save for iptables-save."""
+    """The name of the tool's variant: iptables-nft-save for iptables-save."""
     command, *action = tool.split('-')
     return '-'.join([command, variant, *action])
 
 
 def path_with(variant):
-    """A PATH on which iptables is that variant."""
+    """A PATH in which iptables is that variant."""
     folder = tempfile.mkdtemp(dir=sandbox.WORK)
     for tool in TOOLS:
         os.symlink(shutil.which(variant_of(tool, variant)),
@@ -70,7 +70,7 @@ def path_with(variant):
 
 
 def path_without(*names):
-    """A PATH on which these are missing."""
+    """A PATH that lacks programs with these names."""
     folder = tempfile.mkdtemp(dir=sandbox.WORK)
     for directory in os.environ['PATH'].split(':'):
         for tool in os.listdir(directory) if os.path.isdir(directory) else ():
@@ -81,7 +81,7 @@ def path_without(*names):
 
 
 def hiding(*files):
-    """A wrapper for which these files are empty, and folders too."""
+    """A wrapper that makes these files and folders look empty."""
     mounts = ''.join(
         f'mount -t tmpfs none {file}; ' if os.path.isdir(file)
         else f'[ ! -e {file} ] || mount --bind /dev/null {file}; '
@@ -96,7 +96,7 @@ def needs(variant):
 
 
 class Half:
-    """The rules of one half, for one host, as one set of options has them."""
+    """The rules of one half on one host, printed with these options."""
 
     def __init__(self, host, role, config, prefixes=(), options=(),
                  environment=None, wrapper=()):
@@ -126,13 +126,13 @@ class Half:
         self._sh('--remove')
 
     def state(self):
-        """All of the firewall and the routes."""
+        """The whole firewall and all routes."""
         def lines(*command):
             return self._host.run(*command, env=self._environment
                                   ).stdout.splitlines()
 
         if self._environment:
-            # The built-in chains stay, once somebody has used iptables.
+            # The built-in chains stay after the first use of iptables.
             firewall = [line for tool in ('iptables-save', 'ip6tables-save')
                         for line in lines('sh', '-c', tool)
                         if line.startswith('-A') or ' - [' in line]
@@ -148,7 +148,7 @@ class Applied(NetworkCase):
     def setUpClass(cls):
         super().setUpClass()
         rules.forbid_direct(cls.net.gate)
-        # As some VPNs set it: the mark counts when a source is validated.
+        # Some VPNs set this: then validation of sources considers the mark.
         cls.net.exit.sysctl('ipv4/conf/all/src_valid_mark', 1)
         for host in (cls.net.gate, cls.net.exit):
             host.run('sh', '-ec', OTHERS)
@@ -162,10 +162,11 @@ class Applied(NetworkCase):
         self.assertEqual(receive(one, 5), b'world')
 
     def assert_connects(self, host, to_host, address, source=None):
-        """Directly or not: it arrives, with its own address. Both ends.
+        """The connection arrives with its own address, proxied or not.
 
-        REDIRECT may choose another port where the firewall still knows an
-        earlier connection from that one.
+        Returns both ends. The ports may differ: REDIRECT may choose another
+        port if the firewall still knows an earlier connection from the same
+        one.
         """
         listener = self.listen(to_host, address)
         one = self.connect(host, listener.getsockname()[:2], source)
@@ -175,7 +176,10 @@ class Applied(NetworkCase):
         return one, other
 
     def assert_proxies(self, host, source):
-        """From that address of the host. Returns both ends."""
+        """A connection from that address of the host is proxied.
+
+        Returns both ends.
+        """
         family = IPV6 if ':' in source else IPV4
         ends = self.assert_connects(host, self.net.destination,
                                     family.destination, (source, 0))
@@ -193,7 +197,7 @@ class Applied(NetworkCase):
         self.assertEqual(ping.recv(64)[:1], reply)
 
     def assert_port_unreachable(self, host, address):
-        """By UDP, which no proxy has."""
+        """Sends a datagram to a closed port. UDP is never proxied."""
         with host.inside():
             asking = self.keep(socket.socket(af_of(address),
                                              socket.SOCK_DGRAM))
@@ -204,7 +208,10 @@ class Applied(NetworkCase):
             asking.recv(1)
 
     def assert_reachable(self, family):
-        """The users' hosts are, and what is not TCP passes both ways."""
+        """The users' hosts can be reached.
+
+        Packets that are not TCP pass in both directions.
+        """
         self.assert_connects(self.net.destination, self.net.user, family.user)
         for host, address in ((self.net.destination, family.user),
                               (self.net.user, family.destination)):
@@ -212,7 +219,10 @@ class Applied(NetworkCase):
             self.assert_port_unreachable(host, address)
 
     def assert_works(self, own=False, reachable=True):
-        """own: the gate's own connections; reachable: the users' hosts."""
+        """own: the gate's own connections are proxied, too.
+
+        reachable: other hosts reach the users' hosts.
+        """
         self.client.mark()
         ends = []
         for family in BOTH:
@@ -221,7 +231,7 @@ class Applied(NetworkCase):
                 self.assert_proxies(self.net.gate, family.gate_users)
             if reachable:
                 self.assert_reachable(family)
-            # Such as ssh to the gate, and from it to a user's host.
+            # Examples are ssh to the gate, and from the gate to a user's host.
             self.assert_connects(self.net.user, self.net.gate,
                                  family.gate_link)
             self.assert_connects(self.net.gate, self.net.user, family.user)
@@ -230,7 +240,7 @@ class Applied(NetworkCase):
 
     def check(self, client, server, client_options=(), server_options=(),
               environment=None, wrapper=(), **expected):
-        """All that the rules of these two configurations promise."""
+        """Checks all that the rules of these two configurations promise."""
         def halves(client, server):
             return (Half(self.net.exit, 'server', server, (), server_options,
                          environment),
@@ -268,7 +278,8 @@ class Applied(NetworkCase):
                    [*options, '--output'], options, environment, own=True)
 
     def from_a_user(self, **outbound):
-        """The proxy's own connections look like those that it is to take."""
+        """The proxy's own connections look like connections that it must take.
+        """
         return {**CLIENT_CONFIG, 'outbound': {
             'server': endpoint(IPV4.exit_link, SERVER_PORT),
             'local_addr': IPV4.gate_users, **outbound}}
@@ -287,7 +298,7 @@ class Applied(NetworkCase):
             server='exit.test:21829'))
 
     def check_without_capabilities(self, options):
-        """What an exit with IPv6 users only keeps: nothing."""
+        """An exit with only IPv6 users works without capabilities."""
         server = {**SERVER_CONFIG, 'acl': [{'allowed_src_ips': [IPV6.users]}]}
         halves = (Half(self.net.exit, 'server', server, (), options),
                   Half(self.net.gate, 'client', CLIENT_CONFIG, PREFIXES))
@@ -311,7 +322,7 @@ class Applied(NetworkCase):
                    wrapper=NOBODY, reachable=False)
 
     def test_host_without_names_of_protocols_and_services(self):
-        """As without Debian's netbase."""
+        """A host without Debian's package netbase lacks these names."""
         wrapper = hiding('/etc/protocols', '/etc/services')
         server = {**SERVER_CONFIG, 'acl': ACL}
         for options in ((), ('--iptables',), ('--simple',)):
@@ -338,7 +349,7 @@ class Applied(NetworkCase):
 
 
 class FromTheConfiguration(NetworkCase):
-    """inbound.users and inbound.bypass are all that rules need."""
+    """Rules need only inbound.users and inbound.bypass."""
 
     def client_config(self, users):
         return {**CLIENT_CONFIG, 'inbound': {
@@ -347,7 +358,7 @@ class FromTheConfiguration(NetworkCase):
                        f'[{IPV6.destination}]:{self.bypass[IPV6]}']}}
 
     def connect_through(self, family, source, port):
-        """Its ends arrive with the user's address, proxied or not."""
+        """The connection arrives with the user's address, proxied or not."""
         user = self.connect(self.net.user, (family.destination, port),
                             (source, 0))
         self.assertEqual(self.accept(self.listeners[family, port])
@@ -406,9 +417,10 @@ class FromTheConfiguration(NetworkCase):
 
 
 class LostAcknowledgement(NetworkCase):
-    """The last one of a connection, which the exit then sends again.
+    """The last acknowledgement of a connection is lost.
 
-    In TIME_WAIT, to the destination's FIN, which comes once more.
+    The destination sends its FIN again. The exit, in TIME_WAIT, must then send
+    the acknowledgement again.
     """
 
     @classmethod
@@ -421,7 +433,7 @@ class LostAcknowledgement(NetworkCase):
         cls.start_for_class(cls.net.gate, 'client', CLIENT_CONFIG)
 
     def dropped(self, family):
-        """How many packets the only rule of the destination has dropped."""
+        """How many packets the destination's only rule has dropped."""
         listed = self.net.destination.run(family.iptables, '-vnxL', 'INPUT')
         return int(listed.stdout.splitlines()[2].split()[0])
 
@@ -473,7 +485,7 @@ class LostAcknowledgement(NetworkCase):
 
 
 class WithoutIPv6(NetworkCase):
-    """It was switched off on both hosts when the commands had been printed."""
+    """IPv6 is switched off on both hosts after the commands were printed."""
 
     @classmethod
     def setUpClass(cls):
@@ -502,7 +514,7 @@ class WithoutIPv6(NetworkCase):
             0, '', f'srcproxy: {why}: the rules for IPv6 users are left out\n'))
 
     def assert_carries(self):
-        """From the only address by which IPv4 users are let out."""
+        """Connects from the only address that IPv4 users may use."""
         listener = self.listen(self.net.destination, IPV4.destination)
         user = self.connect(self.net.user, listener.getsockname()[:2])
         self.assertEqual(self.accept(listener).getpeername()[:2],
@@ -554,7 +566,9 @@ class WithoutIPv6(NetworkCase):
             self.assertIn('IPv6 is disabled on this host', ran.stderr)
 
     def test_failure_for_the_other_family(self):
-        """Which is one, whatever is left out."""
+        """A failure for IPv4 counts, even where the rules for IPv6 are left
+        out.
+        """
         folder = tempfile.mkdtemp(dir=sandbox.WORK)
         for tool in 'ip', 'iptables-restore':
             os.symlink(shutil.which('false'), os.path.join(folder, tool))
@@ -568,7 +582,7 @@ class WithoutIPv6(NetworkCase):
 
 
 class HalfAFirewall(NetworkCase):
-    """Hosts with IPv6, and less of what the commands need."""
+    """Hosts with IPv6 that lack programs or modules for the commands."""
 
     def apply(self, half, **options):
         self.addCleanup(half.remove)
@@ -594,7 +608,7 @@ class HalfAFirewall(NetworkCase):
         self.assertEqual(self.routes(6), '')
 
     def test_kernel_without_ipv6(self):
-        """Booted with ipv6.disable=1."""
+        """The kernel was booted with ipv6.disable=1."""
         ran = self.net.exit.run(
             *hiding('/proc/sys/net/ipv6'), 'sh', '-e', check=False,
             input=self.exit_half().commands())
@@ -619,10 +633,11 @@ class HalfAFirewall(NetworkCase):
 
 @needs('nft')
 class NativeChains(NetworkCase):
-    """Rules of iptables that nft has listed, and loaded again as its own."""
+    """Rules of iptables that were listed by nft and loaded again as its own.
+    """
 
     def check(self, host, half, family, table):
-        """Nothing is left, but what others have in the same table."""
+        """Nothing is left except what others have in the same table."""
         half.remove()
         left = host.run('nft', 'list', 'table', family, table).stdout
         self.assertNotIn('srcproxy', left)
@@ -650,7 +665,7 @@ class NativeChains(NetworkCase):
             self.check(host, half, family, 'nat')
 
     def test_chains_as_newer_versions_list_them(self):
-        """In which nft knows of -m socket."""
+        """The newer versions of nft know -m socket."""
         host, name = self.net.exit, f'srcproxy-server-{SERVER_PORT}'
         half = Half(host, 'server', {**SERVER_CONFIG, 'acl': ACL}, (),
                     ['--iptables'])

@@ -1,4 +1,4 @@
-"""No secret stays in the memory of a running half: only digests do."""
+"""The memory of a running half holds no secret, only digests."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ import secrets
 
 from cases import CLIENT_CONFIG, SERVER_CONFIG, NetworkCase
 
-# Any piece of this length would be too much.
+# Finding a piece of this length is a failure.
 PIECE_LEN = 8
 PAGE_LEN = resource.getpagesize()
 
@@ -27,7 +27,7 @@ def read_range(memory, start, end):
 
 
 def memory_of(pid):
-    """All that it may write to, as one."""
+    """All memory that the process may write to, joined."""
     pieces = []
     with open(f'/proc/{pid}/maps') as maps, \
             open(f'/proc/{pid}/mem', 'rb', buffering=0) as memory:
@@ -40,12 +40,12 @@ def memory_of(pid):
 
 
 def turned(piece):
-    """As SHA-256 has it in its words, which are big-endian."""
+    """The piece as in the 32-bit words of SHA-256, which are big-endian."""
     return b''.join(piece[i:i + 4][::-1] for i in range(0, len(piece), 4))
 
 
 def left_of(secret, pid):
-    """Which pieces of the secret are there."""
+    """The pieces of the secret that are still in memory."""
     memory = memory_of(pid)
     pieces = [secret[i:i + PIECE_LEN].encode()
               for i in range(0, len(secret) - PIECE_LEN + 1, 4)]
@@ -54,7 +54,8 @@ def left_of(secret, pid):
 
 
 class Secrets(NetworkCase):
-    """Each half is looked into when it has read its file, and once more."""
+    """Searches each half's memory after it has read its file, and again later.
+    """
 
     def new_secret(self):
         return secrets.token_urlsafe(150)[:180]
@@ -71,13 +72,13 @@ class Secrets(NetworkCase):
     def check(self, host, role, make_config):
         secret, second, third = (self.new_secret() for _ in range(3))
         daemon = self.start(host, role, make_config(secret))
-        # What looks must see what is there.
+        # Make sure that the search finds text that is there.
         self.assertTrue(left_of(daemon.config_path, daemon.process.pid))
         self.assertEqual(left_of(secret, daemon.process.pid), [])
         daemon.reload(make_config(second))
         daemon.wait_for('reloaded')
         self.assertEqual(left_of(second, daemon.process.pid), [])
-        # Of one that is refused, after the secret has been read.
+        # This configuration is refused after its secret has been read.
         daemon.reload(make_config(third, timeout='never'))
         daemon.wait_for('reload-failed')
         self.assertEqual(left_of(third, daemon.process.pid), [])

@@ -1,4 +1,4 @@
-"""Which source port the destination sees."""
+"""The source port that the destination sees."""
 
 import contextlib
 import re
@@ -19,7 +19,10 @@ BROADCAST = '203.0.113.255'     # of a link of the exit
 class SourcePort:
 
     def relay(self, destination=None):
-        """An open connection: the ends of client half and destination."""
+        """Opens a connection.
+
+        Returns the ends of the client half and the destination.
+        """
         listener = self.listener
         if destination:
             listener = self.listen(self.net.destination, *destination)
@@ -28,7 +31,10 @@ class SourcePort:
         return client, self.accept(listener)
 
     def end(self, client, destination):
-        """The client first: so the exit is left with the TIME_WAIT."""
+        """Ends both streams, the client first.
+
+        So the exit keeps the connection in TIME_WAIT.
+        """
         end_stream(client)
         receive_all(destination)
         destination.close()
@@ -83,7 +89,8 @@ class SourcePort:
             self.assertTrue(self.time_waits(), 'the test is wrong')
 
     def test_it_is_served_without_timestamps_too(self):
-        # Then nothing tells old packets from new, and the port stays away.
+        # Without timestamps the kernel cannot tell old packets from new, so it
+        # does not reuse the port at once.
         self.net.exit.sysctl('ipv4/tcp_timestamps', 0)
         self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_timestamps', 1)
         server = self.start_server()
@@ -121,7 +128,8 @@ class SourcePort:
         server = self.start_server(STRICT)
         client, first = self.relay()
         self.assert_refused(server, 'connect', 'port.* in use')
-        # Whoever comes next at the destination has come by another way.
+        # The next connection at the destination is this one, so the refused
+        # one never arrived.
         second = self.connect(self.net.exit, self.destination)
         self.assertEqual(self.accept(self.listener).getpeername(),
                          second.getsockname())
@@ -153,7 +161,7 @@ class SourcePort:
                                 'no port left.*ip_local_port_range')
 
     def assert_served_among_others(self, config):
-        """Users of another address have all ports that the kernel gives."""
+        """Another address of users has connections on all of these ports."""
         server = self.start_server(config)
         ports = [fresh_port() for _ in range(4)]
         with self.ephemeral_ports(ports[0], ports[-1]):
@@ -187,7 +195,7 @@ class SourcePortIPv4(SourcePort, ServerCase):
     family = IPV4
 
     def test_broadcast_source_is_refused_before_the_destination_hears(self):
-        # The kernel would take an address of the exit in its place.
+        # The kernel would silently use an address of the exit instead.
         server = self.start_server()
         self.source = (BROADCAST, fresh_port())
         self.assert_refused(server, 'bind', 'a broadcast address')
@@ -210,7 +218,7 @@ class SourcePortIPv6(SourcePort, ServerCase):
 
 
 class UserPort:
-    """The same from the user's side of both halves."""
+    """The same tests, seen from the user's side of both halves."""
 
     def test_port_is_free_again_as_soon_as_the_user_thinks_so(self):
         listener = self.listen_at_destination()

@@ -10,7 +10,7 @@ from cases import CLIENT_CONFIG, RoutedCase
 from families import IPV4
 from sandbox import WORK
 
-# With the log of the tests' own as /dev/log, and nothing else but /dev/null.
+# The test's own log is /dev/log. Otherwise /dev has only /dev/null.
 OWN_DEV = '''
 mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 &&
 ln -s "$0" /dev/log && exec "$@"
@@ -18,7 +18,7 @@ ln -s "$0" /dev/log && exec "$@"
 LINE = re.compile(r'<30>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d '
                   r'srcproxy\[(\d+)\]: info (\S+)')
 
-# More connections than a queue of datagrams has places.
+# More connections than a queue of datagrams can hold.
 QUEUE_LEN = 10
 MANY = 2 * QUEUE_LEN
 
@@ -51,7 +51,8 @@ class Syslog(RoutedCase):
         return client
 
     def wait_for(self, syslogd, event):
-        """Reads until that event; returns the process id in the line."""
+        """Reads the log up to that event. Returns the process id in its line.
+        """
         match = None
         while match is None or match[2] != event:
             match = LINE.match(syslogd.recv(2000).decode())

@@ -1,7 +1,7 @@
-"""Whatever the two ends and the network do, no byte is lost or falsified.
+"""No byte is lost or changed, whatever the two ends and the network do.
 
-SRCPROXY_TORTURE_SECONDS makes it last longer, SRCPROXY_TORTURE_SEED repeats
-what an earlier run has printed.
+SRCPROXY_TORTURE_SECONDS sets how long it lasts. SRCPROXY_TORTURE_SEED repeats
+an earlier run, which has printed its seed.
 """
 
 import os
@@ -44,7 +44,8 @@ class Torture:
                          f'{number}, {weather}')
 
     def begin(self, rng):
-        """Two ends: 2n is of the user, 2n + 1 of the destination."""
+        """Opens a connection. Returns the user's end, then the destination's.
+        """
         plans = draw_plans(rng)
         pair = self.open()
         return [End(pair[side], plans[side], plans[not side])

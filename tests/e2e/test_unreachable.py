@@ -1,7 +1,7 @@
-"""What ICMP tells of a destination, and of the path to it.
+"""What ICMP says about a destination, and about the path to it.
 
-The errors are for the user's address, and yet have to come to the exit's
-sockets: what `srcproxy rules` prints sees to that.
+The errors are sent to the user's address, but the exit's sockets must get
+them. The rules that `srcproxy rules` prints make that work.
 """
 
 import os
@@ -18,12 +18,15 @@ from test_rules import Half
 FIRST_PORT = 4000
 MEBIBYTE = 1024 * 1024
 
-# More than an IPv6 link must have, and less than all others.
+# An IPv6 link must allow 1280. All other links here allow more than this.
 MTU = 1300
 
 
 class Unreachable:
-    """Long before the timeout, which is longer than these tests wait."""
+    """The error ends the attempt long before the timeout.
+
+    The timeout is longer than these tests wait.
+    """
 
     deliver = staticmethod(rules.deliver_marked)
 
@@ -74,11 +77,11 @@ class UnreachableIPv6(Unreachable, RoutedCase):
 
 
 class NarrowPath:
-    """A router behind the destination says what is too large for its link."""
+    """A router behind the destination reports packets that are too large."""
 
     @staticmethod
     def deliver(host):
-        """By each test."""
+        """Each test does this by itself."""
 
     @classmethod
     def setUpClass(cls):
@@ -91,7 +94,7 @@ class NarrowPath:
         router.sysctl('ipv6/conf/all/forwarding', 1)
         router.ip(f'addr add {cls.near_address}/{family.length} dev far0',
                   f'link set far0 mtu {MTU}', family=family)
-        # It does not know of that MTU, so its MSS does not tell.
+        # This host does not know the small MTU, so its MSS does not reveal it.
         cls.far.ip(f'addr add {cls.far_address}/{family.length} dev eth0',
                    f'route add default via {cls.near_address}', family=family)
         cls.net.exit.ip(f'route add {cls.far_address} via '
@@ -108,7 +111,7 @@ class NarrowPath:
         half = Half(self.net.exit, 'server', config, (), options)
         half.apply()
         daemons = [self.start_server(config), self.start_client()]
-        # Nothing is known of the path yet.
+        # Forget what is known of the path.
         self.net.exit.ip('route flush cache', family=self.family)
         listener = self.listen(self.far, self.far_address)
         user, destination = self.open(listener)

@@ -13,20 +13,20 @@ ALICE = {'name': 'alice', 'auth': 'of alice'}
 BOB = {'name': 'bob', 'auth': 'of bob', 'max_connections': 3}
 HOSTILE_THREADS = 4
 ROUND_TRIPS = 200
-NOBODY = '203.0.113.200'     # has this address, on a link of the exit
+NOBODY = '203.0.113.200'     # a host on a link of the exit
 
 
 class UserLimit(ServerCase):
     family = IPV4
 
     def ask(self, user, destination=None):
-        """The end of the user's gate."""
+        """Sends a request of the user. Returns the gate's end."""
         return self.send(encode_request(
             (self.family.user, fresh_port()), destination or self.destination,
             auth_digest(user['auth'])))
 
     def open_as(self, user):
-        """Both ends, and bytes have come through."""
+        """Opens a connection that carries bytes. Returns both ends."""
         gate = self.ask(user)
         destination = self.accept(self.listener)
         self.assert_carries(gate, destination)
@@ -110,7 +110,7 @@ class UserLimit(ServerCase):
                 thread.join()
         for pair in bobs:
             self.assert_carries(*pair)
-        # Not one of all these has kept a place.
+        # None of these connections kept a place.
         self.end(server, bobs.pop())
         self.open_as(BOB)
 
@@ -129,7 +129,8 @@ class UserLimit(ServerCase):
     def test_connections_from_before_a_reload_count(self):
         server = self.start_server({'acl': [ALICE, BOB]})
         pairs = [self.open_as(BOB) for _ in range(2)]
-        # Removed, and back again with another secret and position.
+        # The user is removed, then comes back with another secret and
+        # position.
         self.reload(server, [ALICE])
         changed = {**BOB, 'auth': 'a new one'}
         self.reload(server, [changed, ALICE])
@@ -142,7 +143,8 @@ class UserLimit(ServerCase):
         nameless = {'auth': 'of nobody else', 'max_connections': 1}
         server = self.start_server({'acl': [nameless]})
         self.open_as(nameless)
-        # Who takes the first position takes no place of the other one.
+        # A new user at the first position does not use up the other one's
+        # places.
         first = {'auth': 'of the first', 'max_connections': 1}
         self.reload(server, [first, nameless])
         self.open_as(first)

@@ -1,4 +1,4 @@
-"""The main job with programs that know nothing of these tests."""
+"""The main task, with programs that are not made for these tests."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ from waiting import TIMEOUT
 PORT = 80
 PAGE_BYTES = 4 * 1024 * 1024
 
-# Every path is below the prefix given on the command line, so that nginx
-# touches nothing of the host's.
+# Every path is below the prefix given on the command line, so nginx uses no
+# file of the host.
 NGINX_CONFIG = '''
 daemon off;
 master_process off;

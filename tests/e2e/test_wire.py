@@ -1,4 +1,4 @@
-"""What the client half says to a server that is not srcproxy's own."""
+"""What the client half sends to a server that is not srcproxy's own."""
 
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6, endpoint
@@ -9,7 +9,7 @@ from waiting import wait_until
 from wire import BLANK_AUTH, auth_digest, encode_request
 
 AUTH = '613200f2-0af9-40e3-9dc2-a5d6f365db1b'
-PORT = 443      # of a destination that nobody ever asks
+PORT = 443      # of a destination that is never contacted
 USER_PORT = 40001
 
 
@@ -26,7 +26,7 @@ class Request:
             'outbound': {'server': endpoint(*SERVER), **outbound}})
 
     def open_to_server(self, source_port=0):
-        """Returns the user's end and that of the server."""
+        """Opens a connection. Returns the user's end and the server's end."""
         user = self.connect(self.net.user, (self.family.destination, PORT),
                             (self.family.user, source_port))
         return user, self.accept(self.server)
@@ -41,7 +41,8 @@ class Request:
     def test_request_is_exact_to_the_byte(self):
         self.start_client_with({'auth': AUTH})
         _, server = self.open_to_server(USER_PORT)
-        # Written down by hand, so that no encoder can be wrong twice.
+        # The bytes were written by hand, so a fault of an encoder cannot hide
+        # itself.
         self.assertEqual(server.recv(1000).hex(' '), self.request_in_hex)
 
     def test_request_tells_the_users_port(self):

@@ -1,4 +1,4 @@
-"""The pairs of contrib/examples at work, tunnels included."""
+"""Runs the pairs of contrib/examples, including their tunnels."""
 
 import glob
 import os
@@ -18,11 +18,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 EXAMPLES = os.path.join(ROOT, 'contrib/examples')
 
-# Where the examples have /etc/srcproxy.
+# The examples have /etc/srcproxy instead of this.
 ETC = WORK + '/etc'
 TUNNEL_PORT = 21829
 
-# As Debian calls it, which has another one of that name.
+# Debian has another program by the name of stunnel.
 STUNNEL = shutil.which('stunnel4') or 'stunnel'
 
 
@@ -51,7 +51,8 @@ class Configurations(unittest.TestCase):
         folder = tempfile.mkdtemp(dir=WORK)
         for path in paths:
             is_gate = os.path.basename(path).startswith('gate')
-            # As the install page has it: not as root, not for all to read.
+            # The install page wants the same: the half does not run as root,
+            # and not everybody may read the file.
             copy = shutil.copy(path, folder)
             os.chmod(copy, 0o640)
             result = self.host.run(BINARY, '-t', '-u', 'nobody',
@@ -60,7 +61,7 @@ class Configurations(unittest.TestCase):
 
 
 class Pair:
-    """Nobody but the proxy carries TCP of the users."""
+    """No TCP connection of the users gets past the proxy."""
 
     gate = 'gate.json'
 
@@ -89,7 +90,8 @@ class Pair:
 
     @classmethod
     def spawn(cls, host, *command, port):
-        """What ends with the class, and listens there until then."""
+        """Starts a program that ends with the class. Waits until it listens.
+        """
         process = host.spawn(*command, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
@@ -123,7 +125,7 @@ class SeveralUsers(Pair, NetworkCase):
 
 
 class Tunnel(Pair):
-    """What README.md there says of it."""
+    """What README.md of the examples says about tunnels."""
 
     def open_and_talk(self, family):
         user, destination = self.open(family)
@@ -153,7 +155,7 @@ class Ssh(Tunnel, NetworkCase):
 
     @classmethod
     def start_tunnel(cls):
-        # They are not among the users of the host that tests.
+        # This host does not have these users.
         with open('/etc/passwd') as file:
             users = file.read()
         write('passwd', users +
@@ -187,7 +189,7 @@ class Ssh(Tunnel, NetworkCase):
 
     @staticmethod
     def parts_beside(sshd):
-        """OpenSSH 10 has programs of its own, also where it is unpacked."""
+        """OpenSSH 10 needs helper programs, also if it is only unpacked."""
         directory = os.path.join(os.path.dirname(sshd), '../lib/openssh')
         for option in 'SshdSessionPath=sshd-session', 'SshdAuthPath=sshd-auth':
             name, program = option.split('=')

@@ -12,16 +12,20 @@ from sandbox import BINARY, WORK
 from test_examples import EXAMPLES, read_example
 from waiting import wait_until
 
-# The last part of the exits' own addresses.
+# The last part of the own addresses of each exit.
 FIRST, SPARE = 11, 12
 SHARED = (IPV4.exit_link, IPV4.exit_out, IPV6.exit_out)
 
-# Instead of seconds, which only the newer version of the protocol has.
+# Replaces an interval of a second. Only version 3 of the protocol has shorter
+# ones.
 HASTE = ('advert_int 1', 'version 3\n\tadvert_int 0.1')
 
 
 class TwoExits(Network):
-    """The link and what is behind it are switches; two exits are on both."""
+    """The link and the network behind the exits are switches.
+
+    Both exits are connected to both switches.
+    """
 
     def __init__(self):
         self._hosts = []
@@ -109,7 +113,10 @@ class SpareExit(NetworkCase):
         self.addCleanup(self.stop_keepalived, host)
 
     def stop_keepalived(self, host):
-        """As it stops at the end, or with the host: without its addresses."""
+        """Stops keepalived, which then removes its addresses.
+
+        It also stops like this when its host is shut down.
+        """
         process = self.keepalived.pop(host, None)
         if process:
             process.terminate()
@@ -122,13 +129,16 @@ class SpareExit(NetworkCase):
         wait_until(has_them, f'{host.name} has the shared addresses')
 
     def open(self, family):
-        """By whoever has the addresses. Returns both ends."""
+        """Opens a connection through the exit that has the addresses.
+
+        Returns both ends.
+        """
         listener = self.listen(self.net.destination, family.destination)
         user = self.connect(self.net.user, listener.getsockname()[:2])
         return user, self.accept(listener)
 
     def assert_serves(self, host):
-        """With the users' own addresses, and that exit."""
+        """That exit carries connections, with the users' own addresses."""
         self.halves[host].mark()
         for family in BOTH:
             user, destination = self.open(family)
@@ -163,7 +173,7 @@ class SpareExit(NetworkCase):
             user, _ = self.open(IPV4)
             self.net.first.ip(f'link set {name} down')
             self.assert_spare_takes_over()
-            # The spare one knows nothing of that connection.
+            # The spare exit does not know that connection.
             user.sendall(b'still there?')
             self.assertEqual(receive_until_reset(user), b'')
             self.net.first.ip(f'link set {name} up')

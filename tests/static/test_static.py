@@ -1,4 +1,4 @@
-"""A static binary where nothing is but itself and its configuration."""
+"""The static binary works in a root with only itself and its configuration."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from sandbox import WORK
 
 ROOT = WORK + '/root'
 
-# No module of these is there, nor any other file of a libc.
+# No module for these is there, nor any other file of a libc.
 NSSWITCH = '''passwd: systemd
 group: systemd
 initgroups: systemd
@@ -37,7 +37,7 @@ class EmptyRoot(RoutedCase):
         for name, text in FILES.items():
             with open(f'{ROOT}/etc/{name}', 'w') as file:
                 file.write(text)
-        # The binary and the configurations are in there.
+        # WORK holds the binary and the configurations.
         os.mkdir(ROOT + WORK)
         subprocess.run(['mount', '--bind', WORK, ROOT + WORK], check=True)
 
