@@ -216,9 +216,7 @@ class ServerCase(RoutedCase):
         return client
 
     def assert_serves(self, **fields):
-        """A good request is served, and is the first that the destination
-        sees.
-        """
+        """A good request is served, and the destination sees it first."""
         client = self.send(self.request(**fields) + b'good')
         destination = self.accept(self.listener)
         self.assertEqual(destination.getpeername()[:2], self.source)

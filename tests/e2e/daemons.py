@@ -72,8 +72,9 @@ def _field_matches(value, expected):
 
 
 class Daemon:
-    """A running half. A thread reads its log all the time, so no line is
-    missed.
+    """A running half.
+
+    A thread reads its log all the time, so no line is missed.
     """
 
     def __init__(self, host, role, config, wrapper=(), flags=(), **options):
@@ -115,9 +116,7 @@ class Daemon:
         return '\n'.join(self._lines[-DIAGNOSTIC_LINES:])
 
     def warnings(self):
-        """The warnings, without those about what the configuration leaves
-        open.
-        """
+        """All warnings except those about an open configuration."""
         return [line for line in self._lines
                 if ' warning ' in line and ' warning config ' not in line]
 
@@ -134,8 +133,7 @@ class Daemon:
                 if event.name == name]
 
     def wait_for(self, name, **fields):
-        """Returns the first matching event since the mark; waits for it if
-        needed.
+        """Returns the first matching event since the mark, or waits for it.
 
         The value of a field is the expected text, or a pattern to search for.
         """
@@ -162,9 +160,7 @@ class Daemon:
         return self.process.poll() is None
 
     def thread_status(self, key):
-        """The different values of that field in /proc/PID/status of all
-        threads.
-        """
+        """The values of that field in /proc/PID/status of all threads."""
         values = set()
         for thread in os.listdir(f'/proc/{self.process.pid}/task'):
             path = f'/proc/{self.process.pid}/task/{thread}/status'
@@ -222,7 +218,9 @@ class Daemon:
         self.stop(signal.SIGKILL)
 
     def finish(self):
-        """Stops the daemon; raises an error if it failed and no test noticed.
+        """Stops the daemon.
+
+        Raises an error if the daemon failed and no test noticed.
         """
         if self._is_finished:
             return

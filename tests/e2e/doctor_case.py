@@ -42,9 +42,7 @@ class Findings:
             raise AssertionError(f'these are no findings: {self.text}')
 
     def of(self, kind, pattern=''):
-        """Leaves out what doctor says of an open configuration: see
-        test_open.py.
-        """
+        """Leaves out warnings of an open configuration: see test_open.py."""
         return [(text, remedy) for found, text, remedy in self.found
                 if found == kind and re.search(pattern, text)
                 and ': warning: ' not in text]
@@ -75,8 +73,7 @@ class DoctorCase(NetworkCase):
             *(self.prefixes if prefixes is None else prefixes), check=False))
 
     def assert_fine(self, *expected, **options):
-        """doctor finds no problem, and reports each expected pattern as fine.
-        """
+        """doctor finds no problem, and reports each pattern as fine."""
         findings = self.doctor(**options)
         self.assertEqual((findings.of('problem'), findings.status), ([], 0))
         for pattern in expected:
@@ -94,9 +91,7 @@ class DoctorCase(NetworkCase):
         return findings
 
     def assert_mends(self, pattern, command, mend, **options):
-        """doctor finds what the command breaks, and the printed remedy mends
-        it.
-        """
+        """doctor finds what the command breaks, and its remedy mends it."""
         with self.broken(command, mend):
             findings = self.assert_wrong(pattern, **options)
             self.apply_remedy(findings, pattern)
@@ -173,9 +168,7 @@ class ExitCase(DoctorCase):
         cls.apply_rules()
 
     def assert_serves(self, family, config=None, **options):
-        """A scripted client half asks for a user's connection, and it is
-        served.
-        """
+        """A user's connection, asked for by a scripted half, is served."""
         server = self.start(self.host, 'server',
                             {**self.config, **(config or {})}, **options)
         acl = (config or self.config)['acl']

@@ -79,8 +79,7 @@ class Host:
 
     @contextlib.contextmanager
     def inside(self):
-        """Sockets that this thread makes inside stay in this host's network.
-        """
+        """Sockets made inside by this thread stay in this host's network."""
         home = os.open('/proc/thread-self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
         _set_network(self._fd)
         try:

@@ -54,8 +54,9 @@ class Injection:
         struct.pack_into('@q', self._memory, _PASSED_OFFSET, seconds)
 
     def limit_log(self):
-        """Limits the log as in normal operation. By default all lines are
-        logged.
+        """Limits the log as in normal operation.
+
+        By default all lines are logged here.
         """
         struct.pack_into('@I', self._memory, _LIMITED_OFFSET, 1)
 

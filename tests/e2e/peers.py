@@ -67,8 +67,7 @@ def reset(connection):
 
 
 def unacknowledged(connection):
-    """The number of bytes that the other side's kernel has not acknowledged.
-    """
+    """The number of bytes that the other kernel has not acknowledged."""
     count = array.array('i', [0])
     fcntl.ioctl(connection, SIOCOUTQ, count)
     return count[0]
@@ -139,7 +138,9 @@ class Flood(threading.Thread):
             self._error = error
 
     def assert_reset(self):
-        """Waits for the reset. After a FIN the error would be EPIPE instead.
+        """Waits for the reset.
+
+        After a FIN the error would be EPIPE instead.
         """
         self.join()
         if not isinstance(self._error, ConnectionResetError):

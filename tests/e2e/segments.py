@@ -39,9 +39,7 @@ class Segments:
                 taken.append(segment)
 
     def take_syns(self, port):
-        """Returns the segments since the last call that open a connection to
-        port.
-        """
+        """Like take(), but only segments that open a connection to port."""
         return [segment for segment in self.take()
                 if segment.flags & (SYN | ACK) == SYN
                 and segment.destination[1] == port]

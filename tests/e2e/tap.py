@@ -56,9 +56,7 @@ class TapResult(unittest.TestResult):
         self._report_outsider(test)
 
     def _report_outsider(self, test):
-        """Reports an error that belongs to no test, such as one in
-        setUpClass().
-        """
+        """Reports an error outside of a test, for example in setUpClass()."""
         if not self._running:
             self._report(test)
 

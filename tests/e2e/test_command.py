@@ -219,7 +219,7 @@ class Usage(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    """What srcproxy rules says when it prints no rules."""
+    """The messages of srcproxy rules when it prints no rules."""
 
     def assert_says(self, status, expected, *arguments):
         result = srcproxy('rules', *arguments)

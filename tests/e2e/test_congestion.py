@@ -51,7 +51,7 @@ class CongestionCase(RoutedCase):
                           **options)
 
     def used(self):
-        """What exit and gate use for a new connection."""
+        """The congestion control of exit and gate, for a new connection."""
         user, _ = self.open()
         # The client half has set everything only when it has logged this.
         port = user.getsockname()[1]

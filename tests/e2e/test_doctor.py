@@ -16,8 +16,7 @@ from test_rules import hiding
 
 
 class WithoutIPv6:
-    """IPv6 is switched off before the rules are applied and the halves start.
-    """
+    """IPv6 is off before the rules are applied and the halves start."""
 
     wants = None    # what IPv4 users need
 

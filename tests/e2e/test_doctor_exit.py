@@ -1,4 +1,4 @@
-"""What `srcproxy doctor` finds on a good exit, and on broken ones."""
+"""The findings of `srcproxy doctor` on a good exit and on broken ones."""
 
 import contextlib
 import json
@@ -413,9 +413,7 @@ class Exit(ExitCase):
                   'back' for family in BOTH))
 
     def test_mark_that_only_one_of_two_ways_gives(self):
-        """The host has rules made by hand and the printed ones; one set is
-        broken.
-        """
+        """The host has the printed rules and others; one set breaks."""
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.by_hand(lambda host: rules.deliver_with_iptables(
                 host, '0x1', 100)), self.other_rules():

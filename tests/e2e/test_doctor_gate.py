@@ -1,4 +1,4 @@
-"""What `srcproxy doctor` finds on a good gate, and on broken ones."""
+"""The findings of `srcproxy doctor` on a good gate and on broken ones."""
 
 import re
 import socket
@@ -157,8 +157,7 @@ class Gate(GateCase):
                 add, delete)
 
     def test_users_who_are_not_tracked(self):
-        """No connection of these users is redirected, whatever the rules say.
-        """
+        """These users are not redirected, whatever the rules say."""
         self.start(self.host, 'client', self.config)
         pattern = r'a rule keeps the firewall from tracking .* \(notrack\)'
         for family, tool in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
@@ -237,8 +236,7 @@ class Gate(GateCase):
         self.assertEqual([text.split(': ')[0] for text, _ in notes], others)
 
     def test_interface_of_the_users_without_an_address(self):
-        """REDIRECT silently drops packets on an interface without an address.
-        """
+        """Without an address on the interface, REDIRECT drops silently."""
         own = f'{IPV4.gate_users}/{IPV4.length} dev users0'
         route = f'{IPV4.users} dev users0'
         with self.broken(f'ip addr del {own}; ip route add {route}',
@@ -434,9 +432,7 @@ class Gate(GateCase):
             self.check_local_address('192.0.2.99')
 
     def check_local_address(self, local, device='link0'):
-        """doctor complains until this host has the address, as the remedy
-        says.
-        """
+        """doctor complains until this host has the address."""
         config = self.outbound(local_addr=local)
         self.assert_wrong('cannot bind to .*outbound.local_addr',
                           'give this host that interface and address',

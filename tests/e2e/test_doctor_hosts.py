@@ -70,8 +70,7 @@ class Hosts:
             self.apply_rules()
 
     def assert_found(self, commands, pattern, family=IPV4, **asked):
-        """The connection fails, doctor finds the reason, and its fix mends it.
-        """
+        """The connection fails, doctor finds why, and its fix mends it."""
         with self.made(commands):
             self.assertFalse(self.carries(family, **asked), 'it works')
             findings = self.assert_wrong(pattern)
@@ -149,8 +148,9 @@ class HostsExit(Hosts, ExitCase):
             port=8000)
 
     def test_delivery_by_the_link(self):
-        """mmproxy documents this: deliver all packets that arrive on that
-        link, without a mark.
+        """mmproxy documents this: deliver all packets from that link.
+
+        No packet gets a mark.
         """
         local = (f'ip rule add iif out0 to {IPV4.users} lookup 123; '
                  f'ip route replace local {IPV4.users} dev lo table 123')
@@ -177,9 +177,7 @@ class HostsExit(Hosts, ExitCase):
                 'be told, see chain PREROUTING of iptables'), findings.text)
 
     def test_drops_in_any_hook(self):
-        """doctor finds the rule, even if it cannot see the packets that it
-        drops.
-        """
+        """doctor finds the rule, even if no packet shows the drop."""
         for rules in (
                 chain('postrouting', f'ip saddr {IPV4.users} drop',
                       priority='-150'),
@@ -301,9 +299,7 @@ class HostsExit(Hosts, ExitCase):
         return srcproxy('rules', 'server', write_config(self.config)).stdout
 
     def test_second_uplink_for_the_users(self):
-        """The users have another routing table, and the main one has no such
-        route.
-        """
+        """Another routing table serves the users; the main one cannot."""
         self.assert_sound(
             f'ip route replace default via {IPV4.destination} table 100; '
             f'ip rule add from {IPV4.users} table 100 pref 100')
@@ -317,8 +313,7 @@ class HostsGate(Hosts, GateCase):
         cls.client = cls.start_for_class(cls.host, 'client', cls.config)
 
     def carries(self, family):
-        """Tells whether a user's connection arrives from a socket of the exit.
-        """
+        """Tells if a user's connection arrives from a socket of the exit."""
         listener = self.listen(self.net.destination, family.destination)
         to = listener.getsockname()[:2]
         listener.settimeout(PATIENCE)

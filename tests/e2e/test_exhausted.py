@@ -65,8 +65,7 @@ class NoProcessesLeft(Starved, RoutedCase):
 
 
 class Processes(RoutedCase):
-    """max_connections is computed from what other processes of the user leave.
-    """
+    """max_connections leaves out what other processes of the user take."""
 
     family = IPV4
 
@@ -179,8 +178,7 @@ class NoMemoryLeft(RoutedCase):
             cgroup.remove()
 
     def exhaust(self, victim, cgroup):
-        """Uses up the memory by connections whose destination does not read.
-        """
+        """Uses up memory by connections whose destination does not read."""
         if not cgroup:
             victim.send_signal(signal.SIGKILL)
             return

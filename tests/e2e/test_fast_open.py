@@ -1,5 +1,4 @@
-"""TCP Fast Open between the halves: requests in SYNs, and TCP's promises kept.
-"""
+"""TCP Fast Open between the halves: requests in SYNs, TCP's promises kept."""
 
 import contextlib
 import os
@@ -73,9 +72,7 @@ class FastOpenCase(RoutedCase):
         return segments
 
     def get_cookie(self):
-        """The first connection to the server gets the cookie, later ones use
-        it.
-        """
+        """Gets the cookie by a first connection; later ones use it."""
         self.assert_proxies()
 
     def serve_one(self, listener=None):

@@ -135,8 +135,7 @@ class Network(ProxyCase):
         self.addCleanup(host.run, 'iptables', '-t', 'mangle', '-D', *rule)
 
     def send_one_segment_at_a_time(self):
-        """Without this a packet here has dozens of segments, and few get lost.
-        """
+        """Without this a packet has dozens of segments, so few are lost."""
         for host, link in ((self.net.user, 'eth0'), (self.net.gate, 'users0'),
                            (self.net.gate, 'link0'), (self.net.exit, 'link0'),
                            (self.net.exit, 'out0'),

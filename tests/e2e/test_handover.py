@@ -28,8 +28,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def handing_over(*sockets):
-    """The options of a Daemon or of Host.run() that hand over these sockets.
-    """
+    """The options of a Daemon or of Host.run() to hand these sockets over."""
     numbers = [item.fileno() for item in sockets]
     return {'wrapper': (sys.executable, '-c', HAND_OVER,
                         ','.join(map(str, numbers))),

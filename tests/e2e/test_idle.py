@@ -34,9 +34,7 @@ class Idle:
         self.limited().wait_for('closed', end='idle', **source)
 
     def let_time_pass(self, tick):
-        """Lets three times the limit pass, one silent connection after the
-        other.
-        """
+        """Lets three times the limit pass, by silent connections in a row."""
         for _ in range(3):
             silent, _ = self.open()
             wait_until(lambda: tick() or is_readable(silent),
@@ -108,8 +106,7 @@ class Idle:
 
 
     def end_both(self, length):
-        """Both ends have ended; the user still has to read most of the data.
-        """
+        """Both ends have ended; the user has to read most of the data."""
         user, destination = self.open()
         end_stream(user)
         receive_all(destination)

@@ -69,8 +69,7 @@ class Names(unittest.TestCase):
 class Units(unittest.TestCase):
 
     def test_no_command_refers_to_a_variable_that_may_be_unset(self):
-        """From version 254 on systemd warns of such a variable at each start.
-        """
+        """systemd warns of this at each start, from version 254 on."""
         for name in ('srcproxy@.service', 'srcproxy-rules@.service'):
             with open(f'{CONTRIB}/systemd/{name}') as file:
                 text = file.read()
@@ -83,8 +82,7 @@ class Units(unittest.TestCase):
 
 
 class InitCase(RoutedCase):
-    """Two machines: one runs the instance gate, the other the instance exit.
-    """
+    """Two machines: one has the instance gate, the other one exit."""
 
     family = IPV4
     # The services redirect and deliver.
@@ -138,8 +136,9 @@ class InitCase(RoutedCase):
             'nft', 'list', 'ruleset').stdout
 
     def thread_status(self, name, key):
-        """That field of each thread: the acceptor, the workers, the main
-        thread.
+        """The values of that field, one for each thread.
+
+        The threads are the acceptor, the workers and the one that waits.
         """
         text = self.machines[name].run(
             'sh', '-c', f'cat /proc/{self.pid(name)}/task/*/status').stdout
@@ -260,8 +259,7 @@ class Lives:
 
     @contextlib.contextmanager
     def rules_that_fail(self, name):
-        """The rules fail half way: the firewall is set, but no route can be.
-        """
+        """The rules fail half way: the firewall is set, the routes are not."""
         machine = self.machines[name]
         path = machine.run('sh', '-c', 'readlink -f $(command -v ip)')
         path = path.stdout.strip()
@@ -369,8 +367,9 @@ class OpenRC(Lives, Respawns, InitCase):
         self.assert_proxies()
 
     def test_openrc_may_wait_for_readiness(self):
-        """OpenRC 0.62 and later can. Earlier versions do not know this
-        variable.
+        """OpenRC can do this from 0.62 on.
+
+        Earlier versions do not know this variable.
         """
         path = '/etc/conf.d/srcproxy.gate'
         machine = self.machines['gate']

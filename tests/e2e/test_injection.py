@@ -131,7 +131,9 @@ class Injected:
                    for line in self.injected.lines_since_mark())
 
     def fail_once(self, live):
-        """Lets one call fail. Returns the failure, or None if all have failed.
+        """Lets one call fail.
+
+        Returns the failure, or None if all calls have failed before.
         """
         self.injected.mark()
         self.injection.arm()

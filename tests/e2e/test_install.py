@@ -54,8 +54,7 @@ def only_block(*titles):
 
 
 def quick_start():
-    """README.md's commands that make the package, and those that start a half.
-    """
+    """README.md's commands that make the package and that start a half."""
     section = read('README.md').split('\n## Quick start\n')[1]
     build, *start = re.findall(r'\n```sh\n(.*?)```',
                                section.split('\n## ')[0], re.S)
@@ -319,7 +318,9 @@ class Page(unittest.TestCase):
 
 
 class QuickStart(unittest.TestCase):
-    """The Quick start of README.md. tests/systems runs its first block, too.
+    """The Quick start of README.md.
+
+    tests/systems runs its first block, too.
     """
 
     def test_package_is_built_from_what_it_says(self):

@@ -41,8 +41,7 @@ RHYTHMS = (whole, first_byte_apart, last_byte_apart, halves)
 
 
 class Latency:
-    """The ends of the tests themselves hold nothing back: see Host.socket().
-    """
+    """The tests' own ends hold nothing back: see Host.socket()."""
 
     def test_a_new_connection_for_each_size(self):
         for size in SIZES:

@@ -1,5 +1,4 @@
-"""What `srcproxy doctor` says of the leg between the halves, and a long leg.
-"""
+"""The findings of `srcproxy doctor` about the leg, and a long leg."""
 
 import re
 import time
@@ -123,8 +122,7 @@ class LegOfGate(Leg, DoctorCase):
         self.assert_says('note', 'TCP Fast Open: a SYN with it was lost')
 
     def test_round_trip_and_what_it_allows(self):
-        """The round trip and the speed that doctor reports are the real ones.
-        """
+        """doctor reports the real round trip and speed."""
         self.net.change(ROUND_TRIP_MS)
         self.addCleanup(self.net.change)
         for name in 'tcp_rmem', 'tcp_wmem':

@@ -1,5 +1,4 @@
-"""A connection that leads back to the proxy is refused once, without a loop.
-"""
+"""A connection that leads back to the proxy is refused once, not looped."""
 
 import re
 
@@ -66,9 +65,7 @@ class LoopIPv6(Loop, ProxyCase):
 
 
 class OwnTraffic(ProxyCase):
-    """Rules that redirect the client half's own connections to the server
-    half.
-    """
+    """The rules redirect the client half's own connections."""
 
     family = IPV4
 

@@ -1,4 +1,4 @@
-"""What happens to connections when the network breaks; see FAULTS.md."""
+"""Connections when the network breaks; see FAULTS.md."""
 
 import os
 import signal
@@ -88,9 +88,7 @@ class ResetAtByte(BrokenCase):
 
     @staticmethod
     def send_for_ever(speaker, data):
-        """Sends data until the connection breaks, however much fits on the
-        way.
-        """
+        """Sends data until the connection breaks, however much fits."""
         while True:
             speaker.sendall(data)
 

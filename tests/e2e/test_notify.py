@@ -15,8 +15,9 @@ class Manager(RoutedCase):
     family = IPV4
 
     def manage(self, host, name):
-        """Binds the manager's socket; an abstract name needs the host's
-        namespace.
+        """Binds the manager's socket.
+
+        An abstract name belongs to the host's network namespace.
         """
         with host.inside():
             manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,5 +1,4 @@
-"""-t, doctor and the log report every check that a configuration leaves open.
-"""
+"""-t, doctor and the log report all checks that a configuration omits."""
 
 import os
 import re
@@ -22,7 +21,7 @@ def logged(pattern):
     return pattern.replace('warning: ', '')
 
 
-# What the configuration leaves open, and the warning about it.
+# Cases of an open configuration, and the warning about each.
 SERVERS = {
     'the ACL is off': {'acl': []},
     r'acl\[0\]\.auth: warning: the secret \(auth\) is blank':

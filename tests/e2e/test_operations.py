@@ -228,8 +228,7 @@ class Tasks(OperationsCase):
 
 
 class Bypass(OperationsCase):
-    """The redirect comes from srcproxy's own rules, which know inbound.bypass.
-    """
+    """srcproxy's own rules redirect; they know inbound.bypass."""
 
     redirect = staticmethod(lambda gate: None)
 

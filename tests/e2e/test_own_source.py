@@ -51,9 +51,7 @@ class OwnSource:
         self.assertEqual(refused['destination'], endpoint(*self.destination))
 
     def redirect_output(self, to):
-        """The exit's own connections to the destination go to this address
-        instead.
-        """
+        """Redirects the exit's own connections for the destination."""
         protocol = 'ip6' if ':' in to else 'ip'
         self.destination = (self.family.destination, self.port)
         self.net.exit.run('nft', '-f', '-', input=f'''
@@ -136,9 +134,7 @@ class OwnSource:
         self.assert_nobody_came()
 
     def test_address_that_is_named_alone(self):
-        """This connection works, so the refusals above are not due to the
-        path.
-        """
+        """This connection works, so the path is not why others fail."""
         for entry in (self.family.exit_out,
                       f'{self.family.exit_out}/{self.family.host_bits}'):
             with self.subTest(entry=entry):

@@ -175,8 +175,7 @@ class DropIPv4(DropCase, RoutedCase):
 
 @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv of util-linux')
 class Given(RoutedCase):
-    """Another user starts them with capabilities, as a service manager does.
-    """
+    """Another user starts them with capabilities, like a manager does."""
 
     family = IPV4
 
@@ -255,8 +254,9 @@ class NoNetlink(ServerCase):
 
 
 class DropIPv6(DropCase, RoutedCase):
-    """The server half needs no transparent socket, so it keeps no capability
-    for it.
+    """The server half keeps no capability for transparent sockets.
+
+    It needs no transparent socket here.
     """
 
     family = IPV6

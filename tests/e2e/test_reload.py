@@ -100,9 +100,7 @@ class Taken(ReloadCase):
         server.wait_for('established')
 
     def assert_taken(self, half, config, put):
-        """A reload takes a new file that replaced the old one, as editors do
-        it.
-        """
+        """A reload takes the file that an editor put in place of the old."""
         half.mark()
         put(write_config({**config, 'max_connections': 77}))
         half.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What the server half does with requests, good and bad, in any pieces."""
+"""The server half gets requests, good and bad, in any pieces."""
 
 import random
 import re
@@ -302,7 +302,9 @@ class Handshake(ServerCase):
         self.assert_serves()
 
     def drip(self, client, data):
-        """Sends a byte at a time. Returns how many were sent before the reset.
+        """Sends a byte at a time.
+
+        Returns how many bytes were sent before the reset.
         """
         for sent, byte in enumerate(data):
             try:
@@ -478,8 +480,7 @@ class Strangers(ServerCase):
         server.wait_for('not-shown', lines='5', of='denied', user='alice')
 
     def test_those_that_are_not_shown_are_told_of_soon(self):
-        """The half reports them while it runs, even if nothing more happens.
-        """
+        """The half reports them soon, even if nothing more happens."""
         server = self.start_with_users()
         for _ in range(13):
             self.ask('of a stranger')

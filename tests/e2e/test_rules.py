@@ -278,8 +278,7 @@ class Applied(NetworkCase):
                    [*options, '--output'], options, environment, own=True)
 
     def from_a_user(self, **outbound):
-        """The proxy's own connections look like connections that it must take.
-        """
+        """The proxy's connections look like connections to redirect."""
         return {**CLIENT_CONFIG, 'outbound': {
             'server': endpoint(IPV4.exit_link, SERVER_PORT),
             'local_addr': IPV4.gate_users, **outbound}}
@@ -566,9 +565,7 @@ class WithoutIPv6(NetworkCase):
             self.assertIn('IPv6 is disabled on this host', ran.stderr)
 
     def test_failure_for_the_other_family(self):
-        """A failure for IPv4 counts, even where the rules for IPv6 are left
-        out.
-        """
+        """A failure for IPv4 counts, even where IPv6 is left out."""
         folder = tempfile.mkdtemp(dir=sandbox.WORK)
         for tool in 'ip', 'iptables-restore':
             os.symlink(shutil.which('false'), os.path.join(folder, tool))
@@ -633,8 +630,7 @@ class HalfAFirewall(NetworkCase):
 
 @needs('nft')
 class NativeChains(NetworkCase):
-    """Rules of iptables that were listed by nft and loaded again as its own.
-    """
+    """Rules of iptables that nft listed and loaded again as its own."""
 
     def check(self, host, half, family, table):
         """Nothing is left except what others have in the same table."""

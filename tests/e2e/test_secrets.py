@@ -54,8 +54,7 @@ def left_of(secret, pid):
 
 
 class Secrets(NetworkCase):
-    """Searches each half's memory after it has read its file, and again later.
-    """
+    """Searches each half's memory after its start, and after a reload."""
 
     def new_secret(self):
         return secrets.token_urlsafe(150)[:180]

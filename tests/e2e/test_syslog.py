@@ -51,7 +51,9 @@ class Syslog(RoutedCase):
         return client
 
     def wait_for(self, syslogd, event):
-        """Reads the log up to that event. Returns the process id in its line.
+        """Reads the log up to that event.
+
+        Returns the process id in its line.
         """
         match = None
         while match is None or match[2] != event:

@@ -44,7 +44,9 @@ class Torture:
                          f'{number}, {weather}')
 
     def begin(self, rng):
-        """Opens a connection. Returns the user's end, then the destination's.
+        """Opens a connection.
+
+        Returns two ends: the user's and the destination's.
         """
         plans = draw_plans(rng)
         pair = self.open()

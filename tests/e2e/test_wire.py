@@ -1,4 +1,4 @@
-"""What the client half sends to a server that is not srcproxy's own."""
+"""The client half's requests, seen by a server that is not srcproxy's."""
 
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6, endpoint

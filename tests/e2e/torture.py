@@ -39,7 +39,7 @@ def stream(offset, start, end):
 
 @dataclasses.dataclass
 class Plan:
-    """What one end does."""
+    """The behaviour of one end."""
 
     rng: random.Random
     offset: int
@@ -63,8 +63,9 @@ class Plan:
 
 
 def draw_plans(rng):
-    """Returns plans for the two ends of a connection. At most one end resets
-    it.
+    """Returns plans for two ends of a connection.
+
+    At most one of them resets it.
     """
     endings = rng.choice(((FIN, FIN), (FIN, FIN), (RESET, FIN), (FIN, RESET)))
     return [Plan.draw(rng, ending) for ending in endings]

@@ -90,7 +90,9 @@ class Pair:
 
     @classmethod
     def spawn(cls, host, *command, port):
-        """Starts a program that ends with the class. Waits until it listens.
+        """Starts a program, and waits until it listens.
+
+        It ends with the class.
         """
         process = host.spawn(*command, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL,
@@ -125,7 +127,7 @@ class SeveralUsers(Pair, NetworkCase):
 
 
 class Tunnel(Pair):
-    """What README.md of the examples says about tunnels."""
+    """Tunnels behave as README.md of the examples says."""
 
     def open_and_talk(self, family):
         user, destination = self.open(family)
