@@ -413,7 +413,7 @@ class Exit(ExitCase):
                   'back' for family in BOTH))
 
     def test_mark_that_only_one_of_two_ways_gives(self):
-        """The host has the printed rules and others; one set breaks."""
+        """The host has the printed rules and others; one set is broken."""
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.by_hand(lambda host: rules.deliver_with_iptables(
                 host, '0x1', 100)), self.other_rules():

@@ -357,8 +357,8 @@ class Gate(GateCase):
         server = endpoint(*listener.getsockname())
 
         def greet():
-            # The first connection only tests whether the request would lead
-            # back here.
+            # The first connection only shows whether the firewall redirects
+            # it.
             self.accept(listener)
             self.accept(listener).sendall(b'SSH-2.0-OpenSSH\r\n')
 
@@ -377,8 +377,8 @@ class Gate(GateCase):
         request_len = 3 + 32 + 2 * (1 + 4 + 2)
 
         def refuse():
-            # The first connection only tests whether the request would lead
-            # back here.
+            # The first connection only shows whether the firewall redirects
+            # it.
             self.accept(listener)
             connection = self.accept(listener)
             request = connection.recv(request_len, socket.MSG_WAITALL)

@@ -236,7 +236,7 @@ class LittleMemory(RoutedCase):
 class NoPipesLeft(RoutedCase):
     """The user has more pipes than pipe-user-pages-soft allows.
 
-    It does not apply to root, nor to processes with some capabilities of root.
+    The limit does not hold for root, nor for root's capabilities.
     """
 
     family = IPV4
@@ -289,7 +289,10 @@ class NoPipesLeft(RoutedCase):
 
 
 class NoPortsLeft(ProxyCase):
-    """A host with four ports for one peer."""
+    """A host with four ports for one peer.
+
+    Of three ports the kernel would use only two.
+    """
 
     family = IPV4
     server_config = {'source_port': 'any'}

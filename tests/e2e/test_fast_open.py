@@ -318,7 +318,7 @@ class FailingIPv6(Failing, FastOpenCase):
 
 
 class Guard:
-    """Fast Open is turned off on a path on which it loses time, only there."""
+    """Fast Open is off on paths where it loses time, and only there."""
 
     OFF = 'fast-open-off'
 
@@ -573,7 +573,7 @@ class Torture:
         Returns how many connections began with data in the SYN.
         """
         rng = random.Random(f'{TORTURE_SEED}/{self.family.user}/{number}')
-        # A connection that loses a SYN takes one second more, then three, then
+        # A connection that loses SYNs tries again after one second, three and
         # seven.
         halves = self.start_exit(), self.start_gate()
         self.get_cookie()

@@ -17,9 +17,9 @@ FINITE_BYTES = 1024 * 1024
 QUEUED_BYTES = 2 * 1024 * 1024
 
 # A half learns that a slow reader reads only when the next host announces a
-# window again. The reader must free a sixteenth of the receive buffer first,
-# and a third of the send buffer. With buffers of megabytes, a slow reader
-# frees less than that in a second.
+# window again. That host announces at least a sixteenth of its receive buffer,
+# once a third of its send buffer is free. If buffers have megabytes, this is
+# more than a slow reader takes in a second.
 SMALL_BUFFERS = '4096 16384 65536'
 # Large enough for QUEUED_BYTES from the beginning.
 LARGE_BUFFERS = '4096 4194304 4194304'

@@ -66,7 +66,7 @@ def words_after(command, text):
 
 
 def packages(column):
-    """The packages of the group build in contrib/packages, and the rules'."""
+    """The packages of the group build, and those that the rules need."""
     table = re.findall(r'^build +(\S+) +(\S+) ', read('contrib/packages'), re.M)
     return {row[column] for row in table} | {'iproute2', 'nftables'}
 

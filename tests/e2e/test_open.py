@@ -1,4 +1,4 @@
-"""-t, doctor and the log report all checks that a configuration omits."""
+"""-t, doctor and the log report all that a configuration leaves open."""
 
 import os
 import re

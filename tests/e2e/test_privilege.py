@@ -175,7 +175,7 @@ class DropIPv4(DropCase, RoutedCase):
 
 @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv of util-linux')
 class Given(RoutedCase):
-    """Another user starts them with capabilities, like a manager does."""
+    """A service manager starts them as another user with capabilities."""
 
     family = IPV4
 

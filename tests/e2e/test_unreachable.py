@@ -1,4 +1,4 @@
-"""What ICMP says about a destination, and about the path to it.
+"""ICMP errors about a destination and about the path to it.
 
 The errors are sent to the user's address, but the exit's sockets must get
 them. The rules that `srcproxy rules` prints make that work.
