@@ -19,7 +19,7 @@ struct admission;
 struct connection_table_entry;
 
 /*
- * What is known of a connection: the part that other threads and the log may
+ * The facts about a connection that the log and, as a copy, other threads may
  * see.
  */
 struct connection_facts {
