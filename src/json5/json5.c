@@ -214,11 +214,9 @@ number_parse(struct json5_scan *scan, struct json5 *value)
 
 	if (!json5_scan_number(scan, &number))
 		return false;
-	if (number.is_integer)
-		return value_hold(scan, value, JSON5_INTEGER,
-		    json_object_new_int64(number.integer));
-	return value_hold(
-	    scan, value, JSON5_DOUBLE, json_object_new_double(number.real));
+	return value_hold(scan, value,
+	    number.is_integer ? JSON5_INTEGER : JSON5_NUMBER,
+	    json_object_new_int64(number.integer));
 }
 
 static bool
@@ -327,7 +325,7 @@ json5_type_name(enum json5_type type)
 		[JSON5_NULL] = "null",
 		[JSON5_BOOLEAN] = "a boolean",
 		[JSON5_INTEGER] = "an integer",
-		[JSON5_DOUBLE] = "a number",
+		[JSON5_NUMBER] = "a number",
 		[JSON5_STRING] = "a string",
 		[JSON5_ARRAY] = "an array",
 		[JSON5_OBJECT] = "an object",
@@ -385,15 +383,6 @@ json5_integer(const struct json5 *value, int64_t *number)
 	if (value->type != JSON5_INTEGER)
 		return false;
 	*number = json_object_get_int64(value->object);
-	return true;
-}
-
-bool
-json5_double(const struct json5 *value, double *number)
-{
-	if (value->type != JSON5_DOUBLE)
-		return false;
-	*number = json_object_get_double(value->object);
 	return true;
 }
 

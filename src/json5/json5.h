@@ -22,7 +22,7 @@ enum json5_type {
 	JSON5_NULL,
 	JSON5_BOOLEAN,
 	JSON5_INTEGER, /* no fraction, no exponent, fits in int64_t */
-	JSON5_DOUBLE,  /* any other number, also Infinity and NaN */
+	JSON5_NUMBER,  /* any other, also Infinity and NaN; its value is lost */
 	JSON5_STRING,
 	JSON5_ARRAY,
 	JSON5_OBJECT,
@@ -33,8 +33,7 @@ struct json5;
 
 /*
  * The text need not end with NUL and is not kept. Returns the root, or NULL and
- * fills in *error, also when memory is out. Numbers are read by LC_NUMERIC, so
- * the program must stay in the "C" locale.
+ * fills in *error, also when memory is out.
  */
 struct json5 *json5_parse(
     const char *text, size_t len, struct json5_error *error);
@@ -76,7 +75,6 @@ const char *json5_string(const struct json5 *value, size_t *len);
 /* Writes *number only if the value is an integer. */
 bool json5_boolean(const struct json5 *value, bool *truth);
 bool json5_integer(const struct json5 *value, int64_t *number);
-bool json5_double(const struct json5 *value, double *number);
 
 /*
  * The number of items of an array or members of an object; 0 for other types.

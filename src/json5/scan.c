@@ -442,16 +442,12 @@ json5_scan_number(struct json5_scan *scan, struct json5_number *number)
 		return false;
 	if (scan_is_glued(scan))
 		return json5_scan_expected(scan, "the end of the number");
-	/*
-	 * strtoll(3) and strtod(3) read all of these forms, but need a NUL at
-	 * the end.
-	 */
+	/* strtoll(3) reads all forms, but needs a NUL at the end. */
 	scan->word_len = (size_t)(scan->at - start);
 	memcpy(scan->word, start, scan->word_len);
 	scan->word[scan->word_len] = '\0';
 	errno = 0;
 	number->integer = is_integer ? strtoll(scan->word, NULL, 0) : 0;
 	number->is_integer = is_integer && errno == 0;
-	number->real = number->is_integer ? 0 : strtod(scan->word, NULL);
 	return true;
 }

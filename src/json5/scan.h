@@ -36,7 +36,6 @@ struct json5_scan {
 struct json5_number {
 	bool is_integer; /* written as an integer, and fits */
 	int64_t integer; /* only if it is one */
-	double real;     /* only if not */
 };
 
 /*

@@ -57,7 +57,7 @@ START_TEST(the_sample_holds_what_it_says)
 
 	json5_text_assert_renders(root,
 	    "{\"listen\":\":21829\",\"single\":\"it's\","
-	    "\"$_a\":[1,~-0.5,~5,31,~0.001,~inf,~nan,null],"
+	    "\"$_a\":[1,~,~,31,~,~,~,null],"
 	    "\"key\":{\"on\":true,\"off\":false,\"none\":{},\"empty\":[]},"
 	    "\"long\":\"one  two <f0><9f><98><80><00>\","
 	    "\"last\":9007199254740993}");
@@ -166,7 +166,7 @@ static const struct {
 	{ "null", JSON5_NULL, "null" },
 	{ "true", JSON5_BOOLEAN, "a boolean" },
 	{ "0x10", JSON5_INTEGER, "an integer" },
-	{ "1e3", JSON5_DOUBLE, "a number" },
+	{ "1e3", JSON5_NUMBER, "a number" },
 	{ "'1'", JSON5_STRING, "a string" },
 	{ "[1]", JSON5_ARRAY, "an array" },
 	{ "{a:1}", JSON5_OBJECT, "an object" },
@@ -178,7 +178,6 @@ START_TEST(a_value_is_of_its_type_and_no_other)
 	enum json5_type type = json5_type(root);
 	const char *const known[] = { NULL };
 	int64_t integer = 42;
-	double number = 42;
 	bool truth = false;
 	size_t len = 42;
 
@@ -186,11 +185,9 @@ START_TEST(a_value_is_of_its_type_and_no_other)
 	ck_assert_str_eq(json5_type_name(type), types[_i].name);
 	ck_assert(json5_boolean(root, &truth) == (type == JSON5_BOOLEAN));
 	ck_assert(json5_integer(root, &integer) == (type == JSON5_INTEGER));
-	ck_assert(json5_double(root, &number) == (type == JSON5_DOUBLE));
 	ck_assert(!json5_string(root, &len) == (type != JSON5_STRING));
 	ck_assert(truth == (type == JSON5_BOOLEAN));
 	ck_assert_int_eq(integer, type == JSON5_INTEGER ? 16 : 42);
-	ck_assert(number == (type == JSON5_DOUBLE ? 1000 : 42));
 	ck_assert_uint_eq(len, type == JSON5_STRING ? 1 : 42);
 	ck_assert_uint_eq(json5_count(root), type >= JSON5_ARRAY);
 	ck_assert(!json5_item(root, 0) == (type != JSON5_ARRAY));
