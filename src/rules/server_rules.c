@@ -1,9 +1,10 @@
 #include "rules/server_rules.h"
 
+#include "rules/delivery.h"
+
 #define QUOTE(text) #text
 #define TEXT_OF(value) QUOTE(value)
 #define MARK TEXT_OF(EXIT_RULES_MARK)
-#define PREFERENCE 30000
 #define TCP "6" /* without /etc/protocols ip(8) knows no names */
 
 /* A routing table, or a metric: each instance has its own. */
@@ -11,12 +12,6 @@ static unsigned
 routes_number(const struct server_rules *rules)
 {
 	return 100000U + rules->port;
-}
-
-static unsigned
-ip_version(int family)
-{
-	return family == AF_INET ? 4 : 6;
 }
 
 /*
@@ -109,65 +104,40 @@ print_chain(const struct script *script, int family)
 	script_hook_chain(script, family, "PREROUTING", icmp(family));
 }
 
-/* where: "table" or "table local metric"; the number follows. */
-static void
-print_routes(const struct server_rules *rules, int family, const char *where)
-{
-	const struct prefix_list *list = rules->script.prefixes;
-	char text[PREFIX_STRLEN];
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(rules->script.out,
-			    "ip -%u route replace local %s dev lo %s %u\n",
-			    ip_version(family),
-			    prefix_format(&list->items[i], text), where,
-			    routes_number(rules));
-	}
-}
-
-/* Adding a rule twice is an error on some kernels, and doubles it on others. */
-static void
-print_lookup(const struct server_rules *rules, int family, const char *selector)
-{
-	unsigned version = ip_version(family);
-	unsigned table = routes_number(rules);
-
-	fprintf(rules->script.out,
-	    "[ \"$(ip -%u rule list %s table %u pref %d)\" ] ||\n"
-	    "\tip -%u rule add %s table %u pref %d\n",
-	    version, selector, table, PREFERENCE, version, selector, table,
-	    PREFERENCE);
-}
-
 static void
 print_delivery(const struct server_rules *rules, int family)
 {
+	const struct script *script = &rules->script;
+	unsigned table = routes_number(rules);
+
 	fputs("\n# Marked packets are delivered on this host, although their "
 	      "addresses are not its own.\n",
-	    rules->script.out);
-	print_routes(rules, family, "table");
-	print_lookup(rules, family, "fwmark " MARK);
+	    script->out);
+	delivery_print_routes(script, family, "local", "dev lo table", table);
+	delivery_print_lookup(script, family, "fwmark " MARK, table);
 }
 
 static void
 print_simple_delivery(const struct server_rules *rules, int family)
 {
-	FILE *out = rules->script.out;
+	const struct script *script = &rules->script;
+	unsigned number = routes_number(rules);
 
 	if (family == AF_INET) {
 		fputs("\n# All packets to the users are delivered here, also "
 		      "UDP and ICMP: without\n"
 		      "# IP_TRANSPARENT the kernel connects only from IPv4 "
 		      "addresses in the table local.\n",
-		    out);
-		print_routes(rules, family, "table local metric");
+		    script->out);
+		delivery_print_routes(script, family, "local",
+		    "dev lo table local metric", number);
 	} else {
 		fputs("\n# All TCP to the users is delivered here: nobody can "
 		      "connect to them any more.\n",
-		    out);
-		print_routes(rules, family, "table");
-		print_lookup(rules, family, "ipproto " TCP);
+		    script->out);
+		delivery_print_routes(
+		    script, family, "local", "dev lo table", number);
+		delivery_print_lookup(script, family, "ipproto " TCP, number);
 	}
 }
 
@@ -205,22 +175,6 @@ server_rules_print(const struct server_rules *rules)
 	}
 }
 
-/* Removes the rules whatever their prefixes were. */
-static void
-print_lookup_removal(const struct server_rules *rules, int family)
-{
-	unsigned version = ip_version(family);
-	unsigned table = routes_number(rules);
-
-	/* Flushing a table that never had a route is an error; ignore it. */
-	fprintf(rules->script.out,
-	    "while [ \"$(ip -%u rule list table %u 2>/dev/null)\" ]; do\n"
-	    "\tip -%u rule del table %u\n"
-	    "done\n"
-	    "ip -%u route flush table %u 2>/dev/null || :\n",
-	    version, table, version, table, version, table);
-}
-
 static void
 print_marking_removal(const struct server_rules *rules)
 {
@@ -245,7 +199,8 @@ server_rules_print_removal(const struct server_rules *rules)
 	fputs("\n# Packets to the users are not delivered here any more.\n",
 	    rules->script.out);
 	for (const int *family = script_families; *family; family++)
-		print_lookup_removal(rules, *family);
+		delivery_print_removal(
+		    &rules->script, *family, routes_number(rules));
 	if (rules->simple)
 		fprintf(rules->script.out,
 		    "ip -4 route flush table local metric %u\n",
