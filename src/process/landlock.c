@@ -24,7 +24,10 @@
 #define VERSION_3_RIGHTS 15
 #define VERSION_5_RIGHTS 16
 
-/* Definitions that an old header may lack altogether. */
+/* Files that are read by name: nobody has to list them. */
+#define READ_BY_NAME LANDLOCK_ACCESS_FS_READ_FILE
+
+/* From here on what a header may lack altogether. */
 #define VERSION_4 4
 #define ACCESS_NET_BIND_TCP UINT64_C(1)
 #define RULE_NET_PORT 2
@@ -96,11 +99,9 @@ allow_directory(int ruleset_fd, const char *path, uint64_t access)
 	close(rule.parent_fd);
 }
 
-/* Files are opened by name, so the right to list is not needed. */
 static void
-allow_directory_of(int ruleset_fd, const char *path)
+allow_directory_of(int ruleset_fd, const char *path, uint64_t access)
 {
-	uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE;
 	char directory[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	size_t len = slash ? (size_t)(slash - path) : 0;
@@ -123,7 +124,7 @@ allow_directory_of_target(int ruleset_fd, const char *path)
 	char target[PATH_MAX];
 
 	if (realpath(path, target))
-		allow_directory_of(ruleset_fd, target);
+		allow_directory_of(ruleset_fd, target, READ_BY_NAME);
 }
 
 static void
@@ -197,7 +198,8 @@ explain_absence(int error)
 }
 
 const char *
-landlock_restrict(const char *config_path, bool names, bool binds_ports)
+landlock_restrict(const char *config_path, const char *removed_path, bool names,
+    bool binds_ports)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
@@ -216,8 +218,11 @@ landlock_restrict(const char *config_path, bool names, bool binds_ports)
 		allow_names(ruleset_fd);
 	if (ruleset.handled_access_net)
 		allow_any_free_port(ruleset_fd);
-	allow_directory_of(ruleset_fd, config_path);
+	allow_directory_of(ruleset_fd, config_path, READ_BY_NAME);
 	allow_directory_of_target(ruleset_fd, config_path);
+	if (removed_path)
+		allow_directory_of(
+		    ruleset_fd, removed_path, LANDLOCK_ACCESS_FS_REMOVE_FILE);
 	off = enforce(ruleset_fd);
 	close(ruleset_fd);
 	return off;
@@ -228,9 +233,11 @@ landlock_restrict(const char *config_path, bool names, bool binds_ports)
 #include <stddef.h>
 
 const char *
-landlock_restrict(const char *config_path, bool names, bool binds_ports)
+landlock_restrict(const char *config_path, const char *removed_path, bool names,
+    bool binds_ports)
 {
 	(void)config_path;
+	(void)removed_path;
 	(void)names;
 	(void)binds_ports;
 	return "built without it";

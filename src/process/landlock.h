@@ -12,13 +12,14 @@
 #include <stdbool.h>
 
 /*
- * The files in the configuration's directory stay readable, so that a new file
- * may replace the configuration; the directory cannot be listed. names: the
- * program looks up hosts. binds_ports: it binds sockets to given ports. Call
- * before the first thread. Sets no_new_privs. Returns NULL, or why nothing was
+ * The directory of the configuration stays readable, though not to be listed,
+ * so that a new file may take its place. removed_path: a file that may be removed,
+ * as may others of its directory, or NULL. names: hosts are looked up.
+ * binds_ports: sockets are bound to ports that somebody asks for. Only before
+ * the first thread. Sets no_new_privs. Returns NULL, or why nothing was
  * restricted.
  */
-const char *landlock_restrict(
-    const char *config_path, bool names, bool binds_ports);
+const char *landlock_restrict(const char *config_path, const char *removed_path,
+    bool names, bool binds_ports);
 
 #endif

@@ -8,8 +8,6 @@
 #include "process/landlock.h"
 #include "process/syscalls.h"
 
-#define STATE_MAX_LEN 128
-
 /*
  * An address below all other mappings and above all values of vm.mmap_min_addr.
  * So the filter can tell from the start of a range that it does not reach here.
@@ -21,59 +19,89 @@
 #endif
 
 static bool has_names = true;
+static const char *socket_path;
+static struct sandbox_state state = { "off", "off" };
 
 /*
- * Copies the path to an address that no mapping can replace once the filter is
- * on. Returns NULL if that is impossible; on s390 no filter sees the arguments
- * of mmap(2).
+ * Copies that nothing takes the place of, once there is the filter. Without one
+ * nothing in *sealed changes; on s390 no filter sees the arguments of mmap(2).
  */
-static const char *
-seal(const char *path)
+static void
+seal(const struct sandbox *sandbox, struct sealed *sealed)
 {
 #ifndef __s390__
-	size_t len = strlen(path) + 1;
+	const char *removed = sandbox->socket_path ? sandbox->socket_path : "";
+	size_t config_len = strlen(sandbox->config_path) + 1;
+	size_t len = config_len + strlen(removed) + 1;
 	char *copy = mmap(SEALED_ADDRESS, len, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (copy == MAP_FAILED)
-		return NULL;
-	memcpy(copy, path, len);
-	/* Before Linux 4.17 the address is only a hint. */
-	if (copy == SEALED_ADDRESS && mprotect(copy, len, PROT_READ) == 0)
-		return copy;
-	munmap(copy, len);
+		return;
+	strcpy(copy, sandbox->config_path);
+	strcpy(copy + config_len, removed);
+	/* Before Linux 4.17 that address is but a wish. */
+	if (copy != SEALED_ADDRESS || mprotect(copy, len, PROT_READ)) {
+		munmap(copy, len);
+		return;
+	}
+	sealed->end = copy + len;
+	sealed->read = sandbox->names ? NULL : copy;
+	sealed->removed = sandbox->socket_path ? copy + config_len : NULL;
 #else
-	(void)path;
+	(void)sandbox;
+	(void)sealed;
 #endif
-	return NULL;
 }
 
 static void
-format_state(const char *off, char text[STATE_MAX_LEN])
+format_state(const char *off, char text[SANDBOX_STATE_LEN])
 {
 	if (off)
-		snprintf(text, STATE_MAX_LEN, "\"off: %s\"", off);
+		snprintf(text, SANDBOX_STATE_LEN, "off: %s", off);
 	else
-		snprintf(text, STATE_MAX_LEN, "on");
+		snprintf(text, SANDBOX_STATE_LEN, "on");
+}
+
+/* A value with blanks is quoted. */
+static const char *
+quote_of(const char *text)
+{
+	return strchr(text, ' ') ? "\"" : "";
 }
 
 const char *
 sandbox_enter(const struct sandbox *sandbox)
 {
 	const char *path = sandbox->config_path;
-	const char *only = sandbox->names ? NULL : seal(path);
 	const char *no_files, *no_calls;
-	char files[STATE_MAX_LEN], calls[STATE_MAX_LEN];
+	struct sealed sealed = { .end = NULL };
 
-	/* Landlock first: the filter allows no call of Landlock. */
-	no_files =
-	    landlock_restrict(path, sandbox->names, sandbox->binds_ports);
-	no_calls = syscalls_restrict(sandbox->names, only);
+	seal(sandbox, &sealed);
+	/* In this order: no filter lets a process ask for Landlock. */
+	no_files = landlock_restrict(
+	    path, sandbox->socket_path, sandbox->names, sandbox->binds_ports);
+	no_calls = syscalls_restrict(sandbox->names, &sealed);
 	has_names = sandbox->names || (no_files && no_calls);
-	format_state(no_files, files);
-	format_state(no_calls, calls);
-	log_info("sandbox seccomp=%s landlock=%s", calls, files);
-	return only ? only : path;
+	socket_path = sealed.removed ? sealed.removed : sandbox->socket_path;
+	format_state(no_files, state.landlock);
+	format_state(no_calls, state.seccomp);
+	log_info("sandbox seccomp=%s%s%s landlock=%s%s%s",
+	    quote_of(state.seccomp), state.seccomp, quote_of(state.seccomp),
+	    quote_of(state.landlock), state.landlock, quote_of(state.landlock));
+	return sealed.read ? sealed.read : path;
+}
+
+const char *
+sandbox_socket_path(void)
+{
+	return socket_path;
+}
+
+const struct sandbox_state *
+sandbox_state(void)
+{
+	return &state;
 }
 
 bool

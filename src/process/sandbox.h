@@ -11,6 +11,7 @@
 /* The tasks that must still work inside the sandbox. */
 struct sandbox {
 	const char *config_path; /* read again */
+	const char *socket_path; /* removed at the end; NULL: none */
 	bool names;              /* hosts looked up */
 	bool binds_ports;        /* TCP sockets bound to ports asked for */
 };
@@ -25,7 +26,17 @@ struct sandbox {
  */
 const char *sandbox_enter(const struct sandbox *sandbox);
 
-/* Whether hosts can be looked up, after sandbox_enter() without names. */
+/* The path by which alone that socket can be removed then; or NULL. */
+const char *sandbox_socket_path(void);
+
+/* What is in force: "on", or "off: " and why. */
+#define SANDBOX_STATE_LEN 128
+struct sandbox_state {
+	char seccomp[SANDBOX_STATE_LEN], landlock[SANDBOX_STATE_LEN];
+};
+const struct sandbox_state *sandbox_state(void);
+
+/* Whether hosts can be looked up, where it has been entered without names. */
 bool sandbox_has_names(void);
 
 #endif

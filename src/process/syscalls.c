@@ -207,38 +207,37 @@ allow_plain(scmp_filter_ctx filter)
 	return error;
 }
 
-/*
- * Condition: the range starts behind the sealed path, which is lowest in
- * memory.
- */
+/* Behind the sealed paths, the lowest of all memory. */
 static uint64_t
-end_of_sealed(const char *only)
+end_of_sealed(const struct sealed *sealed)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	return only ? ((uintptr_t)only + strlen(only) + page) / page * page : 0;
+	return ((uintptr_t)sealed->end + page - 1) / page * page;
 }
 
 /*
- * Allows memory, but no new code. Modules of name resolution are loaded before
- * (nss.h). No call may touch the sealed path: no range starts at it, and no
- * mapping has a fixed address.
+ * Memory, but no code: no modules of name resolution either, which are loaded
+ * before (nss.h). And nothing in the place of those paths: no call begins
+ * there, and nothing is put to an address of choice.
  *
  * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments.
  * x86 has mmap2(2) instead; on s390 mmap(2) must be allowed as it is.
  */
 static int
-allow_memory(scmp_filter_ctx filter, const char *only)
+allow_memory(scmp_filter_ctx filter, const struct sealed *sealed)
 {
 	static const int others[] = { SCMP_SYS(madvise), SCMP_SYS(mremap),
 		SCMP_SYS(munmap) };
-	struct scmp_arg_cmp behind = { 0, SCMP_CMP_GE, end_of_sealed(only), 0 };
+	struct scmp_arg_cmp behind = { 0, SCMP_CMP_GE, end_of_sealed(sealed),
+		0 };
+	bool is_sealed = sealed->end != NULL;
 	struct scmp_arg_cmp no_code = masked(2, PROT_EXEC, 0);
 	int error = seccomp_rule_add(
 	    filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 2, behind, no_code);
 
 	for (size_t i = 0; i < COUNT(others) && !error; i++) {
-		bool moves = others[i] == SCMP_SYS(mremap) && only;
+		bool moves = others[i] == SCMP_SYS(mremap) && is_sealed;
 
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, others[i],
 		    moves ? 2 : 1, behind, masked(3, MREMAP_FIXED, 0));
@@ -246,7 +245,7 @@ allow_memory(scmp_filter_ctx filter, const char *only)
 	if (!error)
 		error =
 		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap2),
-			only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
+			is_sealed ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
 #if defined(__s390__)
 	if (!error)
 		error =
@@ -254,7 +253,7 @@ allow_memory(scmp_filter_ctx filter, const char *only)
 #elif !defined(__i386__)
 	if (!error)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
-		    only ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
+		    is_sealed ? 2 : 1, no_code, masked(3, MAP_FIXED, 0));
 #endif
 	return error;
 }
@@ -361,6 +360,26 @@ allow_reading(scmp_filter_ctx filter, const char *only)
 	return error;
 }
 
+/* The status socket, at the end. */
+static int
+allow_removing(scmp_filter_ctx filter, const char *removed)
+{
+	uintptr_t path = (uintptr_t)removed;
+	int error;
+
+	if (!removed)
+		return 0;
+	error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(unlink), 1,
+	    (struct scmp_arg_cmp){ 0, SCMP_CMP_EQ, path, 0 });
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(unlinkat),
+			3, masked(0, UINT32_MAX, (uint32_t)AT_FDCWD),
+			(struct scmp_arg_cmp){ 1, SCMP_CMP_EQ, path, 0 },
+			equal(2, 0));
+	return error;
+}
+
 static int
 set_attributes(scmp_filter_ctx filter)
 {
@@ -385,7 +404,7 @@ set_attributes(scmp_filter_ctx filter)
 }
 
 const char *
-syscalls_restrict(bool names, const char *only)
+syscalls_restrict(bool names, const struct sealed *sealed)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	int error;
@@ -396,7 +415,7 @@ syscalls_restrict(bool names, const char *only)
 	if (!error)
 		error = allow_plain(filter);
 	if (!error)
-		error = allow_memory(filter, only);
+		error = allow_memory(filter, sealed);
 	if (!error)
 		error = allow_ioctls(filter);
 	if (!error)
@@ -406,7 +425,9 @@ syscalls_restrict(bool names, const char *only)
 	if (!error)
 		error = allow_own(filter);
 	if (!error)
-		error = allow_reading(filter, only);
+		error = allow_reading(filter, sealed->read);
+	if (!error)
+		error = allow_removing(filter, sealed->removed);
 	if (!error)
 		error = seccomp_load(filter);
 	seccomp_release(filter);
@@ -418,10 +439,10 @@ syscalls_restrict(bool names, const char *only)
 #include <stddef.h>
 
 const char *
-syscalls_restrict(bool names, const char *only)
+syscalls_restrict(bool names, const struct sealed *sealed)
 {
 	(void)names;
-	(void)only;
+	(void)sealed;
 	return "built without it";
 }
 

@@ -13,12 +13,20 @@
 #include <stdbool.h>
 
 /*
- * Call before the first thread, when all files to be written are open. names:
- * hosts are looked up, which needs local sockets. only: the path of the only
- * file that may be opened, and only by this pointer; the string starts a page
- * below all other memory and is read-only for ever. NULL: any file. Sets
- * no_new_privs. Returns NULL, or why nothing was restricted.
+ * Paths that cannot be changed any more. They lie below all other memory, from
+ * the start of a page to end. Each is known by its pointer. end NULL: none is.
  */
-const char *syscalls_restrict(bool names, const char *only);
+struct sealed {
+	const char *end;
+	const char *read;    /* the one file that may be opened; NULL: any */
+	const char *removed; /* the one that may be removed; NULL: none */
+};
+
+/*
+ * Only before the first thread, and with all files open that are to be written
+ * to. names: hosts are looked up, which takes local sockets. Sets no_new_privs.
+ * Returns NULL, or why nothing was restricted.
+ */
+const char *syscalls_restrict(bool names, const struct sealed *sealed);
 
 #endif

@@ -41,7 +41,8 @@ remove_settings(void)
 static bool
 is_found_inside(bool loads)
 {
-	struct sandbox sandbox = { "/etc/srcproxy/gate.json", true, false };
+	struct sandbox sandbox = { "/etc/srcproxy/gate.json", NULL, true,
+		false };
 	struct addrinfo *list;
 	pid_t child = fork();
 	int status;

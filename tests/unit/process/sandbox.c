@@ -46,7 +46,7 @@ static const bool is_whole = false;
 /* The files of the tests: a configuration, and a file out of its reach. */
 static char config_dir[64], other_dir[64];
 static char config_path[80], new_path[80], other_path[80];
-static char neighbour_path[80];
+static char neighbour_path[80], socket_path[80];
 
 /* The path of the configuration inside the sandbox. */
 static const char *path_inside;
@@ -57,9 +57,9 @@ enum mode { SERVER, CLIENT, CLIENT_WITH_NAME, MODES };
 #define IN_ALL (IN(MODES) - 1)
 
 static const struct sandbox sandboxes[MODES] = {
-	[SERVER] = { config_path, false, true },
-	[CLIENT] = { config_path, false, false },
-	[CLIENT_WITH_NAME] = { config_path, true, false },
+	[SERVER] = { config_path, socket_path, false, true },
+	[CLIENT] = { config_path, socket_path, false, false },
+	[CLIENT_WITH_NAME] = { config_path, socket_path, true, false },
 };
 
 static void
@@ -83,9 +83,11 @@ open_files(void)
 	sprintf(new_path, "%s/new", config_dir);
 	sprintf(other_path, "%s/other", other_dir);
 	sprintf(neighbour_path, "%s/neighbour", config_dir);
+	sprintf(socket_path, "%s/socket", other_dir);
 	make_file(config_path);
 	make_file(other_path);
 	make_file(neighbour_path);
+	make_file(socket_path);
 }
 
 static void
@@ -95,6 +97,7 @@ remove_files(void)
 	unlink(new_path);
 	unlink(other_path);
 	unlink(neighbour_path);
+	unlink(socket_path);
 	rmdir(config_dir);
 	rmdir(other_dir);
 }
@@ -186,6 +189,19 @@ static int
 try_unlink(void)
 {
 	return outcome(unlink(config_path));
+}
+
+static int
+try_unlink_beside_the_socket(void)
+{
+	return outcome(unlink(other_path));
+}
+
+/* By a pointer of one's own: what it points to could be changed. */
+static int
+try_unlink_by_own_pointer(void)
+{
+	return outcome(unlink(socket_path));
 }
 
 static int
@@ -570,6 +586,8 @@ static const struct {
 	{ try_create, true, 0, 0 },
 	{ try_truncate, true, 0, 0 },
 	{ try_unlink, true, 0, 0 },
+	{ try_unlink_beside_the_socket, true, 0, 0 },
+	{ try_unlink_by_own_pointer, true, 0, 0 },
 	{ try_rename, true, 0, 0 },
 	{ try_mkdir, true, 0, 0 },
 	{ try_chmod, true, 0, 0 },
@@ -621,7 +639,7 @@ static const struct {
 static int
 has_landlock(void)
 {
-	return landlock_restrict(config_path, true, true) != NULL;
+	return landlock_restrict(config_path, NULL, true, true) != NULL;
 }
 
 #endif
@@ -675,7 +693,7 @@ END_TEST
 static int
 read_settings_with_landlock(void)
 {
-	if (landlock_restrict(config_path, false, true))
+	if (landlock_restrict(config_path, NULL, false, true))
 		return EACCES;
 	return try_read_settings();
 }
@@ -684,6 +702,24 @@ START_TEST(landlock_alone_keeps_settings_from_being_read)
 {
 	ck_assert_int_eq(
 	    WEXITSTATUS(run(read_settings_with_landlock, false)), EACCES);
+}
+END_TEST
+
+static int
+remove_socket(void)
+{
+	return outcome(unlink(sandbox_socket_path()));
+}
+
+START_TEST(the_status_socket_alone_can_be_removed)
+{
+	for (enum mode mode = 0; mode < MODES; mode++) {
+		remove_files();
+		open_files();
+		ck_assert_int_eq(
+		    WEXITSTATUS(run_in(remove_socket, &sandboxes[mode])), 0);
+		ck_assert_int_ne(access(socket_path, F_OK), 0);
+	}
 }
 END_TEST
 
@@ -1073,7 +1109,7 @@ ask_behind_a_filter(size_t number)
 		SCMP_SYS(landlock_create_ruleset), 0) ||
 	    seccomp_load(filter))
 		return 1;
-	reason = landlock_restrict(config_path, false, true);
+	reason = landlock_restrict(config_path, NULL, false, true);
 	return reason && strstr(reason, absences[number].reason) ? 0 : 2;
 }
 
@@ -1112,6 +1148,7 @@ suite(void)
 	tcase_add_test(escape, no_thread_outlives_one_that_was_killed);
 #endif
 	if (is_whole) {
+		tcase_add_test(escape, the_status_socket_alone_can_be_removed);
 		tcase_add_test(escape, a_sealed_path_is_there_for_good);
 		tcase_add_test(escape,
 		    no_other_file_of_its_directory_is_read_where_the_path_is_sealed);
