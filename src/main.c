@@ -23,6 +23,7 @@
 #include "proxy/proxy.h"
 #include "proxy/role.h"
 #include "rules/rules.h"
+#include "status/status.h"
 
 static void
 report_problem(bool fatal, const char *problem)
@@ -66,7 +67,8 @@ choose_report(const struct options *options)
 {
 	if (options->command == OPTIONS_DOCTOR)
 		return report_finding;
-	if (options->command == OPTIONS_RULES)
+	if (options->command == OPTIONS_RULES ||
+	    options->command == OPTIONS_STATUS)
 		return report_fatal;
 	return options->check ? report_problem : report_start;
 }
@@ -90,6 +92,10 @@ open_log(const struct options *options)
 		log_open_syslog(LOG_LEVEL_INFO);
 	else
 		log_open(LOG_LEVEL_INFO);
+	log_info("starting version=%s role=%s config=\"%s\"", SRCPROXY_VERSION,
+	    options->kind == CONFIG_SERVER ? server_role.name
+					   : client_role.name,
+	    options->path);
 }
 
 /*
@@ -150,6 +156,8 @@ lock_in(const struct options *options, const struct config *config)
 {
 	struct sandbox sandbox = {
 		.config_path = options->path,
+		.socket_path =
+		    *config->status_path ? config->status_path : NULL,
 		.names = endpoint_is_name(&config->server),
 		.binds_ports = config->kind == CONFIG_SERVER,
 	};
@@ -166,6 +174,7 @@ serve(const struct options *options, const struct privilege *privilege,
 {
 	const struct role *role =
 	    config->kind == CONFIG_SERVER ? &server_role : &client_role;
+	const struct privilege *owner = options->user ? privilege : NULL;
 	uint64_t capabilities = role->capabilities(config);
 	struct limits limits = { 0 };
 	const char *path;
@@ -182,7 +191,7 @@ serve(const struct options *options, const struct privilege *privilege,
 	 * running.
 	 */
 	if ((options->pidfile && pidfile_open(options->pidfile)) ||
-	    proxy_open(role, config) ||
+	    proxy_open(role, config, owner) ||
 	    give_up_powers(options, privilege, capabilities)) {
 		config_unref(config);
 		return EXIT_FAILURE;
@@ -233,6 +242,16 @@ examine(const struct config *config, const struct options *options,
 	return EXIT_FAILURE;
 }
 
+static int
+ask(const struct config *config, const struct status_request *request)
+{
+	int error = status_run(config, request);
+
+	if (error)
+		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -261,6 +280,8 @@ main(int argc, char **argv)
 		status = print_rules(config, &options.rules);
 	else if (options.command == OPTIONS_DOCTOR)
 		status = examine(config, &options, &privilege);
+	else if (options.command == OPTIONS_STATUS)
+		status = ask(config, &options.status);
 	else
 		printf("%s: the configuration is fine\n", options.path);
 	config_unref(config);

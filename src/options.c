@@ -7,57 +7,64 @@
 #include <string.h>
 
 #define FOR(command) (1U << (command))
-#define FOR_ALL (~0U)
 #define HELP_COLUMN 27
 
-/* A line of --help: an option, or something else that is only explained. */
+/* A line of --help: an option, or a word that is only explained. */
 struct row {
 	char letter;       /* '\0': none */
-	unsigned commands; /* FOR() those that have it; 0: no option */
+	unsigned commands; /* FOR() those that have it and explain it */
 	const char *name;
-	const char *argument; /* NULL: none */
+	const char *argument; /* NULL: none; "[...]": optional, after '=' */
 	size_t field;         /* in struct options: a text if it has an
 				 argument, otherwise a bool; 0: none */
 	const char *help;
 };
 
+#define RUN FOR(OPTIONS_RUN)
+#define RULES FOR(OPTIONS_RULES)
+#define DOCTOR FOR(OPTIONS_DOCTOR)
+#define STATUS FOR(OPTIONS_STATUS)
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct row rows[] = {
-	{ 0, 0, "client", NULL, 0,
+	{ 0, RUN, "client", NULL, 0,
 	    "take connections that the firewall redirects here" },
-	{ 0, 0, "server", NULL, 0,
+	{ 0, RUN, "server", NULL, 0,
 	    "open them again from the users' own addresses" },
-	{ 0, 0, "CONFIG", NULL, 0, "a JSON5 file, see srcproxy.conf(5)" },
-	{ 'p', FOR(OPTIONS_RUN), "pidfile", "PIDFILE", FIELD(pidfile),
+	{ 0, RUN, "CONFIG", NULL, 0, "a JSON5 file, see srcproxy.conf(5)" },
+	{ 'p', RUN, "pidfile", "PIDFILE", FIELD(pidfile),
 	    "write the process id there once it listens" },
-	{ 's', FOR(OPTIONS_RUN), "syslog", NULL, FIELD(syslog),
+	{ 's', RUN, "syslog", NULL, FIELD(syslog),
 	    "log to syslog instead of standard error" },
-	{ 't', FOR(OPTIONS_RUN), "test", NULL, FIELD(check),
-	    "check CONFIG and exit" },
-	{ 'u', FOR(OPTIONS_RUN) | FOR(OPTIONS_DOCTOR), "user", "USER[:GROUP]",
-	    FIELD(user), "become that user, with the capabilities it needs" },
-	{ 'h', FOR_ALL, "help", NULL, 0, "print this text" },
-	{ 'V', FOR_ALL, "version", NULL, 0, "print the version" },
-	{ 0, 0, "rules", NULL, 0,
+	{ 't', RUN, "test", NULL, FIELD(check), "check CONFIG and exit" },
+	{ 'u', RUN | DOCTOR, "user", "USER[:GROUP]", FIELD(user),
+	    "the system user that the half becomes" },
+	{ 'h', RUN, "help", NULL, FIELD(help),
+	    "print this text; after a command: its options" },
+	{ 'V', RUN, "version", NULL, 0, "print the version" },
+	{ 0, RUN, "rules", NULL, 0,
 	    "print its firewall rules and routes, for sh" },
-	{ 0, 0, "PREFIX", NULL, 0,
-	    "the users' addresses, where CONFIG does not say" },
-	{ 0, FOR(OPTIONS_RULES), "iptables", NULL, FIELD(rules.iptables),
-	    "for iptables rather than nft" },
-	{ 0, FOR(OPTIONS_RULES), "simple", NULL, FIELD(rules.simple),
-	    "server: for exits without IP_TRANSPARENT" },
-	{ 0, FOR(OPTIONS_RULES), "output", NULL, FIELD(rules.output),
-	    "client: the gate's own connections too" },
-	{ 0, FOR(OPTIONS_RULES), "remove", NULL, FIELD(rules.remove),
-	    "print what takes them away again" },
-	{ 0, 0, "doctor", NULL, 0,
+	{ 0, RUN, "doctor", NULL, 0,
 	    "look at this host, say what keeps it from working" },
-	/* The same option, whose row is above, means this to doctor. */
-	{ 0, 0, "-u, --user", "USER[:GROUP]", 0,
-	    "as the user that the half becomes" },
-	{ 0, FOR(OPTIONS_DOCTOR), "json", NULL, FIELD(json),
-	    "findings for scripts" },
+	{ 0, RUN, "status", NULL, 0,
+	    "ask the running half: users, limits, refusals" },
+	{ 0, RULES | DOCTOR, "PREFIX", NULL, 0,
+	    "the users' addresses, where CONFIG does not say" },
+	{ 0, RULES, "iptables", NULL, FIELD(rules.iptables),
+	    "for iptables rather than nft" },
+	{ 0, RULES, "simple", NULL, FIELD(rules.simple),
+	    "server: for exits without IP_TRANSPARENT" },
+	{ 0, RULES, "output", NULL, FIELD(rules.output),
+	    "client: the gate's own connections too" },
+	{ 0, RULES, "remove", NULL, FIELD(rules.remove),
+	    "print what takes them away again" },
+	{ 0, STATUS, "connections", "[USER]", FIELD(status.user),
+	    "all connections, or those of USER" },
+	{ 0, DOCTOR | STATUS, "json", NULL, FIELD(json),
+	    "all of it, for programs" },
+	{ 0, STATUS, "metrics", NULL, FIELD(status.metrics), "for Prometheus" },
+	{ 0, STATUS, "watch", NULL, FIELD(status.watch),
+	    "the users and what they move, in a terminal" },
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(*rows))
@@ -68,24 +75,41 @@ static const char synopsis[] =
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
     "       srcproxy doctor [--json] [-u USER] client|server CONFIG "
-    "[PREFIX...]\n";
+    "[PREFIX...]\n"
+    "       srcproxy status [--json] [--connections [USER]] [--metrics] "
+    "[--watch]\n"
+    "                      client|server CONFIG\n";
+
+static bool
+is_option(const struct row *row)
+{
+	return row->letter || row->field;
+}
+
+static void
+print_row(const struct row *row)
+{
+	int width = printf("  ");
+
+	if (row->letter)
+		width += printf("-%c, ", row->letter);
+	width += printf("%s%s", is_option(row) ? "--" : "", row->name);
+	if (row->argument)
+		width += printf(" %s", row->argument);
+	printf("%*s%s\n", HELP_COLUMN - width, "", row->help);
+}
 
 /* With the synopsis it fits a screen. */
 static _Noreturn void
-leave_with_help(void)
+leave_with_help(enum options_command command)
 {
 	fputs(synopsis, stdout);
-	puts("Carries TCP through a second host and keeps the sender's "
-	     "address.");
+	if (command == OPTIONS_RUN)
+		puts("Carries TCP through a second host and keeps the "
+		     "sender's address.\n");
 	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
-		int width = printf("  ");
-
-		if (row->letter)
-			width += printf("-%c, ", row->letter);
-		width += printf("%s%s", row->commands ? "--" : "", row->name);
-		if (row->argument)
-			width += printf(" %s", row->argument);
-		printf("%*s%s\n", HELP_COLUMN - width, "", row->help);
+		if (row->commands & FOR(command))
+			print_row(row);
 	}
 	exit(EXIT_SUCCESS);
 }
@@ -114,15 +138,22 @@ flag_of(const struct row *row)
 	return row->letter ? row->letter : 256 + (int)(row - rows);
 }
 
+static int
+argument_of(const struct row *row)
+{
+	if (!row->argument)
+		return no_argument;
+	return *row->argument == '[' ? optional_argument : required_argument;
+}
+
 /* For getopt_long(3). */
 static void
 list_options(struct option names[ROW_COUNT + 1], char *letters)
 {
 	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
-		if (!row->commands)
+		if (!is_option(row))
 			continue;
-		*names++ = (struct option){ row->name,
-			row->argument ? required_argument : no_argument, NULL,
+		*names++ = (struct option){ row->name, argument_of(row), NULL,
 			flag_of(row) };
 		if (row->letter)
 			letters += sprintf(letters, "%c%s", row->letter,
@@ -142,13 +173,11 @@ take_option(int flag, struct options *options)
 	/* getopt_long(3) has said what the problem is. */
 	if (row == rows + ROW_COUNT)
 		leave_with_usage(NULL, NULL);
-	if (flag == 'h')
-		leave_with_help();
 	if (flag == 'V')
 		leave_with_version();
 	field = (char *)options + row->field;
 	if (row->argument)
-		*(const char **)field = optarg;
+		*(const char **)field = optarg ? optarg : "";
 	else
 		*(bool *)field = true;
 }
@@ -199,10 +228,38 @@ parse_command(const char *word, struct options *options)
 		options->command = OPTIONS_RULES;
 	else if (word && !strcmp(word, "doctor"))
 		options->command = OPTIONS_DOCTOR;
+	else if (word && !strcmp(word, "status"))
+		options->command = OPTIONS_STATUS;
+	if (options->help)
+		leave_with_help(options->command);
 	if (options->command != OPTIONS_RUN)
 		optind++;
 	refuse_foreign_options(
 	    options, options->command == OPTIONS_RUN ? "the daemon" : word);
+}
+
+/* The word after "--connections" is a user, unless it is a half. */
+static void
+parse_user(char **argv, struct status_request *status)
+{
+	const char *word = argv[optind];
+
+	status->connections = status->user != NULL;
+	if (!status->connections || *status->user)
+		return;
+	status->user = NULL;
+	if (word && strcmp(word, "client") != 0 && strcmp(word, "server") != 0)
+		status->user = argv[optind++];
+}
+
+static void
+check_status(const struct status_request *status, bool is_json)
+{
+	if (status->metrics + status->watch + (is_json || status->connections) >
+	    1)
+		leave_with_usage("--metrics and --watch go with no other "
+				 "option",
+		    "");
 }
 
 static enum config_kind
@@ -236,6 +293,9 @@ options_parse(int argc, char **argv, struct options *options)
 	*options = (struct options){ 0 };
 	parse_options(argc, argv, options);
 	parse_command(argv[optind], options);
+	parse_user(argv, &options->status);
+	check_status(&options->status, options->json);
+	options->status.json = options->json;
 	options->kind = parse_half(argv[optind++]);
 	if (!argv[optind])
 		leave_with_usage("name a configuration file", "");
@@ -244,7 +304,7 @@ options_parse(int argc, char **argv, struct options *options)
 	options->rules.prefixes = options->prefixes;
 	if (options->command == OPTIONS_RULES)
 		check_rules(options);
-	else if (options->command == OPTIONS_RUN && argv[optind])
+	else if (options->command != OPTIONS_DOCTOR && argv[optind])
 		leave_with_usage(
 		    "name one configuration file, not also ", argv[optind]);
 }

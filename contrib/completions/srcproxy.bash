@@ -3,7 +3,7 @@
 _srcproxy()
 {
 	local options='-p --pidfile -s --syslog -t --test -u --user -h --help -V --version'
-	local commands='client server rules doctor' words=() i
+	local commands='client server rules doctor status' words=() i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -18,6 +18,10 @@ _srcproxy()
 		words=("${words[@]:1}")
 	elif [[ ${words[0]-} == doctor ]]; then
 		options='-u --user --json'
+		commands='client server'
+		words=("${words[@]:1}")
+	elif [[ ${words[0]-} == status ]]; then
+		options='--json --connections --metrics --watch'
 		commands='client server'
 		words=("${words[@]:1}")
 	fi

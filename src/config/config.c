@@ -21,7 +21,7 @@ enum {
 
 static key_read read_mode, read_log_level, read_source_port, read_users,
     read_inbound, read_outbound, read_server, read_acl, read_name, read_sources,
-    read_allowed, read_auths;
+    read_allowed, read_auths, read_status;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -55,6 +55,7 @@ static const struct key keys[] = {
 	{ BOTH, KEY_OPTIONAL, "drain_timeout", value_duration, AT(drain_ms), "'10s'" },
 	{ BOTH, KEY_OPTIONAL, "log_level", read_log_level, AT(log_level), "'info'" },
 	{ BOTH, KEY_OPTIONAL, "max_connections", value_count, AT(max_connections), NULL },
+	{ BOTH, KEY_OPTIONAL, "status", read_status, 0, NULL },
 	{ 0 },
 	/* clang-format on */
 };
@@ -373,6 +374,46 @@ is_other_half(
 	return other != NULL;
 }
 
+/* A path, or false for none. */
+static void
+read_status(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct config *config = field;
+	bool is_on;
+	const char *path;
+
+	if (json5_boolean(value, &is_on)) {
+		config->is_status_path_set = !is_on;
+		if (is_on)
+			reader_fail(reader, value,
+			    "this is a path, or false; it is on by default");
+		return;
+	}
+	path = reader_text(reader, value);
+	if (!path)
+		return;
+	if (*path != '/' || strlen(path) >= sizeof(config->status_path)) {
+		reader_fail(reader, value,
+		    "\"%.80s\": this is an absolute path of at most %d bytes, "
+		    "or false",
+		    path, CONFIG_STATUS_PATH_LEN - 1);
+		return;
+	}
+	config->is_status_path_set = true;
+	strcpy(config->status_path, path);
+}
+
+/* Named by the half and its port, as its firewall tables are. */
+static void
+set_default_status(struct config *config)
+{
+	if (!config->is_status_path_set)
+		snprintf(config->status_path, sizeof(config->status_path),
+		    "/run/srcproxy/%s-%u.sock",
+		    config->kind == CONFIG_SERVER ? "server" : "client",
+		    config->listen.port);
+}
+
 static void
 read_document(
     struct reader *reader, const struct json5 *root, struct config *config)
@@ -382,6 +423,7 @@ read_document(
 	if (is_other_half(reader, root, config->kind))
 		return;
 	keys_read(reader, keys, 1U << config->kind, root, config);
+	set_default_status(config);
 	if (!reader->failed)
 		exposure_check(reader, root, &config->listen,
 		    is_server ? &config->acl : NULL);

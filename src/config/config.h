@@ -33,6 +33,9 @@ enum source_port {
 	SOURCE_PORT_ANY,    /* the kernel chooses */
 };
 
+/* As unix(7) has it, with the NUL. */
+#define CONFIG_STATUS_PATH_LEN 108
+
 struct config {
 	atomic_size_t references;
 	enum config_kind kind;
@@ -42,6 +45,8 @@ struct config {
 	enum log_level log_level;
 	size_t max_connections; /* 0: what the host's limits allow */
 	struct leg leg;
+	char status_path[CONFIG_STATUS_PATH_LEN]; /* absolute; "": no socket */
+	bool is_status_path_set; /* by the file; false: the default */
 
 	/* CONFIG_SERVER */
 	struct acl acl;

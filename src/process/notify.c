@@ -107,3 +107,14 @@ notify_stopping(void)
 {
 	notify("STOPPING=1");
 }
+
+void
+notify_status(const char *text)
+{
+	char state[256];
+
+	if (manager_fd < 0)
+		return;
+	snprintf(state, sizeof(state), "STATUS=%s", text);
+	notify(state);
+}

@@ -14,4 +14,7 @@ void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
 
+/* The line that systemctl status shows, without a newline. */
+void notify_status(const char *text);
+
 #endif

@@ -17,6 +17,14 @@
 
 #define LIST_MAX_LEN 256
 
+static char kept_text[LIST_MAX_LEN] = "all of the user's";
+
+const char *
+privilege_state(void)
+{
+	return kept_text;
+}
+
 /* (uid_t)-1 means "leave it" to the kernel, so no user has it. */
 static bool
 parse_number(const char *text, uint32_t *number)
@@ -235,7 +243,6 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 int
 privilege_trim(uint64_t capabilities)
 {
-	char text[LIST_MAX_LEN];
 	uint64_t kept;
 
 	if (geteuid() == 0)
@@ -255,7 +262,7 @@ privilege_trim(uint64_t capabilities)
 		return -1;
 	}
 	log_info("privileges uid=%u gid=%u capabilities=%s", geteuid(),
-	    getegid(), format_capabilities(kept, text));
+	    getegid(), format_capabilities(kept, kept_text));
 	return 0;
 }
 

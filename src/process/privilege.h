@@ -42,4 +42,11 @@ int privilege_drop(const struct privilege *privilege, uint64_t capabilities);
  */
 int privilege_trim(uint64_t capabilities);
 
+/*
+ * The capabilities that one of these has left, as the log has them: "none",
+ * "net_bind_service,net_raw"; "all of the user's" when neither had to do
+ * anything.
+ */
+const char *privilege_state(void);
+
 #endif

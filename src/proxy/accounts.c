@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/must.h"
 
@@ -121,6 +122,7 @@ account_enter(struct account *account, size_t limit)
 {
 	size_t live = atomic_load(&account->live);
 
+	atomic_store(&account->seen_at, time(NULL));
 	/*
 	 * Never exceed the limit, not even for a moment: it would refuse
 	 * others.
@@ -139,8 +141,35 @@ account_leave(struct account *account)
 	atomic_fetch_sub(&account->live, 1);
 }
 
+/* Bytes a second, rounded. */
+static uint64_t
+rate_of(uint64_t bytes, uint64_t *sampled, uint64_t elapsed_ms)
+{
+	uint64_t moved = bytes - *sampled;
+
+	*sampled = bytes;
+	return (moved * 1000 + elapsed_ms / 2) / elapsed_ms;
+}
+
+void
+accounts_sample(struct accounts *accounts, int64_t elapsed_ms)
+{
+	struct account *account = NULL;
+	uint64_t elapsed = elapsed_ms > 0 ? (uint64_t)elapsed_ms : 1;
+
+	while ((account = accounts_next(accounts, account))) {
+		atomic_store(&account->sent_rate,
+		    rate_of(atomic_load(&account->sent), &account->sampled_sent,
+			elapsed));
+		atomic_store(&account->received_rate,
+		    rate_of(atomic_load(&account->received),
+			&account->sampled_received, elapsed));
+	}
+}
+
 void
 account_refuse(struct account *account, enum refusal refusal)
 {
+	atomic_store(&account->seen_at, time(NULL));
 	atomic_fetch_add(&account->refused[refusal], 1);
 }

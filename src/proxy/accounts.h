@@ -33,6 +33,10 @@ struct account {
 	_Atomic uint64_t established; /* since the start */
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
 	_Atomic uint64_t refused[REFUSAL_COUNT];
+	_Atomic int64_t seen_at; /* seconds since 1970; 0: never */
+	/* Of accounts_sample(): bytes a second, and the counts it saw last. */
+	_Atomic uint64_t sent_rate, received_rate;
+	uint64_t sampled_sent, sampled_received;
 	uint64_t generation; /* of the last ACL that had the user */
 	/*
 	 * One for each kind: another user's noise must not hide this one's
@@ -81,6 +85,12 @@ const char *account_format(
  */
 bool account_enter(struct account *account, size_t limit);
 void account_leave(struct account *account);
+
+/*
+ * Computes the rates of all from what has moved in the time since the last call.
+ * Only one thread at a time calls this.
+ */
+void accounts_sample(struct accounts *accounts, int64_t elapsed_ms);
 
 void account_refuse(struct account *account, enum refusal refusal);
 

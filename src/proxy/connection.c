@@ -13,6 +13,8 @@
 #include "proxy/admission.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
+#include "proxy/gates.h"
+#include "proxy/last_refusals.h"
 #include "relay/relay.h"
 
 /*
@@ -62,6 +64,31 @@ life_end(struct life *life, bool was_established)
 	admission_leave(admission);
 }
 
+static void
+note_refusal(struct life *life, int error)
+{
+	struct connection *connection = &life->connection;
+
+	account_refuse(connection->facts.account, refusal_of(error));
+	last_refusals_note(life->service->refusals, connection,
+	    connection->tried, connection_log_reason(connection, error));
+	connection_log_refused(connection, error);
+}
+
+/* The client half sees a reset when the server half refuses, and no reason. */
+static void
+note_unanswered(struct life *life)
+{
+	const char *reason =
+	    connection_log_unanswered(&life->connection, &life->relay);
+
+	if (!reason)
+		return;
+	account_refuse(life->connection.facts.account, REFUSAL_UNREACHABLE);
+	last_refusals_note(life->service->refusals, &life->connection,
+	    "ask the server", reason);
+}
+
 /* Called by the last thread of the relay. */
 static void
 end_relay(struct relay *relay)
@@ -72,6 +99,7 @@ end_relay(struct relay *relay)
 	connection_table_leave(&life->connection);
 	if (life->connection.role->end)
 		life->connection.role->end(&life->connection);
+	note_unanswered(life);
 	connection_log_closed(
 	    &life->connection, relay, deadline_now() - life->began);
 	life_end(life, true);
@@ -101,10 +129,11 @@ life_run(void *argument)
 	life->began = deadline_now();
 	connection_table_enter(life->service->table, &life->entry, connection);
 	error = connection->role->dial(connection);
+	if (connection->role == &server_role && life->entry.has_place)
+		gates_note(life->service->gates, &connection->facts.peer);
 	if (error) {
 		connection_table_leave(connection);
-		account_refuse(connection->facts.account, refusal_of(error));
-		connection_log_refused(connection, error);
+		note_refusal(life, error);
 		life_end(life, false);
 		return;
 	}

@@ -8,6 +8,8 @@
 #include "proxy/role.h"
 
 struct connection_table;
+struct gates;
+struct last_refusals;
 
 /* All connections share these. */
 struct service {
@@ -15,6 +17,8 @@ struct service {
 	struct admission *admission;
 	struct accounts *accounts;
 	struct connection_table *table;
+	struct gates *gates; /* of a server half */
+	struct last_refusals *refusals;
 };
 
 /*

@@ -65,13 +65,19 @@ is_limited(const struct connection *connection, int error)
 	return error == -ENOMSG || !is_weather(connection, error);
 }
 
+const char *
+connection_log_reason(const struct connection *connection, int error)
+{
+	return connection->reason ? connection->reason : strerror(-error);
+}
+
 void
 connection_log_refused(const struct connection *connection, int error)
 {
 	struct log_limit *limit =
 	    &connection->facts.account->limits[refusal_of(error)];
 	char route[ROUTE_STRLEN], more[32] = "";
-	const char *reason = connection->reason;
+	const char *reason = connection_log_reason(connection, error);
 	bool is_info = is_weather(connection, error);
 	unsigned skipped = 0;
 
@@ -79,8 +85,6 @@ connection_log_refused(const struct connection *connection, int error)
 	    (is_limited(connection, error) && !log_limit_pass(limit, &skipped)))
 		return;
 	format_route(&connection->facts, route);
-	if (!reason)
-		reason = strerror(-error);
 	if (skipped > 0)
 		snprintf(more, sizeof(more), " not_shown=%u", skipped);
 	if (is_info)
@@ -125,17 +129,17 @@ connection_log_established(const struct connection *connection)
 	log_info("established %s", format_route(&connection->facts, route));
 }
 
-/* Of one direction. */
-static const char *
-state_of(const struct connection_table_view *view, enum relay_side side)
+const char *
+connection_log_direction(
+    const struct connection_table_view *view, enum relay_side side)
 {
 	if (!view->is_established)
 		return "-";
 	return view->finished[side] ? "ended" : "open";
 }
 
-static const char *
-stage_of(const struct connection_table_view *view)
+const char *
+connection_log_stage(const struct connection_table_view *view)
 {
 	if (view->is_established)
 		return "established";
@@ -152,11 +156,42 @@ connection_log_shown(const struct connection_table_view *view)
 	log_answer("connection %s state=%s sent=%" PRIu64 " received=%" PRIu64
 		   " seconds=%" PRId64 ".%03" PRId64 " idle=%" PRId64
 		   ".%03" PRId64 " sending=%s receiving=%s",
-	    format_route(&view->facts, route), stage_of(view),
+	    format_route(&view->facts, route), connection_log_stage(view),
 	    view->bytes[RELAY_DOWNSTREAM], view->bytes[RELAY_UPSTREAM],
 	    view->age_ms / 1000, view->age_ms % 1000, view->idle_ms / 1000,
-	    view->idle_ms % 1000, state_of(view, RELAY_DOWNSTREAM),
-	    state_of(view, RELAY_UPSTREAM));
+	    view->idle_ms % 1000,
+	    connection_log_direction(view, RELAY_DOWNSTREAM),
+	    connection_log_direction(view, RELAY_UPSTREAM));
+}
+
+/* The server half's socket takes no more than this before it reads the request. */
+#define UNANSWERED_MAX_LEN (64 * 1024)
+
+/* The server half sends nothing of its own: srcproxy-protocol(7). */
+const char *
+connection_log_unanswered(
+    const struct connection *connection, const struct relay *relay)
+{
+	if (connection->role == &server_role || relay->end != RELAY_RESET ||
+	    relay->culprit != RELAY_UPSTREAM ||
+	    relay->bytes[RELAY_UPSTREAM] > 0 ||
+	    relay->bytes[RELAY_DOWNSTREAM] > UNANSWERED_MAX_LEN)
+		return NULL;
+	return "refused by the server half, or by the destination: see its "
+	       "log";
+}
+
+/* At info every end is logged; at error, ten unanswered ones in ten seconds. */
+static bool
+may_log_end(const struct connection *connection, const char *unanswered)
+{
+	unsigned skipped;
+
+	return log_shows_info() ||
+	    (unanswered &&
+		log_limit_pass(
+		    &connection->facts.account->limits[REFUSAL_UNREACHABLE],
+		    &skipped));
 }
 
 void
@@ -167,9 +202,10 @@ connection_log_closed(const struct connection *connection,
 	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
 	    ? role->downstream
 	    : role->upstream;
+	const char *unanswered = connection_log_unanswered(connection, relay);
 	char route[ROUTE_STRLEN], end[160];
 
-	if (!log_shows_info())
+	if (!may_log_end(connection, unanswered))
 		return;
 	switch (relay->end) {
 	case RELAY_EOF:
@@ -185,11 +221,12 @@ connection_log_closed(const struct connection *connection,
 		break;
 	case RELAY_RESET:
 		snprintf(end, sizeof(end), "end=reset by=%s reason=\"%s\"",
-		    culprit, strerror(relay->error));
+		    culprit, unanswered ? unanswered : strerror(relay->error));
 		break;
 	}
-	log_info("closed %s sent=%" PRIu64 " received=%" PRIu64
-		 " seconds=%" PRId64 ".%03" PRId64 " %s",
+	(unanswered ? log_warning : log_info)(
+	    "closed %s sent=%" PRIu64 " received=%" PRIu64 " seconds=%" PRId64
+	    ".%03" PRId64 " %s",
 	    format_route(&connection->facts, route),
 	    relay->bytes[RELAY_DOWNSTREAM], relay->bytes[RELAY_UPSTREAM],
 	    duration_ms / 1000, duration_ms % 1000, end);

@@ -26,6 +26,24 @@ void connection_log_established(const struct connection *connection);
 void connection_log_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms);
 
+/* "request", "connecting" or "established". */
+const char *connection_log_stage(const struct connection_table_view *view);
+
+/* The stream from that side: "open", "ended", or "-" before it is established. */
+const char *connection_log_direction(
+    const struct connection_table_view *view, enum relay_side side);
+
+/* The reason of a refusal, in words for people. */
+const char *connection_log_reason(
+    const struct connection *connection, int error);
+
+/*
+ * The reason to log if the server half reset the connection before it answered;
+ * otherwise NULL.
+ */
+const char *connection_log_unanswered(
+    const struct connection *connection, const struct relay *relay);
+
 /* A line of the status. */
 void connection_log_shown(const struct connection_table_view *view);
 

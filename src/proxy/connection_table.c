@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/deadline.h"
 #include "base/must.h"
@@ -55,6 +56,8 @@ credit(struct connection_table_entry *entry)
 	    sent - entry->credited[RELAY_DOWNSTREAM]);
 	atomic_fetch_add(&entry->facts.account->received,
 	    received - entry->credited[RELAY_UPSTREAM]);
+	if (received > entry->credited[RELAY_UPSTREAM])
+		atomic_store(&entry->table->received_at, time(NULL));
 	entry->credited[RELAY_DOWNSTREAM] = sent;
 	entry->credited[RELAY_UPSTREAM] = received;
 }
@@ -166,4 +169,15 @@ connection_table_next(
 	}
 	must(pthread_mutex_unlock(&table->lock));
 	return is_one;
+}
+
+void
+connection_table_credit(struct connection_table *table)
+{
+	struct connection_table_entry marker;
+	struct connection_table_view view;
+
+	connection_table_begin(table, &marker);
+	while (connection_table_next(&marker, &view)) {
+	}
 }

@@ -11,6 +11,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +36,8 @@ struct connection_table {
 	pthread_mutex_t lock;
 	struct connection_table_entry
 	    ends; /* of a ring; ends.older is the newest entry */
+	/* When bytes from upstream were last credited: seconds since 1970. */
+	_Atomic int64_t received_at;
 };
 
 /* The state of a connection at one moment. */
@@ -79,5 +82,8 @@ void connection_table_begin(
     struct connection_table *table, struct connection_table_entry *marker);
 bool connection_table_next(
     struct connection_table_entry *marker, struct connection_table_view *view);
+
+/* Adds to each account what its connections have moved by now. */
+void connection_table_credit(struct connection_table *table);
 
 #endif

@@ -1,7 +1,9 @@
 #include "proxy/live_config.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/must.h"
@@ -11,6 +13,9 @@ live_config_init(struct live_config *live_config, struct config *config)
 {
 	must(pthread_mutex_init(&live_config->lock, NULL));
 	live_config->config = config;
+	live_config->state = (struct live_config_state){
+		.read_at = time(NULL),
+	};
 }
 
 void
@@ -31,12 +36,17 @@ live_config_ref(struct live_config *live_config)
 	return config;
 }
 
+/* The first one of a reload, which one thread does. */
+static char first_problem[512];
+
 void
 live_config_log_problem(bool fatal, const char *problem)
 {
 	static const char word[] = "warning: ";
 	const char *found = strstr(problem, word);
 
+	if (fatal && !*first_problem)
+		snprintf(first_problem, sizeof(first_problem), "%s", problem);
 	if (fatal)
 		log_error("config %s", problem);
 	else if (found)
@@ -44,6 +54,17 @@ live_config_log_problem(bool fatal, const char *problem)
 		    found + strlen(word));
 	else
 		log_warning("config %s", problem);
+}
+
+/* The directory of another one is out of reach by now. */
+static void
+keep_status(struct config *config, const struct config *running)
+{
+	if (strcmp(config->status_path, running->status_path) != 0)
+		log_warning("status has changed, which needs a restart; still "
+			    "\"%s\"",
+		    running->status_path);
+	strcpy(config->status_path, running->status_path);
 }
 
 /*
@@ -61,6 +82,26 @@ keep_listen(struct config *config, const struct endpoint *running)
 	config->listen = *running;
 }
 
+void
+live_config_state(
+    struct live_config *live_config, struct live_config_state *state)
+{
+	must(pthread_mutex_lock(&live_config->lock));
+	*state = live_config->state;
+	must(pthread_mutex_unlock(&live_config->lock));
+}
+
+static void
+note_failure(struct live_config *live_config)
+{
+	struct live_config_state *state = &live_config->state;
+
+	must(pthread_mutex_lock(&live_config->lock));
+	state->failed_at = time(NULL);
+	strcpy(state->problem, *first_problem ? first_problem : "see the log");
+	must(pthread_mutex_unlock(&live_config->lock));
+}
+
 static void
 replace(struct live_config *live_config, struct config *config)
 {
@@ -68,6 +109,8 @@ replace(struct live_config *live_config, struct config *config)
 
 	must(pthread_mutex_lock(&live_config->lock));
 	live_config->config = config;
+	live_config->state.read_at = time(NULL);
+	live_config->state.failed_at = 0;
 	must(pthread_mutex_unlock(&live_config->lock));
 	config_unref(old);
 }
@@ -95,6 +138,7 @@ live_config_reload(
 {
 	struct config *config = NULL;
 
+	*first_problem = '\0';
 	if (can_be_read_again(path))
 		config = config_load(
 		    path, live_config->config->kind, live_config_log_problem);
@@ -102,9 +146,11 @@ live_config_reload(
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",
 		    path);
+		note_failure(live_config);
 		config_unref(config);
 		return false;
 	}
+	keep_status(config, live_config->config);
 	keep_listen(config, &live_config->config->listen);
 	replace(live_config, config);
 	log_set_level(config->log_level);

@@ -11,9 +11,17 @@
 #include "config/config.h"
 #include "proxy/role.h"
 
+/* When it was read, and what was wrong with the file when it was not taken. */
+struct live_config_state {
+	int64_t read_at;   /* seconds since 1970 */
+	int64_t failed_at; /* 0: not since then */
+	char problem[512]; /* the first one */
+};
+
 struct live_config {
 	pthread_mutex_t lock;
 	struct config *config;
+	struct live_config_state state;
 };
 
 /* Takes over the caller's reference. */
@@ -24,6 +32,10 @@ void live_config_finish(struct live_config *live_config);
 
 /* May be called from any thread. The caller must config_unref() the result. */
 struct config *live_config_ref(struct live_config *live_config);
+
+/* Any thread. */
+void live_config_state(
+    struct live_config *live_config, struct live_config_state *state);
 
 /*
  * A config_report for the log. A line of the log names its level itself, so the

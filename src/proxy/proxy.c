@@ -1,9 +1,12 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -12,15 +15,19 @@
 #include "process/limits.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
+#include "process/sandbox.h"
 #include "proxy/acceptor.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
+#include "proxy/gates.h"
+#include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
 #include "proxy/live_config.h"
 #include "proxy/status.h"
+#include "proxy/status_socket.h"
 #include "relay/pump.h"
 
 /* How often drain() checks whether all connections have ended. */
@@ -28,6 +35,9 @@
 
 /* How often to log what the rate limits of the log have suppressed. */
 #define SKIPPED_MS 5000
+
+/* How often rates are computed, and the service manager is told. */
+#define SAMPLE_MS 10000
 
 struct proxy {
 	const struct role *role;
@@ -37,9 +47,14 @@ struct proxy {
 	struct admission admission;
 	struct accounts accounts;
 	struct connection_table table;
-	struct service service; /* made of the four above */
+	struct gates gates;
+	struct last_refusals refusals;
+	struct service service; /* made of the six above */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
+	struct status_source status_source;
+	struct status_socket status_socket;
+	int64_t sampled_at; /* monotonic clock, milliseconds */
 };
 
 /* Static: workers that outlive proxy_run() still use it. */
@@ -110,6 +125,38 @@ log_skipped(struct proxy *proxy, bool is_end)
 {
 	connection_log_skipped(&proxy->accounts, is_end);
 	log_report_skipped(is_end);
+}
+
+static void
+tell_manager(const struct proxy *proxy, size_t live, const uint64_t rates[2])
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+	    "%s: %zu connections, %" PRIu64 " kB/s sent, %" PRIu64
+	    " kB/s received by the users",
+	    proxy->role->name, live, rates[0] / 1000, rates[1] / 1000);
+	notify_status(text);
+}
+
+/* Rates of users, and the line of the service manager. */
+static void
+sample(struct proxy *proxy)
+{
+	int64_t now = deadline_now();
+	const struct account *account = NULL;
+	uint64_t rates[2] = { 0, 0 };
+
+	if (now - proxy->sampled_at < SAMPLE_MS)
+		return;
+	connection_table_credit(&proxy->table);
+	accounts_sample(&proxy->accounts, now - proxy->sampled_at);
+	proxy->sampled_at = now;
+	while ((account = accounts_next(&proxy->accounts, account))) {
+		rates[0] += atomic_load(&account->sent_rate);
+		rates[1] += atomic_load(&account->received_rate);
+	}
+	tell_manager(proxy, admission_live(&proxy->admission), rates);
 }
 
 static bool
@@ -222,21 +269,52 @@ serve(struct proxy *proxy, const char *path)
 		else if (signal == SIGHUP)
 			reload(proxy, path);
 		log_skipped(proxy, false);
+		sample(proxy);
 	}
+	atomic_store(&proxy->status_source.is_stopping, true);
 	notify_stopping();
 	stop_acceptors(proxy, proxy->listeners.count);
 	listeners_close(&proxy->listeners);
 }
 
+/* From now on, for as long as the half serves. */
+static void
+start_status(struct proxy *proxy, const char *path)
+{
+	struct status_source *source = &proxy->status_source;
+
+	*source = (struct status_source){
+		.role = proxy->role,
+		.config_path = path,
+		.limits = &proxy->limits,
+		.live_config = &proxy->live_config,
+		.admission = &proxy->admission,
+		.accounts = &proxy->accounts,
+		.table = &proxy->table,
+		.gates = &proxy->gates,
+		.refusals = &proxy->refusals,
+		.started_at = time(NULL),
+		.listener_count = proxy->listeners.count,
+	};
+	for (size_t i = 0; i < proxy->listeners.count; i++)
+		source->listeners[i] = proxy->listeners.list[i].address;
+	proxy->sampled_at = deadline_now();
+	status_socket_start(&proxy->status_socket, source);
+}
+
 int
-proxy_open(const struct role *role, struct config *config)
+proxy_open(const struct role *role, struct config *config,
+    const struct privilege *owner)
 {
 	running.role = role;
 	admission_init(&running.admission);
 	accounts_init(&running.accounts);
 	connection_table_init(&running.table);
-	running.service = (struct service){ role, &running.admission,
-		&running.accounts, &running.table };
+	gates_init(&running.gates);
+	last_refusals_init(&running.refusals);
+	running.service =
+	    (struct service){ role, &running.admission, &running.accounts,
+		    &running.table, &running.gates, &running.refusals };
 	live_config_init(&running.live_config, config_ref(config));
 	/*
 	 * Only this thread has the configuration yet, so its listener may still
@@ -247,6 +325,7 @@ proxy_open(const struct role *role, struct config *config)
 		return -1;
 	}
 	tune_listeners(&running, config);
+	status_socket_open(&running.status_socket, config, owner);
 	return 0;
 }
 
@@ -267,10 +346,12 @@ proxy_run(const struct limits *limits, const char *path,
 		listeners_close(&running.listeners);
 		*live = admission_live(&running.admission);
 	} else {
+		start_status(&running, path);
 		serve(&running, path);
 		*live = drain(&running);
 		log_skipped(&running, true);
 	}
+	status_socket_close(&running.status_socket, sandbox_socket_path());
 	live_config_finish(&running.live_config);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

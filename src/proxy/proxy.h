@@ -5,14 +5,17 @@
 
 #include "config/config.h"
 #include "process/limits.h"
+#include "process/privilege.h"
 #include "proxy/role.h"
 
 /*
  * Starts to listen; nothing is accepted before proxy_run(). Call it once in a
  * process. After it the proxy needs nothing that only root may do. Keeps a
- * reference of its own to config. Returns 0, or -1 after logging why.
+ * reference of its own to config. owner: the user that this process becomes, or
+ * NULL. Returns 0, or -1 after logging why.
  */
-int proxy_open(const struct role *role, struct config *config);
+int proxy_open(const struct role *role, struct config *config,
+    const struct privilege *owner);
 
 /* Gets the new configuration after a reload, inside the sandbox. */
 typedef void proxy_reloaded(const struct config *config);

@@ -17,9 +17,11 @@ INSIDE = '--inside'
 # A private tmpfs that hides the host's /run. It holds the names of network
 # namespaces (ip-netns(8)) and all files of the tests.
 WORK = '/run'
-BINARY = WORK + '/srcproxy'
-INJECTABLE = WORK + '/srcproxy-inject'
-WIRE = WORK + '/wire'
+# Beside /run/srcproxy, where the halves make their status sockets.
+PROGRAMS = WORK + '/programs'
+BINARY = PROGRAMS + '/srcproxy'
+INJECTABLE = PROGRAMS + '/srcproxy-inject'
+WIRE = PROGRAMS + '/wire'
 
 
 def reason_to_skip():
@@ -60,6 +62,7 @@ def prepare(binary, injectable=None, wire=None):
     subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', WORK],
                    check=True)
     os.mkdir(WORK + '/netns')
+    os.mkdir(PROGRAMS)
     # An unprivileged user may not have access to the build folder.
     for path, program in programs.items():
         with open(path, 'wb') as file:

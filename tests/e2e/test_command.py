@@ -186,14 +186,17 @@ class Usage(unittest.TestCase):
 
     def test_options_of_another_command(self):
         path = write_config(SERVER_SAMPLE)
-        for option in '--iptables', '--simple', '--output', '--remove':
+        for option in ('--iptables', '--simple', '--output', '--remove',
+                       '--json', '--metrics', '--connections', '--watch'):
             self.assertIn(
                 f'{option} is no option of the daemon\n',
                 self.assert_usage(option, 'server', path))
         for command, options in (
                 ('rules', ('--pidfile=p', '--syslog', '--test', '--user=u')),
                 ('doctor', ('--pidfile=p', '--syslog', '--test',
-                            '--iptables', '--remove'))):
+                            '--iptables', '--remove', '--watch')),
+                ('status', ('--pidfile=p', '--test', '--user=u',
+                            '--remove'))):
             for option in options:
                 name = option.split('=')[0]
                 self.assertIn(

@@ -27,7 +27,7 @@ WITH_CAPABILITIES = (*AS_USER, '--inh-caps', '-all,+net_raw',
                      '--ambient-caps', '-all,+net_raw')
 AND_DROPS_ROOT = {'flags': ('-u', f'{USER}:{USER}')}
 
-PROCESSES = 12
+PROCESSES = 13
 # The same value as in src/process/limits.c.
 RESERVE = 32
 SHARED_PARTS = 3

@@ -17,7 +17,7 @@ MEBIBYTE = 1024 * 1024
 
 COMERS = 20
 DESCRIPTORS = 20
-THREADS = 12
+THREADS = 13
 # With the default limit connections would wait for one another, and nothing
 # would run out.
 TOO_MANY = {'max_connections': 1000}

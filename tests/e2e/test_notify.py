@@ -30,8 +30,14 @@ class Manager(RoutedCase):
         return self.manage(
             host, os.path.join(tempfile.mkdtemp(dir=WORK), 'notify'))
 
+    def receive(self):
+        return self.manager.recv(4096).decode()
+
     def assert_told(self, expected):
-        told = self.manager.recv(4096).decode()
+        told = self.receive()
+        # How it does, when this takes long.
+        while told.startswith('STATUS=') and 'STATUS' not in expected:
+            told = self.receive()
         self.assertRegex(told, f'^{expected}$')
         return told
 
@@ -57,6 +63,14 @@ class Manager(RoutedCase):
     def test_abstract_socket(self):
         self.assert_life(self.start_client(
             env=self.manage(self.net.gate, '\0srcproxy-test')))
+
+    def test_how_it_does_is_told_every_ten_seconds_and_not_more_often(self):
+        self.start_client(env=self.manage_by_path(self.net.gate))
+        self.assert_told('READY=1')
+        before = time.monotonic()
+        self.assert_told('STATUS=client: 0 connections, 0 kB/s sent, 0 kB/s '
+                         'received by the users')
+        self.assertGreaterEqual(time.monotonic() - before, 9)
 
     def test_half_that_cannot_listen_is_never_ready(self):
         env = self.manage_by_path(self.net.gate)

@@ -155,6 +155,28 @@ START_TEST(how_the_leg_between_the_halves_is_to_be_is_read)
 }
 END_TEST
 
+static void
+check_status(enum config_kind kind, const char *text, const char *path)
+{
+	struct config *config = load_good(kind, text);
+
+	ck_assert_str_eq(config->status_path, path);
+	config_unref(config);
+}
+
+START_TEST(the_status_socket_is_called_after_the_half_and_its_port)
+{
+	check_status(CONFIG_SERVER, "{ listen: ':21829' }",
+	    "/run/srcproxy/server-21829.sock");
+	check_status(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':9001' }, outbound: { server: 'x:2' }, "
+	    "status: null }",
+	    "/run/srcproxy/client-9001.sock");
+	check_status(CONFIG_SERVER, "{ listen: ':1', status: '/a/b' }", "/a/b");
+	check_status(CONFIG_SERVER, "{ listen: ':1', status: false }", "");
+}
+END_TEST
+
 START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 {
 	struct config *config = load_good(CONFIG_CLIENT,
@@ -467,6 +489,16 @@ static const struct mistake server_mistakes[] = {
 	    "did you mean \"allowed_src_ips\"?" },
 	{ USER("auth: 5"),
 	    "3:7: acl[0].auth: this must be a string, not an integer" },
+	{ SERVER("status: true"),
+	    "2:9: status: this is a path, or false; it is on by default" },
+	{ SERVER("status: 'run/s'"),
+	    "2:9: status: \"run/s\": this is an absolute path of at most 107 "
+	    "bytes, or false" },
+	{ SERVER("status: ''"),
+	    "2:9: status: \"\": this is an absolute path of at most 107 "
+	    "bytes, or false" },
+	{ SERVER("status: 1"),
+	    "2:9: status: this must be a string, not an integer" },
 	{ USER("max_connections: 0"),
 	    "3:18: acl[0].max_connections: 0: this is a number from 1 to "
 	    "2147483647" },
@@ -775,6 +807,8 @@ suite(void)
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
 	tcase_add_test(good, a_limit_of_connections_is_read);
 	tcase_add_test(good, how_the_leg_between_the_halves_is_to_be_is_read);
+	tcase_add_test(
+	    good, the_status_socket_is_called_after_the_half_and_its_port);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
 	tcase_add_test(good, what_is_given_for_a_server_counts);
 	tcase_add_test(good,

@@ -221,6 +221,34 @@ START_TEST(four_times_the_users_take_at_most_six_times_the_work)
 }
 END_TEST
 
+START_TEST(rates_are_of_what_moved_since_the_last_sample)
+{
+	atomic_store(&fred->sent, 5000);
+	accounts_sample(&accounts, 10000);
+	ck_assert_uint_eq(fred->sent_rate, 500);
+	ck_assert_uint_eq(fred->received_rate, 0);
+	atomic_store(&fred->received, 30);
+	accounts_sample(&accounts, 2000);
+	ck_assert_uint_eq(fred->sent_rate, 0);
+	ck_assert_uint_eq(fred->received_rate, 15);
+	/* However soon it comes. */
+	accounts_sample(&accounts, 0);
+	ck_assert_uint_eq(fred->received_rate, 0);
+}
+END_TEST
+
+START_TEST(who_is_refused_was_seen_too)
+{
+	struct account *anna = open_account(2);
+
+	ck_assert_int_eq(fred->seen_at, 0);
+	account_refuse(fred, REFUSAL_DENIED);
+	ck_assert_int_gt(fred->seen_at, 0);
+	ck_assert(account_enter(anna, 0));
+	ck_assert_int_gt(anna->seen_at, 0);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -246,6 +274,8 @@ suite(void)
 	tcase_add_test(counts, refusals_are_counted_by_their_kind);
 	tcase_add_test(
 	    counts, many_threads_share_one_account_and_keep_its_limit);
+	tcase_add_test(counts, rates_are_of_what_moved_since_the_last_sample);
+	tcase_add_test(counts, who_is_refused_was_seen_too);
 	suite_add_tcase(suite, counts);
 	return suite;
 }

@@ -460,6 +460,63 @@ START_TEST(the_longest_line_is_not_cut_by_the_log)
 }
 END_TEST
 
+static const struct {
+	const struct role *role;
+	struct relay relay;
+	const char *level;
+} unanswered[] = {
+	{ &client_role,
+	    { .end = RELAY_RESET, .culprit = RELAY_UPSTREAM, .error = 104 },
+	    "warning" },
+	{ &client_role,
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_UPSTREAM,
+		.error = 104,
+		.bytes = { 64 * 1024, 0 } },
+	    "warning" },
+	/* So much has been read by somebody. */
+	{ &client_role,
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_UPSTREAM,
+		.error = 104,
+		.bytes = { 64 * 1024 + 1, 0 } },
+	    "info" },
+	{ &client_role,
+	    { .end = RELAY_RESET,
+		.culprit = RELAY_UPSTREAM,
+		.error = 104,
+		.bytes = { 0, 1 } },
+	    "info" },
+	{ &client_role,
+	    { .end = RELAY_RESET, .culprit = RELAY_DOWNSTREAM, .error = 104 },
+	    "info" },
+	{ &client_role, { .end = RELAY_EOF, .culprit = RELAY_UPSTREAM },
+	    "info" },
+	{ &client_role, { .end = RELAY_IDLE }, "info" },
+	{ &server_role,
+	    { .end = RELAY_RESET, .culprit = RELAY_UPSTREAM, .error = 104 },
+	    "info" },
+};
+
+START_TEST(a_client_half_warns_of_a_reset_before_any_answer)
+{
+	bool is_warning = !strcmp(unanswered[_i].level, "warning");
+
+	connection.role = unanswered[_i].role;
+	connection_log_closed(&connection, &unanswered[_i].relay, 0);
+	ck_assert_ptr_eq(strstr(line, unanswered[_i].level), line);
+	ck_assert(is_warning == !!strstr(line, "see its log"));
+	/* Where connections are not shown this is, but not without end. */
+	line_count = 0;
+	info_is_hidden = true;
+	connection_log_closed(&connection, &unanswered[_i].relay, 0);
+	ck_assert_int_eq(line_count, is_warning);
+	limit_reached = true;
+	connection_log_closed(&connection, &unanswered[_i].relay, 0);
+	ck_assert_int_eq(line_count, is_warning);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -491,6 +548,9 @@ suite(void)
 	tcase_add_test(
 	    served, connections_reset_at_the_end_of_the_program_are_logged);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
+	tcase_add_loop_test(served,
+	    a_client_half_warns_of_a_reset_before_any_answer, 0,
+	    COUNT(unanswered));
 	suite_add_tcase(suite, served);
 	return suite;
 }

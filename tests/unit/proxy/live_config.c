@@ -145,6 +145,34 @@ START_TEST(a_broken_file_changes_nothing_and_each_problem_is_logged)
 }
 END_TEST
 
+START_TEST(problems_are_kept_until_a_reload_succeeds)
+{
+	struct live_config_state state;
+
+	live_config_state(&live_config, &state);
+	ck_assert_int_gt(state.read_at, 0);
+	ck_assert_int_eq(state.failed_at, 0);
+	reload("{listen: '127.0.0.1:1000', tiemout: 1, drain: 2}");
+	live_config_state(&live_config, &state);
+	ck_assert_int_gt(state.failed_at, 0);
+	ck_assert_ptr_nonnull(strstr(state.problem, ": tiemout: "));
+	reload("{listen: '127.0.0.1:1000'}");
+	live_config_state(&live_config, &state);
+	ck_assert_int_eq(state.failed_at, 0);
+}
+END_TEST
+
+START_TEST(the_status_socket_stays_and_a_warning_says_so)
+{
+	reload("{listen: '127.0.0.1:1000', status: '/elsewhere'}");
+	ck_assert_ptr_nonnull(strstr(logged, "warning status has changed"));
+	ck_assert_str_eq(
+	    live_config.config->status_path, "/run/srcproxy/server-1000.sock");
+	reload("{listen: '127.0.0.1:1000'}");
+	ck_assert_ptr_null(strstr(logged, "warning"));
+}
+END_TEST
+
 START_TEST(a_missing_file_changes_nothing)
 {
 	logged[0] = '\0';
@@ -240,6 +268,8 @@ suite(void)
 	    reload, a_reference_stays_valid_and_later_ones_get_the_new_config);
 	tcase_add_test(
 	    reload, a_broken_file_changes_nothing_and_each_problem_is_logged);
+	tcase_add_test(reload, problems_are_kept_until_a_reload_succeeds);
+	tcase_add_test(reload, the_status_socket_stays_and_a_warning_says_so);
 	tcase_add_test(reload, a_missing_file_changes_nothing);
 	tcase_add_test(reload, a_failed_prepare_changes_nothing);
 	tcase_add_test(reload, the_listener_stays_and_a_warning_says_so);

@@ -1,0 +1,381 @@
+#include "proxy/status_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/thread.h"
+
+/* For a client to say what it wants, and to read all of the answer. */
+#define REQUEST_MS 1000
+#define ANSWER_MS 5000
+
+#define REQUEST_MAX_LEN 128
+#define BUFFER_LEN 16384
+#define BACKLOG 8
+
+/* Lest a lack of descriptors makes it spin. */
+#define PAUSE_MS 200
+
+/* root:group with 0660, or the owner's. */
+#define SOCKET_UMASK 0117
+#define DIRECTORY_MODE 0750
+
+/* A client and what it has not been sent yet. */
+struct client {
+	int fd;
+	int64_t deadline;
+	size_t len;
+	char buffer[BUFFER_LEN];
+};
+
+static bool
+parse_path(const char *path, struct sockaddr_un *address)
+{
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(address->sun_path))
+		return false;
+	strcpy(address->sun_path, path);
+	return true;
+}
+
+/* Returns 0, or -EADDRINUSE when somebody is there, alive, or it is no socket. */
+static int
+remove_stale(const struct sockaddr_un *address)
+{
+	struct stat status;
+	int fd, error;
+
+	if (lstat(address->sun_path, &status))
+		return -errno;
+	if (!S_ISSOCK(status.st_mode))
+		return -EEXIST;
+	/* It would wait for room in the queue of one who is busy. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	error = connect(fd, (const struct sockaddr *)address, sizeof(*address))
+	    ? errno
+	    : 0;
+	close(fd);
+	if (error != ECONNREFUSED)
+		return error == 0 || error == EAGAIN ? -EADDRINUSE : -error;
+	return unlink(address->sun_path) ? -errno : 0;
+}
+
+static int
+bind_to(int fd, const struct sockaddr_un *address)
+{
+	const struct sockaddr *to = (const struct sockaddr *)address;
+	mode_t mask = umask(SOCKET_UMASK);
+	int error = bind(fd, to, sizeof(*address)) ? -errno : 0;
+
+	if (error == -EADDRINUSE)
+		error = remove_stale(address);
+	else if (!error)
+		goto out;
+	if (!error && bind(fd, to, sizeof(*address)))
+		error = -errno;
+out:
+	umask(mask);
+	return error;
+}
+
+/* Returns a descriptor. */
+static int
+listen_at(const char *path, struct stat *made)
+{
+	struct sockaddr_un address;
+	int fd, error;
+
+	if (!parse_path(path, &address))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	error = bind_to(fd, &address);
+	if (!error && (listen(fd, BACKLOG) || lstat(path, made)))
+		error = -errno;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/*
+ * An init system may have made it. /run is root's, so nobody else has put
+ * something there.
+ */
+static void
+make_directory(const char *path, const struct privilege *owner)
+{
+	char directory[CONFIG_STATUS_PATH_LEN];
+
+	strcpy(directory, path);
+	*strrchr(directory, '/') = '\0';
+	mkdir(directory, DIRECTORY_MODE);
+	if (owner && lchown(directory, owner->uid, owner->gid))
+		return;
+}
+
+/* As that user, whose directory may have any links: setfsuid(2). */
+static int
+listen_as(const char *path, const struct privilege *owner, struct stat *made)
+{
+	int fd;
+
+	if (!owner)
+		return listen_at(path, made);
+	setfsgid(owner->gid);
+	setfsuid(owner->uid);
+	fd = listen_at(path, made);
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	return fd;
+}
+
+static const char *
+explain(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another srcproxy answers there; name another path with "
+		       "status";
+	case -EEXIST:
+		return "it is no socket; remove it, or name another path with "
+		       "status";
+	case -ENOENT:
+	case -EACCES:
+	case -EPERM:
+		return "its directory must be there and belong to the user of "
+		       "the service (RuntimeDirectory=srcproxy)";
+	default:
+		return strerror(-error);
+	}
+}
+
+void
+status_socket_open(struct status_socket *status_socket,
+    const struct config *config, const struct privilege *owner)
+{
+	const char *path = config->status_path;
+	int fd;
+
+	memset(status_socket, 0, sizeof(*status_socket));
+	must(pthread_mutex_init(&status_socket->lock, NULL));
+	must(pthread_cond_init(&status_socket->ended, NULL));
+	status_socket->client_fd = status_socket->listen_fd = -1;
+	if (!*path)
+		return;
+	if (!config->is_status_path_set && geteuid() == 0)
+		make_directory(path, owner);
+	fd = listen_as(path, owner, &status_socket->made);
+	if (fd >= 0)
+		status_socket->listen_fd = fd;
+	else if (config->is_status_path_set || geteuid() == 0)
+		log_warning("cannot answer srcproxy status at %s: %s", path,
+		    explain(fd));
+	else
+		log_info("status path=%s reason=\"%s\"", path, explain(fd));
+}
+
+static bool
+send_all(struct client *client, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t sent = send(client->fd, text, len, MSG_NOSIGNAL);
+
+		if (deadline_left(client->deadline) == 0 ||
+		    (sent < 0 && errno != EINTR && errno != EAGAIN))
+			return false;
+		if (sent > 0) {
+			text += sent;
+			len -= (size_t)sent;
+		}
+	}
+	return true;
+}
+
+static bool
+flush(struct client *client)
+{
+	size_t len = client->len;
+
+	client->len = 0;
+	return send_all(client, client->buffer, len);
+}
+
+/* A status_put. */
+static bool
+put(void *owner, const char *text, size_t len)
+{
+	struct client *client = owner;
+
+	if (client->len + len > sizeof(client->buffer) && !flush(client))
+		return false;
+	if (len > sizeof(client->buffer))
+		return send_all(client, text, len);
+	memcpy(client->buffer + client->len, text, len);
+	client->len += len;
+	return true;
+}
+
+/* One line, without its end. False if none came in time. */
+static bool
+receive_line(int fd, char line[REQUEST_MAX_LEN])
+{
+	int64_t deadline = deadline_after(REQUEST_MS);
+	size_t len = 0;
+	char *end = NULL;
+
+	while (
+	    !end && len < REQUEST_MAX_LEN - 1 && deadline_left(deadline) > 0) {
+		ssize_t received =
+		    recv(fd, line + len, REQUEST_MAX_LEN - 1 - len, 0);
+
+		if (received == 0 || (received < 0 && errno != EINTR))
+			return false;
+		if (received > 0)
+			len += (size_t)received;
+		line[len] = '\0';
+		end = strchr(line, '\n');
+	}
+	if (end)
+		*end = '\0';
+	return end != NULL;
+}
+
+static void
+answer(struct client *client, const struct status_source *source,
+    const char *request)
+{
+	static const char connections[] = "connections";
+	size_t len = strlen(connections);
+	bool is_list = !strncmp(request, connections, len);
+	const char *user =
+	    is_list && request[len] == ' ' ? request + len + 1 : NULL;
+	bool is_whole = false;
+
+	if (!strcmp(request, "status") ||
+	    (is_list && (user || request[len] == '\0')))
+		is_whole =
+		    status_report_write(source, is_list, user, put, client);
+	else
+		is_whole = put(client, "{\"error\":\"unknown request\"}\n", 28);
+	if (is_whole)
+		flush(client);
+}
+
+static void
+serve(int fd, const struct status_source *source)
+{
+	/* Not on the stack of a thread. One client at a time. */
+	static struct client client;
+	struct timeval wait = { .tv_sec = REQUEST_MS / 1000 };
+	char request[REQUEST_MAX_LEN];
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (!receive_line(fd, request))
+		return;
+	client.fd = fd;
+	client.len = 0;
+	client.deadline = deadline_after(ANSWER_MS);
+	answer(&client, source, request);
+}
+
+/* -1: nobody. False when it is to stop. */
+static bool
+set_client(struct status_socket *status_socket, int fd)
+{
+	bool is_stopping;
+
+	must(pthread_mutex_lock(&status_socket->lock));
+	status_socket->client_fd = fd;
+	is_stopping = status_socket->is_stopping;
+	must(pthread_mutex_unlock(&status_socket->lock));
+	return !is_stopping;
+}
+
+static void
+run(void *argument)
+{
+	struct status_socket *status_socket = argument;
+
+	while (set_client(status_socket, -1)) {
+		int fd =
+		    accept4(status_socket->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			poll(NULL, 0, PAUSE_MS);
+			continue;
+		}
+		if (set_client(status_socket, fd))
+			serve(fd, status_socket->source);
+		set_client(status_socket, -1);
+		close(fd);
+	}
+	must(pthread_mutex_lock(&status_socket->lock));
+	status_socket->is_running = false;
+	must(pthread_cond_signal(&status_socket->ended));
+	must(pthread_mutex_unlock(&status_socket->lock));
+}
+
+void
+status_socket_start(
+    struct status_socket *status_socket, const struct status_source *source)
+{
+	int error;
+
+	if (status_socket->listen_fd < 0)
+		return;
+	status_socket->source = source;
+	status_socket->is_running = true;
+	error = thread_start(run, status_socket);
+	if (!error)
+		return;
+	status_socket->is_running = false;
+	log_warning("cannot answer srcproxy status: there is no thread for it: "
+		    "%s",
+	    strerror(-error));
+}
+
+/* Somebody may have put something else there. */
+static void
+remove_made(const struct stat *made, const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && status.st_dev == made->st_dev &&
+	    status.st_ino == made->st_ino)
+		unlink(path);
+}
+
+void
+status_socket_close(struct status_socket *status_socket, const char *path)
+{
+	if (status_socket->listen_fd < 0)
+		return;
+	must(pthread_mutex_lock(&status_socket->lock));
+	status_socket->is_stopping = true;
+	/* These end the waits of the thread. */
+	shutdown(status_socket->listen_fd, SHUT_RDWR);
+	if (status_socket->client_fd >= 0)
+		shutdown(status_socket->client_fd, SHUT_RDWR);
+	while (status_socket->is_running)
+		must(pthread_cond_wait(
+		    &status_socket->ended, &status_socket->lock));
+	must(pthread_mutex_unlock(&status_socket->lock));
+	close(status_socket->listen_fd);
+	status_socket->listen_fd = -1;
+	remove_made(&status_socket->made, path);
+}

@@ -1,0 +1,437 @@
+"""srcproxy status, and the socket at which it asks a running half."""
+
+import fcntl
+import glob
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+import unittest
+
+from cases import RoutedCase
+from families import IPV4, endpoint
+from peers import receive, receive_all, reset
+from sandbox import BINARY, PROGRAMS, WORK
+from waiting import TIMEOUT, wait_until
+
+CONTRIB = (pathlib.Path(__file__).resolve().parent.parent.parent /
+           'contrib/prometheus')
+
+ALICE = {'name': 'alice', 'auth': 'of alice, and long enough',
+         'allowed_src_ips': ['198.51.100.0/24', '2001:db8:aaaa::/64']}
+BOB = {'name': 'bob', 'auth': 'of bob, and it is long enough',
+       'allowed_src_ips': ['192.0.2.77']}
+UNPRIVILEGED = ('setpriv', '--reuid', '65534', '--regid', '65534',
+                '--clear-groups')
+
+
+def run_status(daemon, *options, wrapper=(), **more):
+    return subprocess.run(
+        [*wrapper, BINARY, 'status', *options, daemon.role,
+         daemon.config_path],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        timeout=TIMEOUT, **more)
+
+
+def ask(daemon, *options):
+    result = run_status(daemon, *options)
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    return result.stdout
+
+
+def ask_json(daemon, *options):
+    return json.loads(ask(daemon, '--json', *options))
+
+
+def user_of(answer, name):
+    user, = [user for user in answer['users'] if user['user'] == name]
+    return user
+
+
+def path_of(daemon):
+    port = {'server': 21829, 'client': 9001}[daemon.role]
+    return f'{WORK}/srcproxy/{daemon.role}-{port}.sock'
+
+
+def connect(path):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(TIMEOUT)
+    connection.connect(path)
+    return connection
+
+
+class StatusCase(RoutedCase):
+    family = IPV4
+
+    def start_both(self, **options):
+        self.server = self.start_server({'acl': [ALICE, BOB]}, **options)
+        self.client = self.start_client(
+            {'outbound': {**self.client_config()['outbound'],
+                          'auth': ALICE['auth']}}, **options)
+
+    def carry(self, question, answer):
+        user, destination = self.open()
+        user.sendall(question)
+        receive(destination, len(question))
+        destination.sendall(answer)
+        receive(user, len(answer))
+        return user, destination
+
+
+class Status(StatusCase):
+
+    def test_it_tells_who_moved_how_much_and_through_whom(self):
+        self.start_both()
+        user, _ = self.carry(b'12345', b'123')
+        answer = wait_until(
+            lambda: (lambda told: user_of(told, 'alice')['received'] == 3
+                     and told)(ask_json(self.server)), 'alice has 3 bytes')
+        alice = user_of(answer, 'alice')
+        self.assertEqual((alice['connections'], alice['established'],
+                          alice['sent']), (1, 1, 5))
+        self.assertLessEqual(abs(alice['last_seen'] - time.time()), 60)
+        self.assertIsNone(user_of(answer, 'bob')['last_seen'])
+        self.assertEqual(answer['gates'][0]['address'], '192.0.2.2')
+        self.assertEqual(answer['gates'][0]['requests'], 1)
+        self.assertEqual(answer['listeners'], ['192.0.2.1:21829'])
+        self.assertEqual(answer['pid'], self.server.process.pid)
+        self.assertEqual(answer['limits']['connections'], 1)
+        asked = ask_json(self.client)
+        self.assertEqual(asked['server']['address'], '192.0.2.1:21829')
+        self.assertLessEqual(
+            abs(asked['server']['last_answer'] - time.time()), 60)
+        self.assertEqual(asked['half'], 'client')
+        told, = ask_json(self.server, '--connections')['connections']
+        self.assertEqual(told['source'],
+                         endpoint(*user.getsockname()[:2]))
+        self.assertEqual(told['user'], 'alice')
+
+    def test_connections_of_one_user_are_listed(self):
+        self.start_both()
+        self.carry(b'1', b'2')
+        for half, name in ((self.server, 'alice'), (self.client, '-')):
+            for options in (('--connections', name),
+                            (f'--connections={name}',)):
+                said = ask(half, *options).splitlines()
+                self.assertEqual(len(said), 2)
+                self.assertIn(self.family.user, said[1])
+        self.assertEqual(
+            ask_json(self.server, '--connections', 'bob')['connections'], [])
+
+    def test_log_begins_with_what_was_started(self):
+        self.start_both()
+        for half in (self.client, self.server):
+            started = half.wait_for('starting', role=half.role,
+                                    config=half.config_path)
+            self.assertIn(' info starting ', half.log.splitlines()[0])
+            self.assertEqual(started['version'],
+                             ask_json(half)['version'])
+
+    def test_person_finds_the_users_their_bytes_and_the_reasons(self):
+        self.start_both()
+        self.carry(b'12345', b'123')
+        said = ask(self.server)
+        self.assertRegex(said, r'(?m)^srcproxy \S+ server  running, pid \d+')
+        self.assertRegex(said, r'(?m)^alice +1 ')
+        self.assertNotIn('\033', said)
+
+    def test_latest_refusals_have_their_reasons(self):
+        self.start_both()
+        with self.net.destination.listen(self.family.destination) as one:
+            closed = one.getsockname()[:2]
+        for _ in range(11):
+            self.assert_reset(self.net.user, closed)
+        answer = wait_until(
+            lambda: (lambda told: user_of(told, 'alice')['refused'].get(
+                'unreachable') == 11 and told)(ask_json(self.server)),
+            'eleven are refused')
+        self.assertEqual([refusal['id'] for refusal in answer['refusals']],
+                         sorted((r['id'] for r in answer['refusals']),
+                                reverse=True))
+        self.assertEqual(len(answer['refusals']), 10)
+        self.assertEqual(answer['refusals'][0]['destination'],
+                         endpoint(*closed))
+        self.assertIn('refused', answer['refusals'][0]['reason'])
+        self.assertIn('Connection refused', ask(self.server))
+
+    def test_gate_warns_of_what_the_server_half_refuses(self):
+        self.start_both()
+        with self.net.destination.listen(self.family.destination) as one:
+            closed = one.getsockname()[:2]
+        self.assert_reset(self.net.user, closed)
+        warning = self.client.wait_for('closed', end='reset', by='server')
+        self.assertEqual(warning.level, 'warning')
+        self.assertIn('see its log', warning['reason'])
+        refused = self.server.wait_for('refused')
+        self.assertEqual(warning['used'], refused['peer'])
+        reasons = [refusal['reason'] for refusal in
+                   ask_json(self.client)['refusals']]
+        self.assertEqual(len(reasons), 1)
+        self.assertIn('see its log', reasons[0])
+
+    def test_gate_does_not_warn_of_a_reset_after_an_answer(self):
+        self.start_both()
+        _, destination = self.carry(b'1', b'2')
+        reset(destination)
+        closed = self.client.wait_for('closed', end='reset', by='server')
+        self.assertEqual(closed.level, 'info')
+        self.assertEqual(ask_json(self.client)['refusals'], [])
+
+    def test_what_a_reload_did_not_take_is_said(self):
+        self.start_both()
+        self.assertIsNone(ask_json(self.server)['config']['problem'])
+        config = json.dumps(self.server_config({'acl': [ALICE, BOB]}))
+        path = pathlib.Path(self.server.config_path)
+        path.write_text(config[:-1] + ', "tiemout": 1}')
+        self.server.send_signal(signal.SIGHUP)
+        self.server.wait_for('reload-failed')
+        path.write_text(config)
+        self.assertIn('tiemout', ask_json(self.server)['config']['problem'])
+        self.assertRegex(ask(self.server), 'not taken .*tiemout')
+        self.server.reload(config)
+        self.server.wait_for('reloaded')
+        self.assertIsNone(ask_json(self.server)['config']['problem'])
+
+    @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
+    def test_only_root_and_the_group_may_ask(self):
+        self.start_both(flags=('-u', 'nobody:nogroup'))
+        path = path_of(self.server)
+        status = os.stat(path)
+        self.assertEqual(stat.S_IMODE(status.st_mode), 0o660)
+        self.assertEqual((status.st_uid, status.st_gid), (65534, 65534))
+        ask(self.server)
+        self.assertEqual(run_status(self.server,
+                                    wrapper=UNPRIVILEGED).returncode, 0)
+        stranger = run_status(self.server, wrapper=(
+            'setpriv', '--reuid', '1', '--regid', '1', '--clear-groups'))
+        self.assertEqual(stranger.returncode, 1)
+        self.assertIn('only root and the group', stranger.stderr)
+
+    def test_socket_is_gone_at_the_end(self):
+        for flags in ((), ('-u', 'nobody')):
+            self.start_both(flags=flags)
+            for half in (self.client, self.server):
+                self.assertTrue(os.path.exists(path_of(half)))
+                half.stop()
+                self.assertFalse(os.path.exists(path_of(half)), flags)
+            result = run_status(self.server)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn('does not run', result.stderr)
+
+    def test_stale_socket_is_taken_over(self):
+        self.start_both()
+        self.server.kill()
+        self.assertIn('nobody answers', run_status(self.server).stderr)
+        server = self.start_server()
+        self.assertEqual(ask_json(server)['pid'], server.process.pid)
+
+    def test_live_socket_is_not_taken_over(self):
+        self.start_both()
+        other = self.start(self.net.destination, 'server',
+                           {'listen': ':21829', 'acl': [ALICE]})
+        other.wait_for_line('warning .*another srcproxy answers there')
+        other.stop()
+        self.assertEqual(ask_json(self.server)['pid'],
+                         self.server.process.pid)
+
+    def test_what_is_no_socket_stays(self):
+        path = tempfile.mkdtemp(dir=WORK) + '/precious'
+        pathlib.Path(path).write_text('data')
+        server = self.start_server({'status': path})
+        server.wait_for_line('warning .*it is no socket')
+        server.stop()
+        self.assertEqual(pathlib.Path(path).read_text(), 'data')
+
+    def test_false_makes_none(self):
+        server = self.start_server({'status': False})
+        self.assertFalse(os.path.exists(path_of(server)))
+        self.assertIn('status is false', run_status(server).stderr)
+
+    def test_status_answers_while_it_stops(self):
+        server = self.start(self.net.destination, 'server', {
+            'listen': ':21829', 'status': WORK + '/other.sock',
+            'drain_timeout': '20s'})
+        idle = self.connect(self.net.destination, ('127.0.0.1', 21829))
+        wait_until(lambda: ask_json(server)['limits']['connections'] == 1,
+                   'it is there')
+        server.send_signal(signal.SIGTERM)
+        server.wait_for('stopping')
+        self.assertEqual(ask_json(server)['state'], 'stopping')
+        idle.close()
+        self.assertEqual(server.wait(), 0)
+
+
+class Hostile(StatusCase):
+
+    def test_clients_that_say_or_read_nothing_hold_up_nobody(self):
+        self.start_both()
+        path = path_of(self.server)
+        hostile = [connect(path) for _ in range(3)]
+        self.addCleanup(lambda: [one.close() for one in hostile])
+        hostile[1].sendall(b'connections\n' * 1000)
+        hostile[2].sendall(b'\0' * 4096)
+        self.assert_proxies()
+        self.assertEqual(ask_json(self.server)['state'], 'running')
+        self.assertEqual(self.server.stop(), 0)
+
+    def test_client_that_does_not_read_is_cut_off_at_the_end(self):
+        """Its answer is longer than what the socket holds."""
+        acl = [{**BOB, 'name': f'user-{number}', 'auth': f'{number:032}',
+                'allowed_src_ips': [f'10.{number // 256}.{number % 256}.1']}
+               for number in range(2000)]
+        server = self.start_server({'acl': acl})
+        slow = self.keep(connect(path_of(server)))
+        slow.sendall(b'status\n')
+        self.assertTrue(slow.recv(1))
+        self.assertEqual(server.stop(), 0)
+        whole = b''.join(iter(lambda: slow.recv(65536), b''))
+        self.assertNotIn(b'user-1999', whole)
+
+    def test_unknown_requests_are_said_to_be_unknown(self):
+        server = self.start_server()
+        for request in (b'\n', b'nothing\n', b'connectionsx\n'):
+            with connect(path_of(server)) as client:
+                client.sendall(request)
+                self.assertIn('error', json.loads(receive_all(client)))
+
+
+def families_of(text):
+    """By the name of the metric: its type, help and series, as they come."""
+    families, current = {}, None
+    for line in text.splitlines()[:-1]:
+        kind = re.fullmatch(r'# (HELP|TYPE) (\w+) (.+)', line)
+        if kind and kind[1] == 'HELP':
+            current = families[kind[2]] = {'help': kind[3], 'series': {}}
+        elif kind:
+            current['type'] = kind[3]
+        else:
+            series, value = line.rsplit(' ', 1)
+            assert series.partition('{')[0] in families, line
+            current['series'][series] = float(value)
+    return families
+
+
+class Metrics(StatusCase):
+
+    def setUp(self):
+        super().setUp()
+        self.start_both()
+        self.carry(b'12345', b'123')
+        wait_until(lambda: user_of(ask_json(self.server), 'alice')[
+            'received'] == 3, 'alice has her bytes')
+
+    def test_form_is_the_one_that_all_readers_take(self):
+        for half in (self.server, self.client):
+            text = ask(half, '--metrics')
+            self.assertTrue(text.endswith('\n# EOF\n'))
+            self.assertNotIn('\n\n', text)
+            self.assertNotIn('\r', text)
+            for name, family in families_of(text).items():
+                self.assertRegex(name, '^srcproxy_[a-z_]+$')
+                self.assertEqual(family['type'] == 'counter',
+                                 name.endswith('_total'), name)
+                self.assertTrue(family['series'], name)
+        promtool = shutil.which('promtool')
+        if promtool:
+            result = subprocess.run([promtool, 'check', 'metrics'],
+                                    input=text, text=True, timeout=TIMEOUT,
+                                    capture_output=True)
+            self.assertEqual((result.returncode, result.stderr), (0, ''))
+
+    def test_users_have_series_and_connections_have_none(self):
+        text = ask(self.server, '--metrics')
+        series = families_of(text)['srcproxy_bytes_total']['series']
+        sent, = [value for name, value in series.items()
+                 if 'user="alice"' in name and 'direction="sent"' in name]
+        self.assertEqual(sent, 5)
+        before = text.count('\n')
+        self.carry(b'1', b'2')
+        self.assertEqual(ask(self.server, '--metrics').count('\n'), before)
+
+    def test_two_halves_can_stand_side_by_side(self):
+        of_server, of_client = (families_of(ask(half, '--metrics'))
+                                for half in (self.server, self.client))
+        for name in set(of_server) & set(of_client):
+            self.assertEqual(
+                (of_server[name]['help'], of_server[name]['type']),
+                (of_client[name]['help'], of_client[name]['type']))
+            self.assertFalse(set(of_server[name]['series']) &
+                             set(of_client[name]['series']))
+
+    def test_textfile_is_whole_or_not_there(self):
+        directory = tempfile.mkdtemp(dir=WORK)
+        command = [CONTRIB / 'textfile', directory, 'server',
+                   self.server.config_path]
+        environment = {**os.environ, 'PATH': f'{PROGRAMS}:/usr/bin:/bin'}
+        subprocess.run(command, env=environment, check=True, timeout=TIMEOUT)
+        path, = glob.glob(directory + '/*')
+        self.assertEqual(os.path.basename(path),
+                         'srcproxy-server-server.prom')
+        self.assertTrue(pathlib.Path(path).read_text().endswith('# EOF\n'))
+        self.server.stop()
+        self.assertEqual(subprocess.run(
+            command, env=environment, stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT).returncode, 1)
+        self.assertEqual(os.listdir(directory), [])
+
+    def test_dashboard_asks_for_what_there_is(self):
+        known = set(families_of(ask(self.server, '--metrics')))
+        dashboard = json.loads((CONTRIB / 'grafana.json').read_text())
+        asked = [target['expr'] for panel in dashboard['panels']
+                 for target in panel['targets']]
+        self.assertGreater(len(asked), 5)
+        for expression in asked:
+            names = set(re.findall(r'srcproxy_\w+', expression))
+            self.assertTrue(names and names <= known, expression)
+
+
+class Watch(StatusCase):
+
+    def watch(self, daemon, columns):
+        """What is on a terminal of that width, once it was drawn twice."""
+        main, end = pty.openpty()
+        self.addCleanup(os.close, main)
+        fcntl.ioctl(end, termios.TIOCSWINSZ,
+                    struct.pack('HHHH', 10, columns, 0, 0))
+        environment = {**os.environ, 'TERM': 'xterm'}
+        environment.pop('NO_COLOR', None)
+        process = subprocess.Popen(
+            [BINARY, 'status', '--watch', daemon.role, daemon.config_path],
+            stdout=end, stderr=subprocess.PIPE, env=environment)
+        os.close(end)
+        text = b''
+        while text.count(b'\033[H') < 2:
+            text += os.read(main, 65536)
+        process.terminate()
+        process.communicate()
+        return text.decode().split('\033[H\033[J')[1]
+
+    def test_table_has_colour_and_fits_the_terminal(self):
+        self.start_both()
+        self.carry(b'1', b'2')
+        for columns in (40, 100):
+            screen = self.watch(self.server, columns)
+            self.assertIn('\033[1m', screen)
+            lines = re.sub(r'\033\[\d*m', '', screen).splitlines()
+            self.assertLessEqual(len(lines), 9)
+            table = [line for line in lines if line.startswith('alice')]
+            self.assertEqual(len(table), 1)
+            self.assertLessEqual(max(map(len, table)), columns)
+            self.assertEqual('LAST SEEN' in screen, columns == 100)
+
+    def test_it_is_for_a_terminal(self):
+        server = self.start_server()
+        result = run_status(server, '--watch')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('terminal', result.stderr)
