@@ -45,18 +45,17 @@ report_usual(struct findings *findings, int fd)
 	congestion_read(fd, name);
 	if (!strcmp(name, "bbr"))
 		finding_ok(findings,
-		    "congestion control: this host uses bbr, on the leg "
-		    "between the halves as well");
+		    "congestion control: the leg between the halves "
+		    "uses bbr, the default of this host");
 	else
 		finding_note(findings,
-		    "congestion control: the leg between the halves has this "
-		    "host's own, %s; %s",
+		    "congestion control: the leg between the halves "
+		    "uses %s, the default of this host; bbr is faster "
+		    "where packets are lost on the way: %s",
 		    name,
 		    has_bbr()
-			? "bbr is there, and keeps its rate where packets are "
-			  "lost on the way: congestion: \"bbr\""
-			: "bbr, which keeps its rate where packets are lost on "
-			  "the way, is not there: modprobe tcp_bbr");
+			? "set congestion: \"bbr\""
+			: "modprobe tcp_bbr, and then set congestion: \"bbr\"");
 }
 
 static void
@@ -64,7 +63,7 @@ check_congestion(const struct doctor_context *context)
 {
 	const char *name = context->config->leg.congestion;
 	struct findings *findings = context->findings;
-	struct text fix;
+	struct text remedy;
 	int fd = socket_open(AF_INET);
 	int error = fd < 0 ? fd : congestion_set(fd, name);
 
@@ -72,20 +71,21 @@ check_congestion(const struct doctor_context *context)
 		report_usual(findings, fd);
 	else if (!error)
 		finding_ok(findings,
-		    "congestion control: %s can be had for the leg between "
-		    "the halves",
+		    "congestion control: %s is available for the leg "
+		    "between the halves",
 		    name);
 	else if (error == -ENOENT) {
-		text_set(&fix, "modprobe tcp_%s", name);
-		finding_problem(findings, fix.chars, "",
-		    "congestion control: this kernel has no %s", name);
+		text_set(&remedy,
+		    "load it (modprobe tcp_%s), or name another one", name);
+		finding_problem(findings, NULL, remedy.chars,
+		    "congestion control: this kernel does not have %s", name);
 	} else if (error == -EPERM) {
-		text_set(&fix,
+		text_set(&remedy,
 		    "sysctl -w net.ipv4.tcp_allowed_congestion_control="
 		    "\"$(sysctl -n net.ipv4.tcp_allowed_congestion_control) "
 		    "%s\"",
 		    name);
-		finding_problem(findings, fix.chars, "",
+		finding_problem(findings, remedy.chars, "",
 		    "congestion control: this user (uid %u) may not choose %s",
 		    getuid(), name);
 	}
@@ -119,17 +119,17 @@ report_reach(struct findings *findings, double round_trip_ms, const char *where)
 	out = reach((double)send * 2 / 3, round_trip_ms);
 	if (in >= SLOW_MBIT && out >= SLOW_MBIT)
 		finding_ok(findings,
-		    "one stream: at a round trip of %.0f ms%s this host can "
-		    "receive about %.0f Mbit/s and send %.0f (net.ipv4.tcp_rmem"
-		    ", tcp_wmem), if the other end can, too",
+		    "one stream: at a round trip of %.0f ms%s this host "
+		    "can receive about %.0f Mbit/s and send %.0f "
+		    "(net.ipv4.tcp_rmem, tcp_wmem), if the other host "
+		    "can, too",
 		    round_trip_ms, where, in, out);
 	else
 		finding_note(findings,
-		    "one stream: at a round trip of %.0f ms%s this host can "
-		    "receive no more than about %.0f Mbit/s and send %.0f, "
-		    "whatever the network can; the last numbers of "
-		    "net.ipv4.tcp_rmem and tcp_wmem bound it, here and at the "
-		    "other end",
+		    "one stream: at a round trip of %.0f ms%s this host "
+		    "can receive at most about %.0f Mbit/s and send "
+		    "%.0f; for more, raise the last numbers of "
+		    "net.ipv4.tcp_rmem and tcp_wmem on both hosts",
 		    round_trip_ms, where, in, out);
 }
 
@@ -144,14 +144,15 @@ check_fast_open_sysctl(const struct doctor_context *context, bool is_server)
 	if (value & (is_server ? SYSCTL_SERVER : SYSCTL_CLIENT)) {
 		if (is_server)
 			finding_ok(findings,
-			    "TCP Fast Open: this host accepts requests with a "
+			    "TCP Fast Open: this host accepts requests in the "
 			    "SYN");
 		return;
 	}
 	finding_note(findings,
-	    "TCP Fast Open: net.ipv4.tcp_fastopen is %ld, so that no SYN "
-	    "brings a request and each connection takes a round trip more: "
-	    "sysctl -w net.ipv4.tcp_fastopen=3",
+	    "TCP Fast Open: net.ipv4.tcp_fastopen is %ld, so "
+	    "requests cannot go in the SYN, and each connection "
+	    "takes one more round trip; to permit it: sysctl -w "
+	    "net.ipv4.tcp_fastopen=3",
 	    value);
 }
 
@@ -218,35 +219,36 @@ report_fast_open(
 	switch (result) {
 	case FAST_OPEN_TAKEN:
 		finding_ok(findings,
-		    "TCP Fast Open: %s takes requests with the SYN", server);
+		    "TCP Fast Open: %s accepts requests in the SYN", server);
 		break;
 	case FAST_OPEN_NO_COOKIE:
 	case FAST_OPEN_DECLINED:
 		finding_note(findings,
-		    "TCP Fast Open: %s does not take requests with the SYN, so "
-		    "that each connection takes a round trip more: on the exit "
-		    "sysctl -w net.ipv4.tcp_fastopen=3, without fast_open: "
-		    "false",
+		    "TCP Fast Open: %s does not accept requests in the "
+		    "SYN, so each connection takes one more round trip; "
+		    "to permit it on the exit: sysctl -w "
+		    "net.ipv4.tcp_fastopen=3, and no fast_open: false",
 		    server);
 		break;
 	case FAST_OPEN_DROPPED:
 		finding_note(findings,
-		    "TCP Fast Open: a SYN with it was lost on the way to %s, "
-		    "and had to be sent again, twice: let firewalls on the way "
-		    "pass it, or set outbound.fast_open: false",
+		    "TCP Fast Open: SYNs that carry a request are lost "
+		    "on the way to %s, and each connection waits until "
+		    "one is sent again: let the firewalls on the way "
+		    "accept them, or set outbound.fast_open: false",
 		    server);
 		break;
 	case FAST_OPEN_HELD_UP:
 		finding_note(findings,
-		    "TCP Fast Open: what came with the SYN was held up on the "
-		    "way to %s, as by a SYNPROXY: set outbound.fast_open: "
-		    "false",
+		    "TCP Fast Open: requests in the SYN are delayed on "
+		    "the way to %s, as by a SYNPROXY: set "
+		    "outbound.fast_open: false",
 		    server);
 		break;
 	case FAST_OPEN_UNKNOWN:
 		finding_note(findings,
-		    "TCP Fast Open: whether %s takes requests with the SYN "
-		    "could not be told",
+		    "TCP Fast Open: cannot tell whether %s accepts "
+		    "requests in the SYN",
 		    server);
 		break;
 	}
@@ -276,7 +278,7 @@ check_used(const struct doctor_context *context, int fd, const char *server)
 	congestion_read(fd, used);
 	if (!*context->config->leg.congestion && strcmp(used, usual) != 0)
 		finding_note(context->findings,
-		    "congestion control: a route (congctl) has %s for "
+		    "congestion control: a route (congctl) sets %s for "
 		    "connections to %s",
 		    used, server);
 }
@@ -294,7 +296,7 @@ doctor_leg_check_server(
 	address_format(server, text);
 	check_used(context, fd, text);
 	if (ms >= 1)
-		report_reach(findings, ms, ", as to the server half,");
+		report_reach(findings, ms, " (to the server half)");
 	if (!leg->fast_open || !sysctl_read("ipv4/tcp_fastopen", &value) ||
 	    !(value & SYSCTL_CLIENT))
 		return;

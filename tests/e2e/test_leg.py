@@ -26,12 +26,12 @@ class Leg:
         return findings
 
     def test_congestion_control_that_is_not_there(self):
-        self.assert_wrong('this kernel has no no_such$',
-                          '^modprobe tcp_no_such$',
+        self.assert_wrong('this kernel does not have no_such$',
+                          'modprobe tcp_no_such',
                           config=self.with_leg(congestion='no_such'))
 
     def test_congestion_control_that_is_there(self):
-        self.assert_says('ok', 'congestion control: reno can be had',
+        self.assert_says('ok', 'congestion control: reno is available',
                          config=self.with_leg(congestion='reno'))
 
     def test_congestion_control_that_is_forbidden(self):
@@ -73,7 +73,7 @@ class LegOfExit(Leg, DoctorCase):
         self.addCleanup(self.host.sysctl, 'ipv4/tcp_rmem',
                         '4096 131072 6291456')
         self.assert_says('note', 'one stream: at a round trip of 100 ms this '
-                         'host can receive no more than about 10 Mbit/s')
+                         'host can receive at most about 10 Mbit/s')
 
 
 class LegOfGate(Leg, DoctorCase):
@@ -97,13 +97,13 @@ class LegOfGate(Leg, DoctorCase):
         return {'outbound': {**self.config['outbound'], **leg}}
 
     def test_data_with_a_syn(self):
-        self.assert_says('ok', 'TCP Fast Open: .* takes requests')
+        self.assert_says('ok', 'TCP Fast Open: .* accepts requests')
 
     def test_exit_that_takes_none(self):
         self.net.exit.sysctl('ipv4/tcp_fastopen', 1)
         self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 3)
-        self.assert_says('note', 'TCP Fast Open: .* does not take.*on the '
-                         'exit sysctl -w net.ipv4.tcp_fastopen=3')
+        self.assert_says('note', 'TCP Fast Open: .* does not accept.*on the '
+                         'exit: sysctl -w net.ipv4.tcp_fastopen=3')
 
     def test_gate_that_sends_none(self):
         self.host.sysctl('ipv4/tcp_fastopen', 0)
@@ -119,7 +119,8 @@ class LegOfGate(Leg, DoctorCase):
         }''')
         self.addCleanup(self.net.exit.run, 'nft', 'delete', 'table', 'inet',
                         'weather')
-        self.assert_says('note', 'TCP Fast Open: a SYN with it was lost')
+        self.assert_says('note', 'TCP Fast Open: SYNs that carry a request are '
+                         'lost')
 
     def test_round_trip_and_what_it_allows(self):
         """doctor reports the real round trip and speed."""
@@ -131,8 +132,8 @@ class LegOfGate(Leg, DoctorCase):
                             '4096 131072 6291456')
         findings = self.assert_says(
             'note', rf'one stream: at a round trip of {ROUND_TRIP_MS}|1\d\d '
-            'ms, as to the server half')
-        said = re.search(r'than about (\d+) Mbit/s and send (\d+)',
+            r'ms \(to the server half\)')
+        said = re.search(r'most about (\d+) Mbit/s and send (\d+)',
                          findings.text)
         for direction, claim in enumerate(map(int, said.groups())):
             measured = self.measure(sends=direction == 1)
