@@ -51,13 +51,15 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 	if_indextoname(index, name);
 	if (!is_for_all(listen) || has_address(name, family)) {
 		finding_ok(context->findings,
-		    "%s: there is a route to these users", prefix);
+		    "%s: this host has a route to these users", prefix);
 		return;
 	}
-	text_set(&advice, "ip address add ADDRESS dev %s", name);
+	text_set(
+	    &advice, "give it an address: ip address add ADDRESS dev %s", name);
 	finding_problem(context->findings, NULL, advice.chars,
-	    "%s: these users come in by %s, which has no %s address that they "
-	    "could be redirected to",
+	    "%s: connections of these users arrive on %s, which "
+	    "has no %s address: REDIRECT needs one there, and "
+	    "drops them without it",
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
 }
 
@@ -98,8 +100,9 @@ report_by_default(const struct doctor_context *context, const char *prefix,
 
 	if_indextoname(interface, name);
 	finding_note(context->findings,
-	    "%s: only the default route leads to these users, through %s: if "
-	    "they come in by another link, it has no route to them",
+	    "%s: the only route to these users is the default "
+	    "route, through %s: if their packets arrive on "
+	    "another link, add a route there",
 	    prefix, name);
 }
 
@@ -121,8 +124,8 @@ check_user_route(
 	} else {
 		finding_problem(context->findings, NULL,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
-		    "%s: there is no route to these users, so nothing can be "
-		    "answered",
+		    "%s: this host has no route to these users, so it "
+		    "cannot reply to them",
 		    text);
 	}
 }
@@ -221,8 +224,10 @@ report_untracked(
 
 	remedy_pass(arrival->context->ruleset, cause, &selection, &fix);
 	finding_problem(arrival->context->findings, fix.chars,
-	    "let that rule match none of them", "%s: a rule %s: %s",
-	    arrival->prefix, how, remedy_name(cause, &name));
+	    "change that rule so that it does not match these "
+	    "users",
+	    "%s: a rule %s: %s", arrival->prefix, how,
+	    remedy_name(cause, &name));
 }
 
 /*
@@ -241,11 +246,12 @@ report_unredirected(const struct arrival *arrival, const struct cause *cause)
 		remedy_delete(context->ruleset, cause, &fix);
 	text_add(&fix, "%s%s", fix.len ? "; " : "", context->rules);
 	finding_problem(context->findings, fix.chars, "",
-	    "%s: no rule of the firewall redirects these users%s%s to port "
-	    "%u%s%s",
-	    arrival->prefix, *arrival->link ? ", who come in by " : "",
-	    arrival->link, context->config->listen.port,
-	    name.len ? "; what decides for them is " : "", name.chars);
+	    "%s: no firewall rule redirects connections of these users%s%s%s "
+	    "to port %u%s%s",
+	    arrival->prefix, *arrival->link ? ", which arrive on " : "",
+	    arrival->link, *arrival->link ? "," : "",
+	    context->config->listen.port,
+	    name.len ? "; the rule that decides is " : "", name.chars);
 }
 
 /* False: no packet reaches the listener, or that is unknown. */
@@ -263,13 +269,14 @@ check_redirected(const struct arrival *arrival)
 		return true;
 	if (states->chain && states->is_sure)
 		report_untracked(arrival,
-		    "keeps the firewall from tracking the connections of these "
-		    "users (notrack), without which it redirects none",
+		    "exempts these users from connection tracking "
+		    "(notrack), so that their connections cannot be "
+		    "redirected",
 		    states);
 	else if (ports->chain && !ports->is_sure)
 		finding_note(context->findings,
-		    "%s: whether the firewall redirects them to port %u cannot "
-		    "be told, see %s",
+		    "%s: cannot tell whether the firewall redirects "
+		    "these users to port %u: it depends on %s",
 		    arrival->prefix, port, remedy_name(ports, &name));
 	else
 		report_unredirected(
@@ -287,9 +294,9 @@ check_zone(const struct arrival *arrival)
 	    packet_has(&arrival->walk.packet, FIELD_CT_ZONE, 0))
 		return true;
 	report_untracked(arrival,
-	    "puts the connections of these users into a zone of the firewall's "
-	    "tracking (ct zone), where the client half cannot see where they "
-	    "go",
+	    "puts connections of these users into a zone of "
+	    "conntrack (ct zone), where the client half cannot "
+	    "look up their original destination",
 	    cause);
 	return false;
 }
@@ -309,10 +316,8 @@ check_intake(struct arrival *arrival)
 	selection.port = context->config->listen.port;
 	if (link)
 		set_own_address(walk, selection.family, link);
-	text_set(&what,
-	    "%s: packets that come in to port %u, where the users are "
-	    "redirected to",
-	    arrival->prefix, selection.port);
+	text_set(&what, "redirected packets of these users to port %u",
+	    selection.port);
 	walk_through(walk, context->ruleset, HOOK_INPUT);
 	if (walk->fate == FATE_ACCEPTED) {
 		trace_follow(walk);
@@ -323,8 +328,8 @@ check_intake(struct arrival *arrival)
 	trace_answer(&answer, walk, link);
 	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
 	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
-	text_set(&what, "%s: packets to the users", arrival->prefix);
-	return !trace_report(context, &answer, &back, what.chars);
+	return !trace_report(
+	    context, &answer, &back, "reply packets to these users");
 }
 
 /* False: this user's packets may not arrive, which is reported. */
@@ -332,13 +337,11 @@ static bool
 check_user(struct arrival *arrival, const union address *user)
 {
 	const struct selection selection = select_users(arrival);
-	struct text what;
 
 	arrive(arrival, user, IPPROTO_TCP, PORT);
-	text_set(&what, "%s: packets of these users", arrival->prefix);
 	if (arrival->walk.fate == FATE_DROPPED)
-		return !trace_report(
-		    arrival->context, &arrival->walk, &selection, what.chars);
+		return !trace_report(arrival->context, &arrival->walk,
+		    &selection, "packets of these users");
 	return check_redirected(arrival) && check_zone(arrival) &&
 	    (arrival->is_own || check_intake(arrival));
 }
@@ -360,7 +363,9 @@ check_redirection(
 		if (!check_user(&arrival, &users[i]))
 			return;
 	}
-	finding_ok(context->findings, "%s: the firewall redirects to port %u",
+	finding_ok(context->findings,
+	    "%s: the firewall redirects connections of these "
+	    "users to port %u",
 	    arrival.prefix, context->config->listen.port);
 }
 
@@ -379,16 +384,21 @@ report_loopback(const struct doctor_context *context, int family)
 		if (prefix->base.any.sa_family != family ||
 		    is_this_host(prefix))
 			continue;
-		text_set(&advice, "write inbound: { listen: \":%u\" }", port);
+		text_set(&advice,
+		    "set inbound.listen to \":%u\", and restart the "
+		    "client half",
+		    port);
 		finding_problem(context->findings, NULL, advice.chars,
-		    "%s: inbound.listen is a loopback address, where nobody "
-		    "but this host itself can be redirected to",
+		    "%s: inbound.listen is a loopback address, to which "
+		    "only this host's own connections can be "
+		    "redirected, not those of these users",
 		    prefix_format(prefix, text));
 		return;
 	}
 	finding_note(context->findings,
-	    "inbound.listen is a loopback address (%s): only this host's own "
-	    "connections can be redirected there",
+	    "inbound.listen is a loopback address (%s): only "
+	    "this host's own connections can be redirected to "
+	    "it",
 	    family == AF_INET ? "IPv4" : "IPv6");
 }
 
@@ -414,8 +424,10 @@ check_listener(const struct doctor_context *context, int family)
 	}
 	if (!has_any)
 		finding_problem(context->findings, NULL,
-		    "write \":PORT\" there, which listens for both",
-		    "inbound.listen has no %s address, as some users have",
+		    "set inbound.listen to \":PORT\", which listens for "
+		    "both families, and restart the client half",
+		    "inbound.listen has no %s address, so users of this "
+		    "family cannot be redirected to it",
 		    family == AF_INET ? "IPv4" : "IPv6");
 	else if (!has_outside)
 		report_loopback(context, family);
@@ -444,7 +456,8 @@ doctor_client_check(struct doctor_context *context)
 	user_link_check(context);
 	if (list->count == 0)
 		finding_note(context->findings,
-		    "set inbound.users, or name the users' prefixes, and the "
-		    "firewall and a request to the server half are examined, "
-		    "too");
+		    "the users' prefixes are not known, so the firewall "
+		    "was not examined and no test request was sent: set "
+		    "inbound.users, or add the prefixes to the command "
+		    "line");
 }

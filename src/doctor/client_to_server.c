@@ -28,8 +28,9 @@ check_loop(const struct doctor_context *context, const union address *server)
 	    route_ends_here(server) <= 0)
 		return false;
 	finding_problem(context->findings, NULL,
-	    "let outbound.server be the address of the exit",
-	    "outbound.server %s is this half's own listener: a loop",
+	    "set outbound.server to the address of the exit",
+	    "outbound.server %s is this half's own listener, so "
+	    "connections would loop",
 	    address_format(server, text));
 	return true;
 }
@@ -45,8 +46,10 @@ resolve(const struct doctor_context *context, union address *servers)
 	wrong = endpoint_resolve(server, servers, &count);
 	if (wrong)
 		finding_problem(context->findings, NULL,
-		    "correct outbound.server, or /etc/resolv.conf",
-		    "outbound.server %s: %s", server->host, wrong);
+		    "correct the name in outbound.server, or name "
+		    "resolution: /etc/hosts, /etc/resolv.conf",
+		    "cannot resolve outbound.server %s: %s", server->host,
+		    wrong);
 	return wrong ? 0 : count;
 }
 
@@ -91,9 +94,10 @@ report_redirected(
 	cause = &walk.changes[FIELD_DPORT];
 	remedy_pass(context->ruleset, cause, &selection, &fix);
 	finding_problem(context->findings, fix.chars,
-	    "let no rule redirect what this host itself sends there",
-	    "the server half at %s: the firewall redirects this half's own "
-	    "connections to it, which come back to this half%s%s",
+	    "change that rule so that it does not redirect this "
+	    "host's own connections to the server half",
+	    "the server half at %s: the firewall redirects this "
+	    "half's own connections to it back to this half%s%s",
 	    address_format(server, text), cause->chain ? ": " : "",
 	    cause->chain ? remedy_name(cause, &name) : "");
 }
@@ -152,7 +156,8 @@ check_egress(const struct doctor_context *context)
 		error = -EADDRNOTAVAIL;
 	if (error == -EPERM)
 		finding_problem(context->findings, NULL,
-		    "give it CAP_NET_RAW, or start it as root with -u",
+		    "give the service CAP_NET_RAW, or start it as root "
+		    "with -u",
 		    "cannot %s as this user (uid %u): %s", tried, getuid(),
 		    strerror(-error));
 	else if (error)
@@ -162,45 +167,48 @@ check_egress(const struct doctor_context *context)
 		    "cannot %s: %s", tried, strerror(-error));
 	else
 		finding_ok(context->findings,
-		    "outbound.local_addr and fwmark can be had");
+		    "outbound.local_addr and outbound.fwmark work");
 }
 
 static void
-report_trial(const struct doctor_context *context, int result,
+report_result(const struct doctor_context *context, int result,
     const char *prefix, const char *destination)
 {
 	struct findings *findings = context->findings;
 
 	if (result == TEST_REQUEST_ARRIVED)
 		finding_ok(findings,
-		    "%s: the server half accepts outbound.auth, and connected "
-		    "to %s from there",
+		    "%s: the server half accepted a test request and "
+		    "connected to %s from there",
 		    prefix, destination);
 	else if (result == TEST_REQUEST_TAKEN)
 		finding_note(findings,
-		    "%s: the server half did not refuse a request, but its "
-		    "connection to %s was not seen here%s: it is lost on its "
-		    "way, or that is no server half",
+		    "%s: the server half did not refuse a test request, "
+		    "but its connection to %s was not seen here%s: it "
+		    "was lost on the way, or outbound.server is no "
+		    "server half",
 		    prefix, destination,
-		    context->packet_fd < 0 ? ", where only root sees all" : "");
+		    context->packet_fd < 0 ? " (only root sees all packets)"
+					   : "");
 	else if (result == TEST_REQUEST_REFUSED)
 		finding_problem(findings, NULL,
-		    "see the server half's log, which has the reason; or "
-		    "srcproxy doctor server there",
-		    "%s: the server half refused a connection to %s: it does "
-		    "not know outbound.auth, or does not allow the source or "
-		    "the destination, or cannot connect from there",
+		    "read the reason in the server half's log, or run "
+		    "srcproxy doctor server on the exit",
+		    "%s: the server half refused a test request to %s: "
+		    "outbound.auth is wrong, the ACL does not permit "
+		    "this source or destination, or the exit cannot "
+		    "connect from there",
 		    prefix, destination);
 	else if (result == TEST_REQUEST_STRANGE)
 		finding_problem(findings, NULL,
-		    "let outbound.server be the address and port of a server "
-		    "half",
-		    "%s: what answers at outbound.server does not speak the "
-		    "protocol",
+		    "set outbound.server to the address and port of a "
+		    "server half",
+		    "%s: the program that answers at outbound.server "
+		    "does not speak srcproxy's protocol",
 		    prefix);
 	else
-		finding_note(findings, "%s: no request was tried: %s", prefix,
-		    strerror(-result));
+		finding_note(findings, "%s: cannot send a test request: %s",
+		    prefix, strerror(-result));
 }
 
 static bool
@@ -223,11 +231,14 @@ report_no_route(
 
 	address_format_host(server, text);
 	text_set(&advice,
-	    "see which rule or route forbids it: ip rule; ip route get %s "
+	    "find the routing rule or route that forbids it: ip rule; "
+	    "ip route get %s "
 	    "mark 0x%" PRIx32,
 	    text, local_bind->marked ? local_bind->mark : 0);
 	finding_problem(context->findings, NULL, advice.chars,
-	    "the server half at %s: this host has no route to it", text);
+	    "the server half at %s: this host has no route to "
+	    "it",
+	    text);
 }
 
 /* Returns a descriptor, or a negative errno after reporting it. */
@@ -244,7 +255,8 @@ connect_server(
 		report_no_route(context, server);
 	else if (fd < 0)
 		finding_problem(context->findings, NULL,
-		    "start the server half there, and let firewalls pass it",
+		    "start the server half there, and open its port in "
+		    "the firewalls on the way",
 		    "the server half at %s: cannot %s: %s", text, tried,
 		    strerror(-fd));
 	return fd;
@@ -267,7 +279,7 @@ try_prefix(const struct doctor_context *context, int fd,
 		report_redirected(context, server);
 		return false;
 	}
-	report_trial(context, result, prefix_format(prefix, text),
+	report_result(context, result, prefix_format(prefix, text),
 	    address_format(&destination, destination_text));
 	return true;
 }
@@ -302,8 +314,8 @@ check_server(const struct doctor_context *context, const union address *server,
 	} while (goes_on && ++i < list->count && deadline_left(end) > 0);
 	if (goes_on && i < list->count)
 		finding_note(context->findings,
-		    "%zu more prefixes were not tried, as the first ones took "
-		    "too long",
+		    "%zu more prefixes were not tried, because the "
+		    "first ones took too long",
 		    list->count - i);
 }
 

@@ -99,7 +99,7 @@ read_firewall(struct doctor_context *context)
 		why = context->ruleset->blind;
 	if (why)
 		finding_note(context->findings,
-		    "the firewall could not be looked at: %s", why);
+		    "the firewall was not examined: %s", why);
 }
 
 /* Becomes the user that the half becomes, in the same way. */
@@ -125,8 +125,8 @@ check_file(const struct doctor_context *context, const char *path)
 	    quoted.chars);
 	if (access(path, R_OK))
 		finding_problem(context->findings, fix.chars, "",
-		    "uid %u, gid %u cannot read the configuration again, for "
-		    "a reload: %s: %s",
+		    "a reload would fail, because uid %u, gid %u cannot "
+		    "read the configuration %s: %s",
 		    getuid(), getegid(), path, strerror(errno));
 	else
 		finding_ok(context->findings,
@@ -183,15 +183,16 @@ leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
 	prefix_list_remove_family(prefixes, AF_INET6);
 	if (prefixes->count > 0)
 		finding_note(findings,
-		    "IPv6 is disabled here: only IPv4 users are served, and "
-		    "examined");
+		    "IPv6 is disabled on this host: only IPv4 users are "
+		    "served and examined");
 	else
 		finding_problem(findings,
 		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
 			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
 			: "",
-		    "boot without ipv6.disable=1",
-		    "IPv6 is disabled here, and all users have IPv6 addresses");
+		    "boot the kernel without ipv6.disable=1",
+		    "IPv6 is disabled on this host, and all users have "
+		    "IPv6 addresses");
 	return prefixes->count > 0;
 }
 
@@ -258,7 +259,7 @@ doctor_warn(const struct config *config, const char *path)
 
 	if (!netlink_is_permitted()) {
 		log_warning("AF_NETLINK is not permitted here, so the routes "
-			    "are not looked at; add it to "
+			    "are not examined; add it to "
 			    "RestrictAddressFamilies= of the unit");
 		return;
 	}

@@ -29,7 +29,7 @@ check_packet(const struct doctor_context *context, const union address *from,
     const struct selection *selection, const char *what)
 {
 	char in[IF_NAMESIZE], out[IF_NAMESIZE];
-	struct text fix = { 0 }, name;
+	struct text fix = { 0 }, name, users;
 	struct walk walk;
 
 	find_link(from, in);
@@ -44,10 +44,9 @@ check_packet(const struct doctor_context *context, const union address *from,
 	if (walk.fate != FATE_DROPPED || !walk.cause.chain)
 		return;
 	remedy_pass(context->ruleset, &walk.cause, selection, &fix);
-	finding_note(context->findings,
-	    "%s, which are forwarded rather than carried: the firewall drops "
-	    "them: %s%s%s",
-	    what, remedy_name(&walk.cause, &name),
+	finding_note(context->findings, "%sthe firewall drops %s: %s%s%s",
+	    trace_format_users(selection, &users), what,
+	    remedy_name(&walk.cause, &name),
 	    fix.len ? "; to let them pass: " : "", fix.chars);
 }
 
@@ -59,21 +58,17 @@ check_prefix(const struct doctor_context *context, const struct prefix *users)
 	const struct selection back = { .family = users->base.any.sa_family,
 		.to = users };
 	union address user, external;
-	char prefix[PREFIX_STRLEN];
-	struct text what;
 
-	prefix_format(users, prefix);
 	prefix_sample(users, &user);
 	external_sample(user.any.sa_family, &external);
 	address_set_port(&user, 0);
 	address_set_port(&external, DNS_PORT);
-	text_set(
-	    &what, "%s: users' packets that are not TCP, such as DNS", prefix);
-	check_packet(context, &user, &external, IPPROTO_UDP, &away, what.chars);
+	check_packet(context, &user, &external, IPPROTO_UDP, &away,
+	    "forwarded packets of these users that are not TCP, such as DNS");
 	address_set_port(&external, 0);
 	address_set_port(&user, WEB_PORT);
-	text_set(&what, "%s: others' connections to the users", prefix);
-	check_packet(context, &external, &user, IPPROTO_TCP, &back, what.chars);
+	check_packet(context, &external, &user, IPPROTO_TCP, &back,
+	    "forwarded connections of other hosts to these users");
 }
 
 static void
@@ -86,12 +81,14 @@ check_family(const struct doctor_context *context, int family, const char *name)
 		return;
 	if (!on) {
 		finding_note(context->findings,
-		    "net/%s is off: users' TCP is carried, but nothing else "
-		    "passes this host (DNS, ping, connections to users)",
-		    name);
+		    "net/%s is 0: TCP connections of users work, but "
+		    "this host forwards nothing else (DNS, ping, "
+		    "connections to users); to forward it: sysctl -w "
+		    "net/%s=1",
+		    name, name);
 		return;
 	}
-	finding_ok(context->findings, "net/%s is on", name);
+	finding_ok(context->findings, "net/%s is 1", name);
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family &&
 		    doctor_context_sees_firewall(context))

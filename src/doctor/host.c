@@ -39,7 +39,8 @@ format_advice(const char *host, struct text *advice)
 	bool is_off = strchr(host, ':') && sysctl_disables_ipv6();
 
 	return text_set(advice,
-	    "%sip address add %s dev INTERFACE, or correct listen",
+	    "add the address (%sip address add %s dev "
+	    "INTERFACE), or correct listen",
 	    is_off ? "sysctl -w net.ipv6.conf.all.disable_ipv6=0; " : "", host);
 }
 
@@ -60,8 +61,8 @@ check_listen(const struct doctor_context *context)
 		error = try_address(&addresses[i]);
 	if (wrong)
 		finding_problem(findings, NULL,
-		    "correct listen, or what resolves names: /etc/hosts, "
-		    "/etc/resolv.conf",
+		    "correct the name in listen, or name resolution: "
+		    "/etc/hosts, /etc/resolv.conf",
 		    "cannot listen on %s: %s", listen->host, wrong);
 	else if (error)
 		finding_problem(findings, NULL,
@@ -84,13 +85,13 @@ check_limits(const struct doctor_context *context)
 	limits_read(&limits, "");
 	if (wanted > limits.most.connections)
 		finding_problem(findings, NULL,
-		    "raise that limit, or take a smaller max_connections",
+		    "raise that limit, or set a smaller max_connections",
 		    "max_connections is %zu, but %s allows no more than %zu",
 		    wanted, limits.most.by, limits.most.connections);
 	else if (!wanted && limits.usual.connections < LIMITS_FEW)
 		finding_note(findings,
-		    "there is room for %zu connections at once, no more, "
-		    "until this limit is raised: %s",
+		    "there is room for only %zu connections at a time: "
+		    "for more, raise the limit %s",
 		    limits.usual.connections, limits.usual.by);
 	else
 		finding_ok(findings, "there is room for %zu connections (%s)",

@@ -97,14 +97,14 @@ report(const struct intake *intake)
 		.is_reply = intake->is_answer };
 	struct text what, name;
 
-	text_set(&what, "packets that %s port %u (%s), where gates connect to",
-	    intake->is_answer ? "answer from" : "come in to", port,
+	text_set(&what, "%s port %u (%s), to which gates connect",
+	    intake->is_answer ? "reply packets from" : "packets to", port,
 	    intake->closed_family == AF_INET ? "IPv4" : "IPv6");
 	if (intake->accepted == 0)
 		trace_report(context, &intake->closed, &selection, what.chars);
 	else
 		finding_note(context->findings,
-		    "gates that come in by %s may not get to port %u: %s",
+		    "gates that connect through %s may not reach port %u: %s",
 		    intake->closed_link, port,
 		    remedy_name(&intake->closed.cause, &name));
 }

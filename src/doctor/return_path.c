@@ -108,9 +108,11 @@ report_output(const struct doctor_context *context, const struct path *path)
 		cause = &outgoing.sent.changes[FIELD_SADDR];
 	name_cause(context, cause, &selection, &fix, &name);
 	finding_problem(context->findings, fix.chars,
-	    "let no rule drop or rewrite what they send",
-	    "%s: what is sent from %s to %s does not leave this host with that "
-	    "address: the firewall drops it (OUTPUT) or rewrites it%s",
+	    "change the firewall so that it neither drops nor "
+	    "rewrites packets from these addresses",
+	    "%s: packets from %s to the router %s do not leave "
+	    "this host with that source address: the firewall "
+	    "drops (OUTPUT) or rewrites them%s",
 	    path->prefix, address_format_host(&path->user, text),
 	    path->router->text, name.chars);
 }
@@ -125,9 +127,12 @@ report_input(const struct doctor_context *context, const struct path *path)
 	trace(context, path, &outgoing);
 	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
 	finding_problem(context->findings, fix.chars,
-	    "let no rule drop what answers this host",
-	    "%s: what %s answers comes to this host, which takes none of it, "
-	    "for its own addresses neither: the firewall drops it (INPUT)%s",
+	    "change the firewall so that it accepts replies to "
+	    "this host's own connections",
+	    "%s: reply packets from the router %s arrive on "
+	    "this host, but reach no socket, not even those to "
+	    "its own addresses: the firewall drops them "
+	    "(INPUT)%s",
 	    path->prefix, path->router->text, name.chars);
 }
 
@@ -144,9 +149,10 @@ report_here(const struct doctor_context *context, const struct path *path)
 	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
 	finding_problem(context->findings, fix.len ? fix.chars : context->rules,
 	    "",
-	    "%s: what %s answers to %s comes to this host, but not to the "
-	    "socket: no rule of the firewall marks it, or one drops it "
-	    "(INPUT, or its own check of sources)%s",
+	    "%s: reply packets from the router %s to %s arrive "
+	    "on this host, but do not reach the socket: the "
+	    "firewall does not mark them, or drops them (INPUT, "
+	    "or a check of their source)%s",
 	    path->prefix, path->router->text,
 	    address_format_host(&path->user, text), name.chars);
 }
@@ -166,24 +172,21 @@ report_rules(const struct doctor_context *context, const struct prefix *users,
 		.is_reply = true };
 	struct outgoing outgoing;
 	union address user, remote;
-	char prefix[PREFIX_STRLEN];
-	struct text what;
 
 	if (!doctor_context_sees_firewall(context))
 		return false;
 	prefix_sample(users, &user);
 	external_sample(user.any.sa_family, &remote);
 	trace_outgoing(context, &user, &remote, &outgoing);
-	prefix_format(users, prefix);
-	text_set(&what, "%s: packets that users' connections send", prefix);
 	if ((outgoing.sent.fate == FATE_DROPPED || !has_answer) &&
-	    trace_report(context, &outgoing.sent, &away, what.chars))
+	    trace_report(context, &outgoing.sent, &away,
+		"packets of the half from these addresses"))
 		return true;
 	if (outgoing.is_rewritten ||
 	    (outgoing.answer.fate != FATE_DROPPED && has_answer))
 		return false;
-	text_set(&what, "%s: replies to users", prefix);
-	return trace_report(context, &outgoing.answer, &back, what.chars);
+	return trace_report(
+	    context, &outgoing.answer, &back, "reply packets to these users");
 }
 
 static void
@@ -205,8 +208,9 @@ report_silence(const struct doctor_context *context, const struct path *path,
 	case SILENCE_FILTER:
 		finding_problem(findings,
 		    "sysctl -w net.ipv4.conf.all.rp_filter=2", "",
-		    "%s: what %s answers to %s comes to this host by another "
-		    "interface than it would answer by, and rp_filter drops it",
+		    "%s: reply packets from the router %s to %s arrive "
+		    "on another interface than the route to their "
+		    "sender, and rp_filter drops them",
 		    prefix, router, text);
 		break;
 	case SILENCE_HERE:
@@ -220,13 +224,14 @@ report_silence(const struct doctor_context *context, const struct path *path,
 		    "answer for it: net.ipv4.conf.INTERFACE.proxy_arp=1, for "
 		    "IPv6 proxy_ndp=1 with \"ip -6 neigh add proxy ADDRESS dev "
 		    "INTERFACE\", or ndppd",
-		    "%s: %s answers this host, but what it answers to %s does "
-		    "not come back",
+		    "%s: the router %s replies to this host, but its "
+		    "replies to %s do not arrive here",
 		    prefix, router, text);
 		break;
 	case SILENCE_ALL:
 		finding_note(findings,
-		    "%s: the way back was not tried, as %s answers nobody",
+		    "%s: the return path was not tested: the router %s "
+		    "does not reply, not even to this host",
 		    prefix, router);
 		report_rules(context, path->users, false);
 		break;
@@ -266,8 +271,8 @@ report_forbidden(
 
 	address_format_host(&path->user, text);
 	text_set(&advice,
-	    "see which rule or route forbids it: ip rule; ip route get %s "
-	    "from %s iif lo",
+	    "find the routing rule or route that forbids it: ip "
+	    "rule; ip route get %s from %s iif lo",
 	    path->router->text, text);
 	finding_problem(context->findings, NULL, advice.chars,
 	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
@@ -284,10 +289,12 @@ find_router(struct wave *wave, int family)
 	*router = (struct router){ 0 };
 	external_sample(family, &external);
 	if (route_find(&external, 0, &route) || route.is_local)
-		router->why_not = "there is no default route: these users get "
-				  "only where other routes lead";
+		router->why_not =
+		    "there is no default route, so these users reach "
+		    "only what other routes lead to";
 	else if (route.gateway.any.sa_family == AF_UNSPEC)
-		router->why_not = "the default route names no router to ask";
+		router->why_not =
+		    "the default route names no router to test with";
 	if (router->why_not)
 		return;
 	router->address = route.gateway;
@@ -325,7 +332,7 @@ add(struct wave *wave, const struct prefix *users)
 	prefix_sample(users, &path->user);
 	if (path->router->why_not) {
 		finding_note(wave->context->findings,
-		    "%s: the way back was not tried, as %s", path->prefix,
+		    "%s: the return path was not tested: %s", path->prefix,
 		    path->router->why_not);
 		report_rules(wave->context, users, false);
 		return true;
@@ -422,8 +429,9 @@ finish(struct wave *wave, bool filtered)
 			    explain_silence(wave, path, filtered));
 		else if (!report_rules(wave->context, path->users, true))
 			finding_ok(wave->context->findings,
-			    "%s: what %s answers comes back here", path->prefix,
-			    path->router->text);
+			    "%s: reply packets from the router %s come back to "
+			    "this host",
+			    path->prefix, path->router->text);
 		port_probe_close(&path->probe);
 	}
 	for (size_t i = 0; i < FAMILIES; i++) {
@@ -452,7 +460,7 @@ return_path_check(const struct doctor_context *context,
 	}
 	if (done < count)
 		finding_note(context->findings,
-		    "the way back of %zu more prefixes was not tried, as "
-		    "routers that do not answer took too long",
+		    "the return path of %zu more prefixes was not "
+		    "tested: waiting for silent routers took too long",
 		    count - done);
 }

@@ -46,8 +46,9 @@ report_late(const struct doctor_context *context,
 	    local_delivery_format_mark(wanted, &mark), wanted->table,
 	    preference > 1 ? preference - 1 : 1);
 	finding_problem(context->findings, fix.chars, "",
-	    "%s: no route delivers to this host what comes back for these "
-	    "users, such as %s: the routing rule \"%s\" decides before \"%s\"",
+	    "%s: reply packets to these users, such as %s, are "
+	    "not delivered on this host: the routing rule "
+	    "\"%s\" decides before \"%s\"",
 	    prefix, address_format_host(&delivery->missing, user),
 	    routing_rule_format(&delivery->decisive, &decisive),
 	    routing_rule_format(wanted, &late));
@@ -63,8 +64,9 @@ report_missing(const struct doctor_context *context,
 		report_late(context, delivery, prefix);
 	else
 		finding_problem(context->findings, context->rules, "",
-		    "%s: no route delivers to this host what comes back for "
-		    "these users, such as %s",
+		    "%s: reply packets to these users, such as %s, are "
+		    "not delivered on this host: no routing rule and "
+		    "local route are for them",
 		    prefix, address_format_host(&delivery->missing, user));
 }
 
@@ -81,16 +83,18 @@ report_exception(const struct doctor_context *context,
 	routing_rule_format(rule, &name);
 	if (!rule->sports[1] && !rule->dports[1]) {
 		finding_note(context->findings,
-		    "%s: what comes back from some hosts is not delivered "
-		    "here: the routing rule \"%s\" decides for them",
+		    "%s: reply packets from some hosts are not "
+		    "delivered on this host: the routing rule \"%s\" "
+		    "decides for them",
 		    prefix, name.chars);
 		return;
 	}
 	text_set(&fix, "ip -%d rule del %s",
 	    delivery->missing.any.sa_family == AF_INET ? 4 : 6, name.chars);
 	finding_problem(context->findings, fix.chars, "",
-	    "%s: what comes back from or to some ports is not delivered here: "
-	    "the routing rule \"%s\" decides for them",
+	    "%s: reply packets from or to some ports are not "
+	    "delivered on this host: the routing rule \"%s\" "
+	    "decides for them",
 	    prefix, name.chars);
 }
 
@@ -105,18 +109,22 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 	prefix_format(prefix, text);
 	if (!may_connect(prefix, delivery.way))
 		finding_problem(findings, context->simple_rules, "",
-		    "%s: without IP_TRANSPARENT (CAP_NET_RAW) nobody connects "
-		    "from there, as it is not in the routing table local",
+		    "%s: this half cannot connect from these addresses: "
+		    "it lacks IP_TRANSPARENT (CAP_NET_RAW), and the "
+		    "prefix is not in the routing table local",
 		    text);
 	else if (delivery.way == LOCAL_DELIVERY_NONE)
 		report_missing(context, &delivery, text);
 	else if (delivery.way == LOCAL_DELIVERY_MARKED)
 		finding_ok(findings,
-		    "%s: what has the mark %s is delivered here", text,
-		    delivery.marks.chars);
+		    "%s: packets with the firewall mark %s are "
+		    "delivered on this host",
+		    text, delivery.marks.chars);
 	else
-		finding_ok(
-		    findings, "%s: all TCP for it is delivered here", text);
+		finding_ok(findings,
+		    "%s: all TCP packets to it are delivered on this "
+		    "host",
+		    text);
 	report_exception(context, &delivery, text);
 }
 
@@ -140,8 +148,8 @@ check_rule_for_mark(
 	    route.table, context->rules);
 	finding_problem(context->findings, fix.chars, "",
 	    "net.ipv4.conf.all.src_valid_mark is 1, and table %u delivers all "
-	    "addresses here, not only the users': what has the mark 0x%" PRIx32
-	    " is dropped as spoofed",
+	    "addresses here, not only the users': packets with the mark "
+	    "0x%" PRIx32 " are dropped as spoofed",
 	    route.table, rule->mark);
 }
 
@@ -225,10 +233,11 @@ report_mark(const struct doctor_context *context, const struct prefix *prefix,
 	struct text name;
 
 	finding_problem(context->findings, context->rules, "",
-	    "%s: no rule of the firewall gives the mark %s%s%s: replies to "
-	    "users are not delivered here",
+	    "%s: no firewall rule sets the mark %s on reply "
+	    "packets to users, so they are not delivered on "
+	    "this host%s%s",
 	    prefix_format(prefix, text), marks,
-	    cause->chain ? ", as another mark is set by " : "",
+	    cause->chain ? ": another mark is set by " : "",
 	    cause->chain ? remedy_name(cause, &name) : "");
 }
 
@@ -254,12 +263,13 @@ return_route_check_mark(
 	switch (find_delivered(context, &rules, &user, &outgoing, &decisive)) {
 	case DELIVERED_ALL:
 		finding_ok(context->findings,
-		    "%s: the firewall gives the mark %s", text,
+		    "%s: the firewall sets the mark %s on reply packets", text,
 		    local_delivery_format_mark(decisive, &name));
 		break;
 	case DELIVERED_SOME:
 		finding_note(context->findings,
-		    "%s: which replies get the mark %s cannot be told, see %s",
+		    "%s: cannot tell which reply packets get the mark "
+		    "%s: it depends on %s",
 		    text, delivery.marks.chars,
 		    remedy_name(&outgoing.answer.changes[FIELD_MARK], &name));
 		break;

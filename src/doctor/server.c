@@ -59,9 +59,10 @@ check_validation(const struct doctor_context *context)
 		if_freenameindex(list);
 	if (len > 0)
 		finding_note(context->findings,
-		    "rp_filter is 1 on %s: what comes in by another interface "
-		    "than the one that the host would answer by is dropped; 2 "
-		    "is for hosts with several ways out",
+		    "rp_filter is 1 (strict) on %s: packets that arrive "
+		    "on another interface than the route to their "
+		    "sender are dropped; a host with several uplinks "
+		    "needs 2 (loose)",
 		    names);
 }
 
@@ -81,20 +82,20 @@ check_wildcards(const struct doctor_context *context)
 		return;
 	if (count == 0)
 		finding_ok(findings,
-		    "nobody listens on all addresses: users keep their source "
-		    "ports");
+		    "no service listens on all addresses, so users keep "
+		    "their source ports");
 	else if (context->config->source_port == SOURCE_PORT_STRICT)
 		finding_problem(findings, NULL,
-		    "let these services listen on specific addresses, or "
-		    "set source_port: \"prefer\"",
-		    "with source_port \"strict\" users who come from these "
-		    "ports are refused, as somebody listens there on all "
-		    "addresses: %s",
+		    "let these services listen on specific addresses, "
+		    "or set source_port: \"prefer\"",
+		    "source_port is \"strict\", so users with these "
+		    "source ports are refused, because services listen "
+		    "there on all addresses: %s",
 		    text);
 	else
 		finding_note(findings,
-		    "users who come from these ports get other ones, as "
-		    "somebody listens there on all addresses: %s",
+		    "users with these source ports get other ones, "
+		    "because services listen there on all addresses: %s",
 		    text);
 }
 
@@ -139,13 +140,14 @@ report_own_source(struct findings *findings, const struct acl_user *user,
 		    user->name, text, address);
 	else if (is_named)
 		finding_note(findings,
-		    "user %s may send from %s, this host's own address, and so "
-		    "reach services that the firewall closes to the outside",
+		    "user %s may send from %s, an address of this host, "
+		    "and so reach services that the firewall closes to "
+		    "the outside",
 		    user->name, address);
 	else
 		finding_note(findings,
-		    "user %s: %s holds %s, this host's own address, from which "
-		    "they may not send",
+		    "user %s: the prefix %s includes %s, an address of "
+		    "this host, which the user may not send from",
 		    user->name, text, address);
 }
 
@@ -177,10 +179,10 @@ doctor_server_check_own_sources(const struct doctor_context *context)
 	prefix_list_finish(&own);
 	if (error)
 		finding_problem(context->findings, NULL,
-		    "let the service use netlink (RestrictAddressFamilies="
-		    "AF_NETLINK)",
-		    "this host's own addresses cannot be read, so users are "
-		    "refused whose address may be one: %s",
+		    "permit netlink to the service "
+		    "(RestrictAddressFamilies=AF_NETLINK)",
+		    "cannot read this host's own addresses, so users "
+		    "are refused whose address may be one of them: %s",
 		    strerror(-error));
 }
 
@@ -206,8 +208,9 @@ doctor_server_check(struct doctor_context *context)
 	check_ways_back(context);
 	if (list->count == 0)
 		finding_note(context->findings,
-		    "the configuration allows any source: name the prefixes "
-		    "that are routed to this host, and more is examined");
+		    "the ACL permits any source address, so the return "
+		    "path was not examined: add the users' prefixes to "
+		    "the command line");
 	if (prefix_list_has_family(list, AF_INET))
 		check_validation(context);
 	check_wildcards(context);

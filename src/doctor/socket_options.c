@@ -104,19 +104,20 @@ static const struct ability {
 	const char *otherwise; /* what the option needs */
 } abilities[] = {
 	{ "IP_FREEBIND for IPv4", sends_ipv4, true, AF_INET, try_freebind,
-	    "it takes Linux with IPv4" },
+	    "it needs Linux with IPv4" },
 	{ "IP_FREEBIND for IPv6", sends_ipv6, true, AF_INET6, try_freebind,
-	    "it takes Linux with IPv6 (ipv6.disable=0)" },
+	    "it needs Linux with IPv6 (ipv6.disable=0)" },
 	{ "IP_TRANSPARENT for IPv4", sends_ipv4, false, AF_INET,
 	    source_bind_set_transparent,
-	    "it takes CAP_NET_RAW, or the users' prefix in the table local "
-	    "(srcproxy rules --simple)" },
+	    "it needs CAP_NET_RAW, or the users' prefix in the "
+	    "routing table local (srcproxy rules --simple)" },
 	{ "SO_MARK", marks, false, AF_INET, try_mark,
-	    "it takes CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17" },
+	    "it needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux "
+	    "5.17" },
 	{ "binding to an interface (SO_BINDTODEVICE)", binds_interface, false,
-	    AF_INET, try_interface, "it takes CAP_NET_RAW before Linux 5.7" },
+	    AF_INET, try_interface, "it needs CAP_NET_RAW before Linux 5.7" },
 	{ "keeping users' source ports below 1024", keeps_ports, false, AF_INET,
-	    try_low_port, "it takes CAP_NET_BIND_SERVICE" },
+	    try_low_port, "it needs CAP_NET_BIND_SERVICE" },
 };
 
 static void
@@ -132,8 +133,8 @@ check(const struct doctor_context *context, const struct ability *ability)
 		    context->findings, "%s works for this user", ability->name);
 	else if (ability->is_needed)
 		finding_problem(context->findings, NULL, ability->otherwise,
-		    "%s does not work for this user (uid %u), who cannot bind "
-		    "to the users' addresses: %s",
+		    "%s does not work for this user (uid %u), so the "
+		    "half cannot send from the users' addresses: %s",
 		    ability->name, getuid(), strerror(-error));
 	else
 		finding_note(context->findings,

@@ -83,16 +83,18 @@ report_rewritten(const struct doctor_context *context,
 		address_format_host(seen, seen_text);
 	if (is_private(prefix)) {
 		finding_note(context->findings,
-		    "%s: the firewall rewrites it, as private addresses have "
-		    "to be outside: destinations see %s, not the users",
+		    "%s: the firewall rewrites these private addresses, "
+		    "as it must: destinations see %s instead of the "
+		    "users",
 		    text, seen_text);
 		return;
 	}
 	remedy_pass(context->ruleset, cause, &selection, &fix);
 	finding_problem(context->findings, fix.chars,
-	    "let no MASQUERADE or SNAT rule match it",
-	    "%s: a MASQUERADE or SNAT rule rewrites it: instead of %s "
-	    "destinations see %s%s%s",
+	    "change the MASQUERADE or SNAT rule so that it does "
+	    "not match these addresses",
+	    "%s: a MASQUERADE or SNAT rule rewrites these "
+	    "addresses: instead of %s destinations see %s%s%s",
 	    text, address_format_host(user, user_text), seen_text,
 	    cause->chain ? ": " : "",
 	    cause->chain ? remedy_name(cause, &name) : "");
@@ -111,13 +113,15 @@ report_untracked(const struct doctor_context *context,
 	prefix_format(prefix, text);
 	if (!cause->chain)
 		finding_ok(context->findings,
-		    "%s: not tracked by the firewall, so not rewritten", text);
+		    "%s: the firewall does not track these addresses, "
+		    "so it does not rewrite them",
+		    text);
 	else if (cause->is_sure)
 		report_rewritten(context, outgoing, user, prefix, NULL);
 	else
 		finding_note(context->findings,
-		    "%s: whether the firewall rewrites it cannot be told, see "
-		    "%s",
+		    "%s: cannot tell whether the firewall rewrites "
+		    "these addresses: it depends on %s",
 		    text, remedy_name(cause, &name));
 }
 
@@ -141,12 +145,12 @@ check_sent(const struct doctor_context *context, const union address *user,
 		report_untracked(context, &outgoing, user, prefix);
 	else if (error)
 		finding_note(findings,
-		    "%s: whether the firewall rewrites it could not be looked "
-		    "at: %s",
+		    "%s: cannot examine whether the firewall rewrites "
+		    "these addresses: %s",
 		    text, strerror(-error));
 	else if (address_same_host(&seen, user))
-		finding_ok(
-		    findings, "%s: the firewall does not rewrite it", text);
+		finding_ok(findings,
+		    "%s: the firewall does not rewrite these addresses", text);
 	else
 		report_rewritten(context, &outgoing, user, prefix, &seen);
 }

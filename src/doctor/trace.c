@@ -177,25 +177,38 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
 	walk_through(answer, context->ruleset, HOOK_INPUT);
 }
 
+const char *
+trace_format_users(const struct selection *selection, struct text *text)
+{
+	const struct prefix *users =
+	    selection->from ? selection->from : selection->to;
+	char prefix[PREFIX_STRLEN];
+
+	text_set(text, "%s", users ? prefix_format(users, prefix) : "");
+	return text_add(text, users ? ": " : "");
+}
+
 bool
 trace_report(const struct doctor_context *context, const struct walk *walk,
     const struct selection *selection, const char *what)
 {
-	struct text fix = { 0 }, name;
+	struct text fix = { 0 }, name, users;
 
 	if (walk->fate == FATE_ACCEPTED || !walk->cause.chain)
 		return false;
 	remedy_name(&walk->cause, &name);
+	trace_format_users(selection, &users);
 	if (walk->fate == FATE_UNKNOWN) {
 		finding_note(context->findings,
-		    "%s: whether the firewall drops them cannot be told, see "
-		    "%s",
-		    what, name.chars);
+		    "%scannot tell whether the firewall drops %s: it depends "
+		    "on %s",
+		    users.chars, what, name.chars);
 		return true;
 	}
 	remedy_pass(context->ruleset, &walk->cause, selection, &fix);
 	finding_problem(context->findings, fix.chars,
-	    "let that rule pass them, with the program that made it",
-	    "%s: the firewall drops them: %s", what, name.chars);
+	    "change that rule with the program that made it, so that these "
+	    "packets pass",
+	    "%sthe firewall drops %s: %s", users.chars, what, name.chars);
 	return true;
 }

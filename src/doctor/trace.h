@@ -44,10 +44,14 @@ void trace_outgoing(const struct doctor_context *context,
     const union address *user, const union address *remote,
     struct outgoing *outgoing);
 
+/* Sets the text to "198.51.100.0/24: ", or "" if no users are selected. */
+const char *trace_format_users(
+    const struct selection *selection, struct text *text);
+
 /*
  * Reports that the firewall drops the packets, with the command that lets them
- * pass, or that their fate is unknown. what: the packets, "198.51.100.0/24:
- * ...". Returns false if there is nothing to report.
+ * pass, or that their fate is unknown. selection names the users, if any; what
+ * names the packets. Returns false if there is nothing to report.
  */
 bool trace_report(const struct doctor_context *context, const struct walk *walk,
     const struct selection *selection, const char *what);

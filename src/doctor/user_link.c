@@ -73,8 +73,9 @@ check_address(const struct doctor_context *context, const char *name,
 	    !has_users(users, if_nametoindex(name), address->any.sa_family))
 		return;
 	finding_note(context->findings,
-	    "%s, where users are, has the address %s, which is not among "
-	    "inbound.users: if the users have a new prefix, set it there",
+	    "the users' link %s has the address %s, which is in "
+	    "no prefix of inbound.users: if the users' prefix "
+	    "has changed, add it there",
 	    name, address_format_host(address, text));
 }
 

@@ -27,15 +27,17 @@ class Exit(ExitCase):
             'the address to listen on', 'room for',
             'IP_TRANSPARENT for IPv4 works',
             'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
-            *(f'{prefix}: what has the mark 0x5 is delivered here'
+            *(f'{prefix}: packets with the firewall mark 0x5 are '
+              'delivered on this host'
               for prefix in PREFIXES),
-            *(f'{prefix}: the firewall gives the mark 0x5$'
-              for prefix in PREFIXES),
-            *(f'{family.users}: what {family.destination} answers comes back'
+            *(f'{prefix}: the firewall sets the mark 0x5 on reply '
+              'packets$' for prefix in PREFIXES),
+            *(f'{family.users}: reply packets from the router '
+              f'{family.destination} come back'
               for family in BOTH),
-            *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
-              'tracked' for prefix in PREFIXES),
-            'nobody listens on all addresses', 'ipv4/ip_forward is on')
+            *(f'{prefix}: the firewall does not (rewrite|track) these '
+              'addresses' for prefix in PREFIXES),
+            'no service listens on all addresses', 'ipv4/ip_forward is 1')
         self.assertEqual(len(findings.of('note', OF_THIS_HOST)), 1)
 
     def test_server_half_may_be_running(self):
@@ -45,23 +47,28 @@ class Exit(ExitCase):
 
     def test_host_with_rules_for_iptables(self):
         with self.other_rules('--iptables'):
-            self.assert_fine(f'{IPV6.users}: the firewall gives the mark 0x5',
-                             f'{IPV4.users}: what {IPV4.destination} answers')
+            self.assert_fine(f'{IPV6.users}: the firewall sets the mark 0x5',
+                             f'{IPV4.users}: reply packets from the router '
+                             f'{IPV4.destination} come')
 
     def test_host_with_simple_rules(self):
         with self.other_rules('--simple'):
             for wrapper in ((), NOBODY):
                 self.assert_fine(
-                    *(f'{family.users}: all TCP for it is delivered here'
+                    *(f'{family.users}: all TCP packets to it are delivered'
+                      ' on this host'
                       for family in BOTH),
-                    *(f'{family.users}: what {family.destination} answers '
-                      'comes back' for family in BOTH), wrapper=wrapper)
+                    *(f'{family.users}: reply packets from the router '
+                      f'{family.destination} come back' for family in BOTH),
+                    wrapper=wrapper)
 
     def test_rules_that_were_never_applied(self):
         with self.no_rules():
             findings = self.assert_wrong(
-                IPV4.users + ': no route', r'srcproxy rules server \S+ \| sh')
-            self.assertTrue(findings.of('problem', IPV6.users + ': no route'))
+                IPV4.users + ': reply packets to these users',
+                r'srcproxy rules server \S+ \| sh')
+            self.assertTrue(findings.of(
+                'problem', IPV6.users + ': reply packets to these users'))
             # One remedy mends both.
             remedy = findings.of('problem', IPV4.users)[0][1]
             self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
@@ -94,7 +101,8 @@ class Exit(ExitCase):
         hidden = hiding(shutil.which('nft'))
         with self.no_rules():
             findings = self.assert_wrong(
-                IPV4.users + ': no route', r'^srcproxy rules --iptables server',
+                IPV4.users + ': reply packets to these users',
+                r'^srcproxy rules --iptables server',
                 wrapper=hidden)
             remedy = findings.of('problem', IPV4.users)[0][1]
             self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
@@ -106,10 +114,11 @@ class Exit(ExitCase):
     def test_firewall_without_the_mark(self):
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.other_rules(), self.broken(f'nft delete table {table}', ''):
-            findings = self.assert_wrong('gives the mark 0x5',
+            findings = self.assert_wrong('sets the mark 0x5 on reply packets',
                                          'srcproxy rules server',
                                          config=ONLY_IPV4)
-            self.assertTrue(findings.of('problem', 'but not to the socket'))
+            self.assertTrue(findings.of(
+                'problem', 'but do not reach the socket'))
 
     def test_masquerade_that_rewrites_users(self):
         for family in BOTH:
@@ -117,7 +126,8 @@ class Exit(ExitCase):
             tables = family.iptables + ' -t nat'
             with self.broken(f'{tables} -A {rule}', f'{tables} -D {rule}'):
                 self.assert_wrong(
-                    f'{family.users}: a MASQUERADE or SNAT rule rewrites it: '
+                    f'{family.users}: a MASQUERADE or SNAT rule rewrites these '
+                    'addresses: '
                     f'.* see {family.exit_out}: chain POSTROUTING of ',
                     f'{family.iptables} -t nat -I POSTROUTING 1 -s '
                     f'{family.users} -j ACCEPT')
@@ -125,7 +135,7 @@ class Exit(ExitCase):
     def test_masquerade_of_other_tools(self):
         table = 'inet others'
         self.assert_mends(
-            f'{IPV6.users}: a MASQUERADE or SNAT rule rewrites it', f"""
+            f'{IPV6.users}: a MASQUERADE or SNAT rule rewrites these', f"""
                 nft -f - <<END
                 table {table} {{
                     chain out {{
@@ -140,7 +150,7 @@ class Exit(ExitCase):
     def test_masquerade_of_iptables_legacy(self):
         nat = 'iptables-legacy -t nat'
         self.assert_mends(
-            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites it',
+            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites these',
             f'{nat} -A POSTROUTING -o out0 -j MASQUERADE',
             f'{nat} -F POSTROUTING')
 
@@ -148,7 +158,8 @@ class Exit(ExitCase):
         table = 100000 + SERVER_PORT
         rule = f'ip rule add fwmark 5 table {table} pref'
         self.assert_mends(
-            f'{IPV4.users}: no route .* "pref 32766 lookup 254" decides before '
+            f'{IPV4.users}: reply packets .* "pref 32766 lookup 254" decides '
+            'before '
             '"pref 40000 ',
             f'ip rule del table {table}; {rule} 40000', f"""
                 while ip rule del table {table} 2>/dev/null; do :; done
@@ -160,7 +171,8 @@ class Exit(ExitCase):
         for route in (f'prohibit {IPV4.users}',
                       f'{IPV4.users} via {IPV4.gate_link}'):
             self.assert_mends(
-                f'{IPV4.users}: no route .* "pref 100 to {IPV4.users} lookup '
+                f'{IPV4.users}: reply packets .* "pref 100 to {IPV4.users} '
+                'lookup '
                 '50" decides before "pref 30000 ', f"""
                     ip route add {route} table 50
                     ip rule add to {IPV4.users} lookup 50 pref 100""", mend)
@@ -170,19 +182,19 @@ class Exit(ExitCase):
         for part, missing in (('198.51.100.0/25', '198.51.100.254'),
                               ('198.51.100.254/32', '198.51.100.1')):
             self.assert_mends(
-                f'{IPV4.users}: no route .* such as {missing}$', f"""
+                f'{IPV4.users}: reply packets .* such as {missing}, ', f"""
                     ip route del local {IPV4.users} {table}
                     ip route add local {part} {table}""",
                 f'ip route del local {part} {table}')
 
     def test_firewall_that_drops_what_users_send(self):
         self.assert_mends(
-            f'{IPV4.users}: .* does not leave this host',
+            f'{IPV4.users}: .* do not leave this host',
             f'iptables -A OUTPUT -s {IPV4.users} -j DROP',
             'iptables -F OUTPUT')
         chain = 'type filter hook output priority 10'
         self.assert_mends(
-            f'{IPV6.users}: .* does not leave this host',
+            f'{IPV6.users}: .* do not leave this host',
             f"nft 'table inet others {{ chain out {{ {chain}; policy drop; "
             f"oif lo accept; tcp sport {SERVER_PORT} accept; "
             f"ip saddr {IPV4.users} accept; "
@@ -192,12 +204,12 @@ class Exit(ExitCase):
     def test_firewall_that_drops_replies(self):
         for family in BOTH:
             self.assert_mends(
-                f'{family.users}: .* takes none of it, .*INPUT',
+                f'{family.users}: .* reach no socket, .*INPUT',
                 f'{family.iptables} -A INPUT -i out0 -p tcp -j DROP',
                 f'{family.iptables} -F INPUT')
         chain = 'type filter hook input priority 10'
         self.assert_mends(
-            f'{IPV4.users}: .* takes none of it, .*INPUT',
+            f'{IPV4.users}: .* reach no socket, .*INPUT',
             f"nft 'table ip others {{ chain in {{ {chain}; "
             "iif out0 meta l4proto tcp drop; }; }'",
             'nft delete table ip others')
@@ -205,7 +217,8 @@ class Exit(ExitCase):
     def test_firewall_that_marks_others(self):
         chain = f'inet srcproxy-server-{SERVER_PORT} prerouting'
         self.assert_mends(
-            f'{IPV4.users}: .* comes to this host, but not to the socket',
+            f'{IPV4.users}: .* arrive on this host, but do not reach '
+            'the socket',
             f"""
                 nft flush chain {chain}
                 nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 5""",
@@ -224,7 +237,8 @@ class Exit(ExitCase):
         self.host.sysctl('ipv4/conf/out1/rp_filter', 1)
         try:
             self.assert_mends(
-                f'{IPV4.users}: .* by another interface .* rp_filter drops it',
+                f'{IPV4.users}: .* on another interface .* rp_filter drops '
+                'them',
                 ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
         finally:
             destination.sysctl('ipv4/conf/all/rp_filter', 1)
@@ -234,7 +248,8 @@ class Exit(ExitCase):
     def test_firewall_with_a_check_of_sources(self):
         """The check of sources does not know the users."""
         self.assert_mends(
-            f'{IPV4.users}: .* comes to this host, but not to the socket: .*: '
+            f'{IPV4.users}: .* arrive on this host, but do not reach '
+            'the socket: .*: '
             'chain in of the table inet others, rule with handle ', """
                 nft -f - <<END
                 table inet others {
@@ -250,22 +265,23 @@ class Exit(ExitCase):
         with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
             findings = self.assert_wrong(
                 f'{IPV4.users}: cannot connect from .*: Permission denied',
-                '^see which rule or route forbids it: ip rule')
-            self.assertFalse(findings.of('note', 'could not be looked at'))
+                '^find the routing rule or route that forbids it: ip rule')
+            self.assertFalse(findings.of('note', 'cannot examine'))
 
     def test_network_that_does_not_route_the_prefix_here(self):
         route = f'blackhole {IPV4.users}'
         with self.broken(f'ip route add {route}', f'ip route del {route}',
                          self.net.destination):
             self.assert_wrong(
-                f'{IPV4.users}: {IPV4.destination} answers this host, but',
+                f'{IPV4.users}: the router {IPV4.destination} replies to this '
+                'host, but',
                 'let the network route the prefix.*proxy_arp=1')
 
     def test_router_that_answers_nobody(self):
         rule = 'INPUT -p tcp -j DROP'
         with self.broken(f'iptables -A {rule}', f'iptables -D {rule}',
                          self.net.destination):
-            self.assert_note(f'{IPV4.users}: the way back was not tried')
+            self.assert_note(f'{IPV4.users}: the return path was not tested')
 
     def many(self, count):
         """A configuration with many users of one address each.
@@ -298,8 +314,8 @@ class Exit(ExitCase):
                     self.host.ip('route del local 198.51.100.0/22 dev lo table '
                                  f'{100000 + SERVER_PORT}')
                 self.assertEqual(findings.of('problem'), [])
-                silent = findings.of('note', 'answers nobody$')
-                rest = findings.of('note', '^the way back of .* more prefixes')
+                silent = findings.of('note', 'not even to this host$')
+                rest = findings.of('note', '^the return path of .* more')
                 self.assertEqual(len(rest), left)
                 tried = count - int(rest[0][0].split()[4] if rest else 0)
                 self.assertEqual(len(silent), tried)
@@ -314,7 +330,7 @@ class Exit(ExitCase):
         self.assertEqual([text.split(': ')[0] for text, _ in wrong],
                          ['198.51.100.17/32'])
         self.assertRegex(wrong[0][1], 'let the network route the prefix')
-        self.assertEqual(len(findings.of('ok', 'comes back here')), 39)
+        self.assertEqual(len(findings.of('ok', 'come back to this host')), 39)
 
     def test_table_that_takes_all_addresses_and_src_valid_mark(self):
         route = f'local default dev lo table {100000 + SERVER_PORT}'
@@ -328,18 +344,18 @@ class Exit(ExitCase):
                     route.split()[-1], route), '')
 
     def test_strict_validation_of_sources(self):
-        self.assert_note('rp_filter is 1 on link0, out0:')
+        self.assert_note('rp_filter is 1 \\(strict\\) on link0, out0:')
         with self.sysctl('ipv4/conf/all/rp_filter', 2, 1):
             self.assertFalse(self.assert_fine().of('note', 'rp_filter'))
 
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_user_without_capabilities(self):
         findings = self.assert_wrong(
-            f'{IPV4.users}: without IP_TRANSPARENT',
+            f'{IPV4.users}: .* it lacks IP_TRANSPARENT',
             'srcproxy rules --simple server', wrapper=NOBODY)
         for pattern in ('IP_TRANSPARENT for IPv4 does not work for this user '
                         r'\(uid 65534\)', 'CAP_NET_BIND',
-                        'firewall could not be looked at'):
+                        'firewall was not examined'):
             self.assertTrue(findings.of('note', pattern), pattern)
         self.assertFalse(findings.of('problem', IPV6.users))
 
@@ -347,12 +363,13 @@ class Exit(ExitCase):
         findings = self.assert_fine(
             'uid 65534, gid 65534 can read the configuration',
             'IP_TRANSPARENT for IPv4 works', 'source ports below 1024 works',
-            *(f'{family.users}: the firewall gives the mark 0x5'
+            *(f'{family.users}: the firewall sets the mark 0x5'
               for family in BOTH),
-            *(f'{family.users}: what {family.destination} answers comes back'
+            *(f'{family.users}: reply packets from the router '
+              f'{family.destination} come back'
               for family in BOTH),
-            *(f'{prefix}: the firewall does not rewrite it|{prefix}: not '
-              'tracked' for prefix in PREFIXES), user=USER)
+            *(f'{prefix}: the firewall does not (rewrite|track) these '
+              'addresses' for prefix in PREFIXES), user=USER)
         self.assertEqual(len(findings.of('note', OF_THIS_HOST)), 1)
 
     def test_user_keeps_what_the_half_keeps(self):
@@ -364,9 +381,9 @@ class Exit(ExitCase):
         # Root has this capability, so as root doctor would not see that these
         # rules need it.
         with self.no_rules(), self.by_hand(rules.deliver_marked):
-            self.assert_fine(f'{IPV6.users}: the firewall gives the mark',
+            self.assert_fine(f'{IPV6.users}: the firewall sets the mark',
                              config=only_ipv6)
-            pattern = f'{IPV6.users}: .* but not to the socket'
+            pattern = f'{IPV6.users}: .* but do not reach the socket'
             findings = self.assert_wrong(pattern, config=only_ipv6, user=USER)
             self.apply_remedy(findings, pattern)
             self.assertEqual(self.examine(user=USER).of('problem'), [])
@@ -374,7 +391,7 @@ class Exit(ExitCase):
 
     def test_configuration_that_the_user_cannot_read_again(self):
         findings = self.assert_wrong(
-            'uid 65534, gid 65534 cannot read the configuration again',
+            'uid 65534, gid 65534 cannot read the configuration',
             '^chgrp 65534 .* && chmod 640 ', user=USER, mode=0o600)
         self.host.run('sh', '-ec', findings.of('problem')[0][1])
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o640)
@@ -395,31 +412,33 @@ class Exit(ExitCase):
                     lambda host: rules.deliver_with_iptables(
                         host, mark, table)):
                 self.assert_fine(
-                    *(f'{family.users}: what has the mark {mark} is delivered'
+                    *(f'{family.users}: packets with the firewall mark '
+                      f'{mark} are delivered'
                       for family in BOTH),
-                    *(f'{family.users}: the firewall gives the mark {mark}$'
+                    *(f'{family.users}: the firewall sets the mark {mark} on'
                       for family in BOTH),
-                    *(f'{family.users}: what {family.destination} answers '
-                      'comes back' for family in BOTH))
+                    *(f'{family.users}: reply packets from the router '
+                      f'{family.destination} come back' for family in BOTH))
 
     def test_rule_for_what_comes_in_by_one_interface(self):
         with self.no_rules(), self.by_hand(
                 lambda host: rules.deliver_with_iptables(
                     host, '0x1 iif out0', 100)):
             self.assert_fine(
-                *(f'{family.users}: what has the mark 0x1 is delivered'
+                *(f'{family.users}: packets with the firewall mark 0x1 are '
+                  'delivered'
                   for family in BOTH),
-                *(f'{family.users}: what {family.destination} answers comes '
-                  'back' for family in BOTH))
+                *(f'{family.users}: reply packets from the router '
+                  f'{family.destination} come back' for family in BOTH))
 
     def test_mark_that_only_one_of_two_ways_gives(self):
         """The host has the printed rules and others; one set is broken."""
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.by_hand(lambda host: rules.deliver_with_iptables(
                 host, '0x1', 100)), self.other_rules():
-            self.assert_fine(f'{IPV4.users}: the firewall gives .*0x[15]$')
+            self.assert_fine(f'{IPV4.users}: the firewall sets .*0x[15] on')
             with self.broken(f'nft delete table {table}', ''):
-                self.assert_fine(f'{IPV6.users}: the firewall gives')
+                self.assert_fine(f'{IPV6.users}: the firewall sets')
 
     @unittest.skipUnless(shutil.which('iptables-legacy'),
                          'needs iptables-legacy')
@@ -429,15 +448,15 @@ class Exit(ExitCase):
                     host, '0x1', 100, '-legacy')):
             self.host.run('nft', 'add', 'table', 'inet', 'filter')
             try:
-                self.assert_fine(*(f'{family.users}: the firewall gives the '
-                                   'mark 0x1$' for family in BOTH))
+                self.assert_fine(*(f'{family.users}: the firewall sets the '
+                                   'mark 0x1 on' for family in BOTH))
             finally:
                 self.host.run('nft', 'delete', 'table', 'inet', 'filter')
 
     def test_listener_on_all_addresses(self):
         listener = self.listen(self.host, '0.0.0.0')
         port = listener.getsockname()[1]
-        pattern = f'listens there on all addresses: {port}$'
+        pattern = f'listen there on all addresses: {port}$'
         self.assert_note(pattern)
         self.assert_wrong(pattern, 'specific addresses',
                           config={'source_port': 'strict'})
@@ -450,7 +469,7 @@ class Exit(ExitCase):
     def test_address_that_is_not_there_where_any_can_be_bound_to(self):
         with self.sysctl('ipv4/ip_nonlocal_bind', 1, 0):
             self.assert_wrong('cannot listen on 192.0.2.99',
-                              '^ip address add 192.0.2.99 dev INTERFACE',
+                              'ip address add 192.0.2.99 dev INTERFACE',
                               config={'listen': '192.0.2.99:21829'})
 
     def test_name_to_listen_on_that_nobody_knows(self):
@@ -458,8 +477,8 @@ class Exit(ExitCase):
                           config={'listen': 'exit.invalid:21829'})
 
     def test_limit_that_leaves_little_room(self):
-        self.assert_note('there is room for [0-9]+ connections at once, no '
-                         'more, .*: ulimit -n$',
+        self.assert_note('there is room for only [0-9]+ connections at a time: '
+                         '.*limit ulimit -n$',
                          wrapper=('prlimit', '--nofile=60:60'))
 
     def test_limit_of_tasks(self):
@@ -468,7 +487,7 @@ class Exit(ExitCase):
         if not cgroup:
             self.skipTest('needs a cgroup for pids')
         self.addCleanup(cgroup.remove)
-        self.assert_note(r'there is room for [0-9] connections at once.*pids',
+        self.assert_note(r'there is room for only [0-9] connections.*pids',
                          wrapper=cgroup.wrapper)
         self.assert_wrong('max_connections is 50, but .*pids.* allows no more',
                           'raise that limit', wrapper=cgroup.wrapper,
@@ -482,7 +501,8 @@ class Exit(ExitCase):
 
     def test_forwarding_that_is_off(self):
         with self.sysctl('ipv4/ip_forward', 0, 1):
-            self.assert_note('ip_forward is off')
+            self.assert_note(
+                'ip_forward is 0: .*: sysctl -w net/ipv4/ip_forward=1$')
 
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_start_is_silent_where_all_is_well(self):
@@ -495,8 +515,8 @@ class Exit(ExitCase):
 
     def test_any_source_is_allowed(self):
         open_to_all = {'acl': []}
-        self.assert_note('name the prefixes', config=open_to_all)
-        self.assert_fine(f'{IPV4.users}: what has the mark',
+        self.assert_note("add the users' prefixes", config=open_to_all)
+        self.assert_fine(f'{IPV4.users}: packets with the firewall mark',
                          config=open_to_all, prefixes=PREFIXES)
 
     def test_start_warns_of_routes(self):
@@ -505,5 +525,5 @@ class Exit(ExitCase):
         warnings = server.warnings()
         self.assertEqual(len(warnings), 2, warnings)
         for prefix, line in zip(PREFIXES, warnings):
-            self.assertIn(f'{prefix}: no route delivers', line)
+            self.assertIn(f'{prefix}: reply packets to these users', line)
             self.assertIn('fix: srcproxy rules server /run/', line)

@@ -20,12 +20,12 @@ class Gate(GateCase):
         findings = self.assert_fine(
             'the address to listen on, any', 'room for',
             f'the server half is reached at {endpoint(*SERVER)}',
-            *(f'{prefix}: the firewall redirects to port 9001'
+            *(f'{prefix}: the firewall redirects connections'
               for prefix in PREFIXES),
-            *(f'{family.users}: the server half accepts outbound.auth, and '
-              f'connected to {re.escape(endpoint(family.gate_link, 0)[:-1])}'
+            *(f'{family.users}: the server half accepted a test request '
+              f'and connected to {re.escape(endpoint(family.gate_link, 0)[:-1])}'
               for family in BOTH),
-            *(f'{prefix}: there is a route' for prefix in PREFIXES))
+            *(f'{prefix}: this host has a route' for prefix in PREFIXES))
         self.assertEqual(findings.of('note', OF_THIS_HOST), [])
 
     def test_host_with_iptables(self):
@@ -35,17 +35,17 @@ class Gate(GateCase):
     def test_user_without_capabilities(self):
         findings = self.assert_fine('is reached', wrapper=NOBODY,
                                     prefixes=[IPV4.users])
-        for pattern in ('firewall could not be looked at',
-                        'did not refuse a request, but its connection'):
+        for pattern in ('firewall was not examined',
+                        'did not refuse a test request, but its connection'):
             self.assertTrue(findings.of('note', pattern), pattern)
 
     def test_user_that_the_half_becomes(self):
         findings = self.assert_fine(
-            *(f'{prefix}: the firewall redirects to port 9001'
-              for prefix in PREFIXES), 'accepts outbound.auth',
+            *(f'{prefix}: the firewall redirects connections'
+              for prefix in PREFIXES), 'accepted a test request',
             user=USER)
         self.assertEqual(findings.of('note'), [])
-        self.assert_fine('SO_MARK works', 'fwmark can be had', user=USER,
+        self.assert_fine('SO_MARK works', 'outbound.fwmark work', user=USER,
                          config=self.outbound(fwmark=MARK))
 
     def test_client_half_may_be_running(self):
@@ -55,7 +55,7 @@ class Gate(GateCase):
         self.assertEqual(client.warnings(), [])
 
     def test_prefixes_that_are_not_named(self):
-        self.assert_note("name the users' prefixes", prefixes=())
+        self.assert_note("add the prefixes to the command", prefixes=())
 
     def test_prefixes_exceptions_and_bypass_of_the_configuration(self):
         config = {**self.config, 'inbound': {
@@ -68,7 +68,7 @@ class Gate(GateCase):
                 self.host.run('sh', input=printed.stdout)
 
             with self.subTest(options=options), self.no_rules():
-                self.assert_wrong('no rule of the firewall redirects',
+                self.assert_wrong('no firewall rule redirects',
                                   config=config, prefixes=())
                 apply()
                 try:
@@ -88,7 +88,7 @@ class Gate(GateCase):
                     f'ip address add {address} dev users0 nodad',
                     f'ip address del {address} dev users0'):
                 findings = self.assert_fine(config=config, prefixes=())
-                notes = findings.of('note', 'users0, where users are, has the '
+                notes = findings.of('note', "users' link users0 has the "
                                     f'address {address.split("/")[0]}, which')
                 self.assertEqual(len(notes), noted, findings.text)
         findings = self.assert_fine(config=config, prefixes=())
@@ -97,8 +97,8 @@ class Gate(GateCase):
     def test_firewall_that_redirects_nobody(self):
         with self.no_rules():
             self.assert_wrong(
-                f'{IPV4.users}: no rule of the firewall redirects these '
-                'users, who come in by users0 to port 9001$',
+                f'{IPV4.users}: no firewall rule redirects connections of '
+                'these users, which arrive on users0, to port 9001$',
                 rf'^srcproxy rules client \S+ {" ".join(PREFIXES)} \| sh$')
 
     def test_firewall_that_redirects_others(self):
@@ -112,11 +112,11 @@ class Gate(GateCase):
         for family in BOTH:
             with self.no_rules():
                 self.assert_carries_after_mending(
-                    family, 'no rule of the firewall redirects these users', add, delete)
+                    family, 'no firewall rule redirects connections', add, delete)
 
     def test_firewall_that_drops_what_is_redirected(self):
-        pattern = (f'{IPV4.users}: packets that come in to port 9001, .*: the '
-                   'firewall drops them: chain ')
+        pattern = (f'{IPV4.users}: the firewall drops redirected packets of '
+                   'these users to port 9001: chain ')
         known = 'ct state established accept; iif lo accept;'
         self.assert_mends(
             pattern, 'iptables -A INPUT -m conntrack --ctstate ESTABLISHED '
@@ -141,7 +141,7 @@ class Gate(GateCase):
         for chain, rule in (('users', f'ip saddr {IPV4.users} return'),
                             ('prerouting', 'counter accept')):
             self.assert_mends(
-                f'{IPV4.users}: no rule .* what decides for them is chain '
+                f'{IPV4.users}: no firewall .*; the rule that decides is chain '
                 f'{chain} of the table {table}, rule with handle ',
                 f'nft insert rule {table} {chain} {rule}', '')
 
@@ -153,13 +153,13 @@ class Gate(GateCase):
                                      for tool in ('iptables', 'ip6tables'))
                            for action in 'AD')
             self.assert_mends(
-                f'{IPV6.users}: no rule .* these users, who come in by users0',
+                f'{IPV6.users}: no firewall rule .*, which arrive on users0,',
                 add, delete)
 
     def test_users_who_are_not_tracked(self):
         """These users are not redirected, whatever the rules say."""
         self.start(self.host, 'client', self.config)
-        pattern = r'a rule keeps the firewall from tracking .* \(notrack\)'
+        pattern = r'a rule exempts these users from .* \(notrack\)'
         for family, tool in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
             self.assert_carries_after_mending(
                 family, f'{family.users}: {pattern}',
@@ -188,9 +188,9 @@ class Gate(GateCase):
         with self.broken(f'iptables -t nat -A {roots}',
                          f'iptables -t nat -D {roots}'):
             findings = self.assert_wrong(pattern)
-            self.assert_fine('the server half accepts', user=USER)
+            self.assert_fine('the server half accepted', user=USER)
             self.apply_remedy(findings, pattern)
-            self.assert_fine('the server half accepts')
+            self.assert_fine('the server half accepted')
             self.assert_carries(IPV4)
         self.host.run('iptables', '-t', 'nat', '-F', 'OUTPUT')
         self.assert_carries_after_mending(
@@ -219,20 +219,20 @@ class Gate(GateCase):
 
     def test_redirection_that_no_rule_leads_to(self):
         self.assert_mends(
-            f'{IPV6.users}: no rule of the firewall redirects these users',
+            f'{IPV6.users}: no firewall rule redirects connections',
             'nft delete chain inet srcproxy-client-9001 prerouting', '')
 
     def test_users_without_a_route(self):
         route = 'unreachable 203.0.113.0/24'
         with self.broken(f'ip route add {route}', f'ip route del {route}'):
-            self.assert_wrong('203.0.113.0/24: there is no route',
+            self.assert_wrong('203.0.113.0/24: this host has no route',
                               'ip route add', prefixes=['203.0.113.0/24'])
 
     def test_users_whom_only_the_default_route_leads_to(self):
         """The users' link may have lost its addresses."""
         others = ['100.64.0.0/16', '2001:db8:cccc::/64']
         findings = self.doctor(prefixes=PREFIXES + others)
-        notes = findings.of('note', 'only the default route .* through link0:')
+        notes = findings.of('note', 'only route .* the default route, through link0:')
         self.assertEqual([text.split(': ')[0] for text, _ in notes], others)
 
     def test_interface_of_the_users_without_an_address(self):
@@ -242,14 +242,14 @@ class Gate(GateCase):
         with self.broken(f'ip addr del {own}; ip route add {route}',
                          f'ip route del {route}'):
             findings = self.assert_wrong(
-                f'{IPV4.users}: .* users0, which has no IPv4 address',
-                '^ip address add ADDRESS dev users0$')
+                f'{IPV4.users}: .* on users0, which has no IPv4 address',
+                'ip address add ADDRESS dev users0$')
             self.assertFalse(findings.of('problem', IPV6.users))
             listen = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
-            self.assert_fine(f'{IPV4.users}: there is a route', config=listen,
+            self.assert_fine(f'{IPV4.users}: this host has a route', config=listen,
                              prefixes=[IPV4.users])
             self.host.ip(f'addr add {own}')
-            self.assert_fine(f'{IPV4.users}: there is a route')
+            self.assert_fine(f'{IPV4.users}: this host has a route')
 
     def test_interface_of_the_users_with_only_a_link_local_address(self):
         """REDIRECT uses the link-local address then."""
@@ -269,7 +269,7 @@ class Gate(GateCase):
                 self.broken(f'ip -6 route replace {router}',
                             'ip -6 route replace default via '
                             + IPV6.gate_users, self.net.user):
-            self.assert_fine(f'{IPV6.users}: there is a route')
+            self.assert_fine(f'{IPV6.users}: this host has a route')
             self.assert_carries(IPV6)
 
     def test_redirection_that_a_listing_of_both_families_leaves_out(self):
@@ -288,8 +288,8 @@ class Gate(GateCase):
                 f'{add}; for family in ip ip6; do nft add rule $family nat '
                 'PREROUTING fib daddr type local return; done', flush):
             for family in BOTH:
-                self.assert_note(f'{family.users}: whether the firewall '
-                                 'redirects them to port 9001 cannot be told')
+                self.assert_note(f'{family.users}: cannot tell whether the '
+                                 'firewall redirects')
 
     def test_listener_that_is_not_for_all_users(self):
         only_ipv4 = {'inbound': {'listen': endpoint(IPV4.gate_link, 9001)}}
@@ -304,7 +304,7 @@ class Gate(GateCase):
             '"', config=loopback, prefixes=[IPV4.users])
         self.assertFalse(findings.of('note', 'loopback'))
         remedy, = [remedy for _, remedy in findings.of('problem', 'loopback')]
-        listen = re.search('listen: "([^"]*)"', remedy)[1]
+        listen = re.search('listen to "([^"]*)"', remedy)[1]
         self.assert_fine(config={'inbound': {'listen': listen}})
 
     def test_loopback_listener_for_the_gates_own_connections(self):
@@ -350,7 +350,7 @@ class Gate(GateCase):
     def test_server_half_that_no_packet_reaches(self):
         with rules.black_hole(self.net.exit, IPV4, SERVER_PORT):
             self.assert_wrong('cannot connect: Connection timed out',
-                              'firewalls')
+                              'firewalls on the way')
 
     def test_something_else_in_place_of_the_server_half(self):
         listener = self.listen(self.net.exit, IPV4.exit_link)
@@ -363,7 +363,7 @@ class Gate(GateCase):
             self.accept(listener).sendall(b'SSH-2.0-OpenSSH\r\n')
 
         greeted = background(greet)
-        self.assert_wrong('does not speak the protocol',
+        self.assert_wrong('does not speak',
                           'a server half', prefixes=[IPV4.users],
                           config=self.outbound(server=server))
         greeted.result()
@@ -387,7 +387,7 @@ class Gate(GateCase):
 
         refused = background(refuse)
         findings = self.assert_wrong(
-            f'{IPV4.users}: the server half refused a connection',
+            f'{IPV4.users}: the server half refused a test request',
             "server half's log", prefixes=[IPV4.users],
             config=self.outbound(server=endpoint(*listener.getsockname())))
         self.assertEqual(len(refused.result()), request_len)
@@ -395,25 +395,25 @@ class Gate(GateCase):
 
     def test_server_that_is_this_half(self):
         loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))
-        self.assert_wrong('own listener: a loop', 'the address of the exit',
+        self.assert_wrong('own listener, so', 'the address of the exit',
                           config=loop)
         client = self.start(self.host, 'client', {**self.config, **loop})
-        client.wait_for_line('warning .*own listener: a loop')
+        client.wait_for_line('warning .*own listener, so')
 
     def test_mark_that_is_not_permitted(self):
-        self.assert_fine('fwmark can be had', config=self.outbound(
+        self.assert_fine('outbound.fwmark work', config=self.outbound(
             fwmark=MARK))
         self.assert_wrong('cannot set outbound.fwmark as this user',
                           'CAP_NET_RAW', config=self.outbound(fwmark=MARK),
                           wrapper=NOBODY)
 
     def test_name_of_the_server_that_nobody_knows(self):
-        self.assert_wrong('outbound.server exit.invalid: ', '/etc/resolv.conf',
+        self.assert_wrong('cannot resolve outbound.server exit.invalid: ', '/etc/resolv.conf',
                           config=self.outbound(server='exit.invalid:21829'))
 
     def test_service_that_says_nothing_is_not_taken_for_the_server_half(self):
         listener = self.listen(self.net.exit, IPV4.exit_link)
-        self.assert_note('did not refuse a request, but',
+        self.assert_note('did not refuse a test request, but',
                          config=self.outbound(
                              server=endpoint(*listener.getsockname())))
 
@@ -423,7 +423,7 @@ class Gate(GateCase):
         users = [f'198.51.100.{i}' for i in range(40)]
         findings = self.doctor(prefixes=users, config=self.outbound(
             server=endpoint(*listener.getsockname())))
-        tried = findings.of('note', 'did not refuse a request')
+        tried = findings.of('note', 'did not refuse a test request')
         (rest, _), = findings.of('note', 'more prefixes were not tried')
         self.assertEqual(len(tried) + int(rest.split()[0]), len(users))
 
@@ -441,7 +441,7 @@ class Gate(GateCase):
         if address:
             self.host.ip(f'addr add {address}/24 dev {device}')
         try:
-            self.assert_fine('outbound.local_addr and fwmark can be had',
+            self.assert_fine('outbound.local_addr and outbound.fwmark work',
                              config=config)
             client = self.start(self.host, 'client', {**self.config, **config})
             self.assert_carries(IPV4)

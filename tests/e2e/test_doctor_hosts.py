@@ -158,7 +158,8 @@ class HostsExit(Hosts, ExitCase):
                            'allowed_src_ips': [IPV4.users]}]}
         with self.no_rules(), self.made(local):
             self.assertTrue(self.carries(IPV4))
-            self.assert_fine(f'{IPV4.users}: all TCP for it is delivered here',
+            self.assert_fine(f'{IPV4.users}: all TCP packets to it are '
+                             'delivered on this host',
                              config=config)
 
     def test_mark_for_one_service_outside(self):
@@ -173,8 +174,8 @@ class HostsExit(Hosts, ExitCase):
             self.assertTrue(self.carries(IPV4, port=8000))
             findings = self.doctor(config=config)
             self.assertTrue(findings.of(
-                'note', f'{IPV4.users}: which replies get the mark 0x1 cannot '
-                'be told, see chain PREROUTING of iptables'), findings.text)
+                'note', f'{IPV4.users}: cannot tell which reply packets get '
+                'the mark 0x1: it depends on chain PREROUTING of iptables'), findings.text)
 
     def test_drops_in_any_hook(self):
         """doctor finds the rule, even if no packet shows the drop."""
@@ -205,7 +206,8 @@ class HostsExit(Hosts, ExitCase):
                   chain('output', 'oif out0 ct zone set 7', priority='-300') +
                   chain('postrouting', 'oif out0 masquerade', kind='nat',
                         priority='100')),
-            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites it: .* chain '
+            f'{IPV4.users}: a MASQUERADE or SNAT rule rewrites these '
+            'addresses: .* chain '
             'postrouting of the table inet others')
 
     def test_port_that_is_closed(self):
@@ -221,7 +223,7 @@ class HostsExit(Hosts, ExitCase):
             with self.subTest(rules=rules), self.made(table(rules)):
                 with self.assertRaises(OSError):
                     self.try_gate()
-                pattern = (r'come in to port 21829 \(IPv4\), .*: chain input '
+                pattern = (r'packets to port 21829 \(IPv4\), .*: chain input '
                            'of the table inet others')
                 findings = self.assert_wrong(pattern)
                 self.apply_remedy(findings, pattern)
@@ -280,18 +282,18 @@ class HostsExit(Hosts, ExitCase):
         rewritten = findings.of('problem', 'a MASQUERADE or SNAT rule')
         self.assertEqual([text.split(': ')[0] for text, _ in rewritten],
                          [IPV4.users])
-        self.assertTrue(findings.of('note', f'{private}: .* rewrites it, as '
-                                    'private addresses have to be'))
+        self.assertTrue(findings.of('note', f'{private}: .* rewrites these private '
+                                    'addresses, as it must'))
 
     def test_firewall_that_forwards_nothing(self):
         """Docker's firewall does this. TCP is carried nevertheless."""
         findings = self.assert_sound('iptables -P FORWARD DROP; '
                                      'iptables -N DOCKER-USER; '
                                      'iptables -A FORWARD -j DOCKER-USER')
-        for what, match in (("users' packets that are not TCP", '-s'),
-                            ("others' connections to the users", '-d')):
+        for what, match in (('packets of these users that are not TCP', '-s'),
+                            ('connections of other hosts to these users', '-d')):
             self.assertTrue(findings.of(
-                'note', f'{IPV4.users}: {what}.* chain FORWARD of .*; to let '
+                'note', f'{IPV4.users}: .* {what}.* chain FORWARD of .*; to let '
                 f'them pass: iptables -t filter -A FORWARD {match} '
                 f'{IPV4.users} -j ACCEPT$'), findings.text)
 
@@ -336,14 +338,14 @@ class HostsGate(Hosts, GateCase):
         self.addCleanup(self.apply_rules, '--iptables', '--remove')
         self.assert_found(
             f'iptables -t nat -I PREROUTING -s {IPV4.users} -p tcp -j ACCEPT',
-            f'{IPV4.users}: no rule .* what decides for them is chain '
-            'PREROUTING of iptables table nat, rule 1$')
+            f'{IPV4.users}: no firewall rule .*; the rule that decides is '
+            'chain PREROUTING of iptables table nat, rule 1$')
 
     def test_zone_on_the_users_link(self):
         self.assert_found(
             table(chain('prerouting', 'iif users0 ct zone set 7',
                         priority='-300')),
-            f'{IPV4.users}: a rule puts the connections .* into a zone .*: '
+            f'{IPV4.users}: a rule puts connections .* into a zone .*: '
             'chain prerouting of the table inet others')
 
     def test_port_that_is_closed(self):
@@ -354,8 +356,8 @@ class HostsGate(Hosts, GateCase):
                       '9001 reject')):
             with self.subTest(rules=rules):
                 self.assert_found(
-                    table(rules, 'ip'), f'{IPV4.users}: packets that come in '
-                    'to port 9001, .* chain input of the table ip others')
+                    table(rules, 'ip'), f'{IPV4.users}: .* redirected packets '
+                    'of these users to port 9001: chain input of the table ip others')
 
     def test_port_that_is_open(self):
         self.assert_sound(table(chain(

@@ -126,6 +126,6 @@ class Open(NetworkCase):
                           for n in range(50)]}
         daemon = self.start(self.net.exit, 'server', config)
         daemon.wait_for_line('warning 30 more findings like these')
-        self.assertEqual(daemon.log.count('no route delivers'), 20)
+        self.assertEqual(daemon.log.count('no routing rule and local route'), 20)
         self.assertEqual(self.run_with('server', config, 'doctor').stdout
-                         .count('no route delivers'), 50)
+                         .count('no routing rule and local route'), 50)

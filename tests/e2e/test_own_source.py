@@ -179,10 +179,10 @@ class OwnSource:
              'allowed_src_ips': [self.family.users]}]})
         said = self.net.exit.run(BINARY, 'doctor', 'server',
                                  server.config_path, check=False).stdout
-        self.assertIn(f'note: user alice: {self.own_prefix} holds '
-                      f"{self.family.exit_out}, this host's own address", said)
+        self.assertIn(f'note: user alice: the prefix {self.own_prefix} '
+                      f'includes {self.family.exit_out}, an address of this host', said)
         self.assertIn(f'note: user bob may send from {self.family.exit_out}, '
-                      "this host's own address", said)
+                      'an address of this host', said)
         self.assertNotIn('user carol', said)
 
 
