@@ -1,129 +1,14 @@
-"""Hosts that others set up: what doctor says, and what its fix does.
+"""Hosts that others set up: what doctor says, and what its fix does."""
 
-Each test sets up a host, tries a user's connection, runs the printed fix in a
-shell, and tries a user's connection again. The connections decide whether
-doctor was right.
-"""
-
-import contextlib
-
-from cases import SERVER, fresh_port
+from cases import SERVER
 from daemons import write_config
-from doctor_case import ExitCase, GateCase
+from doctor_hosts import (PATIENCE, RESET, NFT, HostsExitCase, HostsGateCase,
+                          chain, table)
 from families import IPV4
-from peers import receive
 from test_command import srcproxy
-from wire import auth_digest, encode_request
-
-# Links are quick here, so a packet that has not come by then is lost.
-PATIENCE = 0.7
-
-# Removes all that a test set up and all that the fixes added.
-RESET = '''
-nft flush ruleset
-for tool in iptables-legacy ip6tables-legacy; do
-    for table in raw mangle nat filter; do
-        $tool -t $table -F && $tool -t $table -X
-    done
-done 2>/dev/null
-for version in 4 6; do
-    while ip -$version rule del pref 0 2>/dev/null; do :; done
-    ip -$version rule flush
-    ip -$version rule add pref 0 lookup local
-    ip -$version rule add pref 32766 lookup main
-    [ $version = 6 ] || ip rule add pref 32767 lookup default
-done
-:
-'''
-
-NFT = "nft -f - <<'END'\n{}\nEND\n"
 
 
-def table(text, family='inet', name='others'):
-    return NFT.format(f'table {family} {name} {{\n{text}\n}}')
-
-
-def chain(hook, rules, policy='accept', priority='0', kind='filter'):
-    """A chain for nft.
-
-    Versions before 1.0.7 want braces on lines of their own.
-    """
-    rules = '\n'.join(rules.split('; '))
-    return (f'chain {hook} {{\ntype {kind} hook {hook} priority {priority}; '
-            f'policy {policy};\n{rules}\n}}\n')
-
-
-class Hosts:
-    """A mix-in for a case of either half; the case has carries(family)."""
-
-    @contextlib.contextmanager
-    def made(self, commands):
-        """Runs the commands on the host, and undoes them at the end.
-
-        IPv6 has rules of its own, so the commands leave it alone.
-        """
-        self.host.run('sh', '-ec', commands)
-        try:
-            yield
-        finally:
-            self.host.run('sh', '-c', RESET)
-            self.apply_rules()
-
-    def assert_found(self, commands, pattern, family=IPV4, **asked):
-        """The connection fails, doctor finds why, and its fix mends it."""
-        with self.made(commands):
-            self.assertFalse(self.carries(family, **asked), 'it works')
-            findings = self.assert_wrong(pattern)
-            for problem, _ in findings.of('problem', family.users):
-                self.assertIn(f'{problem}\n  fix: ', findings.text)
-                self.apply_remedy(findings, '^' + _escaped(problem) + '$')
-            self.assertTrue(self.carries(family, **asked),
-                            f'it does not work after {findings.text}')
-            self.assertEqual(self.examine().of('problem', family.users), [])
-
-    def assert_sound(self, commands, family=IPV4, **asked):
-        """The connection works, and doctor reports no problem."""
-        with self.made(commands):
-            self.assertTrue(self.carries(family, **asked), 'it fails')
-            findings = self.doctor()
-            self.assertEqual(findings.of('problem'), [])
-            return findings
-
-
-def _escaped(text):
-    return ''.join(c if c.isalnum() else '\\' + c for c in text)
-
-
-class HostsExit(Hosts, ExitCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.server = cls.start_for_class(cls.host, 'server', cls.config)
-
-    def carries(self, family, port=0):
-        return self.source(family, port) == family.user
-
-    def source(self, family, port=0):
-        """The source that the destination sees.
-
-        None means that no connection arrived.
-        """
-        listener = self.listen(self.net.destination, family.destination, port)
-        listener.settimeout(PATIENCE)
-        gate = self.connect(self.net.gate, SERVER)
-        gate.sendall(encode_request((family.user, fresh_port()),
-                                    listener.getsockname()[:2],
-                                    auth_digest('secret')))
-        try:
-            destination = self.keep(listener.accept()[0])
-        except TimeoutError:
-            return None
-        finally:
-            listener.close()
-        destination.sendall(b'hello')
-        self.assertEqual(receive(gate, 5), b'hello')
-        return destination.getpeername()[0]
+class HostsExit(HostsExitCase):
 
     def test_routing_rules_of_wg_quick(self):
         self.assert_found(
@@ -307,27 +192,7 @@ class HostsExit(Hosts, ExitCase):
             f'ip rule add from {IPV4.users} table 100 pref 100')
 
 
-class HostsGate(Hosts, GateCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.client = cls.start_for_class(cls.host, 'client', cls.config)
-
-    def carries(self, family):
-        """Tells if a user's connection arrives from a socket of the exit."""
-        listener = self.listen(self.net.destination, family.destination)
-        to = listener.getsockname()[:2]
-        listener.settimeout(PATIENCE)
-        with self.net.user.socket(family.af) as user:
-            user.settimeout(PATIENCE)
-            try:
-                user.connect(to)
-                self.keep(listener.accept()[0])
-            except OSError:
-                return False
-            return any(entry.remote == to
-                       for entry in self.net.exit.tcp_entries(family.af))
+class HostsGate(HostsGateCase):
 
     def test_accept_in_front_of_the_redirection(self):
         # A packet that iptables accepts in a table skips the later rules of
