@@ -78,8 +78,9 @@ warn_of_root(const struct options *options, config_report *report)
 {
 	if (!options->user && geteuid() == 0)
 		report(false,
-		    "srcproxy: warning: started by root without -u it stays "
-		    "root; name a user of its own with -u");
+		    "srcproxy: warning: started by root without -u, so it "
+		    "keeps running as root; name a system user of its own with "
+		    "-u");
 }
 
 /* Before the configuration is read, as reading it may log warnings. */

@@ -81,7 +81,9 @@ report_lost(void)
 		return;
 	len = format_head(line, sizeof(line), &warning);
 	len += (size_t)snprintf(line + len, sizeof(line) - len,
-	    "log-lost lines=%u reason=\"the log took no more\"\n", lost);
+	    "log-lost lines=%u reason=\"nobody read the log, or its disk was "
+	    "full\"\n",
+	    lost);
 	if (!log_output_write(line, len))
 		atomic_fetch_add(&lines_lost, lost);
 }

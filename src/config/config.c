@@ -103,7 +103,8 @@ read_user(
 		return;
 	if (prefix.bit_count == 0)
 		reader_fail(reader, value,
-		    "\"%.80s\": these are all addresses; name the users' own",
+		    "\"%.80s\": this is every address; name the users' "
+		    "prefixes only",
 		    text);
 	else if (prefix_list_add(
 		     is_exception ? &config->exceptions : &config->users,
@@ -122,7 +123,8 @@ read_users(struct reader *reader, const struct json5 *value, void *field)
 		read_user(reader, json5_item(value, i), config);
 	if (config->users.count == 0 && config->exceptions.count > 0)
 		reader_fail(reader, value,
-		    "there are only exceptions; name the users' prefixes, too");
+		    "there are only exceptions; name the users' prefixes as "
+		    "well");
 }
 
 static void
@@ -181,12 +183,13 @@ read_name(struct reader *reader, const struct json5 *value, void *account)
 	if (!*name || name[strspn(name, allowed)] ||
 	    strlen(name) > ACL_NAME_MAX_LEN)
 		reader_fail(reader, value,
-		    "\"%.80s\": a name is 1 to %d of letters, digits and "
+		    "\"%.80s\": a name must be 1 to %d of letters, digits and "
 		    "._@+-",
 		    name, ACL_NAME_MAX_LEN);
 	if (!strcmp(name, "-"))
-		reader_fail(
-		    reader, value, "\"-\": this is what the log calls nobody");
+		reader_fail(reader, value,
+		    "\"-\": the log uses this name for connections without a "
+		    "user");
 	user->is_named = true;
 	snprintf(user->name, sizeof(user->name), "%s", name);
 }
@@ -206,8 +209,8 @@ read_allowed(struct reader *reader, const struct json5 *value, void *field)
 	value_targets(reader, value, field);
 	if (json5_type(value) == JSON5_ARRAY && json5_count(value) == 0)
 		reader_warn(reader, value,
-		    "this user may go nowhere; without this key it is "
-		    "everywhere but special destinations");
+		    "this user may connect nowhere; without this key, "
+		    "everywhere but to special destinations");
 }
 
 /*
@@ -222,7 +225,7 @@ read_auths(struct reader *reader, const struct json5 *value, void *field)
 		value_digest(reader, value, field);
 	else if (json5_count(value) == 0)
 		reader_fail(reader, value,
-		    "there is no secret in it; write one, or \"\"");
+		    "this list has no secret; write one, or \"\"");
 	for (size_t i = 0; i < json5_count(value); i++)
 		value_digest(
 		    reader, json5_item(value, i), i == 0 ? field : &other);
@@ -254,8 +257,8 @@ claim_name(struct reader *reader, const struct json5 *object,
 	first = claim(reader, names, &digest, user);
 	if (first)
 		reader_fail(reader, json5_member(object, "name"),
-		    "this is the same name as that of acl[%zu]; the log could "
-		    "not tell the two apart",
+		    "acl[%zu] has the same name; the log could not tell the "
+		    "two apart",
 		    (size_t)(first - acl->users));
 }
 
@@ -279,8 +282,8 @@ claim_auth(struct reader *reader, const struct json5 *value,
 		reader_fail(reader, value, "this auth is in the list twice");
 	else if (first)
 		reader_fail(reader, value ? value : object,
-		    "this is the same auth as that of acl[%zu]; each user "
-		    "needs one of their own",
+		    "acl[%zu] has the same auth; each user needs a secret of "
+		    "its own",
 		    (size_t)(first - acl->users));
 }
 

@@ -114,13 +114,13 @@ check_secret(
 		json5_string(auth, &len);
 	if (len == 0)
 		reader_warn(reader, auth ? auth : object,
-		    "the secret (auth) is blank, which anybody can guess; take "
-		    "a long random one, such as uuidgen makes");
+		    "the secret (auth) is blank, which anybody can guess; use "
+		    "a long random one, for example from uuidgen");
 	else if (len < SECRET_MIN_LEN)
 		reader_warn(reader, auth,
-		    "the secret is shorter than %d characters (%zu), so that "
-		    "it can be guessed; take a long random one, such as "
-		    "uuidgen makes",
+		    "the secret is shorter than %d characters (%zu), so a "
+		    "program can guess it; use a long random one, for example "
+		    "from uuidgen",
 		    SECRET_MIN_LEN, len);
 }
 
@@ -240,8 +240,8 @@ check_acl(struct reader *reader, const struct json5 *root,
 		check_users(reader, list, acl);
 	else if (is_beyond_loopback(listen))
 		reader_warn(reader, list ? list : root,
-		    "the ACL is off: whoever reaches the listener may connect "
-		    "anywhere from any address; set acl");
+		    "the ACL is off: any host that reaches the listener may "
+		    "connect anywhere, from any address; set acl");
 }
 
 static void
@@ -280,16 +280,16 @@ check_file(struct reader *reader)
 		return;
 	if (reader->mode & S_IROTH)
 		reader_warn(reader, NULL,
-		    "others can read this file, and the secrets in it; take "
-		    "that from them (chmod o-rwx)");
+		    "other system users can read this file and the secrets in "
+		    "it; forbid that with chmod o-rwx");
 	if (reader->mode & S_IWOTH)
 		reader_warn(reader, NULL,
-		    "others can write to this file, and let themselves in; "
-		    "take that from them (chmod o-rwx)");
+		    "other system users can write to this file and permit "
+		    "themselves anything; forbid that with chmod o-rwx");
 	if (can_others_replace(reader->path, folder))
 		reader_warn(reader, NULL,
-		    "others can write to its folder %s, and put another file "
-		    "in its place; take that from them (chmod o-w)",
+		    "other system users can write to its folder %s and replace "
+		    "the file; forbid that with chmod o-w",
 		    folder);
 }
 

@@ -195,15 +195,15 @@ find_slip(const char *text)
 	size_t len = strlen(text);
 
 	if (strpbrk(text, ",;"))
-		return "this is a list in one string; each address is a "
+		return "this is a list in one string; write each address as a "
 		       "string of its own";
 	if (len > 0 && strchr(blanks, text[len - 1]))
-		return "there is a blank at its end; take it away";
+		return "remove the blank at its end";
 	if (len > 0 && strchr(blanks, *text))
-		return "there is a blank at its beginning; take it away";
+		return "remove the blank at its beginning";
 	if (strpbrk(text, blanks))
-		return "there is a blank in it; each address is a string of "
-		       "its own";
+		return "there is a blank in it; write each address as a string "
+		       "of its own";
 	return NULL;
 }
 

@@ -9,8 +9,8 @@ struct block {
 #define SPECIAL(prefix, name)                                           \
 	{                                                               \
 		prefix,                                                 \
-		    name " destinations (" prefix ") need an entry of " \
-			 "their own in allowed_dst_ips"                 \
+		    name " destinations (" prefix ") must be named in " \
+			 "allowed_dst_ips"                              \
 	}
 
 /*

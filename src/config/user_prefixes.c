@@ -46,7 +46,7 @@ add_text(
 
 	wrong = prefix_parse(text, &prefix, &masked);
 	if (!wrong && prefix.bit_count == 0)
-		wrong = "these are all addresses; name the users' own";
+		wrong = "this is every address; name the users' prefixes only";
 	if (wrong) {
 		fprintf(stderr, "srcproxy: \"%s\": %s\n", text, wrong);
 		return -EINVAL;
@@ -54,7 +54,7 @@ add_text(
 	if (masked)
 		fprintf(stderr,
 		    "srcproxy: warning: \"%s\" has bits set behind the prefix; "
-		    "taken as %s\n",
+		    "used as %s\n",
 		    text, prefix_format(&prefix, taken));
 	warn_of_stranger(&prefix, &config->users);
 	return add_prefix(list, &prefix);

@@ -28,8 +28,8 @@ take_span(struct reader *reader, const struct json5 *value, int64_t given_ms,
 	*ms = given_ms < DURATION_MAX_MS ? given_ms : DURATION_MAX_MS;
 	if (given_ms > DURATION_MAX_MS)
 		reader_warn(reader, value,
-		    "a time is at most 596 hours, which this is taken as; 0 is "
-		    "no limit");
+		    "the longest time is 596 hours, which is used instead; 0 "
+		    "is no limit");
 }
 
 static void
@@ -38,7 +38,7 @@ read_seconds(struct reader *reader, const struct json5 *value, int64_t seconds,
 {
 	if (seconds < 0)
 		reader_fail(reader, value,
-		    "%" PRId64 ": a time is 0 seconds or more", seconds);
+		    "%" PRId64 ": a time must be 0 seconds or more", seconds);
 	else if (seconds > DURATION_MAX_MS / 1000)
 		take_span(reader, value, INT64_MAX, ms);
 	else
@@ -55,8 +55,8 @@ read_span(struct reader *reader, const struct json5 *value, int64_t *ms)
 		take_span(reader, value, given_ms, ms);
 	else if (text)
 		reader_fail(reader, value,
-		    "\"%.80s\": this is no time such as \"5m\", "
-		    "\"1h30m\", \"300ms\"",
+		    "\"%.80s\": this is not a time such as \"5m\", \"1h30m\", "
+		    "\"300ms\"",
 		    text);
 }
 
@@ -98,7 +98,7 @@ value_count(struct reader *reader, const struct json5 *value, void *field)
 		return;
 	if (number < 1 || number > INT32_MAX)
 		reader_fail(reader, value,
-		    "%" PRId64 ": this is a number from 1 to %d", number,
+		    "%" PRId64 ": this must be a number from 1 to %d", number,
 		    INT32_MAX);
 	else
 		*(size_t *)field = (size_t)number;
@@ -180,7 +180,7 @@ value_fwmark(struct reader *reader, const struct json5 *value, void *field)
 		return;
 	if (mark < 0 || mark > UINT32_MAX) {
 		reader_fail(reader, value,
-		    "%" PRId64 ": a mark is 0 to 0xffffffff", mark);
+		    "%" PRId64 ": a mark must be 0 to 0xffffffff", mark);
 		return;
 	}
 	local_bind->marked = true;
@@ -207,7 +207,7 @@ check_prefix(struct reader *reader, const struct json5 *value, const char *text,
 		reader_fail_address(reader, value, text, wrong);
 	else if (taken)
 		reader_warn(reader, value,
-		    "\"%.80s\" has bits set behind the prefix; taken as %s",
+		    "\"%.80s\" has bits set behind the prefix; used as %s",
 		    text, taken);
 }
 

@@ -44,10 +44,10 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		host++;
 		host_len -= 2;
 	} else if (strstr(text, "://")) {
-		return "write host:port, without what is in front of it";
+		return "write host:port only, without the part before it";
 	} else if (memchr(text, ':', host_len)) {
-		return "an IPv6 address stands in brackets; "
-		       "write [address]:port";
+		return "an IPv6 address must stand in brackets; write "
+		       "[address]:port";
 	}
 	if (host_len >= sizeof(result.host))
 		return "the host name is too long";
@@ -55,7 +55,7 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		return "there is no address between the brackets";
 	memcpy(result.host, host, host_len);
 	if (!is_host(result.host))
-		return "this is no address and no host name";
+		return "this is neither an address nor a host name";
 	if (!parse_port(colon + 1, &result.port))
 		return "the port must be a number from 1 to 65535";
 	if (address_parse(result.host, &result.address)) {
@@ -63,9 +63,9 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 		address_unmap(&result.address);
 	} else if (*result.host &&
 	    !result.host[strspn(result.host, "0123456789.")]) {
-		return "this is no IPv4 address";
+		return "this is not an IPv4 address";
 	} else if (*text == '[' && !strchr(result.host, ':')) {
-		return "only an IPv6 address stands in brackets";
+		return "only an IPv6 address may stand in brackets";
 	}
 	*endpoint = result;
 	return NULL;

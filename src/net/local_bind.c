@@ -15,15 +15,15 @@ local_bind_parse_local(const char *text, struct local_bind *local_bind)
 	if (percent &&
 	    (!percent[1] || strlen(percent + 1) >= IF_NAMESIZE ||
 		strpbrk(percent + 1, "%/ \t\r\n")))
-		return "what follows the % is no name of an interface";
+		return "the part after the % is not the name of an interface";
 	if (!percent && host_len == 0)
 		return "write an address, %interface, or address%interface";
 	if (host_len >= sizeof(host))
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	memcpy(host, text, host_len);
 	host[host_len] = '\0';
 	if (host_len > 0 && !address_parse(host, &address))
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	if (host_len > 0 && address.any.sa_family == AF_INET6 && !percent &&
 	    IN6_IS_ADDR_LINKLOCAL(&address.v6.sin6_addr))
 		return "a link-local address needs its interface; "

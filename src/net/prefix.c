@@ -48,11 +48,11 @@ prefix_parse(const char *text, struct prefix *prefix, bool *masked)
 	size_t raw_len;
 
 	if (host_len >= sizeof(host))
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	memcpy(host, text, host_len);
 	host[host_len] = '\0';
 	if (!address_parse(host, &result.base))
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	given = address_raw(&result.base, &raw_len);
 	memcpy(raw, given, raw_len);
 	result.bit_count = (unsigned)raw_len * 8;

@@ -66,7 +66,7 @@ target_parse(const char *text, struct target *target, bool *masked)
 	const char *wrong;
 
 	if (strlen(text) >= sizeof(copy))
-		return "this is no IPv4 or IPv6 address";
+		return "this is not an IPv4 or IPv6 address";
 	strcpy(copy, text);
 	*masked = false;
 	wrong = split(copy, &prefix, &ports);

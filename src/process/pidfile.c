@@ -17,9 +17,7 @@ static int pidfile_fd = -1;
 /* Scripts write "   123" (wc and printf) and "123\r\n", too. */
 static const char blanks[] = " \t\r\n";
 
-#define NO_PLAIN_FILE                                                       \
-	"this is no plain file, which alone can hold the process id; name " \
-	"a plain file with -p"
+#define NOT_REGULAR "this is not a regular file; name a regular file with -p"
 
 static const struct {
 	int error;
@@ -31,8 +29,8 @@ static const struct {
 	{ EEXIST,
 	    "it holds something other than a process id and was not "
 	    "overwritten; name another file with -p, or remove this one" },
-	{ EISDIR, NO_PLAIN_FILE },
-	{ ENXIO, NO_PLAIN_FILE },
+	{ EISDIR, NOT_REGULAR },
+	{ ENXIO, NOT_REGULAR },
 	{ ELOOP,
 	    "symbolic links are not followed there; name the file itself with "
 	    "-p" },

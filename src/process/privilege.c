@@ -98,7 +98,7 @@ privilege_parse(const char *text, struct privilege *privilege)
 	if (!wrong && colon)
 		wrong = find_group(colon + 1, &result);
 	else if (!wrong && !has_group)
-		wrong = "this number is no user's, so it has no group; "
+		wrong = "no user has this number, so the group is unknown; "
 			"write USER:GROUP";
 	if (!wrong)
 		*privilege = result;
@@ -220,8 +220,8 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 	uint64_t kept;
 
 	if (geteuid() != 0) {
-		log_error("-u works for root only: leave it out, or start as "
-			  "root");
+		log_error(
+		    "only root can use -u: leave it out, or start as root");
 		return -1;
 	}
 	if (read_capabilities())
@@ -234,8 +234,8 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 	    *privilege->name ? privilege->name : "-", privilege->uid,
 	    privilege->gid, format_capabilities(kept, text));
 	if (missing(capabilities, kept))
-		log_warning("root of this host (a container?) did not have "
-			    "what this configuration needs: %s",
+		log_warning("root lacks capabilities that this configuration "
+			    "needs (in a container?): %s",
 		    format_capabilities(missing(capabilities, kept), text));
 	return 0;
 }
@@ -280,8 +280,8 @@ privilege_drop(const struct privilege *privilege, uint64_t capabilities)
 {
 	(void)privilege;
 	(void)capabilities;
-	log_error("-u is not there: this srcproxy was built without "
-		  "libcap-ng");
+	log_error(
+	    "-u is not available: this srcproxy was built without libcap-ng");
 	return -1;
 }
 

@@ -28,9 +28,9 @@ rest(struct acceptor *acceptor, const char *tried, int error)
 	unsigned skipped;
 
 	if (log_limit_pass(&limit, &skipped))
-		log_error("cannot %s with %zu connections: %s; accepting rests "
-			  "until one ends (raise ulimit -n, pids.max or "
-			  "TasksMax) not_shown=%u",
+		log_error("cannot %s with %zu connections: %s; no connection "
+			  "is accepted until one ends (raise ulimit -n, "
+			  "pids.max or TasksMax) not_shown=%u",
 		    tried, live, strerror(-error), skipped);
 	if (live > 0)
 		admission_wait(acceptor->admission, live - 1,
@@ -84,12 +84,12 @@ listen_again(struct acceptor *acceptor)
 	int error = socket_listen_again(acceptor->listen_fd);
 
 	if (error) {
-		log_error("somebody has shut the listener down, and it cannot "
-			  "listen again: %s; restart the service",
+		log_error("another process shut the listener down, and it "
+			  "cannot listen again: %s; restart the service",
 		    strerror(-error));
 		_exit(EXIT_FAILURE);
 	}
-	log_error("somebody has shut the listener down; it listens again");
+	log_error("another process shut the listener down; it listens again");
 	/*
 	 * Pause, so that two processes that fight over the listener do not
 	 * spin.
@@ -131,9 +131,9 @@ await_room(struct acceptor *acceptor)
 	unsigned skipped;
 
 	if (times > 0 && log_limit_pass(&limit, &skipped))
-		log_warning("full connections=%zu times=%u reason=\"there are "
-			    "as many as max_connections; who comes now waits "
-			    "until one ends\"",
+		log_warning(
+		    "full connections=%zu times=%u reason=\"max_connections is "
+		    "reached; new connections wait until one ends\"",
 		    admission_live(acceptor->admission), times);
 	return admission_await_room(acceptor->admission);
 }

@@ -65,8 +65,9 @@ client_prepare(const struct config *config)
 	int fd, error;
 
 	if (endpoint_is_name(&config->server) && !sandbox_has_names()) {
-		log_error("outbound.server has become a name, %s, which takes "
-			  "a restart: the sandbox was entered for an address",
+		log_error(
+		    "outbound.server is now a name, %s: restart the client "
+		    "half, because its sandbox permits no lookup of names",
 		    config->server.host);
 		return -1;
 	}
@@ -182,9 +183,8 @@ connect_prepared(struct connection *connection, int fd, bool is_last,
 	error = socket_connect(
 	    fd, &connection->server, deadline, connection->downstream_fd);
 	if (error == -EADDRNOTAVAIL)
-		connection->reason = "there is no port left towards the "
-				     "server; widen "
-				     "net.ipv4.ip_local_port_range";
+		connection->reason = "no port is left towards the server; "
+				     "widen net.ipv4.ip_local_port_range";
 	if (!error)
 		error = send_opening(
 		    connection, fd, fast, is_last, opening, deadline);
@@ -227,8 +227,8 @@ refuse_redirected_self(struct connection *connection)
 	if (!address_equal(&connection->server, &connection->facts.destination))
 		return 0;
 	connection->tried = "check the destination";
-	connection->reason = "the destination is the server half itself; let "
-			     "the firewall redirect nothing that goes there";
+	connection->reason = "the destination is the server half itself; "
+			     "exempt its address and port from the redirection";
 	return -ELOOP;
 }
 

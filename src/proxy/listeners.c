@@ -71,9 +71,9 @@ why_unfit(int error)
 	switch (error) {
 	case -EBADF:
 	case -ENOTSOCK:
-		return "it is no socket";
+		return "it is not a socket";
 	case -EPROTOTYPE:
-		return "it is no TCP socket (ListenStream= with an address "
+		return "it is not a TCP socket (ListenStream= with an address "
 		       "and a port)";
 	case -EINVAL:
 		return "it does not listen (is it Accept=yes?)";
@@ -193,7 +193,7 @@ listeners_open(struct listeners *listeners, struct endpoint *endpoint)
 	listeners->are_adopted = false;
 	if (count < 0) {
 		log_error("LISTEN_PID and LISTEN_FDS of the service manager "
-			  "are no numbers");
+			  "are not numbers");
 		return -1;
 	}
 	if (count == 0)

@@ -126,8 +126,8 @@ can_be_read_again(const char *path)
 
 	if (stat(path, &status) || S_ISREG(status.st_mode))
 		return true;
-	log_error("config %s: this is no regular file, which alone can be read "
-		  "again",
+	log_error(
+	    "config %s: this is not a regular file, so it cannot be read again",
 	    path);
 	return false;
 }

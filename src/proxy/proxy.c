@@ -198,13 +198,13 @@ warn_of_limit(const struct limits *limits, size_t wanted)
 {
 	if (wanted > limits->most.connections)
 		log_warning("max_connections=%zu is more than this host allows "
-			    "(%zu): raise %s, or some will be reset for want "
-			    "of descriptors, threads or memory",
+			    "(%zu): raise %s, or connections are reset when "
+			    "descriptors, threads or memory run out",
 		    wanted, limits->most.connections, limits->most.by);
 	else if (!wanted && limits->usual.connections < LIMITS_FEW)
 		log_warning("max_connections=%zu is all that %s leaves room "
-			    "for: raise that, or set max_connections, or "
-			    "further connections will wait",
+			    "for, and further connections wait: raise it, or "
+			    "accept this by setting max_connections",
 		    limits->usual.connections, limits->usual.by);
 }
 

@@ -112,8 +112,8 @@ receive_request(struct connection *connection, struct inbox *inbox)
 		if (received < 0)
 			continue;
 		if (received == 0) {
-			connection->reason = "the stream ended before the "
-					     "request did";
+			connection->reason =
+			    "the stream ended before the request was complete";
 			return -ECONNRESET;
 		}
 		connection->received += (size_t)received;
@@ -143,8 +143,8 @@ await_request(struct connection *connection, struct inbox *inbox)
 	    connection->downstream_fd, &connection->facts.peer);
 	error = receive_request(connection, inbox);
 	if (admission_end_handshake(connection->admission, &handshake)) {
-		connection->reason = "others needed its place, as too many "
-				     "send no request";
+		connection->reason = "reset to make room, because too many "
+				     "connections send no request";
 		return -ENOMSG;
 	}
 	if (!error || error == -EPROTO)
@@ -245,8 +245,7 @@ check_limit(struct connection *connection, const struct acl_user *user)
 	error = connection_table_admit(connection, connection->facts.account,
 	    user ? user->max_connections : 0);
 	if (error)
-		connection->reason =
-		    "there are as many as the user's max_connections";
+		connection->reason = "the user has reached max_connections";
 	return error;
 }
 
@@ -306,7 +305,7 @@ server_dial(struct connection *connection)
 	if (fd < 0)
 		return fd;
 	connection->upstream_fd = fd;
-	connection->tried = "send what the user has said";
+	connection->tried = "send the user's first bytes";
 	error = send_early(connection, &inbox);
 	if (error) {
 		connection->upstream_fd = -1;

@@ -101,8 +101,8 @@ refuse_unknown(struct connection *connection, int error)
 	connection->tried = "see whether the source is this host's own address";
 	if (error == -EAFNOSUPPORT)
 		connection->reason =
-		    "netlink is not permitted, which tells this host's "
-		    "addresses (RestrictAddressFamilies=AF_NETLINK)";
+		    "netlink, which knows this host's addresses, is not "
+		    "permitted (RestrictAddressFamilies=AF_NETLINK)";
 	return error;
 }
 
@@ -118,8 +118,8 @@ refuse_own(struct connection *connection, int is_own)
 	if (is_own < 0)
 		return refuse_unknown(connection, is_own);
 	connection->reason =
-	    "this source is this host's own address, which only an entry of "
-	    "that address alone in allowed_src_ips permits";
+	    "this source is this host's own address; only a single address in "
+	    "allowed_src_ips, not a prefix, permits it";
 	return -ENOTUNIQ;
 }
 
@@ -191,7 +191,7 @@ explain_port(bool is_bound, int error)
 	if (!is_bound && error == -EADDRINUSE)
 		return "another socket of this host has the source port";
 	if (!is_bound && error == -EACCES)
-		return "the source port is below 1024, which takes "
+		return "the source port is below 1024, which needs "
 		       "CAP_NET_BIND_SERVICE";
 	if (is_bound && error == -EADDRNOTAVAIL)
 		return "the source and its port are in use towards this "

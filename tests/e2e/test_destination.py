@@ -146,7 +146,7 @@ class Destination:
         server = self.start_server({'acl': [{'allowed_dst_ips': []}]})
         self.assert_refused(server, self.destination, 'allowed_dst_ips',
                             'acl[0]')
-        server.wait_for_line('warning config .*: this user may go nowhere')
+        server.wait_for_line('warning config .*: this user may connect nowhere')
 
 
 class DestinationIPv4(Destination, ServerCase):

@@ -113,4 +113,4 @@ class Usage(unittest.TestCase):
             [*NOBODY, BINARY, 'doctor', '-u', '65534:65534', 'server',
              write_config(SERVER_WITH_ACL)], capture_output=True, text=True)
         self.assertEqual(result.returncode, 1)
-        self.assertIn('-u works for root only', result.stderr)
+        self.assertIn('only root can use -u', result.stderr)

@@ -172,7 +172,7 @@ class Network(ProxyCase):
         for half, port in ((self.server, SERVER_PORT),
                            (self.client, REDIRECT_PORT)):
             half.host.run('ss', '-lK', 'sport', '=', str(port))
-            half.wait_for_line('error somebody has shut the listener down')
+            half.wait_for_line('error another process shut the listener down')
             half.host.wait_for_listener(port)
         self.assert_proxies()
 

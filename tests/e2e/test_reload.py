@@ -232,8 +232,8 @@ class Refused(ReloadCase):
         config['outbound'] = {'server': f'exit.example:{SERVER_PORT}'}
         client.reload(config)
         client.wait_for('reload-failed')
-        client.wait_for_line('error outbound.server has become a name, '
-                             'exit.example, which takes a restart')
+        client.wait_for_line('error outbound.server is now a name, '
+                             'exit.example: restart the client half')
         self.assert_carries(*self.open())
 
     def test_fifo_in_its_place_is_not_waited_for(self):
@@ -243,5 +243,5 @@ class Refused(ReloadCase):
         os.mkfifo(server.config_path)
         server.send_signal(signal.SIGHUP)
         server.wait_for('reload-failed')
-        server.wait_for_line('error config .*: this is no regular file')
+        server.wait_for_line('error config .*: this is not a regular file')
         self.assert_carries(*self.open())

@@ -359,7 +359,7 @@ class Flood(ServerCase):
         for _ in range(15):
             self.source = (self.family.user, fresh_port())
             self.serve_from_exit(self.connect(self.net.exit, SERVER))
-        server.wait_for('refused', reason=re.compile('needed its place'),
+        server.wait_for('refused', reason=re.compile('make room'),
                         peer=re.compile(re.escape(self.family.gate_link)))
 
     def test_only_the_source_with_the_most_is_cut_off(self):
@@ -377,7 +377,7 @@ class Flood(ServerCase):
         self.assertLessEqual(len(cut_off), 1)
         self.serve_from_exit(next(
             client for client in slow if client not in cut_off))
-        server.wait_for('refused', reason=re.compile('needed its place'))
+        server.wait_for('refused', reason=re.compile('make room'))
 
     def test_established_connections_are_left_alone(self):
         self.start_server(self.config)

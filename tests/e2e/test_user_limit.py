@@ -42,8 +42,7 @@ class UserLimit(ServerCase):
         server.mark()
         self.assertEqual(receive_until_reset(self.ask(user)), b'')
         server.wait_for('refused', user=user['name'],
-                        reason="there are as many as the user's "
-                        'max_connections')
+                        reason='the user has reached max_connections')
 
     def end(self, server, pair):
         server.mark()

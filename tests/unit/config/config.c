@@ -318,7 +318,7 @@ START_TEST(an_empty_list_of_destinations_is_no_absent_one)
 	ck_assert_ptr_nonnull(config);
 	ck_assert_str_eq(problems_reported(),
 	    "not fatal: 2:18: acl[0].allowed_dst_ips: warning: this user may "
-	    "go nowhere; without this key it is everywhere but special "
+	    "connect nowhere; without this key, everywhere but to special "
 	    "destinations");
 	ck_assert(config->acl.users[0].allowed.is_given);
 	ck_assert_uint_eq(config->acl.users[0].allowed.count, 0);
@@ -417,17 +417,15 @@ struct mistake {
 
 #define SERVER(members) "{ listen: ':1',\n" members "\n}"
 #define USER(members) SERVER("acl: [{\n" members "\n}]")
-#define NO_TIME "this is no time such as \"5m\", \"1h30m\", \"300ms\""
+#define NO_TIME "this is not a time such as \"5m\", \"1h30m\", \"300ms\""
 #define NO_CONGESTION                                                   \
 	"this is the name of a congestion control, such as \"bbr\" or " \
 	"\"cubic\""
-#define NO_NAME "a name is 1 to 64 of letters, digits and ._@+-"
-#define SAME_NAME                                                     \
-	"this is the same name as that of acl[0]; the log could not " \
-	"tell the two apart"
-#define SAME_AUTH                                                          \
-	"this is the same auth as that of acl[0]; each user needs one of " \
-	"their own"
+#define NO_NAME "a name must be 1 to 64 of letters, digits and ._@+-"
+#define SAME_NAME \
+	"acl[0] has the same name; the log could not tell the two apart"
+#define SAME_AUTH \
+	"acl[0] has the same auth; each user needs a secret of its own"
 
 static const struct mistake server_mistakes[] = {
 	{ "", "1:1: expected a value but found the end of the text" },
@@ -440,7 +438,7 @@ static const struct mistake server_mistakes[] = {
 	    "1:11: listen: \"192.0.2.1\": "
 	    "the port is missing; write host:port" },
 	{ "{ listen: '::1:80' }",
-	    "1:11: listen: \"::1:80\": an IPv6 address stands in brackets; "
+	    "1:11: listen: \"::1:80\": an IPv6 address must stand in brackets; "
 	    "write [address]:port" },
 	{ "{ listen: ':0' }",
 	    "1:11: listen: \":0\": the port must be a "
@@ -456,7 +454,7 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("inbound: {}"), "2:1: inbound: this key is unknown" },
 	{ SERVER("timeout: '5 m'"), "2:10: timeout: \"5 m\": " NO_TIME },
 	{ SERVER("timeout: -1"),
-	    "2:10: timeout: -1: a time is 0 seconds or more" },
+	    "2:10: timeout: -1: a time must be 0 seconds or more" },
 	{ SERVER("handshake_timeout: '1d'"),
 	    "2:20: handshake_timeout: \"1d\": " NO_TIME },
 	{ SERVER("drain_timeout: 0.5"),
@@ -500,7 +498,7 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("status: 1"),
 	    "2:9: status: this must be a string, not an integer" },
 	{ USER("max_connections: 0"),
-	    "3:18: acl[0].max_connections: 0: this is a number from 1 to "
+	    "3:18: acl[0].max_connections: 0: this must be a number from 1 to "
 	    "2147483647" },
 	{ USER("name: ''"), "3:7: acl[0].name: \"\": " NO_NAME },
 	{ USER("name: 'a b'"), "3:7: acl[0].name: \"a b\": " NO_NAME },
@@ -521,22 +519,22 @@ static const struct mistake server_mistakes[] = {
 	    "3:19: acl[0].allowed_src_ips[0]: this must be a string, "
 	    "not an integer" },
 	{ USER("allowed_src_ips: ['10.0.0.0/33']"),
-	    "3:19: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": "
-	    "prefix length is 0 to 32" },
+	    "3:19: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": prefix length "
+	    "is 0 to 32" },
 	{ USER("allowed_src_ips: ['::1', '2001:db8::/129']"),
-	    "3:26: acl[0].allowed_src_ips[1]: \"2001:db8::/129\": "
-	    "prefix length is 0 to 128" },
+	    "3:26: acl[0].allowed_src_ips[1]: \"2001:db8::/129\": prefix "
+	    "length is 0 to 128" },
 	{ USER("allowed_src_ips: ['any']"),
-	    "3:19: acl[0].allowed_src_ips[0]: \"any\": "
-	    "this is no IPv4 or IPv6 address" },
+	    "3:19: acl[0].allowed_src_ips[0]: \"any\": this is not an IPv4 or "
+	    "IPv6 address" },
 	{ USER("allowed_src_ips: ['::\\0/0']"),
 	    "3:19: acl[0].allowed_src_ips[0]: "
 	    "there is a NUL character in this string" },
 	{ USER("allowed_src_ips: null"),
 	    "3:18: acl[0].allowed_src_ips: this must be an array, not null" },
 	{ USER("allowed_src_ips: ['198.51.100.0/24 ']"),
-	    "3:19: acl[0].allowed_src_ips[0]: \"198.51.100.0/24 \": there is "
-	    "a blank at its end; take it away" },
+	    "3:19: acl[0].allowed_src_ips[0]: \"198.51.100.0/24 \": remove the "
+	    "blank at its end" },
 	{ USER("ALLOWED_SRC_IPS: []"),
 	    "3:1: acl[0].ALLOWED_SRC_IPS: this key is unknown; did you mean "
 	    "\"allowed_src_ips\"?" },
@@ -545,12 +543,12 @@ static const struct mistake server_mistakes[] = {
 	    "which has outbound: srcproxy client FILE" },
 	{ "{ listen: '192.0.2.1:1,192.0.2.2:1' }",
 	    "1:11: listen: \"192.0.2.1:1,192.0.2.2:1\": this is a list in one "
-	    "string; each address is a string of its own" },
+	    "string; write each address as a string of its own" },
 	{ USER("allowed_dst_ips: null"),
 	    "3:18: acl[0].allowed_dst_ips: this must be an array, not null" },
 	{ USER("allowed_dst_ips: ['example.net']"),
-	    "3:19: acl[0].allowed_dst_ips[0]: \"example.net\": "
-	    "this is no IPv4 or IPv6 address" },
+	    "3:19: acl[0].allowed_dst_ips[0]: \"example.net\": this is not an "
+	    "IPv4 or IPv6 address" },
 	{ SERVER("acl: [{ auth: 'x' },\n{ auth: 'x' }]"),
 	    "3:9: acl[1].auth: " SAME_AUTH },
 	{ SERVER("acl: [{ auth: '' },\n{}]"), "3:1: acl[1]: " SAME_AUTH },
@@ -560,8 +558,7 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("acl: [{ auth: ['x', 'y'] },\n{ auth: ['z', 'y'] }]"),
 	    "3:15: acl[1].auth[1]: " SAME_AUTH },
 	{ USER("auth: []"),
-	    "3:7: acl[0].auth: there is no secret in it; write one, or "
-	    "\"\"" },
+	    "3:7: acl[0].auth: this list has no secret; write one, or \"\"" },
 	{ USER("auth: ['x', 5]"),
 	    "3:13: acl[0].auth[1]: this must be a string, not an integer" },
 	{ USER("denied_dst_ips: [':0']"),
@@ -578,7 +575,8 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("acl: [{ name: 'x' },\n{ name: 'x', auth: 'y' }]"),
 	    "3:9: acl[1].name: " SAME_NAME },
 	{ USER("name: '-'"),
-	    "3:7: acl[0].name: \"-\": this is what the log calls nobody" },
+	    "3:7: acl[0].name: \"-\": the log uses this name for connections "
+	    "without a user" },
 	{ SERVER("acl: [{},\n{ auth: 5 }]"),
 	    "3:9: acl[1].auth: this must be a string, not an integer" },
 };
@@ -627,21 +625,21 @@ static const struct mistake client_mistakes[] = {
 	    "the port must be a number from 1 to 65535" },
 	{ USERS("users: ['198.51.100.0/33', '!x', '', 7]"),
 	    "1:36: inbound.users[0]: \"198.51.100.0/33\": prefix length is 0 "
-	    "to 32 | "
-	    "1:55: inbound.users[1]: \"x\": this is no IPv4 or IPv6 address | "
-	    "1:61: inbound.users[2]: \"\": this is no IPv4 or IPv6 address | "
-	    "1:65: inbound.users[3]: this must be a string, not an integer" },
+	    "to 32 | 1:55: inbound.users[1]: \"x\": this is not an IPv4 or "
+	    "IPv6 address | 1:61: inbound.users[2]: \"\": this is not an IPv4 "
+	    "or IPv6 address | 1:65: inbound.users[3]: this must be a string, "
+	    "not an integer" },
 	{ USERS("users: ['!198.51.100.7']"),
 	    "1:35: inbound.users: there are only exceptions; name the users' "
-	    "prefixes, too" },
+	    "prefixes as well" },
 	{ USERS("users: ['::/0']"),
-	    "1:36: inbound.users[0]: \"::/0\": these are all addresses; name "
-	    "the users' own" },
+	    "1:36: inbound.users[0]: \"::/0\": this is every address; name the "
+	    "users' prefixes only" },
 	{ USERS("users: null, bypass: null"),
 	    "1:35: inbound.users: this must be an array, not null | "
 	    "1:49: inbound.bypass: this must be an array, not null" },
 	{ USERS("bypass: ['lan']"),
-	    "1:37: inbound.bypass[0]: \"lan\": this is no IPv4 or IPv6 "
+	    "1:37: inbound.bypass[0]: \"lan\": this is not an IPv4 or IPv6 "
 	    "address" },
 	{ CLIENT("fw_mark: 1"),
 	    "3:1: outbound.fw_mark: this key is unknown; "
@@ -651,26 +649,27 @@ static const struct mistake client_mistakes[] = {
 	{ CLIENT("congestion: 'b b'"),
 	    "3:13: outbound.congestion: \"b b\": " NO_CONGESTION },
 	{ CLIENT("fwmark: -1"),
-	    "3:9: outbound.fwmark: -1: a mark is 0 to 0xffffffff" },
+	    "3:9: outbound.fwmark: -1: a mark must be 0 to 0xffffffff" },
 	{ CLIENT("fwmark: 0x100000000"),
-	    "3:9: outbound.fwmark: 4294967296: a mark is 0 to 0xffffffff" },
+	    "3:9: outbound.fwmark: 4294967296: a mark must be 0 to "
+	    "0xffffffff" },
 	{ CLIENT("fwmark: '0x1234'"),
 	    "3:9: outbound.fwmark: this must be an integer, not a string" },
 	{ CLIENT("fwmark: 1e3"),
 	    "3:9: outbound.fwmark: this must be an integer, not a number" },
 	{ LOCAL("192.0.2.2 "),
-	    AT_LOCAL("192.0.2.2 ") "there is a blank at its end; take it "
-				   "away" },
+	    AT_LOCAL("192.0.2.2 ") "remove the blank at its end" },
 	{ "{ inbound: null, outbound: { server: null } }",
 	    "1:1: inbound: this key is required | "
 	    "1:28: outbound.server: this key is required" },
 	{ "{ listen: ':1',\nacl: [{ auth: 'x' }], Timeout: 1 }",
 	    "1:11: listen: this is the configuration of a server half, "
 	    "which has listen, acl: srcproxy server FILE" },
-	{ LOCAL("eth0"), AT_LOCAL("eth0") "this is no IPv4 or IPv6 address" },
+	{ LOCAL("eth0"),
+	    AT_LOCAL("eth0") "this is not an IPv4 or IPv6 address" },
 	{ LOCAL("192.0.2.2%"),
-	    AT_LOCAL(
-		"192.0.2.2%") "what follows the % is no name of an interface" },
+	    AT_LOCAL("192.0.2.2%") "the part after the % is not the name of an "
+				   "interface" },
 	{ LOCAL("fe80::1"),
 	    AT_LOCAL("fe80::1") "a link-local address needs its interface; "
 				"write address%interface" },
@@ -718,12 +717,10 @@ START_TEST(one_run_reports_all_mistakes)
 	    "}\n"));
 	ck_assert_str_eq(problems_reported(),
 	    "2:11: listen: \"nowhere\": the port is missing; write host:port | "
-	    "5:36: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": "
-	    "prefix length is 0 to 32 | "
-	    "5:51: acl[0].allowed_src_ips[1]: \"x\": "
-	    "this is no IPv4 or IPv6 address | "
-	    "6:18: acl[1].nam: this key is unknown; did you mean \"name\"? | "
-	    "6:13: acl[1].auth: " SAME_AUTH " | "
+	    "5:36: acl[0].allowed_src_ips[0]: \"10.0.0.0/33\": prefix length "
+	    "is 0 to 32 | 5:51: acl[0].allowed_src_ips[1]: \"x\": this is not "
+	    "an IPv4 or IPv6 address | 6:18: acl[1].nam: this key is unknown; "
+	    "did you mean \"name\"? | 6:13: acl[1].auth: " SAME_AUTH " | "
 	    "7:5: acl[2]: this must be an object, not an integer | "
 	    "3:12: timeout: \"5 minutes\": " NO_TIME);
 }
@@ -738,11 +735,10 @@ START_TEST(host_bits_are_cleared_with_a_warning)
 	ck_assert_ptr_nonnull(config);
 	ck_assert_str_eq(problems_reported(),
 	    "not fatal: 3:19: acl[0].allowed_src_ips[0]: warning: "
-	    "\"192.0.2.1/24\" has bits set behind the prefix; "
-	    "taken as 192.0.2.0/24 | "
-	    "not fatal: 4:1: acl[0].allowed_src_ips[1]: warning: "
-	    "\"2001:db8::1/32\" has bits set behind the prefix; "
-	    "taken as 2001:db8::/32");
+	    "\"192.0.2.1/24\" has bits set behind the prefix; used as "
+	    "192.0.2.0/24 | not fatal: 4:1: acl[0].allowed_src_ips[1]: "
+	    "warning: \"2001:db8::1/32\" has bits set behind the prefix; used "
+	    "as 2001:db8::/32");
 	check_prefix(&config->acl.users[0].sources[0], "192.0.2.0/24");
 	check_prefix(&config->acl.users[0].sources[1], "2001:db8::/32");
 	config_unref(config);

@@ -22,16 +22,16 @@
 	" "                                                                    \
 	"}"
 
-#define OFF                                                          \
-	"warning: the ACL is off: whoever reaches the listener may " \
-	"connect anywhere from any address; set acl"
+#define OFF                                                                \
+	"warning: the ACL is off: any host that reaches the listener may " \
+	"connect anywhere, from any address; set acl"
 #define BLANK                                                            \
 	"warning: the secret (auth) is blank, which anybody can guess; " \
-	"take a long random one, such as uuidgen makes"
-#define SHORT(len)                                                         \
-	"warning: the secret is shorter than 16 characters (" len "), so " \
-	"that it can be guessed; take a long random one, such as uuidgen " \
-	"makes"
+	"use a long random one, for example from uuidgen"
+#define SHORT(len)                                                           \
+	"warning: the secret is shorter than 16 characters (" len "), so a " \
+	"program can guess it; use a long random one, for example from "     \
+	"uuidgen"
 #define ANY(name)                                                              \
 	"warning: " name " may send from any address; name the user's own in " \
 	"allowed_src_ips"
@@ -163,7 +163,9 @@ START_TEST(of_a_broken_file_only_mistakes_are_told)
 }
 END_TEST
 
-#define FILE_MODE(may) "not fatal:  warning: others can " may " (chmod o-rwx)"
+#define FILE_MODE(may)                                     \
+	"not fatal:  warning: other system users can " may \
+	"; forbid that with chmod o-rwx"
 
 static const struct {
 	mode_t mode;
@@ -171,12 +173,9 @@ static const struct {
 } modes[] = {
 	{ 0600, "" },
 	{ 0660, "" },
-	{ 0644,
-	    FILE_MODE("read this file, and the secrets in it; take that from "
-		      "them") },
+	{ 0644, FILE_MODE("read this file and the secrets in it") },
 	{ 0602,
-	    FILE_MODE("write to this file, and let themselves in; take that "
-		      "from them") },
+	    FILE_MODE("write to this file and permit themselves anything") },
 };
 
 START_TEST(a_file_that_is_open_to_others_is_told)
@@ -225,8 +224,8 @@ START_TEST(a_folder_that_is_open_to_others_is_told)
 	unlink(path);
 	rmdir(folder);
 	sprintf(expected,
-	    "%s: warning: others can write to its folder %s, and put another "
-	    "file in its place; take that from them (chmod o-w)",
+	    "%s: warning: other system users can write to its folder %s and "
+	    "replace the file; forbid that with chmod o-w",
 	    path, folder);
 	ck_assert_str_eq(loaded_warning, folders[_i].is_told ? expected : "");
 }

@@ -258,19 +258,20 @@ static const char *const values[] = { "null", "true", "1", "1.5", "'x'", "[]",
 static const struct {
 	const char *text, *reason;
 } slips[] = {
-	{ "10.0.0.0/8 ", "there is a blank at its end; take it away" },
-	{ " ::1", "there is a blank at its beginning; take it away" },
+	{ "10.0.0.0/8 ", "remove the blank at its end" },
+	{ " ::1", "remove the blank at its beginning" },
 	{ "A/24, B/32",
-	    "this is a list in one string; each address is a string of its "
-	    "own" },
+	    "this is a list in one string; write each address as a string of "
+	    "its own" },
 	{ "a:1,b:2",
-	    "this is a list in one string; each address is a string of its "
-	    "own" },
+	    "this is a list in one string; write each address as a string of "
+	    "its own" },
 	{ "::1;::2",
-	    "this is a list in one string; each address is a string of its "
-	    "own" },
+	    "this is a list in one string; write each address as a string of "
+	    "its own" },
 	{ "::1 ::2",
-	    "there is a blank in it; each address is a string of its own" },
+	    "there is a blank in it; write each address as a string of its "
+	    "own" },
 	{ "10.0.0.0/33", "wrong" },
 	{ "", "wrong" },
 };

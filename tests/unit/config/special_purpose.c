@@ -134,8 +134,8 @@ START_TEST(the_reason_names_the_block_and_the_key)
 	unsigned bit_count;
 
 	ck_assert_str_eq(find("127.1.2.3", &bit_count),
-	    "loopback destinations (127.0.0.0/8) need an entry of their own "
-	    "in allowed_dst_ips");
+	    "loopback destinations (127.0.0.0/8) must be named in "
+	    "allowed_dst_ips");
 }
 END_TEST
 

@@ -22,14 +22,14 @@ static const struct {
 	{ "'300ms'", 300 },
 };
 
-#define NO_TIME "this is no time such as \"5m\", \"1h30m\", \"300ms\""
+#define NO_TIME "this is not a time such as \"5m\", \"1h30m\", \"300ms\""
 #define TIME_OR_SECONDS \
 	"this must be a time such as \"5m\" or whole seconds, not "
 
 static const struct {
 	const char *value, *reported;
 } no_times[] = {
-	{ "-1", "1:6: t: -1: a time is 0 seconds or more" },
+	{ "-1", "1:6: t: -1: a time must be 0 seconds or more" },
 	{ "1.5", "1:6: t: " TIME_OR_SECONDS "a number" },
 	{ "Infinity", "1:6: t: " TIME_OR_SECONDS "a number" },
 	{ "true", "1:6: t: " TIME_OR_SECONDS "a boolean" },
@@ -71,8 +71,8 @@ START_TEST(a_longer_time_is_taken_as_the_longest)
 {
 	ck_assert_int_eq(read_duration(long_times[_i]), DURATION_MAX_MS);
 	ck_assert_str_eq(problems_reported(),
-	    "not fatal: 1:6: t: warning: a time is at most 596 hours, which "
-	    "this is taken as; 0 is no limit");
+	    "not fatal: 1:6: t: warning: the longest time is 596 hours, which "
+	    "is used instead; 0 is no limit");
 	ck_assert(!reader.failed);
 }
 END_TEST

@@ -7,8 +7,8 @@
 
 #define NO_PORT "the port is missing; write host:port"
 #define BAD_PORT "the port must be a number from 1 to 65535"
-#define BRACKETS "an IPv6 address stands in brackets; write [address]:port"
-#define NO_HOST "this is no address and no host name"
+#define BRACKETS "an IPv6 address must stand in brackets; write [address]:port"
+#define NO_HOST "this is neither an address nor a host name"
 
 #define LETTERS_50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define LETTERS_250 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50 LETTERS_50
@@ -43,12 +43,12 @@ static const struct {
 	{ "2001:db8::1:80", BRACKETS },
 	{ "::80", BRACKETS },
 	{ "http://example.net:80",
-	    "write host:port, without what is in front of it" },
-	{ "192.0.2.256:80", "this is no IPv4 address" },
-	{ "0:80", "this is no IPv4 address" },
-	{ "127.1:80", "this is no IPv4 address" },
+	    "write host:port only, without the part before it" },
+	{ "192.0.2.256:80", "this is not an IPv4 address" },
+	{ "0:80", "this is not an IPv4 address" },
+	{ "127.1:80", "this is not an IPv4 address" },
 	{ "*:80", NO_HOST },
-	{ "[example.net]:80", "only an IPv6 address stands in brackets" },
+	{ "[example.net]:80", "only an IPv6 address may stand in brackets" },
 	{ "[]:80", "there is no address between the brackets" },
 	{ "exa mple.net:80", NO_HOST },
 	{ " :80", NO_HOST },

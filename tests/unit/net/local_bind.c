@@ -8,8 +8,8 @@
 
 #include "suite.h"
 
-#define NO_ADDRESS "this is no IPv4 or IPv6 address"
-#define NO_INTERFACE "what follows the % is no name of an interface"
+#define NO_ADDRESS "this is not an IPv4 or IPv6 address"
+#define NO_INTERFACE "the part after the % is not the name of an interface"
 
 static const struct {
 	const char *text, *address, *interface;

@@ -6,7 +6,7 @@
 
 #include "suite.h"
 
-#define NO_ADDRESS "this is no IPv4 or IPv6 address"
+#define NO_ADDRESS "this is not an IPv4 or IPv6 address"
 #define V4_LENGTH "prefix length is 0 to 32"
 #define V6_LENGTH "prefix length is 0 to 128"
 

@@ -59,7 +59,7 @@ START_TEST(a_target_contains_what_it_names)
 END_TEST
 
 #define NO_PORT "the port must be a number from 1 to 65535, or two with a dash"
-#define NO_ADDRESS "this is no IPv4 or IPv6 address"
+#define NO_ADDRESS "this is not an IPv4 or IPv6 address"
 
 static const struct {
 	const char *text, *wrong;

@@ -103,7 +103,7 @@ assert_refused(const char *refused, const char *reason)
 START_TEST(a_pipe_is_refused)
 {
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	assert_refused(path, "pidfile: this is no plain file");
+	assert_refused(path, "pidfile: this is not a regular file");
 }
 END_TEST
 
@@ -118,8 +118,8 @@ static const struct {
 	const char *path, *reason;
 } refused[] = {
 	{ "", "-p: the name of the file is empty" },
-	{ "/dev/null", "/dev/null: this is no plain file" },
-	{ "/", "/: this is no plain file" },
+	{ "/dev/null", "/dev/null: this is not a regular file" },
+	{ "/", "/: this is not a regular file" },
 	{ "/no/such/folder", "cannot make /no/such/folder: No such file" },
 };
 

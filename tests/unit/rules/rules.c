@@ -202,9 +202,10 @@ static const struct bad {
 	    { "198.51.100.0/33" }, -EINVAL,
 	    "\"198.51.100.0/33\": prefix length is 0 to 32" },
 	{ CONFIG_SERVER, ":1", NULL, { .remove = true }, { "198.51.100.1" },
-	    { "lan" }, -EINVAL, "\"lan\": this is no IPv4 or IPv6 address" },
+	    { "lan" }, -EINVAL,
+	    "\"lan\": this is not an IPv4 or IPv6 address" },
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:1", { 0 }, { 0 }, { "0.0.0.0/0" },
-	    -EINVAL, "\"0.0.0.0/0\": these are all addresses" },
+	    -EINVAL, "\"0.0.0.0/0\": this is every address" },
 	{ CONFIG_CLIENT, "0.0.0.0:9001", "192.0.2.1:1", { 0 }, { 0 },
 	    { "2001:db8::/64" }, -EINVAL,
 	    "2001:db8::/64: inbound.listen has no address of this family" },
@@ -396,7 +397,7 @@ START_TEST(says_that_bits_behind_a_prefix_are_set)
 	    print(&config, &request, prefixes, text, sizeof(text)), 0);
 	ck_assert_str_eq(capture_read(said),
 	    "srcproxy: warning: \"198.51.100.7/24\" has bits set behind the "
-	    "prefix; taken as 198.51.100.0/24\n");
+	    "prefix; used as 198.51.100.0/24\n");
 	ck_assert_ptr_nonnull(strstr(text, "ip daddr { 198.51.100.0/24 }"));
 }
 END_TEST
