@@ -24,10 +24,10 @@
 #define VERSION_3_RIGHTS 15
 #define VERSION_5_RIGHTS 16
 
-/* Files that are read by name: nobody has to list them. */
+/* Files are opened by name, so the right to list is not needed. */
 #define READ_BY_NAME LANDLOCK_ACCESS_FS_READ_FILE
 
-/* From here on what a header may lack altogether. */
+/* Definitions that an old header may lack altogether. */
 #define VERSION_4 4
 #define ACCESS_NET_BIND_TCP UINT64_C(1)
 #define RULE_NET_PORT 2

@@ -12,12 +12,11 @@
 #include <stdbool.h>
 
 /*
- * The directory of the configuration stays readable, though not to be listed,
- * so that a new file may take its place. removed_path: a file that may be removed,
- * as may others of its directory, or NULL. names: hosts are looked up.
- * binds_ports: sockets are bound to ports that somebody asks for. Only before
- * the first thread. Sets no_new_privs. Returns NULL, or why nothing was
- * restricted.
+ * The files in the configuration's directory stay readable, so that a new file
+ * may replace the configuration; the directory cannot be listed. removed_path:
+ * files of its directory may be removed; NULL: none. names: the program looks up
+ * hosts. binds_ports: it binds sockets to given ports. Call before the first
+ * thread. Sets no_new_privs. Returns NULL, or why nothing was restricted.
  */
 const char *landlock_restrict(const char *config_path, const char *removed_path,
     bool names, bool binds_ports);

@@ -23,8 +23,9 @@ static const char *socket_path;
 static struct sandbox_state state = { "off", "off" };
 
 /*
- * Copies that nothing takes the place of, once there is the filter. Without one
- * nothing in *sealed changes; on s390 no filter sees the arguments of mmap(2).
+ * Copies the paths to an address that no mapping can replace once the filter is
+ * on. Leaves *sealed as it is if that is impossible; on s390 no filter sees the
+ * arguments of mmap(2).
  */
 static void
 seal(const struct sandbox *sandbox, struct sealed *sealed)
@@ -40,7 +41,7 @@ seal(const struct sandbox *sandbox, struct sealed *sealed)
 		return;
 	strcpy(copy, sandbox->config_path);
 	strcpy(copy + config_len, removed);
-	/* Before Linux 4.17 that address is but a wish. */
+	/* Before Linux 4.17 the address is only a hint. */
 	if (copy != SEALED_ADDRESS || mprotect(copy, len, PROT_READ)) {
 		munmap(copy, len);
 		return;
@@ -78,7 +79,7 @@ sandbox_enter(const struct sandbox *sandbox)
 	struct sealed sealed = { .end = NULL };
 
 	seal(sandbox, &sealed);
-	/* In this order: no filter lets a process ask for Landlock. */
+	/* Landlock first: the filter allows no call of Landlock. */
 	no_files = landlock_restrict(
 	    path, sandbox->socket_path, sandbox->names, sandbox->binds_ports);
 	no_calls = syscalls_restrict(sandbox->names, &sealed);

@@ -26,17 +26,17 @@ struct sandbox {
  */
 const char *sandbox_enter(const struct sandbox *sandbox);
 
-/* The path by which alone that socket can be removed then; or NULL. */
+/* Only this pointer can remove the socket; NULL: there is none. */
 const char *sandbox_socket_path(void);
 
-/* What is in force: "on", or "off: " and why. */
+/* Each part: "on", or "off: " and the reason. */
 #define SANDBOX_STATE_LEN 128
 struct sandbox_state {
 	char seccomp[SANDBOX_STATE_LEN], landlock[SANDBOX_STATE_LEN];
 };
 const struct sandbox_state *sandbox_state(void);
 
-/* Whether hosts can be looked up, where it has been entered without names. */
+/* Whether hosts can be looked up, after sandbox_enter() without names. */
 bool sandbox_has_names(void);
 
 #endif

@@ -207,7 +207,10 @@ allow_plain(scmp_filter_ctx filter)
 	return error;
 }
 
-/* Behind the sealed paths, the lowest of all memory. */
+/*
+ * Condition: the range starts behind the sealed paths, which are lowest in
+ * memory.
+ */
 static uint64_t
 end_of_sealed(const struct sealed *sealed)
 {
@@ -217,9 +220,9 @@ end_of_sealed(const struct sealed *sealed)
 }
 
 /*
- * Memory, but no code: no modules of name resolution either, which are loaded
- * before (nss.h). And nothing in the place of those paths: no call begins
- * there, and nothing is put to an address of choice.
+ * Allows memory, but no new code. Modules of name resolution are loaded before
+ * (nss.h). No call may touch the sealed paths: no range starts at them, and no
+ * mapping has a fixed address.
  *
  * On 32-bit x86 and on s390 mmap(2) takes a pointer to all of its arguments.
  * x86 has mmap2(2) instead; on s390 mmap(2) must be allowed as it is.

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 /*
- * Paths that cannot be changed any more. They lie below all other memory, from
- * the start of a page to end. Each is known by its pointer. end NULL: none is.
+ * Paths that are read-only for ever. They lie below all other memory, from the
+ * start of a page to end. The filter knows each by its pointer. end NULL: none.
  */
 struct sealed {
 	const char *end;
@@ -23,9 +23,9 @@ struct sealed {
 };
 
 /*
- * Only before the first thread, and with all files open that are to be written
- * to. names: hosts are looked up, which takes local sockets. Sets no_new_privs.
- * Returns NULL, or why nothing was restricted.
+ * Call before the first thread, when all files to be written are open. names:
+ * hosts are looked up, which needs local sockets. Sets no_new_privs. Returns
+ * NULL, or why nothing was restricted.
  */
 const char *syscalls_restrict(bool names, const struct sealed *sealed);
 

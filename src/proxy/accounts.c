@@ -138,6 +138,7 @@ account_enter(struct account *account, size_t limit)
 void
 account_leave(struct account *account)
 {
+	atomic_store(&account->seen_at, time(NULL));
 	atomic_fetch_sub(&account->live, 1);
 }
 

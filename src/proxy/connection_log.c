@@ -164,7 +164,7 @@ connection_log_shown(const struct connection_table_view *view)
 	    connection_log_direction(view, RELAY_UPSTREAM));
 }
 
-/* The server half's socket takes no more than this before it reads the request. */
+/* A server half that refuses reads no more than this of a connection. */
 #define UNANSWERED_MAX_LEN (64 * 1024)
 
 /* The server half sends nothing of its own: srcproxy-protocol(7). */

@@ -12,7 +12,7 @@ gates_init(struct gates *gates)
 	must(pthread_mutex_init(&gates->lock, NULL));
 }
 
-/* Makes room for a new one in place of the oldest if there is none. */
+/* A new gate replaces the oldest one if the list is full. */
 static size_t
 find(struct gates *gates, const union address *address)
 {

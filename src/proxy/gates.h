@@ -2,8 +2,8 @@
 #define PROXY_GATES_H
 
 /*
- * The hosts from which requests of users came last: for a server half, its
- * gates. Only the latest GATES_MAX are known. Any thread may call these.
+ * The gates of a server half: the hosts that sent the latest requests of users,
+ * at most GATES_MAX of them. Any thread may call these functions.
  */
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 #ifndef PROXY_LAST_REFUSALS_H
 #define PROXY_LAST_REFUSALS_H
 
-/* The latest refusals, with their reasons. Any thread may call these. */
+/* The latest refusals and their reasons. Any thread may call these functions. */
 
 #include <pthread.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct last_refusals {
 
 void last_refusals_init(struct last_refusals *refusals);
 
-/* tried and reason are copied, and cut where they are longer. */
+/* Copies tried and reason, cut to the size of the fields. */
 void last_refusals_note(struct last_refusals *refusals,
     const struct connection *connection, const char *tried, const char *reason);
 

@@ -36,7 +36,7 @@ live_config_ref(struct live_config *live_config)
 	return config;
 }
 
-/* The first one of a reload, which one thread does. */
+/* The first problem of a reload; only one thread reloads. */
 static char first_problem[512];
 
 void
@@ -56,7 +56,7 @@ live_config_log_problem(bool fatal, const char *problem)
 		log_warning("config %s", problem);
 }
 
-/* The directory of another one is out of reach by now. */
+/* The sandbox lets no socket be made at another path. */
 static void
 keep_status(struct config *config, const struct config *running)
 {
@@ -111,6 +111,7 @@ replace(struct live_config *live_config, struct config *config)
 	live_config->config = config;
 	live_config->state.read_at = time(NULL);
 	live_config->state.failed_at = 0;
+	*live_config->state.problem = '\0';
 	must(pthread_mutex_unlock(&live_config->lock));
 	config_unref(old);
 }

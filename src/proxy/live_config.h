@@ -11,11 +11,11 @@
 #include "config/config.h"
 #include "proxy/role.h"
 
-/* When it was read, and what was wrong with the file when it was not taken. */
+/* When the configuration was read, and why a later version was not used. */
 struct live_config_state {
 	int64_t read_at;   /* seconds since 1970 */
-	int64_t failed_at; /* 0: not since then */
-	char problem[512]; /* the first one */
+	int64_t failed_at; /* 0: no failure since then */
+	char problem[512]; /* the first one; "": none */
 };
 
 struct live_config {

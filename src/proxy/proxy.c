@@ -277,27 +277,19 @@ serve(struct proxy *proxy, const char *path)
 	listeners_close(&proxy->listeners);
 }
 
-/* From now on, for as long as the half serves. */
 static void
 start_status(struct proxy *proxy, const char *path)
 {
 	struct status_source *source = &proxy->status_source;
 
 	*source = (struct status_source){
-		.role = proxy->role,
+		.service = &proxy->service,
 		.config_path = path,
 		.limits = &proxy->limits,
 		.live_config = &proxy->live_config,
-		.admission = &proxy->admission,
-		.accounts = &proxy->accounts,
-		.table = &proxy->table,
-		.gates = &proxy->gates,
-		.refusals = &proxy->refusals,
+		.listeners = proxy->listeners,
 		.started_at = time(NULL),
-		.listener_count = proxy->listeners.count,
 	};
-	for (size_t i = 0; i < proxy->listeners.count; i++)
-		source->listeners[i] = proxy->listeners.list[i].address;
 	proxy->sampled_at = deadline_now();
 	status_socket_start(&proxy->status_socket, source);
 }

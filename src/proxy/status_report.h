@@ -2,50 +2,42 @@
 #define PROXY_STATUS_REPORT_H
 
 /*
- * What the status socket answers: one JSON object, whose members are those of
- * the log where they mean the same. Times are seconds since 1970. It is written
- * piece by piece, so that it takes little memory however many there are.
+ * The answer of the status socket: one JSON object. Its members have the names
+ * of the log's fields where they mean the same. Times are seconds since 1970.
  */
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
 
 #include "process/limits.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
+#include "proxy/connection.h"
 #include "proxy/connection_table.h"
 #include "proxy/gates.h"
 #include "proxy/last_refusals.h"
+#include "proxy/listeners.h"
 #include "proxy/live_config.h"
 
-/* What it is made of: the running program's, which outlives it. */
+/* The parts of the running program; they outlive this. */
 struct status_source {
-	const struct role *role;
+	const struct service *service;
 	const char *config_path;
 	const struct limits *limits;
 	struct live_config *live_config;
-	struct admission *admission;
-	struct accounts *accounts;
-	struct connection_table *table;
-	struct gates *gates;
-	struct last_refusals *refusals;
-	/* These do not change. */
+	struct listeners listeners; /* a copy; the descriptors are not used */
 	int64_t started_at;
-	union address listeners[ENDPOINT_MAX_ADDRESSES];
-	size_t listener_count;
 	atomic_bool is_stopping;
 };
 
-/* Takes a piece of the answer; false if nobody wants any more of it. */
-typedef bool status_put(void *owner, const char *text, size_t len);
-
 /*
- * with_connections: also those that are there, the newest first; user: those of
- * that user, by the name in the log, alone; or NULL. Holds up no connection,
- * however slow put() is. Returns false if put() did.
+ * Writes piece by piece, so the memory does not grow with the number of
+ * connections. with_connections: also the live ones, the newest first; user:
+ * only those of that user, named as in the log; NULL: all. Delays no
+ * connection, even if out is slow.
  */
-bool status_report_write(const struct status_source *source,
-    bool with_connections, const char *user, status_put *put, void *owner);
+void status_report_write(const struct status_source *source,
+    bool with_connections, const char *user, FILE *out);
 
 #endif

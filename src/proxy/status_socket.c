@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
@@ -14,7 +15,7 @@
 #include "base/must.h"
 #include "base/thread.h"
 
-/* For a client to say what it wants, and to read all of the answer. */
+/* The time that a client has to ask, and to read all of the answer. */
 #define REQUEST_MS 1000
 #define ANSWER_MS 5000
 
@@ -22,19 +23,16 @@
 #define BUFFER_LEN 16384
 #define BACKLOG 8
 
-/* Lest a lack of descriptors makes it spin. */
+/* Without a pause a lack of descriptors would make it spin. */
 #define PAUSE_MS 200
 
 /* root:group with 0660, or the owner's. */
 #define SOCKET_UMASK 0117
 #define DIRECTORY_MODE 0750
 
-/* A client and what it has not been sent yet. */
 struct client {
 	int fd;
 	int64_t deadline;
-	size_t len;
-	char buffer[BUFFER_LEN];
 };
 
 static bool
@@ -48,7 +46,7 @@ parse_path(const char *path, struct sockaddr_un *address)
 	return true;
 }
 
-/* Returns 0, or -EADDRINUSE when somebody is there, alive, or it is no socket. */
+/* Returns 0, -EADDRINUSE if a process answers, or -EEXIST if it is no socket. */
 static int
 remove_stale(const struct sockaddr_un *address)
 {
@@ -59,7 +57,7 @@ remove_stale(const struct sockaddr_un *address)
 		return -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
-	/* It would wait for room in the queue of one who is busy. */
+	/* A blocking connect(2) would wait for room in a full backlog. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -112,8 +110,8 @@ listen_at(const char *path, struct stat *made)
 }
 
 /*
- * An init system may have made it. /run is root's, so nobody else has put
- * something there.
+ * An init system may have made it already. Only root can write to /run, so the
+ * path cannot be another user's link.
  */
 static void
 make_directory(const char *path, const struct privilege *owner)
@@ -127,7 +125,7 @@ make_directory(const char *path, const struct privilege *owner)
 		return;
 }
 
-/* As that user, whose directory may have any links: setfsuid(2). */
+/* As that user, who could have put links into the directory: setfsuid(2). */
 static int
 listen_as(const char *path, const struct privilege *owner, struct stat *made)
 {
@@ -188,112 +186,94 @@ status_socket_open(struct status_socket *status_socket,
 		log_info("status path=%s reason=\"%s\"", path, explain(fd));
 }
 
-static bool
-send_all(struct client *client, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(client->fd, text, len, MSG_NOSIGNAL);
-
-		if (deadline_left(client->deadline) == 0 ||
-		    (sent < 0 && errno != EINTR && errno != EAGAIN))
-			return false;
-		if (sent > 0) {
-			text += sent;
-			len -= (size_t)sent;
-		}
-	}
-	return true;
-}
-
-static bool
-flush(struct client *client)
-{
-	size_t len = client->len;
-
-	client->len = 0;
-	return send_all(client, client->buffer, len);
-}
-
-/* A status_put. */
-static bool
-put(void *owner, const char *text, size_t len)
+/*
+ * The write() of fopencookie(3), which must return 0 on an error. After one
+ * nothing more is sent, so an answer with a hole cannot look whole.
+ */
+static ssize_t
+send_piece(void *owner, const char *text, size_t len)
 {
 	struct client *client = owner;
+	size_t done = 0;
 
-	if (client->len + len > sizeof(client->buffer) && !flush(client))
-		return false;
-	if (len > sizeof(client->buffer))
-		return send_all(client, text, len);
-	memcpy(client->buffer + client->len, text, len);
-	client->len += len;
-	return true;
+	while (done < len) {
+		ssize_t sent =
+		    send(client->fd, text + done, len - done, MSG_NOSIGNAL);
+
+		if (deadline_left(client->deadline) == 0 ||
+		    (sent < 0 && errno != EINTR && errno != EAGAIN)) {
+			client->deadline = 0;
+			return 0;
+		}
+		done += sent > 0 ? (size_t)sent : 0;
+	}
+	return (ssize_t)len;
 }
 
-/* One line, without its end. False if none came in time. */
+/* A line, without its end. Returns false if none came in time. */
 static bool
 receive_line(int fd, char line[REQUEST_MAX_LEN])
 {
 	int64_t deadline = deadline_after(REQUEST_MS);
 	size_t len = 0;
-	char *end = NULL;
 
-	while (
-	    !end && len < REQUEST_MAX_LEN - 1 && deadline_left(deadline) > 0) {
+	while (len < REQUEST_MAX_LEN - 1 && deadline_left(deadline) > 0) {
 		ssize_t received =
 		    recv(fd, line + len, REQUEST_MAX_LEN - 1 - len, 0);
+		char *end;
 
 		if (received == 0 || (received < 0 && errno != EINTR))
 			return false;
-		if (received > 0)
-			len += (size_t)received;
+		len += received > 0 ? (size_t)received : 0;
 		line[len] = '\0';
 		end = strchr(line, '\n');
-	}
-	if (end)
+		if (!end)
+			continue;
 		*end = '\0';
-	return end != NULL;
+		return true;
+	}
+	return false;
 }
 
 static void
-answer(struct client *client, const struct status_source *source,
-    const char *request)
+answer(FILE *out, const struct status_source *source, const char *request)
 {
-	static const char connections[] = "connections";
-	size_t len = strlen(connections);
-	bool is_list = !strncmp(request, connections, len);
-	const char *user =
-	    is_list && request[len] == ' ' ? request + len + 1 : NULL;
-	bool is_whole = false;
+	static const char list[] = "connections";
+	size_t len = strlen(list);
 
-	if (!strcmp(request, "status") ||
-	    (is_list && (user || request[len] == '\0')))
-		is_whole =
-		    status_report_write(source, is_list, user, put, client);
+	if (!strcmp(request, "status"))
+		status_report_write(source, false, NULL, out);
+	else if (!strcmp(request, list))
+		status_report_write(source, true, NULL, out);
+	else if (!strncmp(request, list, len) && request[len] == ' ')
+		status_report_write(source, true, request + len + 1, out);
 	else
-		is_whole = put(client, "{\"error\":\"unknown request\"}\n", 28);
-	if (is_whole)
-		flush(client);
+		fputs("{\"error\":\"unknown request\"}\n", out);
 }
 
 static void
 serve(int fd, const struct status_source *source)
 {
-	/* Not on the stack of a thread. One client at a time. */
-	static struct client client;
+	const cookie_io_functions_t functions = { .write = send_piece };
 	struct timeval wait = { .tv_sec = REQUEST_MS / 1000 };
+	struct client client = { .fd = fd };
 	char request[REQUEST_MAX_LEN];
+	FILE *out;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (!receive_line(fd, request))
 		return;
-	client.fd = fd;
-	client.len = 0;
 	client.deadline = deadline_after(ANSWER_MS);
-	answer(&client, source, request);
+	out = fopencookie(&client, "w", functions);
+	if (!out)
+		return;
+	setvbuf(out, NULL, _IOFBF, BUFFER_LEN);
+	answer(out, source, request);
+	fclose(out);
 }
 
-/* -1: nobody. False when it is to stop. */
+/* fd -1: nobody. Returns false if the thread must stop. */
 static bool
 set_client(struct status_socket *status_socket, int fd)
 {
@@ -349,7 +329,7 @@ status_socket_start(
 	    strerror(-error));
 }
 
-/* Somebody may have put something else there. */
+/* Another process may have put another file there. */
 static void
 remove_made(const struct stat *made, const char *path)
 {

@@ -1,7 +1,6 @@
 #include "status/answer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -9,7 +8,6 @@
 #include <unistd.h>
 
 #define WAIT_S 10
-#define CHUNK_LEN 65536
 
 static int
 connect_to(const char *path)
@@ -33,84 +31,44 @@ connect_to(const char *path)
 	return error;
 }
 
-static int
-read_all(int fd, char **text, size_t *len)
+int
+answer_read(int fd, struct json_object **answer)
 {
-	size_t room = 0;
-	ssize_t received;
-
-	do {
-		if (room - *len < CHUNK_LEN) {
-			char *more;
-
-			room = 2 * room + CHUNK_LEN;
-			more = realloc(*text, room + 1);
-
-			if (!more)
-				return -ENOMEM;
-			*text = more;
-		}
-		received = recv(fd, *text + *len, room - *len, 0);
-		if (received > 0)
-			*len += (size_t)received;
-	} while (received > 0 || (received < 0 && errno == EINTR));
-	(*text)[*len] = '\0';
-	if (received < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return 0;
+	errno = 0;
+	*answer = json_object_from_fd(fd);
+	if (json_object_is_type(*answer, json_type_object))
+		return 0;
+	json_object_put(*answer);
+	return errno == EAGAIN ? -ETIMEDOUT : -EPROTO;
 }
 
 int
-answer_fetch(const char *path, const char *line, char **text, size_t *len)
+answer_fetch(const char *path, const char *line, struct json_object **answer)
 {
-	int fd = connect_to(path), error = 0;
+	int fd = connect_to(path), error;
 
 	if (fd < 0)
 		return fd;
-	*text = NULL;
-	*len = 0;
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		error = -errno;
-	if (!error)
-		error = read_all(fd, text, len);
+	else
+		error = answer_read(fd, answer);
 	close(fd);
-	if (error)
-		free(*text);
 	return error;
-}
-
-struct json_object *
-answer_parse(const char *text, size_t len)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *object;
-
-	if (!tokener)
-		return NULL;
-	object = json_tokener_parse_ex(tokener, text, (int)len);
-	json_tokener_free(tokener);
-	if (object && !json_object_is_type(object, json_type_object)) {
-		json_object_put(object);
-		return NULL;
-	}
-	return object;
 }
 
 struct json_object *
 answer_member(struct json_object *object, const char *key)
 {
-	struct json_object *member = NULL;
-
-	json_object_object_get_ex(object, key, &member);
-	return member;
+	return json_object_object_get(object, key);
 }
 
 const char *
 answer_text(struct json_object *object, const char *key)
 {
-	struct json_object *member = answer_member(object, key);
+	const char *text = json_object_get_string(answer_member(object, key));
 
-	return member ? json_object_get_string(member) : "";
+	return text ? text : "";
 }
 
 int64_t
@@ -125,12 +83,4 @@ answer_count(struct json_object *array)
 	return json_object_is_type(array, json_type_array)
 	    ? json_object_array_length(array)
 	    : 0;
-}
-
-struct json_object *
-answer_item(struct json_object *array, size_t index)
-{
-	return index < answer_count(array)
-	    ? json_object_array_get_idx(array, index)
-	    : NULL;
 }

@@ -1,17 +1,69 @@
 #include "status/metrics.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "status/answer.h"
 
 #define LABELS_LEN 256
 
-/* Of all series of this half. */
+/*
+ * A series for each object that has the member. Rows of one name follow one
+ * another. HELP and TYPE are the same for all halves, letter by letter: the
+ * textfile collector refuses files that differ.
+ */
+struct metric {
+	const char *name, *type, *help;
+	const char *member; /* of the answer: an object, or an array of them */
+	const char *key;
+	const char *label, *label_key; /* names the object; NULL: no label */
+	const char *more;              /* another label; NULL: none */
+};
+
+static const struct metric metrics[] = {
+	{ "start_time_seconds", "gauge",
+	    "When the program was started, since the Unix epoch.", NULL,
+	    "started_at", NULL, NULL, NULL },
+	{ "config_last_reload_successful", "gauge",
+	    "Whether the last reading of the configuration was taken.",
+	    "config", "is_taken", NULL, NULL, NULL },
+	{ "config_last_reload_success_timestamp_seconds", "gauge",
+	    "When the configuration in force was read, since the Unix epoch.",
+	    "config", "read_at", NULL, NULL, NULL },
+	{ "connections_max", "gauge",
+	    "How many connections there may be at a time.", "limits",
+	    "max_connections", NULL, NULL, NULL },
+	{ "connections_live", "gauge",
+	    "Connections of all users, with those that are being made.",
+	    "limits", "connections", NULL, NULL, NULL },
+	{ "connections", "gauge",
+	    "Connections of the user, with those that are being made.", "users",
+	    "connections", "user", "user", NULL },
+	{ "established_total", "counter",
+	    "Connections of the user that were established.", "users",
+	    "established", "user", "user", NULL },
+	{ "bytes_total", "counter",
+	    "Bytes that the user has sent and received.", "users", "sent",
+	    "user", "user", "direction=\"sent\"" },
+	{ "bytes_total", "counter", NULL, "users", "received", "user", "user",
+	    "direction=\"received\"" },
+	{ "last_seen_timestamp_seconds", "gauge",
+	    "When the user last had or asked for a connection, since the Unix "
+	    "epoch; 0 if never.",
+	    "users", "last_seen", "user", "user", NULL },
+	{ "server_last_answer_timestamp_seconds", "gauge",
+	    "When bytes last came from the server half, since the Unix epoch; "
+	    "0 if never.",
+	    "server", "last_answer", NULL, NULL, NULL },
+	{ "gate_last_request_timestamp_seconds", "gauge",
+	    "When the last request of a user came from the gate, since the "
+	    "Unix epoch.",
+	    "gates", "last_request", "gate", "address", NULL },
+};
+
+/* The labels of all series of this half. */
 static char half_labels[LABELS_LEN];
 
-/* HELP and TYPE are the same for all halves, letter by letter. */
 static void
 print_family(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -19,15 +71,7 @@ print_family(FILE *out, const char *name, const char *type, const char *help)
 	    help, name, type);
 }
 
-/* more: further labels, each with a comma in front. */
-static void
-print_sample(FILE *out, const char *name, const char *more, int64_t value)
-{
-	fprintf(out, "srcproxy_%s{%s%s} %" PRId64 "\n", name, half_labels, more,
-	    value);
-}
-
-/* Backslash, quote and newline are escaped; nothing of ours is longer. */
+/* Backslash, quote and newline are escaped; no text of ours is longer. */
 static const char *
 escape(const char *text, char escaped[LABELS_LEN])
 {
@@ -42,149 +86,61 @@ escape(const char *text, char escaped[LABELS_LEN])
 	return escaped;
 }
 
+/* more: another label, or NULL. */
 static void
-print_gauge(FILE *out, const char *name, const char *help, int64_t value)
+print_sample(FILE *out, const char *name, const char *label,
+    const char *label_value, const char *more, int64_t value)
 {
-	print_family(out, name, "gauge", help);
-	print_sample(out, name, "", value);
+	char escaped[LABELS_LEN];
+
+	fprintf(out, "srcproxy_%s{%s", name, half_labels);
+	if (label)
+		fprintf(out, ",%s=\"%s\"", label, escape(label_value, escaped));
+	if (more)
+		fprintf(out, ",%s", more);
+	fprintf(out, "} %" PRId64 "\n", value);
 }
 
 static void
-print_info(struct json_object *answer, FILE *out)
+print_object(FILE *out, const struct metric *metric, struct json_object *object)
 {
-	char version[LABELS_LEN], more[LABELS_LEN + 16];
-
-	print_family(out, "build_info", "gauge",
-	    "The version of the running program; the value is 1.");
-	snprintf(more, sizeof(more), ",version=\"%s\"",
-	    escape(answer_text(answer, "version"), version));
-	print_sample(out, "build_info", more, 1);
+	print_sample(out, metric->name, metric->label,
+	    metric->label ? answer_text(object, metric->label_key) : NULL,
+	    metric->more, answer_number(object, metric->key));
 }
 
 static void
-print_process(struct json_object *answer, FILE *out)
+print_metric(FILE *out, const struct metric *metric, struct json_object *answer)
 {
-	struct json_object *config = answer_member(answer, "config");
-	struct json_object *limits = answer_member(answer, "limits");
+	struct json_object *member =
+	    metric->member ? answer_member(answer, metric->member) : answer;
+	size_t count = answer_count(member);
 
-	print_info(answer, out);
-	print_gauge(out, "start_time_seconds",
-	    "When the program was started, since the Unix epoch.",
-	    answer_number(answer, "started_at"));
-	print_gauge(out, "config_last_reload_successful",
-	    "Whether the last reading of the configuration was taken.",
-	    !answer_number(config, "failed_at"));
-	print_gauge(out, "config_last_reload_success_timestamp_seconds",
-	    "When the configuration in force was read, since the Unix epoch.",
-	    answer_number(config, "read_at"));
-	print_gauge(out, "connections_max",
-	    "How many connections there may be at a time.",
-	    answer_number(limits, "max_connections"));
-	print_gauge(out, "connections_live",
-	    "Connections of all users, those included that are being made.",
-	    answer_number(limits, "connections"));
+	if (count == 0 && !json_object_is_type(member, json_type_object))
+		return;
+	if (metric->help)
+		print_family(out, metric->name, metric->type, metric->help);
+	if (count == 0)
+		print_object(out, metric, member);
+	for (size_t i = 0; i < count; i++)
+		print_object(out, metric, json_object_array_get_idx(member, i));
 }
 
-static const char *
-user_label(struct json_object *user, const char *more, char *text, size_t size)
-{
-	char name[LABELS_LEN];
-
-	snprintf(text, size, ",user=\"%s\"%s",
-	    escape(answer_text(user, "user"), name), more);
-	return text;
-}
-
-/* A family whose samples are members of each user. */
-struct family {
-	const char *name, *type, *help;
-	const struct {
-		const char *key, *label;
-	} members[2];
-};
-
-static const struct family families[] = {
-	{ "connections", "gauge",
-	    "Connections of the user, those included that are being made.",
-	    { { "connections", "" } } },
-	{ "established_total", "counter",
-	    "Connections of the user that were established.",
-	    { { "established", "" } } },
-	{ "bytes_total", "counter",
-	    "Bytes that the user has sent and received.",
-	    { { "sent", ",direction=\"sent\"" },
-		{ "received", ",direction=\"received\"" } } },
-	{ "last_seen_timestamp_seconds", "gauge",
-	    "When the user last asked for a connection, since the Unix epoch; "
-	    "0 if never.",
-	    { { "last_seen", "" } } },
-};
-
+/* All reasons of each user, so that each series begins with 0. */
 static void
-print_users(struct json_object *users, const struct family *family, FILE *out)
+print_refused(FILE *out, struct json_object *user, struct json_object *reasons)
 {
-	char more[LABELS_LEN + 64];
-
-	print_family(out, family->name, family->type, family->help);
-	for (size_t i = 0; i < answer_count(users); i++) {
-		struct json_object *user = answer_item(users, i);
-
-		for (int j = 0; j < 2 && family->members[j].key; j++)
-			print_sample(out, family->name,
-			    user_label(user, family->members[j].label, more,
-				sizeof(more)),
-			    answer_number(user, family->members[j].key));
-	}
-}
-
-/* Of each user all of them, for a series to begin with 0. */
-static void
-print_refused(struct json_object *answer, FILE *out)
-{
-	struct json_object *users = answer_member(answer, "users");
-	struct json_object *reasons = answer_member(answer, "refusal_reasons");
-	char more[LABELS_LEN + 64], label[64];
-
-	print_family(out, "refused_total", "counter",
-	    "Connections of the user that were refused, by reason.");
-	for (size_t i = 0; i < answer_count(users) * answer_count(reasons);
-	     i++) {
-		struct json_object *user =
-		    answer_item(users, i / answer_count(reasons));
-		const char *reason = json_object_get_string(
-		    answer_item(reasons, i % answer_count(reasons)));
-
-		snprintf(label, sizeof(label), ",reason=\"%s\"", reason);
-		print_sample(out, "refused_total",
-		    user_label(user, label, more, sizeof(more)),
-		    answer_number(answer_member(user, "refused"), reason));
-	}
-}
-
-static void
-print_gates(struct json_object *answer, FILE *out)
-{
-	struct json_object *gates = answer_member(answer, "gates");
-	struct json_object *server = answer_member(answer, "server");
+	struct json_object *refused = answer_member(user, "refused");
 	char more[LABELS_LEN];
 
-	if (server)
-		print_gauge(out, "server_last_answer_timestamp_seconds",
-		    "When bytes last came from the server half, since the "
-		    "Unix epoch; 0 if never.",
-		    answer_number(server, "last_answer"));
-	if (answer_count(gates) == 0)
-		return;
-	print_family(out, "gate_last_request_timestamp_seconds", "gauge",
-	    "When the last request of a user came from the gate, since the "
-	    "Unix epoch.");
-	for (size_t i = 0; i < answer_count(gates); i++) {
-		struct json_object *gate = answer_item(gates, i);
+	for (size_t i = 0; i < answer_count(reasons); i++) {
+		const char *reason = json_object_get_string(
+		    json_object_array_get_idx(reasons, i));
 
-		snprintf(more, sizeof(more), ",gate=\"%s\"",
-		    answer_text(gate, "address"));
-		print_sample(out, "gate_last_request_timestamp_seconds", more,
-		    answer_number(gate, "last_request"));
+		snprintf(more, sizeof(more), "reason=\"%s\"", reason);
+		print_sample(out, "refused_total", "user",
+		    answer_text(user, "user"), more,
+		    answer_number(refused, reason));
 	}
 }
 
@@ -193,15 +149,24 @@ metrics_print(struct json_object *answer, FILE *out)
 {
 	struct json_object *users = answer_member(answer, "users");
 	struct json_object *listeners = answer_member(answer, "listeners");
-	struct json_object *first = answer_item(listeners, 0);
 
 	snprintf(half_labels, sizeof(half_labels), "half=\"%s\",listen=\"%s\"",
 	    answer_text(answer, "half"),
-	    first ? json_object_get_string(first) : "");
-	print_process(answer, out);
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
-		print_users(users, &families[i], out);
-	print_refused(answer, out);
-	print_gates(answer, out);
+	    answer_count(listeners)
+		? json_object_get_string(
+		      json_object_array_get_idx(listeners, 0))
+		: "");
+	print_family(out, "build_info", "gauge",
+	    "The version of the running program; the value is 1.");
+	print_sample(out, "build_info", "version",
+	    answer_text(answer, "version"), NULL, 1);
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
+		print_metric(out, &metrics[i], answer);
+	if (answer_count(users) > 0)
+		print_family(out, "refused_total", "counter",
+		    "Connections of the user that were refused, by reason.");
+	for (size_t i = 0; i < answer_count(users); i++)
+		print_refused(out, json_object_array_get_idx(users, i),
+		    answer_member(answer, "refusal_reasons"));
 	fputs("# EOF\n", out);
 }

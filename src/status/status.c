@@ -1,16 +1,19 @@
 #include "status/status.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "status/answer.h"
 #include "status/metrics.h"
 #include "status/screen.h"
 #include "status/view.h"
-#include "status/watch.h"
+
+#define INTERVAL_MS 2000
 
 static const char *
 explain(int error)
@@ -28,62 +31,37 @@ explain(int error)
 	case -ETIMEDOUT:
 		return "no answer for ten seconds; is the half stopped "
 		       "(SIGSTOP), or another client asking?";
+	case -EPROTO:
+		return "its answer ends early: another client may have cut "
+		       "it off; ask again";
 	default:
 		return strerror(-error);
 	}
 }
 
-static void
-report(const struct config *config, const char *problem)
-{
-	fprintf(stderr, "srcproxy: cannot ask %s: %s\n", config->status_path,
-	    problem);
-}
-
-/* The text as it came, and the object. Both are the caller's on success. */
-static int
-ask(const struct config *config, const char *line, char **text,
-    struct json_object **answer)
-{
-	size_t len;
-	int error = answer_fetch(config->status_path, line, text, &len);
-
-	if (error) {
-		report(config, explain(error));
-		return error;
-	}
-	*answer = answer_parse(*text, len);
-	if (*answer)
-		return 0;
-	report(config,
-	    "its answer ends early: another client may have cut "
-	    "it off; ask again");
-	free(*text);
-	return -EPROTO;
-}
-
-/* A watch_ask. */
+/* The caller owns the answer. NULL: an error was reported. */
 static struct json_object *
-ask_again(const void *owner)
+ask(const struct config *config, const char *line)
 {
 	struct json_object *answer;
-	char *text;
+	int error = answer_fetch(config->status_path, line, &answer);
 
-	if (ask(owner, "status\n", &text, &answer))
-		return NULL;
-	free(text);
-	return answer;
+	if (!error)
+		return answer;
+	fprintf(stderr, "srcproxy: cannot ask %s: %s\n", config->status_path,
+	    explain(error));
+	return NULL;
 }
 
 static void
-print(const struct status_request *request, const char *text,
-    struct json_object *answer)
+print(const struct status_request *request, struct json_object *answer)
 {
 	struct screen screen;
 
 	screen_open(&screen);
 	if (request->json)
-		fputs(text, stdout);
+		puts(json_object_to_json_string_ext(answer,
+		    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	else if (request->metrics)
 		metrics_print(answer, stdout);
 	else if (request->connections)
@@ -97,23 +75,61 @@ ask_once(const struct config *config, const struct status_request *request)
 {
 	const char *user = request->user;
 	struct json_object *answer;
-	char line[128] = "status\n", *text;
-	int error;
+	char line[128] = "status\n";
 
 	if (request->connections)
 		snprintf(line, sizeof(line), "connections%s%.64s\n",
 		    user ? " " : "", user ? user : "");
-	error = ask(config, line, &text, &answer);
-	if (error)
-		return error;
-	print(request, text, answer);
+	answer = ask(config, line);
+	if (!answer)
+		return -EIO;
+	print(request, answer);
 	json_object_put(answer);
-	free(text);
 	if (fflush(stdout) == 0)
 		return 0;
-	error = -errno;
 	perror("srcproxy: cannot write the status");
-	return error;
+	return -EIO;
+}
+
+/* Written all at once, so that nothing flickers. */
+static void
+show(struct json_object *answer, struct json_object *before, double seconds)
+{
+	struct screen screen;
+	char *text = NULL;
+	size_t len = 0;
+
+	/* Each time, as the terminal may have been resized. */
+	screen_open(&screen);
+	screen.out = open_memstream(&text, &len);
+	if (!screen.out)
+		return;
+	view_print_live(answer, before, seconds, &screen);
+	fclose(screen.out);
+	/* Home, and clear what is below: console_codes(4). */
+	printf("\033[H\033[J%s", text);
+	fflush(stdout);
+	free(text);
+}
+
+/* Until it is interrupted, or the half does not answer. */
+static int
+watch(const struct config *config)
+{
+	struct json_object *before = NULL, *answer;
+	int64_t asked_at = 0;
+
+	while ((answer = ask(config, "status\n"))) {
+		int64_t now = deadline_now();
+
+		show(answer, before, (double)(now - asked_at) / 1000);
+		asked_at = now;
+		json_object_put(before);
+		before = answer;
+		poll(NULL, 0, INTERVAL_MS);
+	}
+	json_object_put(before);
+	return -EIO;
 }
 
 int
@@ -128,11 +144,8 @@ status_run(const struct config *config, const struct status_request *request)
 	}
 	if (!request->watch)
 		return ask_once(config, request);
-	if (!isatty(STDOUT_FILENO)) {
-		fputs("srcproxy: --watch is for a terminal; leave it out\n",
-		    stderr);
-		return -EINVAL;
-	}
-	watch_run(ask_again, config);
-	return -EIO;
+	if (isatty(STDOUT_FILENO))
+		return watch(config);
+	fputs("srcproxy: --watch is for a terminal; leave it out\n", stderr);
+	return -EINVAL;
 }

@@ -1,170 +1,166 @@
 #include "status/table.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
+
+#include "status/answer.h"
+#include "status/units.h"
 
 #define GAP 2
 
-void
-table_init(
-    struct table *table, const struct column *columns, size_t column_count)
+static const char *
+format_list(struct json_object *array, char text[CELL_STRLEN])
 {
-	memset(table, 0, sizeof(*table));
-	table->columns = columns;
-	table->column_count = column_count;
-}
+	size_t len = 0;
 
-static char **
-row_of(const struct table *table, size_t row)
-{
-	return table->cells + row * table->column_count;
-}
-
-static bool
-grow(struct table *table)
-{
-	size_t room = table->room ? 2 * table->room : 16;
-	char **cells;
-
-	if (table->row_count < table->room)
-		return true;
-	cells =
-	    realloc(table->cells, room * table->column_count * sizeof(*cells));
-	if (!cells)
-		return false;
-	table->cells = cells;
-	table->room = room;
-	return true;
-}
-
-void
-table_add(struct table *table, const char *const cells[])
-{
-	bool is_whole = grow(table);
-	char **row;
-
-	if (!is_whole) {
-		table->is_out_of_memory = true;
-		return;
-	}
-	row = row_of(table, table->row_count++);
-	for (size_t i = 0; i < table->column_count; i++) {
-		row[i] = strdup(cells[i]);
-		table->is_out_of_memory |= !row[i];
-	}
+	*text = '\0';
+	for (size_t i = 0; i < answer_count(array) && len < CELL_STRLEN; i++)
+		len += (size_t)snprintf(text + len, CELL_STRLEN - len, "%s%s",
+		    i ? ", " : "",
+		    json_object_get_string(
+			json_object_array_get_idx(array, i)));
+	return text;
 }
 
 static const char *
-cell_of(const struct table *table, size_t row, size_t column)
+format_counts(struct json_object *counts, char text[CELL_STRLEN])
 {
-	const char *cell = row_of(table, row)[column];
+	char parts[CELL_STRLEN] = "";
+	int64_t total = 0;
+	size_t len = 0;
 
-	return cell ? cell : "?";
+	json_object_object_foreach(counts, key, value)
+	{
+		int64_t count = json_object_get_int64(value);
+
+		total += count;
+		if (count > 0 && len < sizeof(parts))
+			len +=
+			    (size_t)snprintf(parts + len, sizeof(parts) - len,
+				"%s%s %" PRId64, len ? ", " : "", key, count);
+	}
+	if (total == 0)
+		return "-";
+	snprintf(text, CELL_STRLEN, "%" PRId64 " (%.400s)", total, parts);
+	return text;
 }
 
-static size_t
-max_of(size_t a, size_t b)
+const char *
+cell_format(const struct column *column, struct json_object *object,
+    int64_t now, char text[CELL_STRLEN])
 {
-	return a > b ? a : b;
+	struct json_object *member = answer_member(object, column->key);
+	int64_t number = json_object_get_int64(member);
+
+	switch (column->cell) {
+	case CELL_TEXT:
+		break;
+	case CELL_LIST:
+		return format_list(member, text);
+	case CELL_COUNTS:
+		return member ? format_counts(member, text) : "-";
+	case CELL_NUMBER:
+		snprintf(text, CELL_STRLEN, "%" PRId64, number);
+		return text;
+	case CELL_BYTES:
+		return units_bytes(number, text);
+	case CELL_RATE:
+		return units_rate(number, text);
+	case CELL_AGE:
+		return units_age(number / 1000, text);
+	case CELL_AGO:
+		return units_ago(now, number, text);
+	}
+	return answer_text(object, column->key);
+}
+
+/* The title if there is no row. */
+static const char *
+text_of(const struct column *column, struct json_object *row, int64_t now,
+    char text[CELL_STRLEN])
+{
+	return row ? cell_format(column, row, now, text) : column->title;
+}
+
+static void
+widen(const struct column *columns, struct json_object *row, int64_t now,
+    size_t *widths)
+{
+	char text[CELL_STRLEN];
+
+	for (size_t i = 0; columns[i].title; i++) {
+		size_t len = strlen(text_of(&columns[i], row, now, text));
+
+		if (widths[i] < len)
+			widths[i] = len;
+	}
 }
 
 /* A width of 0: the column is left out. */
 static void
-measure(const struct table *table, size_t rows, size_t *widths)
+fit(const struct column *columns, size_t width, size_t *widths)
 {
-	for (size_t i = 0; i < table->column_count; i++) {
-		widths[i] = strlen(table->columns[i].title);
-		for (size_t row = 0; row < rows; row++)
-			widths[i] =
-			    max_of(widths[i], strlen(cell_of(table, row, i)));
+	size_t total = 0, i;
+
+	for (i = 0; columns[i].title; i++)
+		total += widths[i] + (i ? GAP : 0);
+	while (i-- > 0 && total > width) {
+		if (!columns[i].is_optional)
+			continue;
+		total -= widths[i] + (i ? GAP : 0);
+		widths[i] = 0;
 	}
 }
 
-static size_t
-total_of(const size_t *widths, size_t count)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < count; i++)
-		total += widths[i] ? widths[i] + GAP : 0;
-	return total ? total - GAP : 0;
-}
-
+/* Prints blanks before a number and between columns; none at the end. */
 static void
-fit(const struct table *table, size_t width, size_t *widths)
-{
-	for (size_t i = table->column_count; i-- > 0;) {
-		if (total_of(widths, table->column_count) <= width)
-			return;
-		if (table->columns[i].is_optional)
-			widths[i] = 0;
-	}
-}
-
-static void
-print_blanks(const struct screen *screen, size_t count)
-{
-	for (; count > 0; count--)
-		putc(' ', screen->out);
-}
-
-/* Blanks in front of what is to the right, and between columns; none behind. */
-static void
-print_row(const struct table *table, const struct screen *screen,
-    const char *const cells[], const size_t *widths, enum screen_style style)
+print_row(const struct screen *screen, const struct column *columns,
+    struct json_object *row, int64_t now, const size_t *widths)
 {
 	size_t at = 0, owed = 0;
+	char text[CELL_STRLEN];
 
-	for (size_t i = 0; i < table->column_count; i++) {
-		const char *cell = cells[i] ? cells[i] : "?";
+	for (size_t i = 0; columns[i].title; i++) {
+		const char *cell = text_of(&columns[i], row, now, text);
 		size_t len = strlen(cell);
 		size_t fill = widths[i] > len ? widths[i] - len : 0;
+		bool is_number = columns[i].cell >= CELL_NUMBER;
 
 		if (widths[i] == 0)
 			continue;
-		owed += table->columns[i].is_number ? fill : 0;
+		owed += is_number ? fill : 0;
 		if (at + owed >= screen->width)
 			break;
 		if (len > 0) {
-			print_blanks(screen, owed);
+			fprintf(screen->out, "%*s", (int)owed, "");
 			at += owed;
+			at += screen_print(screen,
+			    row ? SCREEN_PLAIN : SCREEN_BOLD, cell,
+			    screen->width - at);
 			owed = 0;
-			at += screen_print(
-			    screen, style, cell, screen->width - at);
 		}
-		owed += GAP + (table->columns[i].is_number ? 0 : fill);
+		owed += GAP + (is_number ? 0 : fill);
 	}
 	putc('\n', screen->out);
 }
 
 void
-table_print(
-    const struct table *table, const struct screen *screen, size_t max_rows)
+table_print(const struct screen *screen, const struct column *columns,
+    struct json_object *array, int64_t now, size_t max_rows)
 {
-	size_t rows = table->row_count < max_rows ? table->row_count : max_rows;
-	const char *titles[TABLE_COLUMNS_MAX];
-	size_t widths[TABLE_COLUMNS_MAX];
+	size_t count = answer_count(array);
+	size_t shown = count < max_rows ? count : max_rows;
+	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
 
-	measure(table, rows, widths);
-	fit(table, screen->width, widths);
-	for (size_t i = 0; i < table->column_count; i++)
-		titles[i] = table->columns[i].title;
-	print_row(table, screen, titles, widths, SCREEN_BOLD);
-	for (size_t row = 0; row < rows; row++)
-		print_row(table, screen,
-		    (const char *const *)row_of(table, row), widths,
-		    SCREEN_PLAIN);
-	if (rows < table->row_count)
-		fprintf(
-		    screen->out, "... and %zu more\n", table->row_count - rows);
-}
-
-void
-table_finish(struct table *table)
-{
-	for (size_t i = 0; i < table->row_count * table->column_count; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	table->cells = NULL;
-	table->row_count = 0;
+	widen(columns, NULL, now, widths);
+	for (size_t i = 0; i < shown; i++)
+		widen(
+		    columns, json_object_array_get_idx(array, i), now, widths);
+	fit(columns, screen->width, widths);
+	print_row(screen, columns, NULL, now, widths);
+	for (size_t i = 0; i < shown; i++)
+		print_row(screen, columns, json_object_array_get_idx(array, i),
+		    now, widths);
+	if (shown < count)
+		fprintf(screen->out, "... and %zu more\n", count - shown);
 }

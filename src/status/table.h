@@ -2,42 +2,48 @@
 #define STATUS_TABLE_H
 
 /*
- * Rows of text in columns as wide as they need to be. Where the screen is too
- * narrow, optional columns are left out, the last one first, and lines are cut.
+ * Shows the members of an answer's objects, as lines of words or in columns as
+ * wide as they need to be. Where the screen is too narrow, optional columns are
+ * left out, the last one first, and lines are cut.
  */
 
+#include <json-c/json.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
 #include "status/screen.h"
 
 #define TABLE_COLUMNS_MAX 10
+#define CELL_STRLEN 512
+
+/* How a member is shown: text to the left, numbers to the right. */
+enum cell {
+	CELL_TEXT,
+	CELL_LIST,   /* an array of texts: "a, b" */
+	CELL_COUNTS, /* an object of numbers: "12 (denied 10, gone 2)", "-" */
+	CELL_NUMBER,
+	CELL_BYTES,
+	CELL_RATE, /* bytes a second */
+	CELL_AGE,  /* milliseconds */
+	CELL_AGO,  /* seconds since 1970 */
+};
 
 struct column {
-	const char *title;
-	bool is_number;   /* to the right */
-	bool is_optional; /* where there is no room */
+	const char *title; /* in a line: the words before it */
+	const char *key;
+	enum cell cell;
+	bool is_optional; /* left out where there is no room */
 };
 
-struct table {
-	const struct column *columns;
-	size_t column_count;
-	char **cells; /* row by row; the table's */
-	size_t row_count, room;
-	bool is_out_of_memory;
-};
+/* Returns a text that may be in the object or in text. now: as for CELL_AGO. */
+const char *cell_format(const struct column *column, struct json_object *object,
+    int64_t now, char text[CELL_STRLEN]);
 
-/* columns: lent until table_finish(). */
-void table_init(
-    struct table *table, const struct column *columns, size_t column_count);
-
-/* A text for each column, of which it takes copies. */
-void table_add(struct table *table, const char *const cells[]);
-
-/* At most that many rows, with a line that counts those that are left out. */
-void table_print(
-    const struct table *table, const struct screen *screen, size_t max_rows);
-
-void table_finish(struct table *table);
+/*
+ * Prints a row for each object of the array. The columns end with one without
+ * title. After max_rows a line counts the rows that are left out.
+ */
+void table_print(const struct screen *screen, const struct column *columns,
+    struct json_object *array, int64_t now, size_t max_rows);
 
 #endif

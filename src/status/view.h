@@ -1,7 +1,7 @@
 #ifndef STATUS_VIEW_H
 #define STATUS_VIEW_H
 
-/* A half's answer, as a person likes to read it. */
+/* A half's answer, for a person to read. */
 
 #include <json-c/json.h>
 
@@ -15,9 +15,8 @@ void view_print_connections(
     struct json_object *answer, const struct screen *screen);
 
 /*
- * What happens now, on one screen: the users by what they move, the busiest
- * first. before: the answer before, seconds ago, of which rates are made; NULL:
- * those of the answer itself.
+ * The users on one screen, the busiest first. before: the answer of seconds ago,
+ * from which the rates are computed; NULL: those of the answer are shown.
  */
 void view_print_live(struct json_object *answer, struct json_object *before,
     double seconds, const struct screen *screen);

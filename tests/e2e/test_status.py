@@ -142,7 +142,7 @@ class Status(StatusCase):
         self.start_both()
         self.carry(b'12345', b'123')
         said = ask(self.server)
-        self.assertRegex(said, r'(?m)^srcproxy \S+ server  running, pid \d+')
+        self.assertRegex(said, r'(?m)^srcproxy +\S+ server, running, pid \d+')
         self.assertRegex(said, r'(?m)^alice +1 ')
         self.assertNotIn('\033', said)
 
