@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void __attribute__((format(printf, 2, 0)))
 add(struct text *text, const char *format, va_list arguments)
@@ -35,4 +36,17 @@ text_add(struct text *text, const char *format, ...)
 	add(text, format, arguments);
 	va_end(arguments);
 	return text->chars;
+}
+
+bool
+text_lists(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (list = strchr(list, '|'); list && list[1];
+	     list = strchr(list + 1, '|')) {
+		if (!strncmp(list + 1, word, len) && list[len + 1] == '|')
+			return true;
+	}
+	return false;
 }

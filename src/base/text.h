@@ -3,6 +3,7 @@
 
 /* Text of bounded length, for example a command. Longer text is cut off. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define TEXT_MAX_LEN 4096
@@ -17,5 +18,8 @@ const char *text_set(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *text_add(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether a list like "|one|two|" has the word. */
+bool text_lists(const char *list, const char *word);
 
 #endif

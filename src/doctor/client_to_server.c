@@ -87,8 +87,8 @@ report_redirected(
 
 	trace_begin(&walk, &anybody, server, IPPROTO_TCP, NULL);
 	trace_set(&walk, FIELD_SADDR_TYPE, RTN_LOCAL);
-	walk.packet.fields[FIELD_UID].state = VALUE_UNKNOWN;
-	walk.packet.fields[FIELD_GID].state = VALUE_UNKNOWN;
+	walk.packet.fields[FIELD_UID] = value_unknown;
+	walk.packet.fields[FIELD_GID] = value_unknown;
 	if (context->ruleset)
 		walk_through(&walk, context->ruleset, HOOK_OUTPUT);
 	cause = &walk.changes[FIELD_DPORT];

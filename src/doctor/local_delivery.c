@@ -133,7 +133,9 @@ static bool
 single_out(
     const struct routing_rule *rule, union address *from, union address *to)
 {
-	if (rule->has_from) {
+	bool has_from = rule->from.base.any.sa_family != AF_UNSPEC;
+
+	if (has_from) {
 		uint16_t port = address_port(from);
 
 		if (rule->from.base.any.sa_family != from->any.sa_family)
@@ -145,7 +147,7 @@ single_out(
 		address_set_port(from, rule->sports[0]);
 	if (rule->dports[1])
 		address_set_port(to, rule->dports[0]);
-	return rule->has_from || rule->sports[1] || rule->dports[1];
+	return has_from || rule->sports[1] || rule->dports[1];
 }
 
 static void

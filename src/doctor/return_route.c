@@ -187,9 +187,8 @@ try_marks(const struct routing_rules *rules, const union address *user,
 {
 	static const union address outside = { .any.sa_family = AF_UNSPEC };
 	const struct value *mark = &outgoing->answer.packet.fields[FIELD_MARK];
-	uint32_t unknown_bits =
-	    mark->state == VALUE_KNOWN ? mark->unknown_bits : UINT32_MAX;
-	uint32_t known = (uint32_t)value_number(mark) & ~unknown_bits;
+	uint32_t unknown_bits = (uint32_t)mark->unknown[1];
+	uint32_t known = (uint32_t)mark->bits[1];
 	bool is_here = local_delivery_has(
 	    rules, user, &outside, outgoing->link, known, decisive);
 

@@ -29,7 +29,7 @@ trace_set_name(struct walk *walk, enum field field, const char *name)
 static void
 set_unknown(struct walk *walk, enum field field)
 {
-	walk->packet.fields[field] = (struct value){ .state = VALUE_UNKNOWN };
+	walk->packet.fields[field] = value_unknown;
 }
 
 static void
@@ -66,9 +66,9 @@ trace_follow(struct walk *walk)
 	trace_set(walk, FIELD_TCP_FLAGS, TCP_ACK);
 	if (!packet_has(&walk->packet, FIELD_CT_STATE, CT_UNTRACKED))
 		trace_set(walk, FIELD_CT_STATE, CT_ESTABLISHED);
-	if (status->state == VALUE_KNOWN)
+	if (value_is_known(status))
 		trace_set(walk, FIELD_CT_STATUS,
-		    (value_number(status) & NAT_FLAGS) | IPS_SEEN_REPLY |
+		    (status->bits[1] & NAT_FLAGS) | IPS_SEEN_REPLY |
 			IPS_CONFIRMED);
 }
 

@@ -1,78 +1,244 @@
 #include "firewall/expression.h"
 
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "json5/json5.h"
 
+#define OPERANDS_MAX 5
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-static const struct value unknown = { .state = VALUE_UNKNOWN };
-static const struct value absent = { .state = VALUE_ABSENT };
-
-static struct value
-get_and(struct value a, struct value b)
-{
-	struct value result =
-	    value_of_number(value_number(&a) & value_number(&b));
-
-	result.unknown_bits = (a.unknown_bits | b.unknown_bits) &
-	    ((uint32_t)value_number(&a) | a.unknown_bits) &
-	    ((uint32_t)value_number(&b) | b.unknown_bits);
-	return result;
-}
-
-static struct value
-get_xor(struct value a, struct value b)
-{
-	struct value result;
-
-	a.unknown_bits |= b.unknown_bits;
-	result = value_of_number(
-	    (value_number(&a) ^ value_number(&b)) & ~(uint64_t)a.unknown_bits);
-	result.unknown_bits = a.unknown_bits;
-	return result;
-}
-
-/* a | b is ~(~a & ~b). */
-static struct value
-get_or(struct value a, struct value b)
-{
-	const struct value ones = value_of_number(UINT32_MAX);
-
-	return get_xor(get_and(get_xor(a, ones), get_xor(b, ones)), ones);
-}
-
+/* A packet has the header if the field has the number. */
 static const struct {
 	const char *name;
-	struct value (*get)(struct value a, struct value b);
-} sums[] = { { "&", get_and }, { "|", get_or }, { "^", get_xor } };
+	enum field field;
+	uint32_t number;
+} headers[] = {
+	{ "ip", FIELD_NFPROTO, NFPROTO_IPV4 },
+	{ "ip6", FIELD_NFPROTO, NFPROTO_IPV6 },
+	{ "arp", FIELD_ETHERTYPE, ETH_P_ARP },
+	{ "tcp", FIELD_L4PROTO, IPPROTO_TCP },
+	{ "udp", FIELD_L4PROTO, IPPROTO_UDP },
+	{ "icmp", FIELD_L4PROTO, IPPROTO_ICMP },
+	{ "icmpv6", FIELD_L4PROTO, IPPROTO_ICMPV6 },
+	{ "igmp", FIELD_L4PROTO, IPPROTO_IGMP },
+	{ "sctp", FIELD_L4PROTO, IPPROTO_SCTP },
+	{ "dccp", FIELD_L4PROTO, IPPROTO_DCCP },
+	{ "udplite", FIELD_L4PROTO, IPPROTO_UDPLITE },
+	{ "esp", FIELD_L4PROTO, IPPROTO_ESP },
+	{ "ah", FIELD_L4PROTO, IPPROTO_AH },
+	{ "comp", FIELD_L4PROTO, IPPROTO_COMP },
+};
 
-/* An unknown number has only unknown bits, so that a mask can clear some. */
-static struct value
-get_sum(const struct scope *scope, const struct json5 *pair,
-    struct value (*get)(struct value a, struct value b))
+/* The name of an expression, and the words in it. */
+static const struct {
+	const char *text;
+	enum field field;
+} fields[] = {
+	{ "payload saddr", FIELD_SADDR },
+	{ "payload daddr", FIELD_DADDR },
+	{ "payload sport", FIELD_SPORT },
+	{ "payload dport", FIELD_DPORT },
+	{ "payload protocol", FIELD_L4PROTO },
+	{ "payload nexthdr", FIELD_L4PROTO },
+	{ "payload flags", FIELD_TCP_FLAGS },
+	{ "meta iif", FIELD_IIF },
+	{ "meta iifname", FIELD_IIF },
+	{ "meta oif", FIELD_OIF },
+	{ "meta oifname", FIELD_OIF },
+	{ "meta l4proto", FIELD_L4PROTO },
+	{ "meta nfproto", FIELD_NFPROTO },
+	{ "meta protocol", FIELD_ETHERTYPE },
+	{ "meta pkttype", FIELD_PKTTYPE },
+	{ "meta mark", FIELD_MARK },
+	{ "meta skuid", FIELD_UID },
+	{ "meta skgid", FIELD_GID },
+	{ "socket transparent", FIELD_TRANSPARENT },
+	{ "socket wildcard", FIELD_WILDCARD },
+	{ "ct state", FIELD_CT_STATE },
+	{ "ct mark", FIELD_CT_MARK },
+	{ "ct status", FIELD_CT_STATUS },
+	{ "ct direction", FIELD_CT_DIRECTION },
+	{ "ct zone", FIELD_CT_ZONE },
+	{ "ct original zone", FIELD_CT_ZONE },
+	{ "ct original saddr", FIELD_CT_SADDR },
+	{ "ct original daddr", FIELD_CT_DADDR },
+	{ "ct original ip saddr", FIELD_CT_SADDR },
+	{ "ct original ip daddr", FIELD_CT_DADDR },
+	{ "ct original ip6 saddr", FIELD_CT_SADDR },
+	{ "ct original ip6 daddr", FIELD_CT_DADDR },
+	{ "ct original proto-src", FIELD_CT_SPORT },
+	{ "ct original proto-dst", FIELD_CT_DPORT },
+	{ "fib type saddr", FIELD_SADDR_TYPE },
+	{ "fib type daddr", FIELD_DADDR_TYPE },
+	{ "fib oif saddr iif", FIELD_REVERSE_PATH },
+	{ "fib oif saddr mark iif", FIELD_REVERSE_PATH },
+	{ "fib check saddr iif", FIELD_REVERSE_PATH },
+	{ "fib check saddr mark iif", FIELD_REVERSE_PATH },
+};
+
+/* The operands of a match or a lookup: one value, or several in a row. */
+struct operands {
+	size_t count;
+	struct value values[OPERANDS_MAX];
+	enum field fields[OPERANDS_MAX]; /* how to read the other side */
+};
+
+static enum truth
+lesser(enum truth a, enum truth b)
 {
-	struct value values[2];
+	return a < b ? a : b;
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		const struct json5 *json = json5_item(pair, i);
+enum field
+expression_field(const struct json5 *json)
+{
+	static const char *const keys[] = { "dir", "result", "key", "field",
+		"flags" };
+	const struct json5 *object = ruleset_only_member(json), *item;
+	struct text text;
 
-		if (!json || field_is_address(sight_field(json)))
-			return unknown;
-		values[i] = expression_value(scope, json, FIELD_MARK);
-		if (values[i].state == VALUE_ABSENT)
-			return absent;
-		if (values[i].state == VALUE_UNKNOWN) {
-			values[i] = value_of_number(0);
-			values[i].unknown_bits = UINT32_MAX;
-		}
+	if (!object || json5_type(object) != JSON5_OBJECT)
+		return FIELD_UNKNOWN;
+	text_set(&text, "%s", json5_key(object));
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const struct json5 *words = json5_member(object, keys[i]);
+
+		for (size_t j = 0; (item = ruleset_item(words, j)); j++)
+			text_add(&text, " %s", ruleset_string(item));
 	}
-	return get(values[0], values[1]);
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		if (!strcmp(fields[i].text, text.chars))
+			return fields[i].field;
+	}
+	return FIELD_UNKNOWN;
+}
+
+/* Returns the value of a field at the packet's place on its way. */
+static struct value
+see(const struct scope *scope, enum field field)
+{
+	const struct packet *packet = scope->packet;
+	bool is_untracked = packet_has(packet, FIELD_CT_STATE, CT_UNTRACKED);
+
+	if (field == FIELD_CT_STATE && scope->is_before_tracking &&
+	    !is_untracked)
+		return value_of_number(CT_INVALID);
+	if (field > FIELD_CT_STATE &&
+	    (scope->is_before_tracking || is_untracked))
+		return value_absent;
+	if ((field == FIELD_IIF && scope->hook == HOOK_OUTPUT) ||
+	    (field == FIELD_OIF && scope->hook <= HOOK_INPUT))
+		return value_of_name("");
+	return packet->fields[field];
+}
+
+/* A field of a header that the packet lacks is absent. */
+static struct value
+read_field(const struct scope *scope, const struct json5 *json)
+{
+	const struct json5 *payload = json5_member(json, "payload");
+	const char *name = payload ? ruleset_text(payload, "protocol") : "th";
+	size_t i = 0;
+
+	while (i < COUNT(headers) && strcmp(headers[i].name, name) != 0)
+		i++;
+	if (i < COUNT(headers) &&
+	    !packet_has(scope->packet, headers[i].field, headers[i].number))
+		return value_absent;
+	return i < COUNT(headers) || !strcmp(name, "th")
+	    ? see(scope, expression_field(json))
+	    : value_unknown;
+}
+
+/* Reads a number, or the sum of several flags. */
+static bool
+read_number(const struct json5 *json, uint64_t *number)
+{
+	const struct json5 *flags = json5_member(json, "|");
+	const char *text = ruleset_string(json);
+	int64_t integer = 0;
+	uint64_t part;
+	bool truth;
+	char *end;
+
+	if (*text) {
+		*number = strtoull(text, &end, 0);
+		return !*end;
+	}
+	flags = flags ? flags : json;
+	if (json5_boolean(json, &truth))
+		integer = truth;
+	else if (!json5_integer(json, &integer) &&
+	    json5_type(flags) != JSON5_ARRAY)
+		return false;
+	*number = (uint64_t)integer;
+	for (size_t i = 0; i < json5_count(flags); i++) {
+		if (!read_number(json5_item(flags, i), &part))
+			return false;
+		*number |= part;
+	}
+	return true;
+}
+
+/* "nft -n" prints the numbers of protocols in network byte order. */
+static bool
+read_one(const struct json5 *json, enum field field, struct range *range)
+{
+	uint64_t number;
+
+	if (!read_number(json, &number))
+		return false;
+	if (field == FIELD_ETHERTYPE &&
+	    (number == 0x0008 || number == 0xdd86 || number == 0x0608))
+		number = (number & 0xff) << 8 | number >> 8;
+	*range = (struct range){ { 0, number }, { 0, number } };
+	return true;
+}
+
+/* Reads a constant, range or prefix. False: it is something else. */
+static bool
+read_range(const struct json5 *json, enum field field, struct range *range)
+{
+	const struct json5 *pair = json5_member(json, "range");
+	const struct json5 *prefix = json5_member(json, "prefix");
+	const char *text = ruleset_string(json);
+	struct text whole;
+	struct range last;
+	uint64_t len = 0;
+
+	if (pair && json5_count(pair) == 2) {
+		if (!read_range(json5_item(pair, 0), field, range) ||
+		    !read_range(json5_item(pair, 1), field, &last))
+			return false;
+		memcpy(range->to, last.to, sizeof(range->to));
+		return true;
+	}
+	if (prefix && json5_member(prefix, "len") &&
+	    read_number(json5_member(prefix, "len"), &len))
+		text = text_set(&whole, "%s/%u", ruleset_text(prefix, "addr"),
+		    (unsigned)len);
+	switch (field) {
+	case FIELD_SADDR:
+	case FIELD_DADDR:
+	case FIELD_CT_SADDR:
+	case FIELD_CT_DADDR:
+		return range_of_prefix(text, range);
+	case FIELD_IIF:
+	case FIELD_OIF:
+		range_of_name(text, range);
+		return json5_type(json) == JSON5_STRING;
+	default:
+		return read_one(json, field, range);
+	}
 }
 
 /* The field that a map's value is for, and the value found so far. */
-struct finding_value {
+struct map_value {
 	const struct scope *scope;
 	enum field field;
 	struct value value;
@@ -81,240 +247,216 @@ struct finding_value {
 static void
 take_value(const struct json5 *data, enum truth truth, void *context)
 {
-	struct finding_value *found = context;
-	struct value value = expression_value(found->scope, data, found->field);
+	struct map_value *found = context;
 
-	if (found->value.state != VALUE_ABSENT || truth != TRUTH_YES)
-		value.state = VALUE_UNKNOWN;
-	found->value = value;
+	if (!found->value.is_absent || truth != TRUTH_YES)
+		found->value = value_unknown;
+	else
+		found->value =
+		    expression_value(found->scope, data, found->field);
 }
 
 static struct value
-constant(const struct json5 *json, enum field field)
+range_value(const struct range *range)
 {
-	struct value value = { .state = VALUE_KNOWN };
-	struct range range;
+	bool is_single = !memcmp(range->from, range->to, sizeof(range->from));
 
-	if (!range_read(json, field, &range) ||
-	    memcmp(range.from, range.to, sizeof(range.from)) != 0)
-		return unknown;
-	memcpy(value.bytes, range.from, sizeof(value.bytes));
-	return value;
+	return is_single
+	    ? (struct value){ .bits = { range->from[0], range->from[1] } }
+	    : value_unknown;
 }
 
 struct value
 expression_value(
     const struct scope *scope, const struct json5 *json, enum field field)
 {
-	const struct json5 *map = json5_member(json, "map");
-	struct finding_value found = { scope, field, absent };
-	bool is_known_header;
-	enum field own;
+	const struct json5 *object = ruleset_only_member(json), *first;
+	struct map_value found = { scope, field, value_absent };
+	struct range range;
 
-	for (size_t i = 0; i < COUNT(sums); i++) {
-		const struct json5 *pair = json5_member(json, sums[i].name);
-
-		if (pair && json5_count(pair) == 2 &&
-		    json5_type(json5_item(pair, 0)) == JSON5_OBJECT)
-			return get_sum(scope, pair, sums[i].get);
-	}
-	if (map) {
-		expression_look_up(scope, map, take_value, &found);
-		return found.value;
-	}
-	if (!sight_has_header(scope->packet, json, &is_known_header))
-		return absent;
-	own = is_known_header ? sight_field(json) : FIELD_UNKNOWN;
-	return own ? sight_see(scope, own) : constant(json, field);
+	if (read_range(json, field, &range))
+		return range_value(&range);
+	if (!object)
+		return value_unknown;
+	first = json5_item(object, 0);
+	if (first && json5_type(first) == JSON5_OBJECT)
+		return value_combine(*json5_key(object),
+		    expression_value(scope, first, FIELD_UNKNOWN),
+		    json5_count(object) == 2
+			? expression_value(scope, json5_item(object, 1),
+			      expression_field(first))
+			: value_unknown);
+	if (strcmp(json5_key(object), "map") != 0)
+		return read_field(scope, json);
+	expression_look_up(scope, object, take_value, &found);
+	return found.value;
 }
 
-bool
-expression_operands(const struct scope *scope, const struct json5 *json,
+/* False if one of them is absent. */
+static bool
+find_operands(const struct scope *scope, const struct json5 *json,
     struct operands *operands)
 {
-	const struct json5 *parts = json5_member(json, "concat");
+	const struct json5 *parts = json5_member(json, "concat"), *part;
+	size_t i = 0;
 
-	operands->count = parts ? json5_count(parts) : 1;
-	if (operands->count > OPERANDS_MAX)
-		operands->count = 0;
-	for (size_t i = 0; i < operands->count; i++) {
-		const struct json5 *part = parts ? json5_item(parts, i) : json;
-
-		operands->fields[i] = sight_field(part);
+	for (;
+	     i < OPERANDS_MAX && (part = ruleset_item(parts ? parts : json, i));
+	     i++) {
+		operands->fields[i] = expression_field(part);
 		operands->values[i] =
 		    expression_value(scope, part, FIELD_UNKNOWN);
-		if (operands->values[i].state == VALUE_ABSENT)
+		if (operands->values[i].is_absent)
 			return false;
 	}
+	operands->count = i;
 	return true;
-}
-
-static enum truth
-are_within(const struct operands *operands, const struct range *ranges)
-{
-	enum truth truth = operands->count ? TRUTH_YES : TRUTH_MAYBE;
-
-	for (size_t i = 0; i < operands->count && truth; i++) {
-		enum truth part = range_holds(&ranges[i], &operands->values[i]);
-
-		truth = part < truth ? part : truth;
-	}
-	return truth;
 }
 
 /* False: not understood. Other members are only comments and times. */
 static bool
 read_element(const struct json5 *json, const struct operands *operands,
-    struct range ranges[OPERANDS_MAX])
+    struct element *elements)
 {
-	const struct json5 *wrapped = json5_member(json, "elem"), *parts;
+	const struct json5 *wrapped = json5_member(json, "elem"), *parts, *part;
+	bool is_any, is_read = true;
 
 	if (wrapped && json5_member(wrapped, "val"))
 		json = json5_member(wrapped, "val");
+	is_any = !strcmp(ruleset_string(json), "*");
 	parts = json5_member(json, "concat");
-	if (json5_string(json, NULL) && !strcmp(json5_string(json, NULL), "*"))
-		parts = NULL;
-	else if (operands->count > 1 &&
-	    (!parts || json5_count(parts) != operands->count))
-		return false;
 	for (size_t i = 0; i < operands->count; i++) {
-		if (!range_read(parts ? json5_item(parts, i) : json,
-			operands->fields[i], &ranges[i]))
-			return false;
+		struct range *range = &elements[i].range;
+
+		part = parts ? json5_item(parts, i) : i > 0 ? NULL : json;
+		if (!is_any && part &&
+		    read_range(part, operands->fields[i], range))
+			continue;
+		*range = (struct range){ .to = { UINT64_MAX, UINT64_MAX } };
+		is_read &= is_any;
 	}
-	return true;
+	return is_read;
 }
 
 static enum truth
-is_element(const struct operands *operands, const struct json5 *json)
+are_within(const struct operands *operands, const struct element *elements)
 {
-	struct range ranges[OPERANDS_MAX];
+	enum truth truth = TRUTH_YES;
 
-	return read_element(json, operands, ranges)
-	    ? are_within(operands, ranges)
-	    : TRUTH_MAYBE;
+	for (size_t i = 0; i < operands->count && truth; i++)
+		truth = lesser(truth,
+		    range_holds(&elements[i].range, &operands->values[i]));
+	return truth;
 }
 
-static int
-compare_ranges(const void *a, const void *b)
-{
-	const struct range *first = a, *second = b;
-
-	return memcmp(first->from, second->from, sizeof(first->from));
-}
-
-/* Sets may be large, so each is read only once. */
+/* Each item of an array: an element of a set, or a pair of a map. */
 static void
-read_set(
-    struct ruleset *ruleset, struct set *set, const struct operands *operands)
+read_set(struct set *set, const struct operands *operands)
 {
-	struct range ranges[OPERANDS_MAX], *room;
+	size_t count = set->elements ? json5_count(set->elements) : 0;
 
 	set->width = operands->count;
-	for (size_t i = 0; i < json5_count(set->elements); i++) {
-		if (!read_element(
-			json5_item(set->elements, i), operands, ranges)) {
-			set->is_uncertain = true;
-			continue;
-		}
-		for (size_t j = 0; j < set->width; j++) {
-			room = ruleset_grow(ruleset, &set->ranges,
-			    &set->range_count, sizeof(*room));
-			*room = ranges[j];
-		}
+	set->items = calloc(count * set->width + 1, sizeof(*set->items));
+	set->is_sorted = set->items && set->name && set->width == 1;
+	for (; set->items && set->count < count; set->count++) {
+		const struct json5 *json =
+		    json5_item(set->elements, set->count);
+		bool is_pair = json5_type(json) == JSON5_ARRAY;
+		const struct json5 *key = is_pair ? json5_item(json, 0) : json;
+		struct element *item = &set->items[set->count * set->width];
+
+		item->data = is_pair ? json5_item(json, 1) : NULL;
+		set->is_uncertain |= !key || !read_element(key, operands, item);
+		set->is_sorted &= item->range.to[0] != UINT64_MAX;
 	}
-	if (set->width == 1 && set->range_count > 0)
-		qsort(set->ranges, set->range_count, sizeof(*set->ranges),
-		    compare_ranges);
+	if (set->is_sorted)
+		qsort(set->items, count, sizeof(*set->items), range_compare);
 }
 
-/* Ranges are sorted and disjoint: only the last to begin before can match. */
-static enum truth
-search(const struct set *set, const struct value *value)
+/* Ranges are disjoint: only the last to begin before the value can match. */
+static size_t
+find_sorted(const struct set *set, const struct value *value)
 {
-	size_t low = 0, high = set->range_count;
+	struct range wanted = { { value->bits[0], value->bits[1] }, { 0, 0 } };
+	size_t low = 0, high = set->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (memcmp(set->ranges[middle].from, value->bytes,
-			sizeof(value->bytes)) <= 0)
+		if (range_compare(&set->items[middle], &wanted) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low > 0 ? range_holds(&set->ranges[low - 1], value) : TRUTH_NO;
+	return low > 0 ? low - 1 : 0;
 }
 
+/* A set that changes with time may have any other elements, too. */
 static enum truth
-is_in_named(const struct scope *scope, const char *name,
-    const struct operands *operands)
+search(const struct set *set, const struct operands *operands,
+    expression_visit *visit, void *context)
 {
-	struct set *set = ruleset_set(scope->ruleset, scope->chain, name);
+	bool is_found = set->is_sorted && value_is_known(&operands->values[0]);
+	size_t i = is_found ? find_sorted(set, &operands->values[0]) : 0;
+	size_t end = is_found && i < set->count ? i + 1 : set->count;
 	enum truth best = TRUTH_NO;
 
-	if (set && set->elements && !set->width)
-		read_set(scope->ruleset, set, operands);
-	if (!set || set->is_uncertain)
+	if (!set->items || set->width != operands->count)
 		return TRUTH_MAYBE;
-	if (set->width == 1 && operands->values[0].state == VALUE_KNOWN &&
-	    !operands->values[0].unknown_bits)
-		return search(set, &operands->values[0]);
-	for (size_t i = 0; i < set->range_count && best != TRUTH_YES;
-	     i += set->width) {
-		enum truth truth = are_within(operands, &set->ranges[i]);
+	for (; i < end && best != TRUTH_YES; i++) {
+		const struct element *item = &set->items[i * set->width];
+		enum truth truth = lesser(are_within(operands, item),
+		    set->is_uncertain ? TRUTH_MAYBE : TRUTH_YES);
 
+		if (truth && visit && item->data)
+			visit(item->data, truth, context);
 		best = truth > best ? truth : best;
 	}
-	return best;
+	return set->is_uncertain ? TRUTH_MAYBE : best;
 }
 
+/* list: "@name", {set: [...]}, or a single value. */
 static enum truth
-is_in(const struct scope *scope, const struct json5 *right,
-    const struct operands *operands)
+look_up(const struct scope *scope, const struct json5 *list,
+    const struct operands *operands, expression_visit *visit, void *context)
 {
-	const char *name = json5_string(right, NULL);
-	const struct json5 *list = json5_member(right, "set");
-	enum truth best = TRUTH_NO;
+	const char *name = ruleset_string(list);
+	struct set anonymous = { .elements = json5_member(list, "set") };
+	struct set *set = &anonymous;
+	struct element single[OPERANDS_MAX];
+	enum truth truth;
 
-	if (name && *name == '@')
-		return is_in_named(scope, name + 1, operands);
-	if (!list || json5_type(list) != JSON5_ARRAY)
-		return is_element(operands, list ? list : right);
-	for (size_t i = 0; i < json5_count(list) && best != TRUTH_YES; i++) {
-		enum truth truth = is_element(operands, json5_item(list, i));
-
-		best = truth > best ? truth : best;
-	}
-	return best;
-}
-
-/* Whether the value has any of the bits. */
-static enum truth
-has_bits(const struct value *value, const struct json5 *right)
-{
-	uint64_t bits;
-
-	if (value->state == VALUE_UNKNOWN || !range_read_number(right, &bits))
+	if (*name == '@')
+		set = ruleset_set(scope->ruleset, scope->chain, name + 1);
+	else if (!anonymous.elements)
+		return read_element(list, operands, single)
+		    ? are_within(operands, single)
+		    : TRUTH_MAYBE;
+	if (!set)
 		return TRUTH_MAYBE;
-	if (value_number(value) & ~(uint64_t)value->unknown_bits & bits)
-		return TRUTH_YES;
-	return value->unknown_bits & bits ? TRUTH_MAYBE : TRUTH_NO;
+	if (!set->items)
+		read_set(set, operands);
+	truth = search(set, operands, visit, context);
+	free(anonymous.items);
+	return truth;
 }
 
+/* op: "<", "<=", ">" or ">="; "<" is the contrary of ">=". */
 static enum truth
 is_ordered(const struct value *value, const char *op, const struct json5 *right)
 {
-	uint64_t number, limit;
+	struct range range;
+	bool is_strict = !op[1], is_below = (*op == '<') != is_strict;
+	enum truth truth;
 
-	if (value->state == VALUE_UNKNOWN || value->unknown_bits ||
-	    !range_read_number(right, &limit))
+	if (!read_one(right, FIELD_UNKNOWN, &range))
 		return TRUTH_MAYBE;
-	number = value_number(value);
-	return (op[1] && number == limit) ||
-		(*op == '<' ? number < limit : number > limit)
-	    ? TRUTH_YES
-	    : TRUTH_NO;
+	if (is_below)
+		range.from[1] = 0;
+	else
+		range.to[0] = range.to[1] = UINT64_MAX;
+	truth = range_holds(&range, value);
+	return is_strict ? TRUTH_YES - truth : truth;
 }
 
 enum truth
@@ -323,19 +465,20 @@ expression_matches(const struct scope *scope, const struct json5 *match)
 	const struct json5 *left = json5_member(match, "left");
 	const struct json5 *right = json5_member(match, "right");
 	const char *op = ruleset_text(match, "op");
-	struct operands operands = { 0 };
-	enum truth truth;
+	struct operands operands;
+	enum truth truth = TRUTH_MAYBE;
+	uint64_t bits;
 
 	if (!left || !right)
 		return TRUTH_MAYBE;
-	if (!expression_operands(scope, left, &operands))
+	if (!find_operands(scope, left, &operands))
 		return TRUTH_NO;
 	if (*op == '<' || *op == '>')
 		return is_ordered(&operands.values[0], op, right);
-	if (!strcmp(op, "in") || !strcmp(op, "!"))
-		truth = has_bits(&operands.values[0], right);
-	else
-		truth = is_in(scope, right, &operands);
+	if (strcmp(op, "in") != 0 && strcmp(op, "!") != 0)
+		truth = look_up(scope, right, &operands, NULL, NULL);
+	else if (read_number(right, &bits))
+		truth = value_has_any(&operands.values[0], bits);
 	return *op == '!' ? TRUTH_YES - truth : truth;
 }
 
@@ -345,31 +488,11 @@ expression_look_up(const struct scope *scope, const struct json5 *map,
 {
 	const struct json5 *key = json5_member(map, "key");
 	const struct json5 *data = json5_member(map, "data");
-	const char *name = data ? json5_string(data, NULL) : NULL;
-	struct set *named = name && *name
-	    ? ruleset_set(scope->ruleset, scope->chain, name + 1)
-	    : NULL;
-	const struct json5 *list = named ? named->elements : NULL;
-	enum truth best = TRUTH_NO;
-	struct operands operands = { 0 };
+	struct operands operands;
 
-	if (!key || !data || (name && !named))
+	if (!key || !data)
 		return TRUTH_MAYBE;
-	if (!expression_operands(scope, key, &operands))
-		return TRUTH_NO;
-	list = name ? list : json5_member(data, "set");
-	for (size_t i = 0; list && i < json5_count(list) && best != TRUTH_YES;
-	     i++) {
-		const struct json5 *pair = json5_item(list, i);
-		enum truth truth = json5_count(pair) == 2
-		    ? is_element(&operands, json5_item(pair, 0))
-		    : TRUTH_MAYBE;
-
-		if (truth == TRUTH_YES && named && named->is_uncertain)
-			truth = TRUTH_MAYBE;
-		if (truth && json5_count(pair) == 2)
-			visit(json5_item(pair, 1), truth, context);
-		best = truth > best ? truth : best;
-	}
-	return named && named->is_uncertain ? TRUTH_MAYBE : best;
+	return find_operands(scope, key, &operands)
+	    ? look_up(scope, data, &operands, visit, context)
+	    : TRUTH_NO;
 }

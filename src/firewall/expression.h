@@ -6,34 +6,33 @@
  * answer has three values, because parts of a packet may be unknown.
  */
 
-#include "firewall/range.h"
-#include "firewall/sight.h"
+#include "firewall/packet.h"
+#include "firewall/ruleset.h"
 
-#define OPERANDS_MAX 5
-
-/* The operands of a match or a lookup: one value, or several in a row. */
-struct operands {
-	size_t count;
-	struct value values[OPERANDS_MAX];
-	enum field fields[OPERANDS_MAX]; /* how to read the other side */
+/* A packet, and its place on its way. */
+struct scope {
+	struct ruleset *ruleset;
+	const struct chain *chain;
+	const struct packet *packet;
+	enum hook hook;
+	bool is_before_tracking;
 };
+
+/* Returns the field that an expression reads; FIELD_UNKNOWN: none. */
+enum field expression_field(const struct json5 *json);
 
 /* json: a number, field, sum or map. field: the use of its value. */
 struct value expression_value(
     const struct scope *scope, const struct json5 *json, enum field field);
-
-/* Evaluates the expression's operands. False if one of them is absent. */
-bool expression_operands(const struct scope *scope, const struct json5 *json,
-    struct operands *operands);
 
 /* Whether the packet fulfils a "match" statement. */
 enum truth expression_matches(
     const struct scope *scope, const struct json5 *match);
 
 /*
- * Visits the map's entries for the operands: first those that may match, last
- * the entry that does. map: the object behind "map" or "vmap". Returns whether
- * any entry matches.
+ * Visits the map's entries for the packet: first those that may match, last the
+ * entry that does. map: the object behind "map" or "vmap". Returns whether any
+ * entry matches.
  */
 typedef void expression_visit(
     const struct json5 *data, enum truth truth, void *context);

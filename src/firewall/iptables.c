@@ -8,71 +8,111 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define WORDS_MAX 128
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-#define MARK "{meta:{key:'mark'}}"
-#define CT_MARK "{ct:{key:'mark'}}"
-#define STATE "{ct:{key:'state'}}"
-#define STATUS "{ct:{key:'status'}}"
-#define SADDR "{payload:{protocol:'th',field:'saddr'}}"
-#define DADDR "{payload:{protocol:'th',field:'daddr'}}"
-#define SPORT "{payload:{protocol:'th',field:'sport'}}"
-#define DPORT "{payload:{protocol:'th',field:'dport'}}"
+#define META(key) "{meta:{key:'" key "'}}"
+#define CT(key) "{ct:{key:'" key "'}}"
 #define ORIGINAL(key) "{ct:{key:'" key "',dir:'original'}}"
+#define HEADER(field) "{payload:{protocol:'th',field:'" field "'}}"
 #define TCP_FLAGS "{payload:{protocol:'tcp',field:'flags'}}"
+#define FIB(flags) "{fib:{result:'type',flags:'" flags "'}}"
+#define SOCKET(key) "{socket:{key:'" key "'}}"
+#define MATCH(left, right) "{match:{op:'%!',left:" left ",right:" right "}},"
+#define AND(left, mask) "{'&':[" left "," mask "]}"
+
+/* Bits outside the mask stay; kept: the complement of the mask. */
+#define SET_BITS(key, kept, value) \
+	"{mangle:{key:" key ",value:{'^':[" AND(key, kept) "," value "]}}},"
 
 /* A rule with this statement may match a packet or not. */
 #define UNSURE "{limit:{}},"
 
-enum form {
-	FORM_LIST, /* of words or ranges */
-	FORM_NAME, /* of an interface */
-	FORM_MASKED,
-	FORM_FLAGS, /* a mask, and the flags set in it */
-	FORM_STATES,
-	FORM_TRUE, /* no argument */
-};
-
-/* match: the option's match, if other matches have the same option. */
+/*
+ * What an option means, after "-m match" or "-j target" if other ones have an
+ * option of that name. "%" and a letter stand for a word behind the option:
+ *
+ *	%!	the operator, which "!" in front of the option negates
+ *	%L %N	a list of values or ranges; the name of an interface
+ *	%S	the whole match of states of connections
+ *	%A	an address, port or both, as members of an object
+ *	%W	the values of a socket's wildcard
+ *	%f %F	the sum of the flags in the first or the second word
+ *	%v %m	the number in front of "/" and the number behind it
+ *	%n %c	the numbers of --nfmask and --ctmask
+ *	%~	the complement of the number that the next letter stands for
+ */
 static const struct {
-	const char *match, *option, *left;
-	enum form form;
+	const char *context, *option, *meaning;
+	int word_count; /* behind the option */
 } options[] = {
-	{ NULL, "-s", SADDR, FORM_LIST },
-	{ NULL, "-d", DADDR, FORM_LIST },
-	{ NULL, "-i", "{meta:{key:'iifname'}}", FORM_NAME },
-	{ NULL, "-o", "{meta:{key:'oifname'}}", FORM_NAME },
-	{ NULL, "-p", "{meta:{key:'l4proto'}}", FORM_LIST },
-	{ NULL, "--sport", SPORT, FORM_LIST },
-	{ NULL, "--dport", DPORT, FORM_LIST },
-	{ NULL, "--sports", SPORT, FORM_LIST },
-	{ NULL, "--dports", DPORT, FORM_LIST },
-	{ NULL, "--src-range", SADDR, FORM_LIST },
-	{ NULL, "--dst-range", DADDR, FORM_LIST },
-	{ NULL, "--tcp-flags", TCP_FLAGS, FORM_FLAGS },
-	{ "connmark", "--mark", CT_MARK, FORM_MASKED },
-	{ "mark", "--mark", MARK, FORM_MASKED },
-	{ NULL, "--ctstate", STATE, FORM_STATES },
-	{ NULL, "--state", STATE, FORM_STATES },
-	{ NULL, "--ctdir", "{ct:{key:'direction'}}", FORM_LIST },
-	{ NULL, "--ctorigsrc", ORIGINAL("saddr"), FORM_LIST },
-	{ NULL, "--ctorigdst", ORIGINAL("daddr"), FORM_LIST },
-	{ NULL, "--ctorigsrcport", ORIGINAL("proto-src"), FORM_LIST },
-	{ NULL, "--ctorigdstport", ORIGINAL("proto-dst"), FORM_LIST },
-	{ NULL, "--src-type", "{fib:{result:'type',flags:'saddr'}}",
-	    FORM_LIST },
-	{ NULL, "--dst-type", "{fib:{result:'type',flags:'daddr'}}",
-	    FORM_LIST },
-	{ NULL, "--uid-owner", "{meta:{key:'skuid'}}", FORM_LIST },
-	{ NULL, "--gid-owner", "{meta:{key:'skgid'}}", FORM_LIST },
-	{ NULL, "--transparent", "{socket:{key:'transparent'}}", FORM_TRUE },
+	{ NULL, "-s", MATCH(HEADER("saddr"), "%L"), 1 },
+	{ NULL, "-d", MATCH(HEADER("daddr"), "%L"), 1 },
+	{ NULL, "-i", MATCH(META("iifname"), "%N"), 1 },
+	{ NULL, "-o", MATCH(META("oifname"), "%N"), 1 },
+	{ NULL, "-p", MATCH(META("l4proto"), "%L"), 1 },
+	{ NULL, "--sport", MATCH(HEADER("sport"), "%L"), 1 },
+	{ NULL, "--dport", MATCH(HEADER("dport"), "%L"), 1 },
+	{ NULL, "--sports", MATCH(HEADER("sport"), "%L"), 1 },
+	{ NULL, "--dports", MATCH(HEADER("dport"), "%L"), 1 },
+	{ NULL, "--src-range", MATCH(HEADER("saddr"), "%L"), 1 },
+	{ NULL, "--dst-range", MATCH(HEADER("daddr"), "%L"), 1 },
+	{ NULL, "--tcp-flags", MATCH(AND(TCP_FLAGS, "%f"), "%F"), 2 },
+	{ "connmark", "--mark", MATCH(AND(CT("mark"), "%m"), "%v"), 1 },
+	{ "mark", "--mark", MATCH(AND(META("mark"), "%m"), "%v"), 1 },
+	{ NULL, "--ctstate", "%S", 1 },
+	{ NULL, "--state", "%S", 1 },
+	{ NULL, "--ctdir", MATCH(CT("direction"), "%L"), 1 },
+	{ NULL, "--ctorigsrc", MATCH(ORIGINAL("saddr"), "%L"), 1 },
+	{ NULL, "--ctorigdst", MATCH(ORIGINAL("daddr"), "%L"), 1 },
+	{ NULL, "--ctorigsrcport", MATCH(ORIGINAL("proto-src"), "%L"), 1 },
+	{ NULL, "--ctorigdstport", MATCH(ORIGINAL("proto-dst"), "%L"), 1 },
+	{ NULL, "--src-type", MATCH(FIB("saddr"), "%L"), 1 },
+	{ NULL, "--dst-type", MATCH(FIB("daddr"), "%L"), 1 },
+	{ NULL, "--uid-owner", MATCH(META("skuid"), "%L"), 1 },
+	{ NULL, "--gid-owner", MATCH(META("skgid"), "%L"), 1 },
+	{ NULL, "--transparent", MATCH(SOCKET("transparent"), "1"), 0 },
+	{ NULL, "--nowildcard", "", 0 },
+	{ NULL, "--comment", "", 1 },
+	/* "socket" matches any socket, but by default no wildcard listener. */
+	{ "-m", "socket",
+	    MATCH(SOCKET("transparent"), "{set:[0,1]}")
+		MATCH(SOCKET("wildcard"), "%W"),
+	    0 },
+	{ "MARK", "--set-xmark", SET_BITS(META("mark"), "%~m", "%v"), 1 },
+	{ "CONNMARK", "--set-xmark", SET_BITS(CT("mark"), "%~m", "%v"), 1 },
+	{ "CONNMARK", "--save-mark",
+	    SET_BITS(CT("mark"), "%~c", AND(META("mark"), "%n")), 4 },
+	{ "CONNMARK", "--restore-mark",
+	    SET_BITS(META("mark"), "%~n", AND(CT("mark"), "%c")), 4 },
+	{ "REDIRECT", "--to-ports", "{redirect:{%A}},", 1 },
+	{ NULL, "--to-destination", "{dnat:{%A}},", 1 },
+	{ NULL, "--to-source", "{snat:{%A}},", 1 },
+	{ "CT", "--notrack", "{notrack:null},", 0 },
+	{ "CT", "--zone", "{mangle:{key:" CT("zone") ",value:%v}},", 1 },
+	{ "TPROXY", "--on-port", "{tproxy:{port:%v}},", 1 },
+	{ "TPROXY", "--on-ip", "", 1 },
+	{ "TPROXY", "--tproxy-mark",
+	    SET_BITS(META("mark"), "%~m", "%v") "{accept:null}", 1 },
 };
 
 /* Matches that test nothing without the options above. */
-static const char *const matches[] = { "tcp", "udp", "multiport", "conntrack",
-	"state", "mark", "connmark", "addrtype", "comment", "iprange", "owner",
-	"socket" };
+static const char matches[] = "|tcp|udp|multiport|conntrack|state|mark|"
+			      "connmark|addrtype|comment|iprange|owner|socket|";
+
+/* Targets whose statement in nft has the same name. */
+static const char targets[] =
+    "|ACCEPT|DROP|REJECT|RETURN|MASQUERADE|NOTRACK|LOG|";
+
+/* Targets that only their options above describe. */
+static const char described[] = "|MARK|CONNMARK|DNAT|SNAT|CT|TPROXY|";
+
+/* Targets that do not affect a packet's way. Others: chains, or unknown. */
+static const char harmless[] =
+    "|NFLOG|ULOG|TRACE|AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|DSCP|ECN|HL|"
+    "IDLETIMER|LED|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TTL|";
 
 static const struct {
 	const char *word;
@@ -88,20 +128,6 @@ static const struct {
 	{ "esp", 50 }, { "ah", 51 }, { "ipv6-icmp", 58 }, { "icmpv6", 58 },
 	{ "sctp", 132 }, { "udplite", 136 } };
 
-/* Targets whose statement in nft has the same name. */
-static const char *const targets[] = { "ACCEPT", "DROP", "REJECT", "RETURN",
-	"MASQUERADE", "NOTRACK", "LOG" };
-
-/* Targets that do not affect a packet's way. Others: chains, or unknown. */
-static const char *const harmless[] = { "NFLOG", "ULOG", "TRACE", "AUDIT",
-	"CHECKSUM", "CLASSIFY", "CONNSECMARK", "DSCP", "ECN", "HL", "IDLETIMER",
-	"LED", "RATEEST", "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE",
-	"TOS", "TTL" };
-
-/* nft writes them in small letters. */
-static const char *const hooks[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
-	"POSTROUTING" };
-
 static const struct {
 	const char *table;
 	int priority;
@@ -111,25 +137,10 @@ static const struct {
 struct translation {
 	FILE *out;
 	const char *family, *table;
+	const char *context; /* the last match or target */
+	bool is_negated;
 	char *words[WORDS_MAX + 1]; /* of a line; NULL ends them */
 };
-
-static bool
-is_among(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (!strcmp(names[i], name))
-			return true;
-	}
-	return false;
-}
-
-static void
-print_lower(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		fputc(tolower((unsigned char)*text), out);
-}
 
 /* Splits at blanks outside quotes; \" is a literal quote. */
 static void
@@ -168,6 +179,13 @@ print_text(FILE *out, const char *text)
 	fputc('\'', out);
 }
 
+static void
+print_lower(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc(tolower((unsigned char)*text), out);
+}
+
 static int
 find_number(const char *word)
 {
@@ -176,16 +194,6 @@ find_number(const char *word)
 			return (int)numbers[i].number;
 	}
 	return -1;
-}
-
-static void
-print_name(FILE *out, char *name)
-{
-	size_t len = strlen(name);
-
-	if (len > 0 && name[len - 1] == '+')
-		name[len - 1] = '*';
-	print_text(out, name);
 }
 
 /* "80", "80:90" of ports, "192.0.2.1-192.0.2.9" or "LOCAL". */
@@ -212,15 +220,33 @@ print_value(FILE *out, char *word)
 }
 
 static void
-begin_match(FILE *out, const char *op, bool is_negated, const char *left)
+print_operator(const struct translation *translation, char *word)
 {
-	fprintf(out, "{match:{op:'%s',left:%s,right:", is_negated ? "!=" : op,
-	    left);
+	(void)word;
+	fputs(translation->is_negated ? "!=" : "==", translation->out);
 }
 
 static void
-print_list(FILE *out, char *list)
+print_wildcard(const struct translation *translation, char *word)
 {
+	fputs(strcmp(word, "--nowildcard") ? "0" : "{set:[0,1]}",
+	    translation->out);
+}
+
+static void
+print_name(const struct translation *translation, char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > 0 && name[len - 1] == '+')
+		name[len - 1] = '*';
+	print_text(translation->out, name);
+}
+
+static void
+print_list(const struct translation *translation, char *list)
+{
+	FILE *out = translation->out;
 	char *rest, *word = strtok_r(list, ",", &rest);
 
 	fputs("{set:[", out);
@@ -228,7 +254,7 @@ print_list(FILE *out, char *list)
 		print_value(out, word);
 		fputc(',', out);
 	}
-	fputs("]}}},", out);
+	fputs("]}", out);
 }
 
 /* Returns the sum of the flags. */
@@ -245,242 +271,145 @@ read_flags(char *list)
 
 /* In nft, DNAT and SNAT are no states. Negated or mixed: unsure. */
 static void
-print_states(FILE *out, bool is_negated, char *list)
+print_states(const struct translation *translation, char *list)
 {
 	bool has_status = strstr(list, "NAT");
 
-	if (has_status && (is_negated || strspn(list, "SDNAT,") < strlen(list)))
-		fputs(UNSURE, out);
-	else if (has_status)
-		fprintf(out, "{match:{op:'in',left:" STATUS ",right:%u}},",
-		    read_flags(list));
-	else {
-		begin_match(out, "==", is_negated, STATE);
-		print_list(out, list);
-	}
-}
-
-/* Reads "0x5/0xff". Returns the mask. */
-static uint32_t
-read_mask(const char *word, uint32_t *value)
-{
-	char *end = NULL;
-
-	*value = word ? (uint32_t)strtoul(word, &end, 0) : 0;
-	return end && *end == '/' ? (uint32_t)strtoul(end + 1, NULL, 0)
-				  : UINT32_MAX;
-}
-
-/* Returns the last word that it took. */
-static char **
-print_option(const struct translation *translation, size_t row, bool is_negated,
-    char **word)
-{
-	FILE *out = translation->out;
-	const char *left = options[row].left;
-	uint32_t mask, value;
-
-	if (options[row].form == FORM_TRUE) {
-		begin_match(out, "==", is_negated, left);
-		fputs("1}},", out);
-		return word;
-	}
-	if (!*++word)
-		return word - 1;
-	switch (options[row].form) {
-	case FORM_NAME:
-		begin_match(out, "==", is_negated, left);
-		print_name(out, *word);
-		fputs("}},", out);
-		break;
-	case FORM_MASKED:
-		mask = read_mask(*word, &value);
-		fprintf(out,
-		    "{match:{op:'%s',left:{'&':[%s,%" PRIu32 "]},right:%" PRIu32
-		    "}},",
-		    is_negated ? "!=" : "==", left, mask, value);
-		break;
-	case FORM_FLAGS:
-		fprintf(out, "{match:{op:'%s',left:{'&':[%s,%u]},right:%u}},",
-		    is_negated ? "!=" : "==", left, read_flags(*word),
-		    word[1] ? read_flags(word[1]) : 0);
-		return word[1] ? word + 1 : word;
-	case FORM_STATES:
-		print_states(out, is_negated, *word);
-		break;
-	default:
-		begin_match(out, "==", is_negated, left);
-		print_list(out, *word);
-	}
-	return word;
-}
-
-static bool
-has_word(char *const *words, const char *wanted)
-{
-	for (; *words; words++) {
-		if (!strcmp(*words, wanted))
-			return true;
-	}
-	return false;
-}
-
-/* Returns the word after the wanted word, or NULL. */
-static char *
-word_behind(char *const *words, const char *wanted)
-{
-	for (; *words; words++) {
-		if (!strcmp(*words, wanted))
-			return words[1];
-	}
-	return NULL;
-}
-
-/* "socket" matches any socket, but by default no wildcard listener. */
-static void
-print_match(
-    const struct translation *translation, const char *name, char *const *rest)
-{
-	if (!is_among(matches, COUNT(matches), name))
+	if (has_status &&
+	    (translation->is_negated || strspn(list, "SDNAT,") < strlen(list)))
 		fputs(UNSURE, translation->out);
-	if (strcmp(name, "socket") != 0)
-		return;
-	fputs("{match:{op:'==',left:{socket:{key:'transparent'}},"
-	      "right:{set:[0,1]}}},",
-	    translation->out);
-	if (!has_word(rest, "--nowildcard"))
-		fputs("{match:{op:'==',left:{socket:{key:'wildcard'}},"
-		      "right:0}},",
-		    translation->out);
+	else
+		fprintf(translation->out, "{match:{op:'%s',left:%s,right:%u}},",
+		    translation->is_negated ? "!" : "in",
+		    has_status ? CT("status") : CT("state"), read_flags(list));
 }
 
-/* Bits outside the mask stay. */
+/* to: "192.0.2.1:80", "[2001:db8::1]:80", "80", an address, or a range. */
 static void
-print_mark(FILE *out, const char *key, uint32_t mask, const char *value)
-{
-	fprintf(out,
-	    "{mangle:{key:%s,value:{'^':[{'&':[%s,%" PRIu32 "]},%s]}}},", key,
-	    key, ~mask, value);
-}
-
-/* For MARK, and for CONNMARK, which may copy one mark to the other. */
-static void
-print_marking(FILE *out, char *const *words, const char *key)
-{
-	const char *set = word_behind(words, "--set-xmark");
-	bool saves = has_word(words, "--save-mark");
-	uint32_t mark_mask, ct_mask, value;
-	char text[64];
-
-	if (set) {
-		mark_mask = read_mask(set, &value);
-		snprintf(text, sizeof(text), "%" PRIu32, value);
-		print_mark(out, key, mark_mask, text);
-		return;
-	}
-	if (!saves && !has_word(words, "--restore-mark")) {
-		fputs("{queue:null},", out);
-		return;
-	}
-	mark_mask = ct_mask = UINT32_MAX;
-	if (word_behind(words, "--nfmask"))
-		read_mask(word_behind(words, "--nfmask"), &mark_mask);
-	if (word_behind(words, "--ctmask"))
-		read_mask(word_behind(words, "--ctmask"), &ct_mask);
-	snprintf(text, sizeof(text), "{'&':[%s,%" PRIu32 "]}",
-	    saves ? MARK : CT_MARK, saves ? mark_mask : ct_mask);
-	print_mark(
-	    out, saves ? CT_MARK : MARK, saves ? ct_mask : mark_mask, text);
-}
-
-/* to: "192.0.2.1:80", "[2001:db8::1]:80", without a port, or a range. */
-static void
-print_rewriting(FILE *out, const char *statement, char *to)
+print_destination(const struct translation *translation, char *to)
 {
 	char *port = strrchr(to, ':'), *end = strchr(to, ']');
 
-	if (end ? !port || port < end : strchr(to, ':') != port)
+	if (!to[strspn(to, "0123456789-")])
+		port = to;
+	else if (end ? !port || port < end : strchr(to, ':') != port)
 		port = NULL;
-	if (port)
-		*port++ = '\0';
-	if (end)
-		*end = '\0';
-	fprintf(out, "{%s:{addr:", statement);
-	print_value(out, to + (*to == '['));
+	if (port != to) {
+		if (port)
+			*port++ = '\0';
+		if (end)
+			*end = '\0';
+		fputs("addr:", translation->out);
+		print_value(translation->out, to + (*to == '['));
+		fputc(',', translation->out);
+	}
 	if (port) {
-		fputs(",port:", out);
-		print_value(out, port);
+		fputs("port:", translation->out);
+		print_value(translation->out, port);
 	}
-	fputs("}},", out);
 }
 
-static void
-print_redirect(FILE *out, char *ports)
+/* Returns the word after the wanted word, or "" if there is none. */
+static const char *
+word_behind(char *const *words, const char *wanted)
 {
-	fputs("{redirect:{", out);
-	if (ports) {
-		fputs("port:", out);
-		print_value(out, ports);
+	while (*words && strcmp(*words, wanted) != 0)
+		words++;
+	return *words && words[1] ? words[1] : "";
+}
+
+/* Reads "0x5/0xff". Without one of the numbers it is all ones. */
+static uint32_t
+read_number(const char *word, bool is_mask)
+{
+	if (is_mask)
+		word = strchr(word, '/') ? strchr(word, '/') + 1 : "";
+	return *word ? (uint32_t)strtoul(word, NULL, 0) : UINT32_MAX;
+}
+
+static uint32_t
+find_option_number(char letter, char **words)
+{
+	const char *first = words[1] ? words[1] : "";
+
+	switch (letter) {
+	case 'f':
+		return words[1] ? read_flags(words[1]) : 0;
+	case 'F':
+		return words[1] && words[2] ? read_flags(words[2]) : 0;
+	case 'n':
+		return read_number(word_behind(words, "--nfmask"), false);
+	case 'c':
+		return read_number(word_behind(words, "--ctmask"), false);
+	default:
+		return read_number(first, letter == 'm');
 	}
-	fputs("}},", out);
 }
 
+/* The letters are described above. words[0] is the option. */
 static void
-print_tracking(FILE *out, char *const *words)
+print_word(const struct translation *translation, char letter, char **words)
 {
-	const char *zone = word_behind(words, "--zone");
+	static const struct {
+		char letter;
+		void (*print)(
+		    const struct translation *translation, char *word);
+	} rows[] = { { '!', print_operator }, { 'L', print_list },
+		{ 'N', print_name }, { 'S', print_states },
+		{ 'A', print_destination }, { 'W', print_wildcard } };
+	char none[] = "";
 
-	if (has_word(words, "--notrack"))
-		fputs("{notrack:null},", out);
-	if (zone)
-		fprintf(out, "{mangle:{key:{ct:{key:'zone'}},value:%lu}},",
-		    strtoul(zone, NULL, 0));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (rows[i].letter == letter) {
+			rows[i].print(translation, words[1] ? words[1] : none);
+			return;
+		}
+	}
+	fprintf(
+	    translation->out, "%" PRIu32, find_option_number(letter, words));
 }
 
-static void
-print_tproxy(FILE *out, char *const *words)
+/* Returns the last word that it took, or NULL if it does not know the option. */
+static char **
+print_option(const struct translation *translation, char **words)
 {
-	const char *port = word_behind(words, "--on-port");
-	uint32_t value,
-	    mask = read_mask(word_behind(words, "--tproxy-mark"), &value);
-	char text[16];
+	size_t i = 0;
 
-	fprintf(out, "{tproxy:{port:%lu}},", port ? strtoul(port, NULL, 0) : 0);
-	snprintf(text, sizeof(text), "%" PRIu32, value);
-	if (word_behind(words, "--tproxy-mark"))
-		print_mark(out, MARK, mask, text);
-	fputs("{accept:null},", out);
+	while (i < COUNT(options) &&
+	    (strcmp(options[i].option, *words) != 0 ||
+		(options[i].context &&
+		    strcmp(options[i].context, translation->context) != 0)))
+		i++;
+	if (i == COUNT(options))
+		return NULL;
+	for (const char *c = options[i].meaning; *c; c++) {
+		if (*c != '%')
+			fputc(*c, translation->out);
+		else if (*++c == '~')
+			fprintf(translation->out, "%" PRIu32,
+			    ~find_option_number(*++c, words));
+		else
+			print_word(translation, *c, words);
+	}
+	for (int left = options[i].word_count; left > 0 && words[1]; left--)
+		words++;
+	return words;
 }
 
 static void
 print_target(const struct translation *translation, const char *verb,
-    const char *name, char *const *words)
+    const char *name, const char *next)
 {
 	FILE *out = translation->out;
-	char *to_destination = word_behind(words, "--to-destination");
-	char *to_source = word_behind(words, "--to-source");
+	bool is_redirect = !strcmp(name, "REDIRECT");
 
-	if (is_among(harmless, COUNT(harmless), name))
-		return;
-	if (is_among(targets, COUNT(targets), name)) {
+	if (text_lists(targets, name) ||
+	    (is_redirect && strcmp(next, "--to-ports") != 0)) {
 		fputc('{', out);
 		print_lower(out, name);
-		fputs(":null},", out);
-	} else if (!strcmp(name, "MARK"))
-		print_marking(out, words, MARK);
-	else if (!strcmp(name, "CONNMARK"))
-		print_marking(out, words, CT_MARK);
-	else if (!strcmp(name, "REDIRECT"))
-		print_redirect(out, word_behind(words, "--to-ports"));
-	else if (to_destination)
-		print_rewriting(out, "dnat", to_destination);
-	else if (to_source)
-		print_rewriting(out, "snat", to_source);
-	else if (!strcmp(name, "CT"))
-		print_tracking(out, words);
-	else if (!strcmp(name, "TPROXY"))
-		print_tproxy(out, words);
-	else {
+		fputs(":{}},", out);
+	} else if (!text_lists(harmless, name) && !is_redirect &&
+	    !text_lists(described, name)) {
 		fprintf(
 		    out, "{%s:{target:", strcmp(verb, "-g") ? "jump" : "goto");
 		print_text(out, name);
@@ -488,48 +417,31 @@ print_target(const struct translation *translation, const char *verb,
 	}
 }
 
-static size_t
-find_option(const char *option, const char *match)
-{
-	size_t i = 0;
-
-	for (; i < COUNT(options); i++) {
-		if (!strcmp(options[i].option, option) &&
-		    (!options[i].match || !strcmp(options[i].match, match)))
-			break;
-	}
-	return i;
-}
-
-/* word: the first word after -A and the name of the chain. */
+/* words: behind -A and the name of the chain. */
 static void
-print_statements(const struct translation *translation, char **word)
+print_statements(struct translation *translation, char **words)
 {
-	const char *match = "";
-	bool is_negated = false;
+	translation->context = "";
+	for (; *words; words++) {
+		char **last = NULL;
 
-	for (; *word; word++) {
-		size_t row = find_option(*word, match);
+		translation->is_negated = !strcmp(*words, "!") && words[1];
+		words += translation->is_negated;
+		if (text_lists("|-m|-j|-g|", *words) && words[1]) {
+			const char *verb = *words++;
 
-		if (!strcmp(*word, "!")) {
-			is_negated = true;
-			continue;
-		}
-		if (row < COUNT(options)) {
-			word = print_option(translation, row, is_negated, word);
-		} else if (!strcmp(*word, "-m") && word[1]) {
-			match = *++word;
-			print_match(translation, match, word);
-		} else if ((!strcmp(*word, "-j") || !strcmp(*word, "-g")) &&
-		    word[1]) {
-			print_target(translation, *word, word[1], word + 2);
-			return;
-		} else if (!strcmp(*word, "--comment") && word[1]) {
-			word++;
-		} else if (strcmp(*word, "--nowildcard") != 0) {
+			translation->context = verb;
+			if (strcmp(verb, "-m") != 0)
+				print_target(translation, verb, *words,
+				    words[1] ? words[1] : "");
+			else if (!text_lists(matches, *words))
+				fputs(UNSURE, translation->out);
+			print_option(translation, words);
+			translation->context = *words;
+		} else if ((last = print_option(translation, words)))
+			words = last;
+		else
 			fputs(UNSURE, translation->out);
-		}
-		is_negated = false;
 	}
 }
 
@@ -550,19 +462,18 @@ print_chain(const struct translation *translation)
 {
 	const char *chain = translation->words[0] + 1;
 	const char *policy = translation->words[1];
-	bool is_nat = !strcmp(translation->table, "nat");
-	int priority = 0;
+	size_t i = 0;
 
 	print_place(translation, "chain", "name", chain);
-	for (size_t i = 0; i < COUNT(tables); i++) {
-		if (!strcmp(tables[i].table, translation->table))
-			priority = tables[i].priority;
-	}
-	if (is_among(hooks, COUNT(hooks), chain)) {
+	while (i + 1 < COUNT(tables) &&
+	    strcmp(tables[i].table, translation->table) != 0)
+		i++;
+	if (policy && *policy != '-') {
 		fprintf(translation->out,
 		    ",type:'%s',prio:%d,policy:'%s',hook:'",
-		    is_nat ? "nat" : "filter", priority,
-		    policy && !strcmp(policy, "DROP") ? "drop" : "accept");
+		    strcmp(translation->table, "nat") ? "filter" : "nat",
+		    tables[i].priority,
+		    strcmp(policy, "DROP") ? "accept" : "drop");
 		print_lower(translation->out, chain);
 		fputc('\'', translation->out);
 	}

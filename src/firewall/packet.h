@@ -6,7 +6,7 @@
  * look at. Numbers are those of the kernel: nft(8), "nft describe ct state".
  */
 
-#include "net/address.h"
+#include "firewall/value.h"
 
 enum field {
 	FIELD_UNKNOWN, /* anything that no other row names; never known */
@@ -50,27 +50,9 @@ enum {
 	CT_UNTRACKED = 64,
 };
 
-enum value_state { VALUE_UNKNOWN, VALUE_ABSENT, VALUE_KNOWN };
-
-/* Compared as bytes: an address or name is in front, a number at the end. */
-struct value {
-	enum value_state state;
-	uint32_t unknown_bits; /* of a known number */
-	uint8_t bytes[16];
-};
-
 struct packet {
 	struct value fields[FIELD_COUNT];
 };
-
-struct value value_of_number(uint64_t number);
-struct value value_of_address(const union address *address);
-struct value value_of_name(const char *name);
-uint64_t value_number(const struct value *value);
-
-/* A field is an address, the name of an interface, or a number. */
-bool field_is_address(enum field field);
-bool field_is_name(enum field field);
 
 /*
  * Makes the first packet of a connection, a SYN if protocol is IPPROTO_TCP,

@@ -1,40 +1,41 @@
 #include "firewall/remedy.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PRIORITY_TRACKING (-200)
 #define RELOAD " && firewall-cmd --reload"
 
+static bool
+is_ipv4(const struct chain *chain)
+{
+	return !strcmp(chain->family, "ip");
+}
+
 /* nft lists tables of iptables, too; the names of their chains tell. */
 static bool
 is_iptables(const struct ruleset *ruleset, const struct chain *chain)
 {
-	static const char *const builtin[] = { "PREROUTING", "INPUT", "FORWARD",
-		"OUTPUT", "POSTROUTING" };
-	static const char *const tables[] = { "raw", "mangle", "nat", "filter",
-		"security" };
-	bool is_one = false, has_one = false;
+	bool has_one = chain->tool != TOOL_NFT;
 
-	for (size_t i = 0; i < 5; i++) {
-		is_one |= !strcmp(chain->table, tables[i]);
-		has_one |= ruleset_chain(ruleset, chain->tool, chain->family,
-			       chain->table, builtin[i]) != NULL;
-	}
-	return chain->tool != TOOL_NFT ||
-	    (is_one && has_one && !strncmp(chain->family, "ip", 2));
+	for (const struct chain *other = ruleset->chains; other && !has_one;
+	     other = other->next)
+		has_one = !strcmp(other->table, chain->table) &&
+		    !strcmp(other->family, chain->family) &&
+		    text_lists(
+			"|raw|mangle|nat|filter|security|", chain->table) &&
+		    text_lists("|PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|",
+			other->name) &&
+		    text_lists("|ip|ip6|", chain->family);
+	return has_one;
 }
 
 static const char *
 iptables_name(const struct chain *chain)
 {
-	bool is_ipv4 = !strcmp(chain->family, "ip");
-
 	if (chain->tool == TOOL_IPTABLES_LEGACY)
-		return is_ipv4 ? "iptables-legacy" : "ip6tables-legacy";
-	return is_ipv4 ? "iptables" : "ip6tables";
+		return is_ipv4(chain) ? "iptables-legacy" : "ip6tables-legacy";
+	return is_ipv4(chain) ? "iptables" : "ip6tables";
 }
 
 const char *
@@ -45,59 +46,58 @@ remedy_name(const struct cause *cause, struct text *text)
 
 	if (!chain)
 		return text_set(text, "no rule");
-	text_set(text, "chain %s of %s table %s%s%s", chain->name,
-	    chain->tool == TOOL_NFT ? "the" : iptables_name(chain),
-	    chain->tool == TOOL_NFT ? chain->family : "",
-	    chain->tool == TOOL_NFT ? " " : "", chain->table);
+	if (chain->tool == TOOL_NFT)
+		text_set(text, "chain %s of the table %s %s", chain->name,
+		    chain->family, chain->table);
+	else
+		text_set(text, "chain %s of %s table %s", chain->name,
+		    iptables_name(chain), chain->table);
 	if (!rule)
 		return text_add(text, ", policy");
-	if (rule->handle)
-		return text_add(
-		    text, ", rule with handle %" PRIu64, rule->handle);
-	return text_add(text, ", rule %zu", rule->number);
+	return rule->handle
+	    ? text_add(text, ", rule with handle %" PRIu64, rule->handle)
+	    : text_add(text, ", rule %zu", rule->number);
 }
 
 /* Whether a chain of the same table comes before tracking: it may lead here. */
 static bool
 is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
 {
-	for (size_t i = 0; i < ruleset->chain_count; i++) {
-		const struct chain *other = ruleset->chains[i];
+	const struct chain *other = ruleset->chains;
 
-		if (other->tool == chain->tool &&
-		    !strcmp(other->family, chain->family) &&
-		    !strcmp(other->table, chain->table) &&
-		    (other->hook == HOOK_INGRESS ||
-			(other->hook == HOOK_PREROUTING &&
-			    other->priority <= PRIORITY_TRACKING)))
-			return true;
-	}
-	return false;
+	while (other &&
+	    (other->tool != chain->tool ||
+		strcmp(other->family, chain->family) != 0 ||
+		strcmp(other->table, chain->table) != 0 ||
+		(other->hook != HOOK_INGRESS &&
+		    (other->hook != HOOK_PREROUTING ||
+			other->priority > PRIORITY_TRACKING))))
+		other = other->next;
+	return other;
 }
 
-/* A blank follows each part. */
+/* A blank precedes each part. */
 static void
-format_match(const struct selection *selection, bool for_nft, bool is_tracked,
-    struct text *match)
+add_match(struct text *command, const struct selection *selection, bool for_nft,
+    bool is_tracked)
 {
-	const char *protocol = selection->family == AF_INET ? "ip" : "ip6";
-	char from[PREFIX_STRLEN], to[PREFIX_STRLEN];
+	const char *protocol = selection->family == AF_INET ? " ip" : " ip6";
+	const char *start = for_nft ? protocol : "";
+	char text[PREFIX_STRLEN];
 
-	text_set(match, "%s", "");
 	if (selection->from)
-		text_add(match, for_nft ? "%s saddr %s " : "%.0s-s %s ",
-		    protocol, prefix_format(selection->from, from));
+		text_add(command, "%s %s %s", start, for_nft ? "saddr" : "-s",
+		    prefix_format(selection->from, text));
 	if (selection->to)
-		text_add(match, for_nft ? "%s daddr %s " : "%.0s-d %s ",
-		    protocol, prefix_format(selection->to, to));
+		text_add(command, "%s %s %s", start, for_nft ? "daddr" : "-d",
+		    prefix_format(selection->to, text));
 	if (selection->port)
-		text_add(match,
-		    for_nft ? "tcp dport %u " : "-p tcp --dport %u ",
-		    selection->port);
+		text_add(command, " %s %u",
+		    for_nft ? "tcp dport" : "-p tcp --dport", selection->port);
 	if (selection->is_reply && is_tracked)
-		text_add(match,
-		    for_nft ? "ct state established,related "
-			    : "-m conntrack --ctstate ESTABLISHED,RELATED ");
+		text_add(command, "%s",
+		    for_nft ? " ct state established,related"
+			    : " -m conntrack --ctstate ESTABLISHED,RELATED");
 }
 
 /* firewalld has a command for ports; other selections need rich rules. */
@@ -105,24 +105,22 @@ static void
 format_firewalld(const struct cause *cause, const struct selection *selection,
     struct text *command)
 {
-	const char *family = selection->family == AF_INET ? "ipv4" : "ipv6";
-	char text[PREFIX_STRLEN] = "", port[64] = "";
+	bool is_nat = cause->chain->is_nat;
+	char text[PREFIX_STRLEN];
 
+	text_set(command, "firewall-cmd --permanent --add-");
 	if (!selection->from) {
-		text_set(command,
-		    "firewall-cmd --permanent --add-port=%u/tcp" RELOAD,
-		    selection->port);
+		text_add(command, "port=%u/tcp" RELOAD, selection->port);
 		return;
 	}
-	prefix_format(selection->from, text);
+	text_add(command,
+	    "rich-rule='rule family=\"%s\" source %saddress=\"%s\" ",
+	    selection->family == AF_INET ? "ipv4" : "ipv6",
+	    is_nat ? "NOT " : "", prefix_format(selection->from, text));
 	if (selection->port)
-		snprintf(port, sizeof(port),
-		    "port port=\"%u\" protocol=\"tcp\" ", selection->port);
-	text_set(command,
-	    "firewall-cmd --permanent --add-rich-rule='rule family=\"%s\" "
-	    "source %saddress=\"%s\" %s%s'" RELOAD,
-	    family, cause->chain->is_nat ? "NOT " : "", text, port,
-	    cause->chain->is_nat ? "masquerade" : "accept");
+		text_add(command, "port port=\"%u\" protocol=\"tcp\" ",
+		    selection->port);
+	text_add(command, "%s'" RELOAD, is_nat ? "masquerade" : "accept");
 }
 
 static bool
@@ -130,8 +128,41 @@ is_ufw(const struct ruleset *ruleset, const struct chain *chain)
 {
 	return chain->hook == HOOK_INPUT && !strcmp(chain->table, "filter") &&
 	    ruleset_chain(ruleset, chain->tool, chain->family, chain->table,
-		strcmp(chain->family, "ip") ? "ufw6-user-input"
-					    : "ufw-user-input");
+		is_ipv4(chain) ? "ufw-user-input" : "ufw6-user-input");
+}
+
+/* selection NULL: delete the rule. */
+static void
+format_change(const struct ruleset *ruleset, const struct cause *cause,
+    const struct selection *selection, struct text *command)
+{
+	const struct chain *chain = cause->chain;
+	const struct rule *rule = cause->rule;
+	bool for_nft = !is_iptables(ruleset, chain);
+
+	if (for_nft)
+		text_set(command, "nft %s rule %s %s %s",
+		    !selection ? "delete"
+			: rule ? "insert"
+			       : "add",
+		    chain->family, chain->table, chain->name);
+	else
+		text_set(command, "%s -t %s %s %s", iptables_name(chain),
+		    chain->table,
+		    !selection ? "-D"
+			: rule ? "-I"
+			       : "-A",
+		    chain->name);
+	if (rule && for_nft)
+		text_add(command, " %s %" PRIu64,
+		    selection ? "position" : "handle", rule->handle);
+	else if (rule)
+		text_add(command, " %zu", rule->number);
+	if (!selection)
+		return;
+	add_match(
+	    command, selection, for_nft, !is_before_tracking(ruleset, chain));
+	text_add(command, "%s", for_nft ? " accept" : " -j ACCEPT");
 }
 
 bool
@@ -139,14 +170,9 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
     const struct selection *selection, struct text *command)
 {
 	const struct chain *chain = cause->chain;
-	const struct rule *rule = cause->rule;
-	struct text matched;
-	const char *match = matched.chars;
 
 	if (!chain)
 		return false;
-	format_match(selection, !is_iptables(ruleset, chain),
-	    !is_before_tracking(ruleset, chain), &matched);
 	if (!strcmp(chain->table, "firewalld") &&
 	    (selection->from || selection->port))
 		format_firewalld(cause, selection, command);
@@ -154,21 +180,8 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 		return false;
 	else if (is_ufw(ruleset, chain) && selection->port && !selection->from)
 		text_set(command, "ufw allow %u/tcp", selection->port);
-	else if (is_iptables(ruleset, chain) && rule)
-		text_set(command, "%s -t %s -I %s %zu %s-j ACCEPT",
-		    iptables_name(chain), chain->table, chain->name,
-		    rule->number, match);
-	else if (is_iptables(ruleset, chain))
-		text_set(command, "%s -t %s -A %s %s-j ACCEPT",
-		    iptables_name(chain), chain->table, chain->name, match);
-	else if (rule)
-		text_set(command,
-		    "nft insert rule %s %s %s position %" PRIu64 " %saccept",
-		    chain->family, chain->table, chain->name, rule->handle,
-		    match);
 	else
-		text_set(command, "nft add rule %s %s %s %saccept",
-		    chain->family, chain->table, chain->name, match);
+		format_change(ruleset, cause, selection, command);
 	return true;
 }
 
@@ -176,16 +189,8 @@ bool
 remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
     struct text *command)
 {
-	const struct chain *chain = cause->chain;
-	const struct rule *rule = cause->rule;
-
-	if (!rule || chain->is_owned)
+	if (!cause->rule || cause->chain->is_owned)
 		return false;
-	if (is_iptables(ruleset, chain))
-		text_set(command, "%s -t %s -D %s %zu", iptables_name(chain),
-		    chain->table, chain->name, rule->number);
-	else
-		text_set(command, "nft delete rule %s %s %s handle %" PRIu64,
-		    chain->family, chain->table, chain->name, rule->handle);
+	format_change(ruleset, cause, NULL, command);
 	return true;
 }

@@ -5,16 +5,39 @@
 
 #include "json5/json5.h"
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
 static const char *const hooks[HOOK_COUNT] = { "", "ingress", "prerouting",
 	"input", "forward", "output", "postrouting", "egress" };
 
 const char *
-ruleset_text(const struct json5 *object, const char *key)
+ruleset_string(const struct json5 *json)
 {
-	const struct json5 *value = json5_member(object, key);
-	const char *text = value ? json5_string(value, NULL) : NULL;
+	const char *text = json ? json5_string(json, NULL) : NULL;
 
 	return text ? text : "";
+}
+
+const char *
+ruleset_text(const struct json5 *object, const char *key)
+{
+	return ruleset_string(json5_member(object, key));
+}
+
+const struct json5 *
+ruleset_item(const struct json5 *list, size_t index)
+{
+	if (!list || json5_type(list) == JSON5_ARRAY)
+		return list ? json5_item(list, index) : NULL;
+	return index == 0 ? list : NULL;
+}
+
+const struct json5 *
+ruleset_only_member(const struct json5 *object)
+{
+	const char *const none[] = { NULL };
+
+	return json5_unexpected(object, none, NULL);
 }
 
 static int64_t
@@ -28,107 +51,108 @@ read_integer(const struct json5 *object, const char *key)
 	return integer;
 }
 
-/* The array's size doubles when the count is a power of two. */
-void *
-ruleset_grow(struct ruleset *ruleset, void *array, size_t *count, size_t size)
-{
-	void *items, *grown, *item = ruleset->scratch;
-
-	memcpy(&items, array, sizeof(items));
-	grown = items;
-	if ((*count & (*count - 1)) == 0)
-		grown = reallocarray(items, *count ? *count * 2 : 1, size);
-	if (grown) {
-		memcpy(array, &grown, sizeof(grown));
-		item = (uint8_t *)grown + (*count)++ * size;
-	} else {
-		ruleset->blind = "no memory is left";
-	}
-	return memset(item, 0, size);
-}
-
 void
 ruleset_destroy(struct ruleset *ruleset)
 {
-	if (!ruleset)
-		return;
-	for (size_t i = 0; i < ruleset->chain_count; i++) {
-		free(ruleset->chains[i]->rules);
-		free(ruleset->chains[i]);
+	struct chain *chain;
+	struct rule *rule;
+	struct set *set;
+
+	while (ruleset && (chain = ruleset->chains)) {
+		while ((rule = chain->rules)) {
+			chain->rules = rule->next;
+			free(rule);
+		}
+		ruleset->chains = chain->next;
+		free(chain);
 	}
-	for (size_t i = 0; i < ruleset->set_count; i++)
-		free(ruleset->sets[i].ranges);
-	for (size_t i = 0; i < ruleset->root_count; i++)
-		json5_destroy(ruleset->roots[i]);
-	free(ruleset->chains);
-	free(ruleset->sets);
-	free(ruleset->roots);
+	while (ruleset && (set = ruleset->sets)) {
+		ruleset->sets = set->next;
+		free(set->items);
+		free(set);
+	}
+	while (ruleset && ruleset->root_count > 0)
+		json5_destroy(ruleset->roots[--ruleset->root_count]);
 	free(ruleset);
 }
 
-/* Searches from the end: mostly the last chain is wanted. */
+/* A listing's table, or one of its objects. */
+struct place {
+	struct ruleset *ruleset;
+	enum tool tool;
+	const char *family, *table;
+};
+
+static bool
+is_in_table(
+    const struct chain *chain, enum tool tool, const struct place *place)
+{
+	return chain->tool == tool && !strcmp(chain->table, place->table) &&
+	    !strcmp(chain->family, place->family);
+}
+
 struct chain *
 ruleset_chain(const struct ruleset *ruleset, enum tool tool, const char *family,
     const char *table, const char *name)
 {
-	for (size_t i = ruleset->chain_count; i-- > 0;) {
-		struct chain *chain = ruleset->chains[i];
+	const struct place place = { .family = family, .table = table };
+	struct chain *chain = ruleset->chains;
 
-		if (chain->tool == tool && !strcmp(chain->name, name) &&
-		    !strcmp(chain->table, table) &&
-		    !strcmp(chain->family, family))
-			return chain;
-	}
-	return NULL;
+	while (chain &&
+	    (strcmp(chain->name, name) != 0 ||
+		!is_in_table(chain, tool, &place)))
+		chain = chain->next;
+	return chain;
 }
 
 struct set *
 ruleset_set(
     const struct ruleset *ruleset, const struct chain *chain, const char *name)
 {
-	for (size_t i = 0; i < ruleset->set_count; i++) {
-		struct set *set = &ruleset->sets[i];
+	struct set *set = ruleset->sets;
 
-		if (!strcmp(set->name, name) &&
-		    !strcmp(set->table, chain->table) &&
-		    !strcmp(set->family, chain->family))
-			return set;
-	}
-	return NULL;
+	while (set &&
+	    (strcmp(set->name, name) != 0 ||
+		strcmp(set->table, chain->table) != 0 ||
+		strcmp(set->family, chain->family) != 0))
+		set = set->next;
+	return set;
 }
 
-/* The listing that is being read, and its current table. */
-struct listing {
-	struct ruleset *ruleset;
-	enum tool tool;
-	const char *family, *table;
-};
+static void *
+allocate(struct ruleset *ruleset, size_t size)
+{
+	void *memory = calloc(1, size);
+
+	if (!memory)
+		ruleset->blind = "no memory is left";
+	return memory;
+}
 
 static void
-add_chain(const struct listing *listing, const struct json5 *json)
+add_chain(const struct place *place, const struct json5 *json)
 {
-	struct ruleset *ruleset = listing->ruleset;
-	struct chain **slot,
-	    *chain = ruleset_chain(ruleset, listing->tool, listing->family,
-		listing->table, ruleset_text(json, "name"));
+	struct ruleset *ruleset = place->ruleset;
+	const char *name = ruleset_text(json, "name");
+	struct chain *chain = ruleset_chain(
+	    ruleset, place->tool, place->family, place->table, name);
 
 	/* The chain is known, but its listing left out the devices. */
 	if (chain) {
 		chain->devices = json5_member(json, "dev");
 		return;
 	}
-	chain = calloc(1, sizeof(*chain));
-	if (!chain) {
-		ruleset->blind = "no memory is left";
+	chain = allocate(ruleset, sizeof(*chain));
+	if (!chain)
 		return;
-	}
 	*chain = (struct chain){
-		.tool = listing->tool,
-		.family = listing->family,
-		.table = listing->table,
-		.name = ruleset_text(json, "name"),
+		.next = ruleset->chains,
+		.tool = place->tool,
+		.family = place->family,
+		.table = place->table,
+		.name = name,
 		.devices = json5_member(json, "dev"),
-		.order = ruleset->chain_count,
+		.order = ruleset->chains ? ruleset->chains->order + 1 : 0,
 		.priority = (int)read_integer(json, "prio"),
 		.is_nat = !strcmp(ruleset_text(json, "type"), "nat"),
 		.drops = !strcmp(ruleset_text(json, "policy"), "drop"),
@@ -137,124 +161,115 @@ add_chain(const struct listing *listing, const struct json5 *json)
 		if (!strcmp(hooks[i], ruleset_text(json, "hook")))
 			chain->hook = i;
 	}
-	slot = ruleset_grow(ruleset, &ruleset->chains, &ruleset->chain_count,
-	    sizeof(struct chain *));
-	*slot = chain;
-	if ((void *)slot == (void *)ruleset->scratch)
-		free(chain);
+	ruleset->chains = chain;
 }
 
 /* Elements may have their own limits and quotas, which depend on time. */
 static void
-add_set(const struct listing *listing, const struct json5 *json)
+add_set(const struct place *place, const struct json5 *json)
 {
-	const struct json5 *meters = json5_member(json, "stmt");
-	struct set *set =
-	    ruleset_grow(listing->ruleset, &listing->ruleset->sets,
-		&listing->ruleset->set_count, sizeof(*set));
+	const struct json5 *meters = json5_member(json, "stmt"), *meter;
+	struct set *set = allocate(place->ruleset, sizeof(*set));
 
-	set->family = listing->family;
-	set->table = listing->table;
-	set->name = ruleset_text(json, "name");
-	set->elements = json5_member(json, "elem");
-	for (size_t i = 0; meters && i < json5_count(meters); i++)
-		set->is_uncertain |=
-		    !json5_member(json5_item(meters, i), "counter");
+	if (!set)
+		return;
+	*set = (struct set){
+		.next = place->ruleset->sets,
+		.family = place->family,
+		.table = place->table,
+		.name = ruleset_text(json, "name"),
+		.elements = json5_member(json, "elem"),
+	};
+	for (size_t i = 0; (meter = ruleset_item(meters, i)); i++)
+		set->is_uncertain |= !json5_member(meter, "counter");
+	place->ruleset->sets = set;
 }
 
 /* A rule may add elements to a set after the set was listed. */
 static void
 note_changes(struct ruleset *ruleset, const struct rule *rule)
 {
-	for (size_t i = 0; i < json5_count(rule->statements); i++) {
-		const struct json5 *json = json5_item(rule->statements, i);
-		const struct json5 *change = json5_member(json, "set");
-		const char *name;
+	const struct json5 *json;
+
+	for (size_t i = 0; (json = json5_item(rule->statements, i)); i++) {
+		const struct json5 *change = ruleset_only_member(json);
+		const char *name = change ? ruleset_text(change, "set") : "";
 		struct set *set;
 
-		change = change ? change : json5_member(json, "map");
-		name = change ? ruleset_text(change, "set") : "";
-		set = *name ? ruleset_set(ruleset, rule->chain, name + 1) : 0;
-		if (set)
+		if (change && !*name)
+			name = ruleset_text(change, "map");
+		if (*name == '@' &&
+		    (set = ruleset_set(ruleset, rule->chain, name + 1)))
 			set->is_uncertain = true;
 	}
 }
 
 static void
-add_rule(const struct listing *listing, const struct json5 *json)
+add_rule(const struct place *place, const struct json5 *json)
 {
-	struct chain *chain = ruleset_chain(listing->ruleset, listing->tool,
-	    listing->family, listing->table, ruleset_text(json, "chain"));
+	struct chain *chain = ruleset_chain(place->ruleset, place->tool,
+	    place->family, place->table, ruleset_text(json, "chain"));
 	struct rule *rule;
 
-	if (!chain || !json5_member(json, "expr"))
+	if (!chain || !json5_member(json, "expr") ||
+	    !(rule = allocate(place->ruleset, sizeof(*rule))))
 		return;
-	rule = ruleset_grow(
-	    listing->ruleset, &chain->rules, &chain->rule_count, sizeof(*rule));
 	*rule = (struct rule){
 		.chain = chain,
 		.statements = json5_member(json, "expr"),
 		.handle = (uint64_t)read_integer(json, "handle"),
-		.number = chain->rule_count,
+		.number = chain->last ? chain->last->number + 1 : 1,
 	};
-	note_changes(listing->ruleset, rule);
+	*(chain->last ? &chain->last->next : &chain->rules) = rule;
+	chain->last = rule;
+	note_changes(place->ruleset, rule);
 }
 
-/* A list of flags, or a flag. nft 1.0.6 prints a wrong word instead of it. */
+/* nft 1.0.6 prints a wrong word instead of a flag. */
 static void
-apply_flag(struct chain *chain, const struct json5 *flag)
+add_table(const struct place *place, const struct json5 *json)
 {
-	const char *name = json5_string(flag, NULL);
+	const struct place table = { .family = place->family,
+		.table = ruleset_text(json, "name") };
+	const struct json5 *flags = json5_member(json, "flags"), *flag;
 
-	for (size_t i = 0; i < json5_count(flag); i++)
-		apply_flag(chain, json5_item(flag, i));
-	if (name && !strcmp(name, "dormant"))
-		chain->hook = HOOK_NONE;
-	else if (name && !strcmp(name, "owner"))
-		chain->is_owned = true;
-	else if (name && strcmp(name, "persist") != 0)
-		chain->is_doubtful = true;
-}
+	for (struct chain *chain = place->ruleset->chains; chain;
+	     chain = chain->next) {
+		if (!is_in_table(chain, place->tool, &table))
+			continue;
+		for (size_t i = 0; (flag = ruleset_item(flags, i)); i++) {
+			const char *name = ruleset_string(flag);
 
-static void
-apply_flags(const struct listing *listing, const struct json5 *json)
-{
-	for (size_t i = 0; i < listing->ruleset->chain_count; i++) {
-		struct chain *chain = listing->ruleset->chains[i];
-
-		if (json5_member(json, "flags") &&
-		    chain->tool == listing->tool &&
-		    !strcmp(chain->family, listing->family) &&
-		    !strcmp(chain->table, ruleset_text(json, "name")))
-			apply_flag(chain, json5_member(json, "flags"));
+			if (!strcmp(name, "dormant"))
+				chain->hook = HOOK_NONE;
+			else if (!strcmp(name, "owner"))
+				chain->is_owned = true;
+			else if (*name && strcmp(name, "persist") != 0)
+				chain->is_doubtful = true;
+		}
 	}
 }
 
 static bool
-is_translated(const struct listing *listing)
+is_translated(const struct place *place)
 {
-	for (size_t i = 0; i < listing->ruleset->chain_count; i++) {
-		const struct chain *chain = listing->ruleset->chains[i];
+	const struct chain *chain = place->ruleset->chains;
 
-		if (listing->tool == TOOL_NFT &&
-		    chain->tool == TOOL_IPTABLES_NFT &&
-		    !strcmp(chain->family, listing->family) &&
-		    !strcmp(chain->table, listing->table))
-			return true;
-	}
-	return false;
+	while (chain && !is_in_table(chain, TOOL_IPTABLES_NFT, place))
+		chain = chain->next;
+	return chain && place->tool == TOOL_NFT;
 }
 
 /* Added in this order, because each kind needs the kinds before it. */
 static const struct {
 	const char *kind;
-	void (*add)(const struct listing *listing, const struct json5 *json);
+	void (*add)(const struct place *place, const struct json5 *json);
 } kinds[] = {
 	{ "set", add_set },
 	{ "map", add_set },
 	{ "chain", add_chain },
 	{ "rule", add_rule },
-	{ "table", apply_flags },
+	{ "table", add_table },
 };
 
 bool
@@ -262,28 +277,27 @@ ruleset_add(
     struct ruleset *ruleset, enum tool tool, const char *text, size_t len)
 {
 	struct json5_error error;
-	struct json5 *root = json5_parse(text, len, &error), **slot;
+	struct json5 *root = json5_parse(text, len, &error);
 	const struct json5 *list = root ? json5_member(root, "nftables") : NULL;
+	const struct json5 *item, *json;
 
-	if (!list || json5_count(list) == 0) {
+	if (!list || json5_count(list) == 0 ||
+	    ruleset->root_count == COUNT(ruleset->roots)) {
 		json5_destroy(root);
 		return false;
 	}
-	slot = ruleset_grow(ruleset, &ruleset->roots, &ruleset->root_count,
-	    sizeof(struct json5 *));
-	*slot = root;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		for (size_t j = 0; j < json5_count(list); j++) {
-			const struct json5 *json =
-			    json5_member(json5_item(list, j), kinds[i].kind);
-			struct listing listing = { ruleset, tool, "", "" };
+	ruleset->roots[ruleset->root_count++] = root;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		for (size_t j = 0; (item = json5_item(list, j)); j++) {
+			struct place place = { ruleset, tool, "", "" };
 
+			json = json5_member(item, kinds[i].kind);
 			if (!json)
 				continue;
-			listing.family = ruleset_text(json, "family");
-			listing.table = ruleset_text(json, "table");
-			if (!is_translated(&listing))
-				kinds[i].add(&listing, json);
+			place.family = ruleset_text(json, "family");
+			place.table = ruleset_text(json, "table");
+			if (!is_translated(&place))
+				kinds[i].add(&place, json);
 		}
 	}
 	return true;

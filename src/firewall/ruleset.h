@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firewall/value.h"
+
 enum hook {
 	HOOK_NONE, /* only other chains lead there */
 	HOOK_INGRESS,
@@ -29,6 +31,7 @@ struct chain;
 struct json5;
 
 struct rule {
+	struct rule *next;
 	const struct chain *chain;
 	const struct json5 *statements; /* an array */
 	uint64_t handle;                /* of nft(8); 0: it has none */
@@ -36,6 +39,7 @@ struct rule {
 };
 
 struct chain {
+	struct chain *next;
 	enum tool tool;
 	const char *family, *table, *name;
 	const struct json5 *devices; /* of ingress and egress; NULL: unknown */
@@ -45,27 +49,33 @@ struct chain {
 	bool is_owned;    /* only the program that owns its table changes it */
 	bool is_doubtful; /* it may be dormant: inactive */
 	size_t order;     /* in the listing */
-	size_t rule_count;
-	struct rule *rules;
+	struct rule *rules, *last;
 };
 
-/* A named set or map. */
+/* An element of a set, or a part of one; data: of a map. */
+struct element {
+	struct range range;
+	const struct json5 *data;
+};
+
+/* A set or map. */
 struct set {
+	struct set *next;
 	const char *family, *table, *name;
 	const struct json5 *elements; /* an array, or NULL */
 	bool is_uncertain;            /* its elements change with time */
-	/* The elements as expression.c read them; width: ranges per element. */
-	struct range *ranges;
-	size_t range_count, width;
+	/* As expression.c read them; width: items per element. */
+	struct element *items;
+	size_t count, width;
+	bool is_sorted;
 };
 
 struct ruleset {
-	const char *blind; /* why it could not be read; NULL: it was */
-	size_t root_count, chain_count, set_count;
-	struct json5 **roots;
-	struct chain **chains;
+	const char *blind;    /* why it could not be read; NULL: it was */
+	struct chain *chains; /* the last of the listing first */
 	struct set *sets;
-	max_align_t scratch[4]; /* used if memory is short */
+	struct json5 *roots[8];
+	size_t root_count;
 };
 
 /*
@@ -91,14 +101,14 @@ struct chain *ruleset_chain(const struct ruleset *ruleset, enum tool tool,
 struct set *ruleset_set(
     const struct ruleset *ruleset, const struct chain *chain, const char *name);
 
-/*
- * Returns a new item of an array, all zeros. If memory is short, the item is
- * not part of the array and the ruleset becomes blind: callers need no check.
- */
-void *ruleset_grow(
-    struct ruleset *ruleset, void *array, size_t *count, size_t size);
-
-/* Returns "" if the member is missing, or is no string. */
+/* Returns "" if it is no string, or the member is missing. */
+const char *ruleset_string(const struct json5 *json);
 const char *ruleset_text(const struct json5 *object, const char *key);
+
+/* Where nft(8) writes an array, or a single item alone. list may be NULL. */
+const struct json5 *ruleset_item(const struct json5 *list, size_t index);
+
+/* The member of an object that has one; NULL: there is none. */
+const struct json5 *ruleset_only_member(const struct json5 *object);
 
 #endif

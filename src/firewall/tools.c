@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "firewall/iptables.h"
 #include "firewall/ruleset.h"
 
@@ -94,15 +95,13 @@ has_legacy(size_t family)
 static bool
 needs_devices(const struct ruleset *ruleset)
 {
-	for (size_t i = 0; i < ruleset->chain_count; i++) {
-		const struct chain *chain = ruleset->chains[i];
+	const struct chain *chain = ruleset->chains;
 
-		if ((chain->hook == HOOK_INGRESS ||
-			chain->hook == HOOK_EGRESS) &&
-		    !chain->devices)
-			return true;
-	}
-	return false;
+	while (chain &&
+	    (chain->devices ||
+		(chain->hook != HOOK_INGRESS && chain->hook != HOOK_EGRESS)))
+		chain = chain->next;
+	return chain;
 }
 
 /*
@@ -114,12 +113,11 @@ add_devices(struct ruleset *ruleset)
 {
 	int status;
 	char *text = run(PATH "nft list chains 2>/dev/null", &status), *rest;
-	char *line = text ? strtok_r(text, "\n", &rest) : NULL, *result = NULL;
+	char *line = text ? strtok_r(text, "\n", &rest) : NULL;
 	char family[16] = "", table[NAME_LEN] = "", chain[NAME_LEN] = "";
-	size_t len = 0;
-	FILE *out = open_memstream(&result, &len);
+	struct text out = { 0 };
 
-	for (; out && line; line = strtok_r(NULL, "\n", &rest)) {
+	for (; line; line = strtok_r(NULL, "\n", &rest)) {
 		char *device = strstr(line, " device"), *name, *next;
 		char *end = device ? strstr(device, " priority") : NULL;
 
@@ -128,18 +126,16 @@ add_devices(struct ruleset *ruleset)
 		if (!end)
 			continue;
 		*end = '\0';
-		fprintf(out, "%s{chain:{family:'%s',table:'%s',name:'%s',dev:[",
-		    len ? "," : "{nftables:[", family, table, chain);
-		name = strtok_r(
-		    device + strcspn(device + 1, " ") + 1, " ={},\"", &next);
-		for (; name; name = strtok_r(NULL, " {},\"", &next))
-			fprintf(out, "'%s',", name);
-		fputs("]}}", out);
-		fflush(out);
+		text_add(&out, "%s{chain:{family:'%s',table:'%s',name:'%s',",
+		    out.len ? "," : "{nftables:[", family, table, chain);
+		name = strtok_r(device, " ={},\"", &next);
+		for (text_add(&out, "dev:[");
+		     (name = strtok_r(NULL, " ={},\"", &next));)
+			text_add(&out, "'%s',", name);
+		text_add(&out, "]}}");
 	}
-	if (out && (fputs("]}", out), fclose(out) == 0) && *result == '{')
-		ruleset_add(ruleset, TOOL_NFT, result, strlen(result));
-	free(result);
+	text_add(&out, "]}");
+	ruleset_add(ruleset, TOOL_NFT, out.chars, out.len);
 	free(text);
 }
 

@@ -1,10 +1,12 @@
 #include "firewall/walk.h"
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "firewall/expression.h"
 #include "json5/json5.h"
 
@@ -12,22 +14,17 @@
 #define PRIORITY_TRACKING (-200)
 #define PRIORITY_DESTINATION (-100)
 #define PRIORITY_SOURCE 100
-#define STATUS_SOURCE 16 /* IPS_SRC_NAT, IPS_DST_NAT */
-#define STATUS_DESTINATION 32
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* The share of a place's packets for which the base chain ends there. */
-enum share { SHARE_NONE, SHARE_SOME, SHARE_ALL };
+enum verdict { ACCEPT, DROP, RETURN, VERDICT_COUNT };
 
 /* The way through one base chain. */
 struct passage {
 	struct walk *walk;
 	struct scope scope;
-	bool may_accept, may_drop;
+	struct cause last[VERDICT_COUNT]; /* chain NULL: none gives it */
+	struct cause doubt;               /* the first of unknown effect */
 	enum truth is_rewritten;
-	struct cause accepted, dropped; /* the last of each kind */
-	struct cause returned;          /* the last rule that ended a chain */
-	struct cause doubt;             /* the first of unknown effect */
 	unsigned depth;
 };
 
@@ -37,13 +34,10 @@ struct stretch {
 	const struct rule *rule;
 	const struct json5 *json; /* the current statement, and its name */
 	const char *name;
-	enum truth is_here;  /* whether a packet gets to the rule */
-	enum truth is_match; /* whether the rule matches it there */
-	bool ends, returns;  /* for some packets */
-	bool is_over;        /* for all packets */
+	enum truth is_here;    /* whether a packet gets to the rule */
+	enum truth is_match;   /* whether the rule matches it there */
+	bool accepts, returns; /* some packets */
 };
-
-static const struct value unknown = { .state = VALUE_UNKNOWN };
 
 static enum truth
 lesser(enum truth a, enum truth b)
@@ -75,22 +69,10 @@ assign(struct stretch *stretch, enum field field, struct value value)
 {
 	struct walk *walk = stretch->passage->walk;
 	struct value *old = &walk->packet.fields[field];
-	struct cause cause = make_cause(stretch);
-	uint64_t bits;
 
 	note_doubt(stretch);
-	walk->changes[field] = cause;
-	if (cause.is_sure) {
-		*old = value;
-	} else if (old->state == VALUE_KNOWN && value.state == VALUE_KNOWN &&
-	    !field_is_address(field) && !field_is_name(field)) {
-		bits = value.unknown_bits | old->unknown_bits |
-		    (value_number(old) ^ value_number(&value));
-		*old = value_of_number(value_number(&value) & ~bits);
-		old->unknown_bits = (uint32_t)bits;
-	} else {
-		*old = unknown;
-	}
+	walk->changes[field] = make_cause(stretch);
+	*old = walk->changes[field].is_sure ? value : value_either(*old, value);
 }
 
 /* False: the rule ends here, because a map has no value for the packet. */
@@ -101,82 +83,51 @@ assign_expression(
 	struct value value =
 	    expression_value(&stretch->passage->scope, json, field);
 
-	if (value.state == VALUE_ABSENT)
+	if (value.is_absent)
 		return false;
-	if (value.state == VALUE_UNKNOWN && json5_member(json, "map"))
+	if (!value_is_known(&value) && json5_member(json, "map"))
 		stretch->is_match = TRUTH_MAYBE;
 	assign(stretch, field, value);
 	return true;
 }
 
-static enum share run_chain(
-    struct passage *passage, const struct chain *chain, enum truth is_here);
-
+/* The packets that the rule matches leave the chain. */
 static void
-settle(struct stretch *stretch, enum share ended, bool returned)
+leave(struct stretch *stretch, bool accepts)
 {
-	bool is_match = stretch->is_match == TRUTH_YES;
-
 	note_doubt(stretch);
-	stretch->ends |= ended != SHARE_NONE;
-	stretch->is_over |= is_match && (ended == SHARE_ALL || returned);
-	if (returned) {
-		stretch->returns = true;
+	if (stretch->is_match == TRUTH_YES)
+		stretch->is_here = TRUTH_NO;
+	else if (accepts)
 		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
-	}
+}
+
+static bool
+decide(struct stretch *stretch, enum verdict verdict)
+{
+	stretch->passage->last[verdict] = make_cause(stretch);
+	stretch->accepts |= verdict == ACCEPT;
+	stretch->returns |= verdict == RETURN;
+	leave(stretch, verdict != DROP);
+	return false;
 }
 
 static bool
 run_accept(struct stretch *stretch)
 {
-	stretch->passage->may_accept = true;
-	stretch->passage->accepted = make_cause(stretch);
-	settle(stretch, SHARE_ALL, false);
-	return false;
+	return decide(stretch, ACCEPT);
 }
 
 static bool
 run_drop(struct stretch *stretch)
 {
-	stretch->passage->may_drop = true;
-	stretch->passage->dropped = make_cause(stretch);
-	settle(stretch, SHARE_ALL, false);
-	return false;
+	return decide(stretch, DROP);
 }
 
-/* A rule in a table for both families may be for one family only. */
 static bool
-is_of_family(const struct stretch *stretch)
+run_return(struct stretch *stretch)
 {
-	const char *family = ruleset_text(stretch->json, "family");
-
-	return !*family ||
-	    packet_has(stretch->passage->scope.packet, FIELD_NFPROTO,
-		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4);
-}
-
-/* nft prints only the kind of the answer, which implies a match. */
-static bool
-run_reject(struct stretch *stretch)
-{
-	static const struct {
-		const char *type;
-		enum field field;
-		uint32_t number;
-	} kinds[] = {
-		{ "icmp", FIELD_NFPROTO, NFPROTO_IPV4 },
-		{ "icmpv6", FIELD_NFPROTO, NFPROTO_IPV6 },
-		{ "tcp reset", FIELD_L4PROTO, IPPROTO_TCP },
-	};
-	const char *type = ruleset_text(stretch->json, "type");
-
-	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (!strcmp(kinds[i].type, type) &&
-		    !packet_has(stretch->passage->scope.packet, kinds[i].field,
-			kinds[i].number))
-			return false;
-	}
-	return run_drop(stretch);
+	return decide(stretch, RETURN);
 }
 
 /* A queue or an unknown statement may accept or drop the packet. */
@@ -189,12 +140,40 @@ run_unknown(struct stretch *stretch)
 }
 
 static bool
-run_return(struct stretch *stretch)
+has(const struct stretch *stretch, enum field field, uint64_t number)
 {
-	stretch->passage->returned = make_cause(stretch);
-	settle(stretch, SHARE_NONE, true);
-	return false;
+	return packet_has(stretch->passage->scope.packet, field, number);
 }
+
+/* A rule in a table for both families may be for one family only. */
+static bool
+is_of_family(const struct stretch *stretch)
+{
+	const char *family = ruleset_text(stretch->json, "family");
+
+	return !*family ||
+	    has(stretch, FIELD_NFPROTO,
+		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4);
+}
+
+/* nft prints only the kind of the answer, which implies a match. */
+static bool
+run_reject(struct stretch *stretch)
+{
+	const char *type = ruleset_text(stretch->json, "type");
+
+	if ((!strcmp(type, "icmp") &&
+		!has(stretch, FIELD_NFPROTO, NFPROTO_IPV4)) ||
+	    (!strcmp(type, "icmpv6") &&
+		!has(stretch, FIELD_NFPROTO, NFPROTO_IPV6)) ||
+	    (!strcmp(type, "tcp reset") &&
+		!has(stretch, FIELD_L4PROTO, IPPROTO_TCP)))
+		return false;
+	return run_drop(stretch);
+}
+
+static void run_chain(
+    struct passage *passage, const struct chain *chain, struct stretch *way);
 
 /* After a goto's chain, the packet goes on where a return would lead it. */
 static bool
@@ -205,15 +184,21 @@ run_jump(struct stretch *stretch)
 	const struct chain *chain =
 	    ruleset_chain(passage->scope.ruleset, from->tool, from->family,
 		from->table, ruleset_text(stretch->json, "target"));
-	enum share ended;
+	struct stretch way = { .passage = passage,
+		.is_here = lesser(stretch->is_here, stretch->is_match) };
 
 	if (!chain || passage->depth == DEPTH_MAX)
 		return run_unknown(stretch);
 	note_doubt(stretch);
-	ended = run_chain(
-	    passage, chain, lesser(stretch->is_here, stretch->is_match));
-	settle(stretch, ended,
-	    !strcmp(stretch->name, "goto") && ended != SHARE_ALL);
+	run_chain(passage, chain, &way);
+	stretch->accepts |= way.accepts;
+	if (way.is_here == TRUTH_NO && !way.returns)
+		leave(stretch, true);
+	else if (!strcmp(stretch->name, "goto")) {
+		stretch->returns = true;
+		leave(stretch, true);
+	} else if (way.accepts)
+		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
 	return false;
 }
 
@@ -242,12 +227,11 @@ run_match(struct stretch *stretch)
 static bool
 run_mangle(struct stretch *stretch)
 {
-	const struct scope *scope = &stretch->passage->scope;
 	const struct json5 *key = json5_member(stretch->json, "key");
 	const struct json5 *value = json5_member(stretch->json, "value");
-	enum field field = key ? sight_field(key) : FIELD_UNKNOWN;
-	bool is_tracked = !scope->is_before_tracking &&
-	    !packet_has(scope->packet, FIELD_CT_STATE, CT_UNTRACKED);
+	enum field field = key ? expression_field(key) : FIELD_UNKNOWN;
+	bool is_tracked = !stretch->passage->scope.is_before_tracking &&
+	    !has(stretch, FIELD_CT_STATE, CT_UNTRACKED);
 
 	if (!field || !value ||
 	    (field >= FIELD_CT_STATE && field != FIELD_CT_ZONE && !is_tracked))
@@ -283,27 +267,27 @@ run_nat(struct stretch *stretch)
 {
 	const struct json5 *address = json5_member(stretch->json, "addr");
 	const struct json5 *port = json5_member(stretch->json, "port");
-	bool here = !strcmp(stretch->name, "redirect");
-	bool is_source = !here && strcmp(stretch->name, "dnat");
+	bool is_here = !strcmp(stretch->name, "redirect");
+	bool is_source = !is_here && strcmp(stretch->name, "dnat") != 0;
 	enum field field = is_source ? FIELD_SADDR : FIELD_DADDR;
 	enum field port_field = is_source ? FIELD_SPORT : FIELD_DPORT;
-	struct value status =
-	    stretch->passage->walk->packet.fields[FIELD_CT_STATUS];
+	uint64_t flag = is_source ? IPS_SRC_NAT : IPS_DST_NAT;
 
 	if (!is_of_family(stretch) ||
 	    (address && !assign_expression(stretch, field, address)) ||
 	    (port && !assign_expression(stretch, port_field, port)))
 		return false;
-	if (here || !strcmp(stretch->name, "masquerade"))
-		assign(stretch, field, unknown);
+	if (!address && (is_here || !strcmp(stretch->name, "masquerade")))
+		assign(stretch, field, value_unknown);
 	if (is_source && !port)
-		assign(stretch, port_field, unknown);
+		assign(stretch, port_field, value_unknown);
 	if (!is_source)
 		assign(stretch, FIELD_DADDR_TYPE,
-		    here ? value_of_number(RTN_LOCAL) : unknown);
-	status.bytes[sizeof(status.bytes) - 1] |=
-	    is_source ? STATUS_SOURCE : STATUS_DESTINATION;
-	assign(stretch, FIELD_CT_STATUS, status);
+		    is_here ? value_of_number(RTN_LOCAL) : value_unknown);
+	assign(stretch, FIELD_CT_STATUS,
+	    value_combine('|',
+		stretch->passage->walk->packet.fields[FIELD_CT_STATUS],
+		value_of_number(flag)));
 	stretch->passage->is_rewritten =
 	    make_cause(stretch).is_sure ? TRUTH_YES : TRUTH_MAYBE;
 	return run_accept(stretch);
@@ -318,11 +302,11 @@ run_foreign(struct stretch *stretch)
 
 	if (!strcmp(ruleset_text(stretch->json, "name"), "comment"))
 		return true;
-	if (!strcmp(ruleset_text(stretch->json, "type"), "match"))
-		return run_unsure(stretch);
 	stretch->is_match = TRUTH_MAYBE;
+	if (!strcmp(ruleset_text(stretch->json, "type"), "match"))
+		return true;
 	for (size_t i = 0; i < COUNT(changed); i++)
-		assign(stretch, changed[i], unknown);
+		assign(stretch, changed[i], value_unknown);
 	return run_unknown(stretch);
 }
 
@@ -336,53 +320,37 @@ static bool run_map(struct stretch *stretch);
 
 /* Each run returns whether the rule goes on to its next statement. */
 static const struct {
-	const char *name;
+	const char *names;
 	bool (*run)(struct stretch *stretch);
 } statements[] = {
-	{ "match", run_match },
-	{ "counter", run_continue },
-	{ "accept", run_accept },
-	{ "drop", run_drop },
-	{ "reject", run_reject },
-	{ "jump", run_jump },
-	{ "goto", run_jump },
-	{ "return", run_return },
-	{ "continue", run_continue },
-	{ "vmap", run_map },
-	{ "mangle", run_mangle },
-	{ "notrack", run_notrack },
-	{ "redirect", run_nat },
-	{ "dnat", run_nat },
-	{ "snat", run_nat },
-	{ "masquerade", run_nat },
-	{ "tproxy", run_tproxy },
-	{ "xt", run_foreign },
-	{ "set", run_change },
-	{ "map", run_change },
-	{ "limit", run_unsure },
-	{ "quota", run_unsure },
-	{ "meter", run_unsure },
-	{ "ct count", run_unsure },
-	{ "log", run_continue },
-	{ "last", run_continue },
-	{ "flow", run_continue },
-	{ "dup", run_continue },
-	{ "secmark", run_continue },
-	{ "ct helper", run_continue },
-	{ "ct timeout", run_continue },
-	{ "ct expectation", run_continue },
+	{ "|match|", run_match },
+	{ "|accept|", run_accept },
+	{ "|drop|", run_drop },
+	{ "|reject|", run_reject },
+	{ "|jump|goto|", run_jump },
+	{ "|return|", run_return },
+	{ "|vmap|", run_map },
+	{ "|mangle|", run_mangle },
+	{ "|notrack|", run_notrack },
+	{ "|redirect|dnat|snat|masquerade|", run_nat },
+	{ "|tproxy|", run_tproxy },
+	{ "|xt|", run_foreign },
+	{ "|set|map|", run_change },
+	{ "|limit|quota|meter|ct count|", run_unsure },
+	{ "|counter|continue|log|last|flow|dup|secmark|ct helper|ct timeout|"
+	  "ct expectation|",
+	    run_continue },
 };
 
 static bool
 run_one(struct stretch *stretch, const struct json5 *json)
 {
-	const char *const none[] = { NULL };
-	const struct json5 *member = json5_unexpected(json, none, NULL);
+	const struct json5 *member = ruleset_only_member(json);
 
 	stretch->json = member ? member : json;
 	stretch->name = member ? json5_key(member) : "";
 	for (size_t i = 0; i < COUNT(statements); i++) {
-		if (!strcmp(statements[i].name, stretch->name))
+		if (text_lists(statements[i].names, stretch->name))
 			return statements[i].run(stretch);
 	}
 	return run_unknown(stretch);
@@ -411,30 +379,27 @@ run_map(struct stretch *stretch)
 	return false;
 }
 
-static enum share
+/* way: whether a packet gets there; then, how packets leave the chain. */
+static void
 run_chain(
-    struct passage *passage, const struct chain *chain, enum truth is_here)
+    struct passage *passage, const struct chain *chain, struct stretch *way)
 {
 	const struct chain *from = passage->scope.chain;
-	struct stretch stretch = { .passage = passage, .is_here = is_here };
+	const struct json5 *json;
 
 	passage->depth++;
 	passage->scope.chain = chain;
-	for (size_t i = 0; i < chain->rule_count && !stretch.is_over; i++) {
-		const struct rule *rule = &chain->rules[i];
-
-		stretch.rule = rule;
-		stretch.is_match = TRUTH_YES;
-		for (size_t j = 0; j < json5_count(rule->statements); j++) {
-			if (!run_one(&stretch, json5_item(rule->statements, j)))
-				break;
-		}
+	for (way->rule = chain->rules; way->rule && way->is_here;
+	     way->rule = way->rule->next) {
+		way->is_match = TRUTH_YES;
+		for (size_t i = 0;
+		     (json = json5_item(way->rule->statements, i)) &&
+		     run_one(way, json);
+		     i++)
+			;
 	}
 	passage->scope.chain = from;
 	passage->depth--;
-	if (!stretch.ends)
-		return SHARE_NONE;
-	return stretch.is_over && !stretch.returns ? SHARE_ALL : SHARE_SOME;
 }
 
 /* The effective priority: the kernel rewrites at two priorities only. */
@@ -449,43 +414,49 @@ hook_priority(const struct chain *chain)
 }
 
 /* At the same priority the kernel calls the chain made later first. */
-static int
-compare(const void *a, const void *b)
+static bool
+is_earlier(const struct chain *a, const struct chain *b)
 {
-	const struct chain *const *left = a, *const *right = b;
-	int first = hook_priority(*left), second = hook_priority(*right);
+	if (hook_priority(a) != hook_priority(b))
+		return hook_priority(a) < hook_priority(b);
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
+	return a->order > b->order;
+}
 
-	if (first == second) {
-		first = (*left)->priority;
-		second = (*right)->priority;
+/* Returns the hook's chain after the previous one; NULL: the first one. */
+static const struct chain *
+next_chain(
+    const struct ruleset *ruleset, enum hook hook, const struct chain *previous)
+{
+	const struct chain *chain, *next = NULL;
+
+	for (chain = ruleset->chains; chain; chain = chain->next) {
+		if (chain->hook == hook &&
+		    (!previous || is_earlier(previous, chain)) &&
+		    (!next || is_earlier(chain, next)))
+			next = chain;
 	}
-	if (first == second)
-		return (*left)->order < (*right)->order ? 1 : -1;
-	return first < second ? -1 : 1;
+	return next;
 }
 
 static enum truth
 is_on_device(const struct chain *chain, const struct packet *packet)
 {
+	bool is_ingress = chain->hook == HOOK_INGRESS;
 	const struct value *name =
-	    &packet
-		 ->fields[chain->hook == HOOK_INGRESS ? FIELD_IIF : FIELD_OIF];
-	const struct json5 *devices = chain->devices;
-	const char *device = devices ? json5_string(devices, NULL) : NULL;
-	struct value value;
+	    &packet->fields[is_ingress ? FIELD_IIF : FIELD_OIF];
+	const struct json5 *device;
 
-	if (chain->hook != HOOK_INGRESS && chain->hook != HOOK_EGRESS)
+	if (!is_ingress && chain->hook != HOOK_EGRESS)
 		return TRUTH_YES;
-	if (!devices || name->state == VALUE_UNKNOWN)
+	if (!chain->devices || !value_is_known(name))
 		return TRUTH_MAYBE;
-	for (size_t i = 0; device || i < json5_count(devices); i++) {
-		value = value_of_name(device
-			? device
-			: json5_string(json5_item(devices, i), NULL));
-		if (!memcmp(value.bytes, name->bytes, sizeof(value.bytes)))
+	for (size_t i = 0; (device = ruleset_item(chain->devices, i)); i++) {
+		struct value value = value_of_name(ruleset_string(device));
+
+		if (!memcmp(value.bits, name->bits, sizeof(value.bits)))
 			return TRUTH_YES;
-		if (device)
-			break;
 	}
 	return TRUTH_NO;
 }
@@ -496,18 +467,15 @@ is_for(
     const struct chain *chain, const struct walk *walk, enum truth is_rewritten)
 {
 	const struct packet *packet = &walk->packet;
-	const char *family =
-	    packet_has(packet, FIELD_NFPROTO, NFPROTO_IPV4) ? "ip" : "ip6";
+	bool is_ipv4 = packet_has(packet, FIELD_NFPROTO, NFPROTO_IPV4);
 	enum truth truth = is_on_device(chain, packet);
 
-	if (strcmp(chain->family, family) != 0 &&
-	    strcmp(chain->family, "inet") != 0 &&
-	    strcmp(chain->family, "netdev") != 0)
+	if (!text_lists(is_ipv4 ? "|ip|inet|netdev|" : "|ip6|inet|netdev|",
+		chain->family))
 		return TRUTH_NO;
 	if (chain->is_nat) {
 		truth = lesser(truth, TRUTH_YES - is_rewritten);
-		if (packet->fields[FIELD_CT_STATE].state != VALUE_KNOWN ||
-		    packet->fields[FIELD_CT_STATE].unknown_bits)
+		if (!value_is_known(&packet->fields[FIELD_CT_STATE]))
 			truth = lesser(truth, TRUTH_MAYBE);
 		else if (!packet_has(packet, FIELD_CT_STATE, CT_NEW))
 			truth = TRUTH_NO;
@@ -517,28 +485,25 @@ is_for(
 
 /* Sets the walk's fate and cause after a base chain. */
 static void
-conclude(struct passage *passage, const struct chain *chain, enum share ended)
+conclude(
+    struct passage *passage, const struct chain *chain, struct stretch *way)
 {
 	struct walk *walk = passage->walk;
-	struct cause policy = { chain, NULL, true };
+	struct cause *last = passage->last;
 
-	if (ended != SHARE_ALL && chain->drops) {
-		passage->may_drop = true;
-		passage->dropped = policy;
-	} else if (ended != SHARE_ALL) {
-		passage->may_accept = true;
-		passage->accepted = policy;
-	}
+	if (way->is_here || way->returns)
+		last[chain->drops ? DROP : ACCEPT] =
+		    (struct cause){ chain, NULL, true };
 	if (chain->is_nat && passage->is_rewritten == TRUTH_NO &&
 	    !walk->passed.rule)
-		walk->passed = passage->accepted.rule || !passage->returned.rule
-		    ? passage->accepted
-		    : passage->returned;
-	if (!passage->may_drop)
+		walk->passed = last[ACCEPT].rule || !last[RETURN].rule
+		    ? last[ACCEPT]
+		    : last[RETURN];
+	if (!last[DROP].chain)
 		return;
-	if (!passage->may_accept) {
+	if (!last[ACCEPT].chain) {
 		walk->fate = FATE_DROPPED;
-		walk->cause = passage->dropped;
+		walk->cause = last[DROP];
 	} else if (walk->fate == FATE_ACCEPTED) {
 		walk->fate = FATE_UNKNOWN;
 		walk->cause = passage->doubt;
@@ -558,15 +523,15 @@ pass(struct walk *walk, struct ruleset *ruleset, const struct chain *chain,
 			(is_first &&
 			    hook_priority(chain) <= PRIORITY_TRACKING) },
 	};
-	enum truth is_here = is_for(chain, walk, *is_rewritten);
+	struct stretch way = { .passage = &passage,
+		.is_here = is_for(chain, walk, *is_rewritten) };
 
-	if (is_here == TRUTH_NO)
+	if (way.is_here == TRUTH_NO)
 		return;
-	if (is_here == TRUTH_MAYBE) {
-		passage.doubt.chain = chain;
-		passage.may_accept = true;
-	}
-	conclude(&passage, chain, run_chain(&passage, chain, is_here));
+	if (way.is_here == TRUTH_MAYBE)
+		passage.doubt.chain = passage.last[ACCEPT].chain = chain;
+	run_chain(&passage, chain, &way);
+	conclude(&passage, chain, &way);
 	if (passage.is_rewritten > *is_rewritten)
 		*is_rewritten = passage.is_rewritten;
 }
@@ -574,23 +539,12 @@ pass(struct walk *walk, struct ruleset *ruleset, const struct chain *chain,
 static void
 pass_hook(struct walk *walk, struct ruleset *ruleset, enum hook hook)
 {
-	const struct chain **chains =
-	    calloc(ruleset->chain_count + 1, sizeof(struct chain *));
+	const struct chain *chain = NULL;
 	enum truth is_rewritten = TRUTH_NO;
-	size_t count = 0;
 
-	if (!chains) {
-		walk->fate = FATE_UNKNOWN;
-		return;
-	}
-	for (size_t i = 0; i < ruleset->chain_count; i++) {
-		if (ruleset->chains[i]->hook == hook)
-			chains[count++] = ruleset->chains[i];
-	}
-	qsort(chains, count, sizeof(struct chain *), compare);
-	for (size_t i = 0; i < count && walk->fate != FATE_DROPPED; i++)
-		pass(walk, ruleset, chains[i], &is_rewritten);
-	free(chains);
+	while (walk->fate != FATE_DROPPED &&
+	    (chain = next_chain(ruleset, hook, chain)))
+		pass(walk, ruleset, chain, &is_rewritten);
 }
 
 void
@@ -609,8 +563,7 @@ walk_through(struct walk *walk, struct ruleset *ruleset, enum hook hook)
 	}
 	if (hook == HOOK_PREROUTING)
 		pass_hook(walk, ruleset, HOOK_INGRESS);
-	if (walk->fate != FATE_DROPPED)
-		pass_hook(walk, ruleset, hook);
-	if (hook == HOOK_POSTROUTING && walk->fate != FATE_DROPPED)
+	pass_hook(walk, ruleset, hook);
+	if (hook == HOOK_POSTROUTING)
 		pass_hook(walk, ruleset, HOOK_EGRESS);
 }

@@ -29,15 +29,19 @@ static const struct {
 	COPIED(FRA_FWMARK, mark),
 	COPIED(FRA_FWMASK, mask),
 	COPIED(FRA_SUPPRESS_PREFIXLEN, suppressed), /* -1: none */
+	COPIED(FRA_UID_RANGE, uids),
 	COPIED(FRA_IP_PROTO, protocol),
 	COPIED(FRA_SPORT_RANGE, sports),
 	COPIED(FRA_DPORT_RANGE, dports),
 	COPIED(SPORT_MASK, sport_mask),
 	COPIED(DPORT_MASK, dport_mask),
+	COPIED(FRA_IIFNAME, iif),
+	COPIED(FRA_OIFNAME, oif),
+	/* These do not select packets. */
+	{ FRA_PROTOCOL, 0, 0 },
+	{ FRA_FLOW, 0, 0 },
+	{ FRA_PAD, 0, 0 },
 };
-
-/* Attributes that do not select packets. */
-static const uint16_t ignored[] = { FRA_PROTOCOL, FRA_FLOW, FRA_PAD };
 
 struct list {
 	struct routing_rules *rules;
@@ -55,52 +59,26 @@ read_prefix(struct netlink_part raw, uint8_t len, struct prefix *prefix)
 	prefix->bit_count = len;
 }
 
-static bool
-copy_attribute(
-    struct routing_rule *rule, uint16_t type, struct netlink_part attribute)
-{
-	for (size_t i = 0; i < sizeof(copied) / sizeof(*copied); i++) {
-		if (copied[i].type == type && attribute.len >= copied[i].len) {
-			memcpy((uint8_t *)rule + copied[i].offset,
-			    attribute.data, copied[i].len);
-			return true;
-		}
-	}
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++) {
-		if (ignored[i] == type)
-			return true;
-	}
-	return false;
-}
-
 static void
 read_attribute(struct routing_rule *rule, const struct fib_rule_hdr *header,
     uint16_t type, struct netlink_part attribute)
 {
-	struct fib_rule_uid_range uids;
+	size_t i = 0, len;
 
-	if (copy_attribute(rule, type, attribute))
-		return;
-	if (type == FRA_SRC) {
-		rule->has_from = true;
+	if (type == FRA_SRC)
 		read_prefix(attribute, header->src_len, &rule->from);
-	} else if (type == FRA_DST) {
-		rule->has_to = true;
+	if (type == FRA_DST)
 		read_prefix(attribute, header->dst_len, &rule->to);
-	} else if (type == FRA_IIFNAME) {
-		snprintf(rule->iif, sizeof(rule->iif), "%.*s",
-		    (int)attribute.len, (const char *)attribute.data);
-	} else if (type == FRA_OIFNAME) {
-		snprintf(rule->oif, sizeof(rule->oif), "%.*s",
-		    (int)attribute.len, (const char *)attribute.data);
-	} else if (type == FRA_UID_RANGE && attribute.len >= sizeof(uids)) {
-		memcpy(&uids, attribute.data, sizeof(uids));
-		rule->has_uid = true;
-		rule->first_uid = uids.start;
-		rule->last_uid = uids.end;
-	} else {
+	if (type == FRA_SRC || type == FRA_DST)
+		return;
+	while (i < sizeof(copied) / sizeof(*copied) && copied[i].type != type)
+		i++;
+	if (i == sizeof(copied) / sizeof(*copied)) {
 		rule->has_unknown = true;
+		return;
 	}
+	len = attribute.len < copied[i].len ? attribute.len : copied[i].len;
+	memcpy((uint8_t *)rule + copied[i].offset, attribute.data, len);
 }
 
 static void
@@ -125,6 +103,7 @@ take_rule(const union netlink_message *answer, void *context)
 	*rule = (struct routing_rule){
 		.table = header->table,
 		.suppressed = -1,
+		.uids = { 0, UINT32_MAX },
 		.action = header->action,
 		.tos = header->tos,
 		.is_inverted = header->flags & FIB_RULE_INVERT,
@@ -162,8 +141,10 @@ routing_rules_finish(struct routing_rules *rules)
 
 /* An unknown address may match or not. */
 static enum answer
-is_from(const struct prefix *prefix, const union address *address)
+is_within(const struct prefix *prefix, const union address *address)
 {
+	if (prefix->base.any.sa_family == AF_UNSPEC)
+		return ANSWER_YES;
 	if (address->any.sa_family == AF_UNSPEC)
 		return ANSWER_MAYBE;
 	return prefix_contains(prefix, address) ? ANSWER_YES : ANSWER_NO;
@@ -177,7 +158,7 @@ is_port(const uint16_t range[2], uint16_t mask, uint16_t port)
 	if (!port)
 		return ANSWER_MAYBE;
 	if (mask && range[0] == range[1])
-		return ((range[0] ^ port) & mask) == 0 ? ANSWER_YES : ANSWER_NO;
+		port = ((range[0] ^ port) & mask) ? 0 : range[0];
 	return range[0] <= port && port <= range[1] ? ANSWER_YES : ANSWER_NO;
 }
 
@@ -191,15 +172,12 @@ is_for(const struct routing_rule *rule, const struct routing_question *packet)
 	    (*rule->oif && strcmp(rule->oif, oif) != 0) ||
 	    ((rule->mark ^ packet->mark) & rule->mask) != 0 ||
 	    (rule->protocol && rule->protocol != packet->protocol) ||
-	    rule->tos ||
-	    (rule->has_uid &&
-		(packet->uid < rule->first_uid ||
-		    packet->uid > rule->last_uid));
+	    rule->tos || packet->uid < rule->uids[0] ||
+	    packet->uid > rule->uids[1];
 	const enum answer answers[] = {
 		is_other ? ANSWER_NO : ANSWER_YES,
-		rule->has_from ? is_from(&rule->from, &packet->from)
-			       : ANSWER_YES,
-		rule->has_to ? is_from(&rule->to, &packet->to) : ANSWER_YES,
+		is_within(&rule->from, &packet->from),
+		is_within(&rule->to, &packet->to),
 		is_port(rule->sports, rule->sport_mask,
 		    packet->from.any.sa_family ? address_port(&packet->from)
 					       : 0),
@@ -354,56 +332,55 @@ add_prefix(struct text *text, const char *name, const struct prefix *prefix)
 {
 	char formatted[PREFIX_STRLEN];
 
-	text_add(text, " %s %s", name, prefix_format(prefix, formatted));
+	if (prefix->base.any.sa_family != AF_UNSPEC)
+		text_add(
+		    text, " %s %s", name, prefix_format(prefix, formatted));
 }
 
 static void
-add_action(struct text *text, const struct routing_rule *rule)
+add_name(struct text *text, const char *option, const char *name)
 {
-	static const char *const names[] = {
+	if (*name)
+		text_add(text, " %s %s", option, name);
+}
+
+const char *
+routing_rule_format(const struct routing_rule *rule, struct text *text)
+{
+	static const char *const actions[FR_ACT_MAX + 1] = {
+		[FR_ACT_TO_TBL] = "lookup",
+		[FR_ACT_GOTO] = "goto",
 		[FR_ACT_NOP] = "nop",
 		[FR_ACT_BLACKHOLE] = "blackhole",
 		[FR_ACT_UNREACHABLE] = "unreachable",
 		[FR_ACT_PROHIBIT] = "prohibit",
 	};
 
-	if (rule->action == FR_ACT_TO_TBL)
-		text_add(text, " lookup %" PRIu32, rule->table);
-	else if (rule->action == FR_ACT_GOTO)
-		text_add(text, " goto %" PRIu32, rule->target);
-	else if (rule->action < sizeof(names) / sizeof(*names) &&
-	    names[rule->action])
-		text_add(text, " %s", names[rule->action]);
-	if (rule->suppressed >= 0)
-		text_add(
-		    text, " suppress_prefixlength %" PRId32, rule->suppressed);
-}
-
-const char *
-routing_rule_format(const struct routing_rule *rule, struct text *text)
-{
 	text_add(text, "pref %" PRIu32 "%s", rule->preference,
 	    rule->is_inverted ? " not" : "");
-	if (rule->has_from)
-		add_prefix(text, "from", &rule->from);
-	if (rule->has_to)
-		add_prefix(text, "to", &rule->to);
-	if (*rule->iif)
-		text_add(text, " iif %s", rule->iif);
-	if (*rule->oif)
-		text_add(text, " oif %s", rule->oif);
+	add_prefix(text, "from", &rule->from);
+	add_prefix(text, "to", &rule->to);
+	add_name(text, "iif", rule->iif);
+	add_name(text, "oif", rule->oif);
 	if (rule->mask)
 		text_add(text, " fwmark 0x%" PRIx32 "/0x%" PRIx32, rule->mark,
 		    rule->mask);
 	if (rule->tos)
 		text_add(text, " tos 0x%x", rule->tos);
-	if (rule->has_uid)
-		text_add(text, " uidrange %" PRIu32 "-%" PRIu32,
-		    rule->first_uid, rule->last_uid);
+	if (rule->uids[0] || rule->uids[1] != UINT32_MAX)
+		text_add(text, " uidrange %" PRIu32 "-%" PRIu32, rule->uids[0],
+		    rule->uids[1]);
 	if (rule->protocol)
 		text_add(text, " ipproto %u", rule->protocol);
 	add_ports(text, "sport", rule->sports, rule->sport_mask);
 	add_ports(text, "dport", rule->dports, rule->dport_mask);
-	add_action(text, rule);
+	if (rule->action <= FR_ACT_MAX && actions[rule->action])
+		text_add(text, " %s", actions[rule->action]);
+	if (rule->action == FR_ACT_TO_TBL || rule->action == FR_ACT_GOTO)
+		text_add(text, " %" PRIu32,
+		    rule->action == FR_ACT_GOTO ? rule->target : rule->table);
+	if (rule->suppressed >= 0)
+		text_add(
+		    text, " suppress_prefixlength %" PRId32, rule->suppressed);
 	return text->chars;
 }

@@ -17,15 +17,14 @@ struct routing_rule {
 	uint32_t target; /* the preference that a goto leads to */
 	uint32_t mark, mask;
 	int32_t suppressed; /* ignores routes of prefixes up to it; -1: none */
-	uint32_t first_uid, last_uid;
+	uint32_t uids[2];   /* first and last */
 	uint16_t sports[2], dports[2];   /* first and last; 0: any */
 	uint16_t sport_mask, dport_mask; /* of a single port; 0: none */
 	uint8_t action;                  /* FR_ACT_TO_TBL and the like */
 	uint8_t protocol, tos;
 	bool is_inverted;
 	bool has_unknown; /* an attribute that this program does not know */
-	bool has_from, has_to, has_uid;
-	struct prefix from, to;
+	struct prefix from, to;                  /* AF_UNSPEC: any */
 	char iif[IF_NAMESIZE], oif[IF_NAMESIZE]; /* "": any */
 };
 

@@ -8,6 +8,7 @@
  * unknown), and the rule that decided or is unclear.
  */
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,14 +55,14 @@ struct given {
 	union address from, to;
 	unsigned port, protocol;
 	struct packet packet;
-	bool is_begun;
+	bool is_set[FIELD_COUNT], is_begun;
 };
 
 static void
 begin(struct given *given, struct walk *walk)
 {
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (given->packet.fields[i].state != VALUE_UNKNOWN)
+		if (given->is_set[i])
 			walk->packet.fields[i] = given->packet.fields[i];
 	}
 }
@@ -69,10 +70,16 @@ begin(struct given *given, struct walk *walk)
 static struct value last; /* the mark of the connection */
 
 static void
+set(struct given *given, enum field field, struct value value)
+{
+	given->packet.fields[field] = value;
+	given->is_set[field] = true;
+}
+
+static void
 take_field(struct given *given, const char *word)
 {
 	const char *value = strchr(word, '=') + 1;
-	struct value *values = given->packet.fields;
 
 	if (!strncmp(word, "from=", 5))
 		address_parse(value, &given->from);
@@ -83,20 +90,20 @@ take_field(struct given *given, const char *word)
 	else if (!strncmp(word, "protocol=", 9))
 		given->protocol = (unsigned)atoi(value);
 	else if (!strncmp(word, "iif=", 4))
-		values[FIELD_IIF] = value_of_name(value);
+		set(given, FIELD_IIF, value_of_name(value));
 	else if (!strncmp(word, "oif=", 4))
-		values[FIELD_OIF] = value_of_name(value);
-	if (!strcmp(word, "ct_mark=last")) {
-		values[FIELD_CT_MARK] = last;
-		return;
-	}
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		size_t len = strlen(fields[i].name);
+		set(given, FIELD_OIF, value_of_name(value));
+	else if (!strcmp(word, "ct_mark=last"))
+		set(given, FIELD_CT_MARK, last);
+	else
+		for (size_t i = 0; i < COUNT(fields); i++) {
+			size_t len = strlen(fields[i].name);
 
-		if (!strncmp(word, fields[i].name, len) && word[len] == '=')
-			values[fields[i].field] =
-			    value_of_number(strtoul(value, NULL, 0));
-	}
+			if (!strncmp(word, fields[i].name, len) &&
+			    word[len] == '=')
+				set(given, fields[i].field,
+				    value_of_number(strtoul(value, NULL, 0)));
+		}
 }
 
 static void
@@ -124,11 +131,14 @@ print_address(const struct packet *packet, enum field field)
 {
 	const struct value *value = &packet->fields[field];
 	bool is_ipv4 = packet_has(packet, FIELD_NFPROTO, 2);
+	const uint64_t words[2] = { htobe64(value->bits[0]),
+		htobe64(value->bits[1]) };
+	const uint8_t *raw = (const uint8_t *)words + (is_ipv4 ? 12 : 0);
 	char text[ADDRESS_STRLEN] = "?";
 	union address address;
 
-	if (value->state == VALUE_KNOWN) {
-		address_from_raw(&address, value->bytes, is_ipv4 ? 4 : 16, 0);
+	if (value_is_known(value)) {
+		address_from_raw(&address, raw, is_ipv4 ? 4 : 16, 0);
 		address_format_host(&address, text);
 	}
 	printf(" %s", text);
@@ -139,10 +149,10 @@ print_number(const struct packet *packet, enum field field)
 {
 	const struct value *value = &packet->fields[field];
 
-	if (value->state == VALUE_KNOWN && !value->unknown_bits)
-		printf(" %lu", (unsigned long)value_number(value));
+	if (value_is_known(value))
+		printf(" %lu", (unsigned long)value->bits[1]);
 	else
-		printf(" %s", value->state == VALUE_ABSENT ? "-" : "?");
+		printf(" %s", value->is_absent ? "-" : "?");
 }
 
 static void

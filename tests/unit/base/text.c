@@ -26,6 +26,17 @@ START_TEST(what_has_no_room_is_cut_off)
 }
 END_TEST
 
+START_TEST(a_list_has_only_whole_words)
+{
+	ck_assert(text_lists("|one|two words|", "one"));
+	ck_assert(text_lists("|one|two words|", "two words"));
+	ck_assert(!text_lists("|one|two words|", "two"));
+	ck_assert(!text_lists("|one|two words|", "ne"));
+	ck_assert(!text_lists("|one|two words|", ""));
+	ck_assert(!text_lists("", "one"));
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -34,6 +45,7 @@ suite(void)
 
 	tcase_add_test(tcase, text_is_set_and_added_to);
 	tcase_add_test(tcase, what_has_no_room_is_cut_off);
+	tcase_add_test(tcase, a_list_has_only_whole_words);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

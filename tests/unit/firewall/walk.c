@@ -3,6 +3,12 @@
 #include "firewall/rules.h"
 #include "suite.h"
 
+#define LATER(statements)                                                   \
+	"{chain:{family:'ip',table:'u',name:'c',type:'filter',"             \
+	"hook:'input',prio:5,policy:'accept'}},"                            \
+	"{rule:{family:'ip',table:'u',chain:'c',handle:9,expr:[" statements \
+	"]}},"
+
 /* handle: of the rule that decided or is unclear; 0: a policy, or no rule. */
 static const struct {
 	const char *objects;
@@ -127,6 +133,22 @@ static const struct {
 	      "in", "1", SET_MARK("{'|':[{'&':[{meta:{key:'mark'}},240]},5]}"))
 		RULE("in", "2", MARK("5") DROP),
 	    FATE_DROPPED, 2 },
+	/* A packet that may have been accepted may not have got the mark. */
+	{ INPUT("accept") RULE("in", "1", LIMIT ACCEPT)
+		RULE("in", "2", SET_MARK("5")) LATER(MARK("5") DROP),
+	    FATE_UNKNOWN, 9 },
+	{ INPUT("accept") RULE("in", "1", LIMIT DROP)
+		RULE("in", "2", SET_MARK("5")) LATER(MARK("5") DROP),
+	    FATE_DROPPED, 9 },
+	/* Rules may add elements to a map, too. */
+	{ INPUT("accept") "{map:{family:'inet',table:'t',name:'m',"
+			  "elem:[[22,{accept:null}]]}}," RULE("in", "1",
+			      "{map:{op:'add',elem:5,data:{drop:null},"
+			      "map:'@m'}}") RULE("in", "2",
+			      "{vmap:{key:{payload:{protocol:'tcp',field:'"
+			      "dport'}},"
+			      "data:'@m'}}") RULE("in", "3", DROP),
+	    FATE_DROPPED, 3 },
 	/* Priorities count over all tables, and drop is final. */
 	{ INPUT(
 	      "accept") "{chain:{family:'ip',table:'u',name:'c',"
@@ -251,7 +273,7 @@ START_TEST(masquerading_changes_the_source_for_sure)
 		RULE("post", "3", "{masquerade:null}"));
 	struct walk walk = walk_once(ruleset, HOOK_POSTROUTING);
 
-	ck_assert_int_eq(walk.packet.fields[FIELD_SADDR].state, VALUE_UNKNOWN);
+	ck_assert(!value_is_known(&walk.packet.fields[FIELD_SADDR]));
 	ck_assert(walk.changes[FIELD_SADDR].is_sure);
 	ck_assert_uint_eq(walk.changes[FIELD_SADDR].rule->handle, 3);
 	ruleset_destroy(ruleset);
