@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/condition.h"
 #include "base/deadline.h"
+#include "base/futex.h"
 #include "base/must.h"
 
 /*
@@ -21,15 +22,14 @@
 #define PARK_MS 10000
 
 /*
- * Never freed. The waking thread signals "called" after it has released the
- * lock, because the woken thread needs that lock at once; by then the woken
- * thread may have ended.
+ * Never freed: when the waking thread names "called" to the kernel, the woken
+ * thread may have run its task and ended already.
  */
 struct thread {
-	void (*run)(void *argument); /* NULL while it is parked */
+	void (*run)(void *argument);
 	void *argument;
-	pthread_cond_t called; /* signalled when there is a task again */
-	struct thread *next;   /* in one of these lists */
+	atomic_uint called;  /* 0 while it is parked, 1: it has a task */
+	struct thread *next; /* in one of these lists */
 };
 
 /* Wake the thread that was parked last: its stack is warm. */
@@ -75,11 +75,28 @@ call_parked(void (*run)(void *argument), void *argument)
 	if (thread) {
 		thread->run = run;
 		thread->argument = argument;
+		atomic_store(&thread->called, 1);
 	}
 	must(pthread_mutex_unlock(&lock));
 	if (thread)
-		must(pthread_cond_signal(&thread->called));
+		futex_wake(&thread->called);
 	return thread != NULL;
+}
+
+/* The time is over: true if a task came at the last moment. */
+static bool
+leave_parked(struct thread *thread)
+{
+	bool is_called;
+
+	must(pthread_mutex_lock(&lock));
+	is_called = atomic_load(&thread->called);
+	if (!is_called) {
+		unlink_parked(thread);
+		push(&ended, thread);
+	}
+	must(pthread_mutex_unlock(&lock));
+	return is_called;
 }
 
 /* Waits for a task; false if none came in time. */
@@ -87,21 +104,16 @@ static bool
 park(struct thread *thread)
 {
 	int64_t deadline = deadline_after(PARK_MS);
-	bool is_called;
 
 	must(pthread_mutex_lock(&lock));
-	thread->run = NULL;
+	atomic_store(&thread->called, 0);
 	push(&parked, thread);
-	while (
-	    !thread->run && condition_wait(&thread->called, &lock, deadline)) {
-	}
-	is_called = thread->run != NULL;
-	if (!is_called) {
-		unlink_parked(thread);
-		push(&ended, thread);
-	}
 	must(pthread_mutex_unlock(&lock));
-	return is_called;
+	while (!atomic_load(&thread->called)) {
+		if (!futex_wait(&thread->called, 0, deadline))
+			return leave_parked(thread);
+	}
+	return true;
 }
 
 static void *
@@ -147,12 +159,7 @@ allocate(void)
 	must(pthread_mutex_lock(&lock));
 	thread = pop(&ended);
 	must(pthread_mutex_unlock(&lock));
-	if (thread)
-		return thread;
-	thread = malloc(sizeof(*thread));
-	if (thread)
-		condition_init(&thread->called);
-	return thread;
+	return thread ? thread : malloc(sizeof(*thread));
 }
 
 int

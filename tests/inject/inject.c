@@ -32,7 +32,6 @@
 
 #define SITES 256
 #define TIMES 6 /* calls of one site after an arming */
-#define PARKED_S 2
 
 /* The layout is that of tests/e2e/injection.py. */
 struct control {
@@ -216,27 +215,18 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 	return -1;
 }
 
-/* Only parked threads wait for seconds. */
-int __real_pthread_cond_timedwait(pthread_cond_t *condition,
-    pthread_mutex_t *mutex, const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
-    pthread_mutex_t *mutex, const struct timespec *until);
-int
-__wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
-    const struct timespec *until)
+/* Only parked threads wait in this way. */
+bool __real_futex_wait(atomic_uint *word, unsigned value, int64_t deadline);
+bool __wrap_futex_wait(atomic_uint *word, unsigned value, int64_t deadline);
+bool
+__wrap_futex_wait(atomic_uint *word, unsigned value, int64_t deadline)
 {
 	static const int errors[] = { ETIMEDOUT, 0 };
-	struct timespec now;
-	int error = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (until->tv_sec > now.tv_sec + PARKED_S)
-		error = control && atomic_load(&control->unparked)
-		    ? ETIMEDOUT
-		    : inject("pthread_cond_timedwait", errors,
-			  __builtin_return_address(0));
-	return error ? error
-		     : __real_pthread_cond_timedwait(condition, mutex, until);
+	if ((control && atomic_load(&control->unparked)) ||
+	    inject("futex_wait", errors, __builtin_return_address(0)))
+		return false;
+	return __real_futex_wait(word, value, deadline);
 }
 
 /*

@@ -1,6 +1,7 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -8,9 +9,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/condition.h"
+#include "base/futex.h"
 #include "suite.h"
 
 #define MANY 50
@@ -21,37 +23,32 @@
 #define IS_SANITIZED false
 #endif
 
-/* Replaces condition.c: decides the fate of a parked thread. */
+/* Replaces futex.c: decides the fate of a parked thread. */
 static _Atomic enum {
 	WAITS,   /* until it is called */
 	IS_LATE, /* the same, but its time is over when it is */
 	GIVES_UP,
 } parking;
 
-/* The threads that began last; guarded by the lock. */
-static struct {
-	pthread_cond_t *condition;
-	pthread_mutex_t *lock;
-} waits[MANY];
+/* What the threads wait for that began last. */
+static atomic_uint *waits[MANY];
 static atomic_int wait_count;
 
-void
-condition_init(pthread_cond_t *condition)
-{
-	pthread_cond_init(condition, NULL);
-}
-
 bool
-condition_wait(
-    pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline)
+futex_wait(atomic_uint *word, unsigned value, int64_t deadline)
 {
 	ck_assert_int_gt(deadline, 0);
 	if (parking != GIVES_UP) {
-		waits[wait_count % MANY].condition = condition;
-		waits[wait_count++ % MANY].lock = lock;
-		pthread_cond_wait(condition, lock);
+		waits[wait_count++ % MANY] = word;
+		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
 	}
 	return parking == WAITS;
+}
+
+void
+futex_wake(atomic_uint *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 /* The observations of a task about its thread, and its permission to end. */
@@ -248,14 +245,6 @@ START_TEST(a_thread_that_is_not_called_in_time_ends)
 }
 END_TEST
 
-static void
-give_up(int i)
-{
-	pthread_mutex_lock(waits[i].lock);
-	pthread_cond_signal(waits[i].condition);
-	pthread_mutex_unlock(waits[i].lock);
-}
-
 /*
  * The first, the last and the ones between time out; the rest is still called.
  */
@@ -271,9 +260,8 @@ START_TEST(threads_that_are_parked_end_in_any_order)
 		sched_yield();
 	parking = GIVES_UP;
 	for (int i = 0; i < MANY; i += 7) {
-		give_up(i);
 		while (alive == left)
-			sched_yield();
+			futex_wake(waits[i]);
 		left--;
 	}
 	parking = WAITS;
