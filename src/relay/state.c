@@ -168,6 +168,13 @@ set_graceful(const struct relay *relay, bool graceful)
 		socket_set_graceful(relay->fd[side], graceful);
 }
 
+/* Nothing is left in a socket whose FIN is acknowledged. */
+static bool
+has_unsent(const struct relay *relay, enum relay_side side)
+{
+	return !relay->is_over[side] && socket_unsent(relay->fd[side]) > 0;
+}
+
 /*
  * Both streams are complete, but megabytes may still be queued for peers that
  * have no room. The kernel would keep them for minutes, beyond idle_ms and
@@ -181,8 +188,8 @@ deliver_rest(struct relay *relay)
 {
 	bool is_taken = true;
 
-	if (socket_unsent(relay->fd[0]) <= 0 &&
-	    socket_unsent(relay->fd[1]) <= 0)
+	if (!has_unsent(relay, RELAY_DOWNSTREAM) &&
+	    !has_unsent(relay, RELAY_UPSTREAM))
 		return;
 	set_graceful(relay, true);
 	for (int side = 0; side < 2 && is_taken; side++)
