@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "doctor/external.h"
 #include "doctor/port_probe.h"
+#include "doctor/return_route.h"
 #include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "kernel/counters.h"
@@ -136,7 +137,10 @@ report_input(const struct doctor_context *context, const struct path *path)
 	    path->prefix, path->router->text, name.chars);
 }
 
-/* The fix is for the rule in the way; if none is known, our own rules. */
+/*
+ * The fix is for the rule in the way; if none is known, our own rules. Rules
+ * for a service of certain hosts or ports need not take the router's replies.
+ */
 static void
 report_here(const struct doctor_context *context, const struct path *path)
 {
@@ -147,6 +151,13 @@ report_here(const struct doctor_context *context, const struct path *path)
 
 	trace(context, path, &outgoing);
 	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
+	if (!fix.len && return_route_takes_some(context, path->users)) {
+		finding_note(context->findings,
+		    "%s: the return path was not tested: this host delivers "
+		    "only some reply packets, and none from the router %s",
+		    path->prefix, path->router->text);
+		return;
+	}
 	finding_problem(context->findings, fix.len ? fix.chars : context->rules,
 	    "",
 	    "%s: reply packets from the router %s to %s arrive "

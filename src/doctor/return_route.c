@@ -179,7 +179,12 @@ return_route_check_routes(const struct doctor_context *context)
 }
 
 /* How many of the marks that a reply may have deliver it here. */
-enum delivered { DELIVERED_NONE, DELIVERED_SOME, DELIVERED_ALL };
+enum delivered {
+	DELIVERED_UNKNOWN,
+	DELIVERED_NONE,
+	DELIVERED_SOME,
+	DELIVERED_ALL
+};
 
 static enum delivered
 try_marks(const struct routing_rules *rules, const union address *user,
@@ -240,35 +245,65 @@ report_mark(const struct doctor_context *context, const struct prefix *prefix,
 	    cause->chain ? remedy_name(cause, &name) : "");
 }
 
+/* DELIVERED_UNKNOWN: no mark is needed, or the rules could not be read. */
+static enum delivered
+follow_replies(const struct doctor_context *context,
+    const struct prefix *prefix, const struct local_delivery *delivery,
+    struct outgoing *outgoing, struct text *mark)
+{
+	const struct routing_rule *decisive;
+	struct routing_rules rules = { 0 };
+	enum delivered delivered;
+	union address user;
+
+	if (delivery->way != LOCAL_DELIVERY_MARKED ||
+	    !doctor_context_sees_firewall(context) ||
+	    routing_rules_init(&rules, prefix->base.any.sa_family))
+		return DELIVERED_UNKNOWN;
+	prefix_sample(prefix, &user);
+	delivered = find_delivered(context, &rules, &user, outgoing, &decisive);
+	if (delivered == DELIVERED_ALL)
+		local_delivery_format_mark(decisive, mark);
+	routing_rules_finish(&rules);
+	return delivered;
+}
+
+bool
+return_route_takes_some(
+    const struct doctor_context *context, const struct prefix *prefix)
+{
+	struct local_delivery delivery;
+	struct outgoing outgoing;
+	struct text mark = { 0 };
+
+	local_delivery_find(prefix, &delivery);
+	return follow_replies(context, prefix, &delivery, &outgoing, &mark) ==
+	    DELIVERED_SOME;
+}
+
 void
 return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix)
 {
-	const struct routing_rule *decisive;
 	struct local_delivery delivery;
 	struct outgoing outgoing;
-	struct routing_rules rules = { 0 };
 	char text[PREFIX_STRLEN];
 	struct text name = { 0 };
-	union address user;
 
 	local_delivery_find(prefix, &delivery);
-	if (delivery.way != LOCAL_DELIVERY_MARKED ||
-	    !doctor_context_sees_firewall(context) ||
-	    routing_rules_init(&rules, prefix->base.any.sa_family))
-		return;
-	prefix_sample(prefix, &user);
 	prefix_format(prefix, text);
-	switch (find_delivered(context, &rules, &user, &outgoing, &decisive)) {
+	switch (follow_replies(context, prefix, &delivery, &outgoing, &name)) {
+	case DELIVERED_UNKNOWN:
+		break;
 	case DELIVERED_ALL:
 		finding_ok(context->findings,
 		    "%s: the firewall sets the mark %s on reply packets", text,
-		    local_delivery_format_mark(decisive, &name));
+		    name.chars);
 		break;
 	case DELIVERED_SOME:
 		finding_note(context->findings,
-		    "%s: cannot tell which reply packets get the mark "
-		    "%s: it depends on %s",
+		    "%s: cannot tell which reply packets get the mark %s: it "
+		    "depends on %s",
 		    text, delivery.marks.chars,
 		    remedy_name(&outgoing.answer.changes[FIELD_MARK], &name));
 		break;
@@ -280,5 +315,4 @@ return_route_check_mark(
 			    context, prefix, &outgoing, delivery.marks.chars);
 		break;
 	}
-	routing_rules_finish(&rules);
 }

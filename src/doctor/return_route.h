@@ -15,6 +15,10 @@ void return_route_check_routes(const struct doctor_context *context);
 void return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix);
 
+/* Whether replies are delivered from some senders or ports only. */
+bool return_route_takes_some(
+    const struct doctor_context *context, const struct prefix *prefix);
+
 /* Whether this user can connect from the prefix, and gets replies here. */
 bool return_route_is_there(const struct prefix *prefix);
 

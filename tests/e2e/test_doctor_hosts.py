@@ -32,36 +32,6 @@ class HostsExit(HostsExitCase):
             'some ports .* "pref 140 ipproto 6 sport 8000 lookup 254"',
             port=8000)
 
-    def test_delivery_by_the_link(self):
-        """mmproxy documents this: deliver all packets from that link.
-
-        No packet gets a mark.
-        """
-        local = (f'ip rule add iif out0 to {IPV4.users} lookup 123; '
-                 f'ip route replace local {IPV4.users} dev lo table 123')
-        config = {'acl': [{'name': 'alice', 'auth': 'secret',
-                           'allowed_src_ips': [IPV4.users]}]}
-        with self.no_rules(), self.made(local):
-            self.assertTrue(self.carries(IPV4))
-            self.assert_fine(f'{IPV4.users}: all TCP packets to it are '
-                             'delivered on this host',
-                             config=config)
-
-    def test_mark_for_one_service_outside(self):
-        """The rule marks one service only, so doctor gives no verdict."""
-        mark = ('iptables -t mangle -A PREROUTING -i out0 -s 203.0.113.0/24 '
-                '-p tcp --sport 8000 -j MARK --set-mark 1; '
-                'ip rule add fwmark 1 lookup 123; '
-                f'ip route replace local {IPV4.users} dev lo table 123')
-        config = {'acl': [{'name': 'alice', 'auth': 'secret',
-                           'allowed_src_ips': [IPV4.users]}]}
-        with self.no_rules(), self.made(mark):
-            self.assertTrue(self.carries(IPV4, port=8000))
-            findings = self.doctor(config=config)
-            self.assertTrue(findings.of(
-                'note', f'{IPV4.users}: cannot tell which reply packets get '
-                'the mark 0x1: it depends on chain PREROUTING of iptables'), findings.text)
-
     def test_drops_in_any_hook(self):
         """doctor finds the rule, even if no packet shows the drop."""
         for rules in (
