@@ -17,23 +17,14 @@
 
 #define FILE_MAX_LEN (16 * 1024 * 1024)
 
-/*
- * Counts a problem. Returns whether it is among those of its kind to be shown.
- */
 static bool
 is_shown(struct reader *reader, bool fatal, const char *format)
 {
-	struct reader_kind *kind = reader->kinds;
-	const struct reader_kind *last = kind + READER_KINDS - 1;
+	bool shown = message_quota_take(&reader->quota, format);
 
 	reader->failed |= fatal;
-	while (kind < last && kind->format && kind->format != format)
-		kind++;
-	kind->format = format;
-	if (++kind->count <= READER_KIND_MAX)
-		return true;
-	reader->not_shown[fatal]++;
-	return false;
+	reader->not_shown[fatal] += !shown;
+	return shown;
 }
 
 static void __attribute__((format(printf, 3, 4)))

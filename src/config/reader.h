@@ -4,31 +4,24 @@
 /*
  * Loads a JSON5 file and reports mistakes in it where they stand, as
  * "file:line:column: key path: what is wrong". Reading goes on after a mistake,
- * so that one run names them all. Problems with the same format are of one
- * kind. The first READER_KIND_MAX of a kind are reported and the others
- * counted, so that no file can fill the log.
+ * so that one run names them all; a message quota limits those of a kind.
  */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/message_quota.h"
 #include "json5/json5.h"
 
 /* A problem that is not fatal is a warning. The line has no newline. */
 typedef void reader_sink(bool fatal, const char *problem);
-
-#define READER_KIND_MAX 20
-#define READER_KINDS 64
 
 struct reader {
 	const char *path;
 	reader_sink *sink;
 	bool failed; /* there was a fatal problem */
 	mode_t mode; /* of the file; 0 until it is open */
-	struct reader_kind {
-		const char *format;
-		unsigned count;
-	} kinds[READER_KINDS]; /* format NULL ends them */
+	struct message_quota quota;
 	unsigned not_shown[2]; /* [0] warnings, [1] fatal problems */
 };
 

@@ -59,16 +59,10 @@ print_good(struct findings *findings, const char *kind, const char *format,
 bool
 finding_is_shown(struct findings *findings, const char *kind)
 {
-	struct finding_kind *item = findings->kinds;
-	const struct finding_kind *last = item + FINDING_KINDS - 1;
+	bool shown = message_quota_take(&findings->quota, kind);
 
-	while (item < last && item->format && item->format != kind)
-		item++;
-	item->format = kind;
-	if (++item->count <= FINDING_KIND_MAX)
-		return true;
-	findings->not_shown++;
-	return false;
+	findings->not_shown += !shown;
+	return shown;
 }
 
 void

@@ -8,25 +8,20 @@
 
 #include <stdbool.h>
 
+#include "base/message_quota.h"
 #include "base/text.h"
-
-#define FINDING_KIND_MAX 20
-#define FINDING_KINDS 32
 
 struct findings {
 	bool logged;  /* log only problems; otherwise print all findings */
 	bool as_json; /* an array of objects: kind, text, and fix or advice */
 	bool any_printed, any_problem; /* so far */
-	struct finding_kind {
-		const char *format;
-		unsigned count;
-	} kinds[FINDING_KINDS]; /* format NULL ends them */
+	struct message_quota quota;
 	unsigned not_shown;
 };
 
 /*
- * Counts a finding; kind: its format. False if FINDING_KIND_MAX of that kind
- * were shown already. finding_problem() calls it itself when it logs.
+ * Counts a finding; kind: its format. False if the quota of its kind is
+ * used up. finding_problem() calls it itself when it logs.
  */
 bool finding_is_shown(struct findings *findings, const char *kind);
 

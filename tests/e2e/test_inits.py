@@ -168,7 +168,7 @@ class Lives:
     refusal = r'srcproxy/exit\.json:1:11: '
     refused = ('restart', 'reload')
     # The message about rules that cannot be applied.
-    rules_refusal = 'Not started, for its rules cannot be applied'
+    rules_refusal = 'Not started, because its rules cannot be applied'
     # The bounding set of the capabilities.
     bounding = 0
 

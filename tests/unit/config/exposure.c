@@ -267,7 +267,7 @@ START_TEST(very_many_overlaps_are_few_lines_and_no_work)
 	double ratio = effort_ratio(load_many, 5000, 20000, 6);
 
 	/* Short secrets, overlaps, and how many more there are. */
-	ck_assert_uint_eq(warning_count, 2 * READER_KIND_MAX + 1);
+	ck_assert_uint_eq(warning_count, 2 * MESSAGE_QUOTA + 1);
 	ck_assert_msg(ratio < 6, "%f times as long", ratio);
 }
 END_TEST

@@ -180,7 +180,7 @@ START_TEST(many_problems_of_a_kind_are_counted)
 		reported++;
 		lines++;
 	}
-	ck_assert_uint_eq(lines, 2 * READER_KIND_MAX + 3);
+	ck_assert_uint_eq(lines, 2 * MESSAGE_QUOTA + 3);
 	json5_destroy(root);
 }
 END_TEST
@@ -189,7 +189,7 @@ START_TEST(a_problem_that_is_not_shown_is_fatal_all_the_same)
 {
 	struct json5 *root = load("{ a: 1 }");
 
-	for (unsigned i = 0; i <= READER_KIND_MAX; i++) {
+	for (unsigned i = 0; i <= MESSAGE_QUOTA; i++) {
 		reader.failed = false;
 		reader_fail(&reader, root, "bad");
 	}
