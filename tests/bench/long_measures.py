@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 
+import rules
 from peers import reset
 
 # Longer than any of these takes, and than HAProxy's three attempts at a
@@ -62,10 +63,10 @@ def _receive(connection, length):
     return True
 
 
-def _ask(net, to, length, is_first):
+def _ask(net, family, to, length, is_first):
     """Seconds from connect() to so many bytes of the answer."""
     began = time.monotonic()
-    with net.user.socket(socket.AF_INET) as connection:
+    with net.user.socket(family.af) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         connection.connect(to)
         if not is_first:
@@ -75,17 +76,27 @@ def _ask(net, to, length, is_first):
         return time.monotonic() - began
 
 
-def _first_byte(net, family, is_first):
+def _first_byte(net, family, is_first, weather=contextlib.nullcontext()):
+    """weather: the path once it has been learnt."""
     server = Server(net.destination, family.destination, is_first)
     with contextlib.closing(server):
-        # Who learns by it knows the path after two.
-        times = [_ask(net, server.address, 1, is_first)
-                 for _ in range(2 + REPEATS)]
+        # Those that learn know the path after two.
+        times = [_ask(net, family, server.address, 1, is_first)
+                 for _ in range(2)]
+        with weather:
+            times = [_ask(net, family, server.address, 1, is_first)
+                     for _ in range(2 + REPEATS)]
     return statistics.median(times[2:]) * 1000
 
 
 def user_first(net, family, _milliseconds):
     return _first_byte(net, family, False)
+
+
+def user_first_dropped(net, family, _milliseconds):
+    """From the third connection on over a path that drops SYNs with data."""
+    return _first_byte(net, family, False,
+                       rules.dropping_data(net.exit, family))
 
 
 def server_first(net, family, _milliseconds):
@@ -96,7 +107,7 @@ def requests(net, family, _milliseconds):
     """Of several, each on a connection of its own."""
     server = Server(net.destination, family.destination, False)
     with contextlib.closing(server):
-        times = [_ask(net, server.address, len(ANSWER), False)
+        times = [_ask(net, family, server.address, len(ANSWER), False)
                  for _ in range(2 + REQUESTS)]
     return sum(times[2:]) * 1000 / REQUESTS
 
@@ -106,13 +117,13 @@ def refused(net, family, _milliseconds):
     with net.destination.listen(family.destination) as listener:
         to = listener.getsockname()[:2]
     # HAProxy takes three seconds for each.
-    times = [_try_closed(net, to) for _ in range(3)]
+    times = [_try_closed(net, family, to) for _ in range(3)]
     return min(times[1:]) * 1000
 
 
-def _try_closed(net, to):
+def _try_closed(net, family, to):
     began = time.monotonic()
-    with net.user.socket(socket.AF_INET) as connection:
+    with net.user.socket(family.af) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         with contextlib.suppress(ConnectionError):
             connection.connect(to)

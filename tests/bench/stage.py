@@ -18,8 +18,8 @@ _CONGESTION_CONTROL = '/proc/sys/net/ipv4/tcp_congestion_control'
 HALVES = ('gate', 'exit')
 
 
-class _Network(Network):
-    """A network; several exist at the same time."""
+class Numbered:
+    """Of several networks that exist at the same time."""
 
     def __init__(self, number):
         self._number = number
@@ -27,6 +27,10 @@ class _Network(Network):
 
     def _add(self, name):
         return super()._add(f'{name}{self._number}')
+
+
+class _Network(Numbered, Network):
+    pass
 
 
 class Stage:
@@ -104,7 +108,7 @@ class Visit:
         self._stack.close()
 
     def _start(self, stack, name, command, port):
-        daemon = _Daemon(self._accounts[name], command)
+        daemon = Daemon(self._accounts[name], command)
         stack.callback(daemon.kill)
         daemon.wait_for_listener(self._stage.hosts[name], port)
 
@@ -126,10 +130,11 @@ class Visit:
                    for name in ('user', 'destination'))
 
 
-class _Daemon:
+class Daemon:
     """One half, with all of its processes."""
 
     def __init__(self, account, command):
+        """account: or the host."""
         self._command = command
         # Not a pipe: it would not be read while the load generator runs.
         self._output = tempfile.TemporaryFile('w+', dir=WORK)

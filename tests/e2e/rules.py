@@ -128,3 +128,34 @@ def black_hole(host, family, port):
         yield
     finally:
         host.run(family.iptables, '-D', *rule)
+
+
+@contextlib.contextmanager
+def firewall(host, *chains):
+    """Applies these chains of nft(8) inside the with block."""
+    host.run('nft', '-f', '-', input='table inet weather {\n' +
+             '\n'.join(chains) + '\n}\n')
+    try:
+        yield
+    finally:
+        host.run('nft', 'delete', 'table', 'inet', 'weather')
+
+
+def dropping(host, what):
+    """Drops these packets if they arrive by the link between the halves."""
+    return firewall(host, f'''
+        chain prerouting {{
+            type filter hook prerouting priority -310
+            iifname link0 {what} drop
+        }}''')
+
+
+def dropping_data(host, family):
+    """Drops SYNs that have data, as some firewalls do.
+
+    A SYN without data has 20 bytes of header and at most 40 of options.
+    """
+    length = 'ip6 length' if ':' in family.users else 'ip length'
+    most = 60 if ':' in family.users else 80
+    return dropping(host,
+                    f'tcp flags & (syn | ack) == syn {length} > {most}')

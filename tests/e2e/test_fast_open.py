@@ -111,24 +111,6 @@ class FastOpenCase(RoutedCase):
         self.assertEqual(len(syns), 1)
         return syns[0]
 
-    @contextlib.contextmanager
-    def firewall(self, host, *chains):
-        """Applies these chains of nft(8) inside the with block."""
-        host.run('nft', '-f', '-', input='table inet weather {\n' +
-                 '\n'.join(chains) + '\n}\n')
-        try:
-            yield
-        finally:
-            host.run('nft', 'delete', 'table', 'inet', 'weather')
-
-    def dropping(self, what, host=None):
-        """Drops these packets if they arrive by the link."""
-        return self.firewall(host or self.net.exit, f'''
-            chain prerouting {{
-                type filter hook prerouting priority -310
-                iifname link0 {what} drop
-            }}''')
-
 
 class Opening:
 
@@ -341,24 +323,14 @@ class Guard:
         client = self.start_both()
         self.get_cookie()
         self.serve_one()
-        with self.dropping_data():
+        with rules.dropping_data(self.net.exit, self.family):
             self.assert_off_after_two(client, 'lost')
-
-    def dropping_data(self):
-        """Drops SYNs that have data, as some firewalls do.
-
-        A SYN without data has 20 bytes of header and at most 40 of options.
-        """
-        length = 'ip length' if self.family is IPV4 else 'ip6 length'
-        most = 80 if self.family is IPV4 else 60
-        return self.dropping(
-            f'tcp flags & (syn | ack) == syn {length} > {most}')
 
     def test_it_is_tried_again_after_an_hour(self):
         injection = Injection()
         self.start_exit()
         client = self.start_gate(options=injection.options)
-        with self.dropping_data():
+        with rules.dropping_data(self.net.exit, self.family):
             self.get_cookie()
             self.assert_off_after_two(client, 'lost')
         for seconds, is_on in (3500, False), (3700, True):
@@ -371,8 +343,8 @@ class Guard:
 
     def test_path_that_drops_the_option(self):
         client = self.start_both()
-        with self.dropping('tcp flags & (syn | ack) == syn '
-                           'tcp option fastopen exists'):
+        with rules.dropping(self.net.exit, 'tcp flags & (syn | ack) == syn '
+                            'tcp option fastopen exists'):
             self.assert_off_after_two(client, 'lost')
 
     def test_one_that_is_lost_now_and_then_is_no_reason(self):
@@ -380,7 +352,7 @@ class Guard:
         self.get_cookie()
         client.mark()
         for _ in range(2):
-            with self.dropping_data():
+            with rules.dropping_data(self.net.exit, self.family):
                 self.serve_one()
             self.serve_one()
         segments = self.watch()
@@ -393,7 +365,7 @@ class Guard:
         self.get_cookie()
         self.net.exit.sysctl('netfilter/nf_conntrack_tcp_loose', 0)
         client.mark()
-        with self.firewall(self.net.exit, f'''
+        with rules.firewall(self.net.exit, f'''
                 chain prerouting {{
                     type filter hook prerouting priority -300
                     tcp dport {SERVER_PORT} tcp flags syn notrack
@@ -452,8 +424,8 @@ class Honest:
     def test_a_signal_while_the_syn_waits_repeats_nothing(self):
         _, client = self.start_with_cookie()
         listener = self.listen_at_destination()
-        with self.dropping('tcp flags & (syn | ack) == (syn | ack)',
-                           self.net.gate):
+        with rules.dropping(self.net.gate,
+                            'tcp flags & (syn | ack) == (syn | ack)'):
             with self.stopped(client):
                 user = self.connect(self.net.user, listener.getsockname()[:2])
                 user.sendall(b'once')
@@ -482,8 +454,8 @@ class Honest:
         server, client = self.start_with_cookie()
         server.mark()
         listener = self.listen_at_destination()
-        with self.dropping('tcp flags & (syn | ack) == (syn | ack)',
-                           self.net.gate):
+        with rules.dropping(self.net.gate,
+                            'tcp flags & (syn | ack) == (syn | ack)'):
             user = self.connect(self.net.user, listener.getsockname()[:2])
             destination = self.accept(listener)
             destination.sendall(b'goodbye')
@@ -578,7 +550,7 @@ class Torture:
         halves = self.start_exit(), self.start_gate()
         self.get_cookie()
         before = self.passive_opens()
-        with self.dropping(f'{what} numgen random mod 10 < 3', host):
+        with rules.dropping(host, f'{what} numgen random mod 10 < 3'):
             ends = [end for _ in range(AT_ONCE) for end in self.begin(rng)]
             wrong = [f'end {index}: {problem}' for index, problem in
                      enumerate(end.result() for end in ends) if problem]
