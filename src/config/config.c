@@ -50,6 +50,7 @@ static const struct key keys[] = {
 	{ OUTBOUND | SERVER, KEY_OPTIONAL, "congestion", value_congestion, AT(leg.congestion), NULL },
 	{ SERVER, KEY_LIST, "denied_dst_ips", value_targets, AT(acl.denied), NULL },
 	{ SERVER, KEY_OPTIONAL, "source_port", read_source_port, AT(source_port), "'prefer'" },
+	{ SERVER, KEY_OPTIONAL, "return_mark", value_mark, AT(return_mark), "'0x50/0x50'" },
 	{ SERVER, KEY_OPTIONAL, "handshake_timeout", value_duration, AT(handshake_ms), "'10s'" },
 	{ BOTH, KEY_OPTIONAL, "timeout", value_duration, AT(timeout_ms), "'5m'" },
 	{ BOTH, KEY_OPTIONAL, "drain_timeout", value_duration, AT(drain_ms), "'10s'" },

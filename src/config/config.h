@@ -14,6 +14,7 @@
 #include "net/endpoint.h"
 #include "net/leg.h"
 #include "net/local_bind.h"
+#include "net/mark.h"
 #include "net/prefix_list.h"
 
 enum config_kind {
@@ -51,7 +52,8 @@ struct config {
 	/* CONFIG_SERVER */
 	struct acl acl;
 	enum source_port source_port;
-	int64_t handshake_ms; /* for the whole request; 0: no limit */
+	int64_t handshake_ms;    /* for the whole request; 0: no limit */
+	struct mark return_mark; /* of reply packets, set by rules */
 
 	/* CONFIG_CLIENT */
 	enum inbound_mode mode;

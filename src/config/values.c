@@ -9,6 +9,7 @@
 #include "net/congestion.h"
 #include "net/endpoint.h"
 #include "net/local_bind.h"
+#include "net/mark.h"
 
 void
 value_endpoint(struct reader *reader, const struct json5 *value, void *field)
@@ -169,22 +170,50 @@ value_congestion(struct reader *reader, const struct json5 *value, void *field)
 		    text);
 }
 
+static bool
+read_whole_mark(
+    struct reader *reader, const struct json5 *value, uint32_t *mark)
+{
+	int64_t number;
+
+	if (!reader_expect(reader, value, JSON5_INTEGER) ||
+	    !json5_integer(value, &number))
+		return false;
+	if (number < 0 || number > UINT32_MAX) {
+		reader_fail(reader, value,
+		    "%" PRId64 ": a mark must be 0 to 0xffffffff", number);
+		return false;
+	}
+	*mark = (uint32_t)number;
+	return true;
+}
+
 void
 value_fwmark(struct reader *reader, const struct json5 *value, void *field)
 {
 	struct local_bind *local_bind = field;
-	int64_t mark;
 
-	if (!reader_expect(reader, value, JSON5_INTEGER) ||
-	    !json5_integer(value, &mark))
+	if (read_whole_mark(reader, value, &local_bind->mark))
+		local_bind->marked = true;
+}
+
+void
+value_mark(struct reader *reader, const struct json5 *value, void *field)
+{
+	const char *text = json5_string(value, NULL), *wrong;
+	struct mark mark = { .mask = UINT32_MAX };
+
+	if (text)
+		wrong = mark_parse(text, &mark);
+	else if (read_whole_mark(reader, value, &mark.value))
+		wrong = mark_check(&mark);
+	else
 		return;
-	if (mark < 0 || mark > UINT32_MAX) {
-		reader_fail(reader, value,
-		    "%" PRId64 ": a mark must be 0 to 0xffffffff", mark);
-		return;
-	}
-	local_bind->marked = true;
-	local_bind->mark = (uint32_t)mark;
+	if (wrong)
+		reader_fail(
+		    reader, value, "\"%.80s\": %s", text ? text : "0", wrong);
+	else
+		*(struct mark *)field = mark;
 }
 
 void

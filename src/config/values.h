@@ -27,6 +27,9 @@ key_read value_flag;
 /* char[CONGESTION_MAX_LEN + 1]: the name of a congestion control (tcp(7)). */
 key_read value_congestion;
 
+/* struct mark: "VALUE/MASK" as mark.h has it, or a whole number. */
+key_read value_mark;
+
 /* struct local_bind: its mark; and its address and interface. */
 key_read value_fwmark, value_local_addr;
 

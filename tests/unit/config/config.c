@@ -217,6 +217,7 @@ START_TEST(what_is_given_for_a_server_counts)
 	struct config *config = load_good(CONFIG_SERVER,
 	    "{ listen: 'example.net:65535', timeout: 0, "
 	    "handshake_timeout: '300ms', drain_timeout: '0', "
+	    "return_mark: '0x10/0xf0', "
 	    "log_level: 'error', acl: [{ name: 'A-z_0.9@x+', auth: 'a\\0b', "
 	    "allowed_src_ips: ['::ffff:192.0.2.0/120', '2001:db8::1'], "
 	    "allowed_dst_ips: ['::ffff:127.0.0.1', '2001:db8:d::/48'] }] }");
@@ -226,6 +227,8 @@ START_TEST(what_is_given_for_a_server_counts)
 	ck_assert_str_eq(config->listen.host, "example.net");
 	ck_assert_int_eq(config->timeout_ms, 0);
 	ck_assert_int_eq(config->handshake_ms, 300);
+	ck_assert_uint_eq(config->return_mark.value, 0x10);
+	ck_assert_uint_eq(config->return_mark.mask, 0xf0);
 	ck_assert_int_eq(config->drain_ms, 0);
 	ck_assert_int_eq(config->log_level, LOG_LEVEL_ERROR);
 	ck_assert_str_eq(user->name, "A-z_0.9@x+");
@@ -331,7 +334,8 @@ START_TEST(what_is_null_or_blank_is_absent)
 {
 	struct config *server = load_good(CONFIG_SERVER,
 	    "{ listen: ':1', timeout: null, log_level: '', source_port: null, "
-	    "handshake_timeout: null, max_connections: null, drain_timeout: "
+	    "handshake_timeout: null, return_mark: null, "
+	    "max_connections: null, drain_timeout: "
 	    "null, acl: [{ auth: null, name: null, max_connections: null }] }");
 	struct config *client = load_good(CONFIG_CLIENT,
 	    "{ inbound: { listen: ':1', mode: '' }, log_level: null, outbound: "
@@ -339,6 +343,8 @@ START_TEST(what_is_null_or_blank_is_absent)
 
 	ck_assert_int_eq(server->timeout_ms, 5 * 60 * 1000);
 	ck_assert_int_eq(server->handshake_ms, 10 * 1000);
+	ck_assert_uint_eq(server->return_mark.value, 0x50);
+	ck_assert_uint_eq(server->return_mark.mask, 0x50);
 	ck_assert_int_eq(server->log_level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(server->source_port, SOURCE_PORT_PREFER);
 	ck_assert_str_eq(server->acl.users[0].name, "acl[0]");
@@ -455,6 +461,17 @@ static const struct mistake server_mistakes[] = {
 	{ SERVER("timeout: '5 m'"), "2:10: timeout: \"5 m\": " NO_TIME },
 	{ SERVER("timeout: -1"),
 	    "2:10: timeout: -1: a time must be 0 seconds or more" },
+	{ SERVER("return_mark: '0x50/0x10'"),
+	    "2:14: return_mark: \"0x50/0x10\": the mask does not have all "
+	    "bits of the mark" },
+	{ SERVER("return_mark: 'lan'"),
+	    "2:14: return_mark: \"lan\": this is no mark such as "
+	    "\"0x50/0x50\", of 32 bits" },
+	{ SERVER("return_mark: 0"),
+	    "2:14: return_mark: \"0\": packets without any mark have the mark "
+	    "0" },
+	{ SERVER("return_mark: -1"),
+	    "2:14: return_mark: -1: a mark must be 0 to 0xffffffff" },
 	{ SERVER("handshake_timeout: '1d'"),
 	    "2:20: handshake_timeout: \"1d\": " NO_TIME },
 	{ SERVER("drain_timeout: 0.5"),
