@@ -30,28 +30,21 @@ return_route_is_there(const struct prefix *prefix)
 	    may_connect(prefix, delivery.way);
 }
 
-/* The fix adds the wanted rule before the rule that decides. */
+/* The printed rules step in front of the rule that decides. */
 static void
 report_late(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
 {
-	const struct routing_rule *wanted = &delivery->wanted;
-	uint32_t preference = delivery->decisive.preference;
 	char user[ADDRESS_STRLEN];
-	struct text fix, decisive = { 0 }, late = { 0 }, mark = { 0 };
+	struct text decisive = { 0 }, late = { 0 };
 
-	text_set(&fix,
-	    "%s; ip -%d rule add fwmark %s table %" PRIu32 " pref %" PRIu32,
-	    context->rules, delivery->missing.any.sa_family == AF_INET ? 4 : 6,
-	    local_delivery_format_mark(wanted, &mark), wanted->table,
-	    preference > 1 ? preference - 1 : 1);
-	finding_problem(context->findings, fix.chars, "",
+	finding_problem(context->findings, context->rules, "",
 	    "%s: reply packets to these users, such as %s, are "
 	    "not delivered on this host: the routing rule "
 	    "\"%s\" decides before \"%s\"",
 	    prefix, address_format_host(&delivery->missing, user),
 	    routing_rule_format(&delivery->decisive, &decisive),
-	    routing_rule_format(wanted, &late));
+	    routing_rule_format(&delivery->wanted, &late));
 }
 
 static void
@@ -76,7 +69,7 @@ report_exception(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
 {
 	const struct routing_rule *rule = &delivery->exception;
-	struct text name = { 0 }, fix;
+	struct text name = { 0 };
 
 	if (!delivery->has_exception)
 		return;
@@ -89,9 +82,7 @@ report_exception(const struct doctor_context *context,
 		    prefix, name.chars);
 		return;
 	}
-	text_set(&fix, "ip -%d rule del %s",
-	    delivery->missing.any.sa_family == AF_INET ? 4 : 6, name.chars);
-	finding_problem(context->findings, fix.chars, "",
+	finding_problem(context->findings, context->rules, "",
 	    "%s: reply packets from or to some ports are not "
 	    "delivered on this host: the routing rule \"%s\" "
 	    "decides for them",
@@ -281,18 +272,62 @@ return_route_takes_some(
 	    DELIVERED_SOME;
 }
 
+/*
+ * Packets of others that have our mark end here, too. That is what some rules
+ * are for, but not those that "srcproxy rules" prints.
+ */
+static void
+check_others_mark(const struct doctor_context *context,
+    const struct prefix *prefix, const struct outgoing *outgoing)
+{
+	static const union address outside = { .any.sa_family = AF_UNSPEC };
+	const struct mark *own = &context->config->return_mark;
+	const struct routing_rule *decisive;
+	union address user, remote;
+	char text[PREFIX_STRLEN], mark[MARK_STRLEN];
+	struct routing_rules rules = { 0 };
+	const struct value *given;
+	bool is_here;
+	struct text name;
+	struct walk walk;
+
+	if (routing_rules_init(&rules, prefix->base.any.sa_family))
+		return;
+	prefix_sample(prefix, &user);
+	external_sample(user.any.sa_family, &remote);
+	trace_begin(&walk, &remote, &user, IPPROTO_TCP, outgoing->link);
+	walk_through(&walk, context->ruleset, HOOK_PREROUTING);
+	given = &walk.packet.fields[FIELD_MARK];
+	is_here = walk.changes[FIELD_MARK].chain && !given->unknown[1] &&
+	    local_delivery_has(&rules, &user, &outside, outgoing->link,
+		(uint32_t)given->bits[1], &decisive) &&
+	    decisive->mark == own->value && decisive->mask == own->mask;
+	routing_rules_finish(&rules);
+	if (!is_here)
+		return;
+	finding_problem(context->findings, NULL,
+	    "set return_mark to other bits, and apply the rules again",
+	    "%s: others' connections to the users end here: their packets have "
+	    "the mark %s, which is set by %s",
+	    prefix_format(prefix, text), mark_format(own, mark),
+	    remedy_name(&walk.changes[FIELD_MARK], &name));
+}
+
 void
 return_route_check_mark(
     const struct doctor_context *context, const struct prefix *prefix)
 {
 	struct local_delivery delivery;
 	struct outgoing outgoing;
+	enum delivered delivered;
 	char text[PREFIX_STRLEN];
 	struct text name = { 0 };
 
 	local_delivery_find(prefix, &delivery);
 	prefix_format(prefix, text);
-	switch (follow_replies(context, prefix, &delivery, &outgoing, &name)) {
+	delivered =
+	    follow_replies(context, prefix, &delivery, &outgoing, &name);
+	switch (delivered) {
 	case DELIVERED_UNKNOWN:
 		break;
 	case DELIVERED_ALL:
@@ -315,4 +350,6 @@ return_route_check_mark(
 			    context, prefix, &outgoing, delivery.marks.chars);
 		break;
 	}
+	if (delivered != DELIVERED_UNKNOWN)
+		check_others_mark(context, prefix, &outgoing);
 }

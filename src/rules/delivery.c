@@ -1,6 +1,7 @@
 #include "rules/delivery.h"
 
-#define PREFERENCE 30000
+/* In front of the usual rules of others, and with room in front of it. */
+#define PREFERENCE 90
 
 static unsigned
 ip_version(int family)
@@ -25,7 +26,11 @@ delivery_print_routes(const struct script *script, int family, const char *type,
 	}
 }
 
-/* Adding a rule twice is an error on some kernels, and doubles it on others. */
+/*
+ * "ip rule list" sorts by preference. The rules at 0 stay in front: the kernel's
+ * own. Adding a rule twice is an error on some kernels, and doubles it on
+ * others.
+ */
 void
 delivery_print_lookup(const struct script *script, int family,
     const char *selector, unsigned table)
@@ -33,10 +38,28 @@ delivery_print_lookup(const struct script *script, int family,
 	unsigned version = ip_version(family);
 
 	fprintf(script->out,
-	    "[ \"$(ip -%u rule list %s table %u pref %d)\" ] ||\n"
-	    "\tip -%u rule add %s table %u pref %d\n",
-	    version, selector, table, PREFERENCE, version, selector, table,
-	    PREFERENCE);
+	    "# The rule comes in front of those of others.\n"
+	    "pref=$(ip -%u rule list | {\n"
+	    "\twhile IFS=: read -r pref rule; do\n"
+	    "\t\tcase \"$pref:$rule\" in\n"
+	    "\t\t0:* | *' lookup '[12][0-6][0-9][0-9][0-9][0-9]*) ;;\n"
+	    "\t\t*) break ;;\n"
+	    "\t\tesac\n"
+	    "\tdone\n"
+	    "\t[ \"${pref:-%d}\" -lt %d ] || pref=%d\n"
+	    "\techo $((pref - 1))\n"
+	    "})\n"
+	    "rule=\"%s table %u pref $pref\"\n",
+	    version, PREFERENCE + 1, PREFERENCE + 1, PREFERENCE + 1, selector,
+	    table);
+	fprintf(script->out,
+	    "[ \"$(ip -%u rule list $rule)\" ] || ip -%u rule add $rule\n"
+	    "kept=$(ip -%u rule list $rule)\n"
+	    "ip -%u rule list table %u | while IFS= read -r rule; do\n"
+	    "\t[ \"$rule\" = \"$kept\" ] ||\n"
+	    "\t\tip -%u rule del pref ${rule%%%%:*} ${rule#*:}\n"
+	    "done\n",
+	    version, version, version, version, table, version);
 }
 
 void

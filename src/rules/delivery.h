@@ -16,6 +16,11 @@
 void delivery_print_routes(const struct script *script, int family,
     const char *type, const char *where, unsigned number);
 
+/*
+ * The rule that looks the table up, by a selector such as "fwmark 0x50/0x50". It
+ * comes in front of the rules of others, so it must select only packets for this
+ * host. Older rules for the table are deleted.
+ */
 void delivery_print_lookup(const struct script *script, int family,
     const char *selector, unsigned table);
 

@@ -34,6 +34,7 @@ print_exit(const struct config *config, const struct rules_request *request,
 		.iptables = request->iptables,
 		.simple = request->simple,
 		.port = config->listen.port,
+		.mark = &config->return_mark,
 	};
 
 	rules.script.table = "mangle";

@@ -135,6 +135,22 @@ script_hook_chain(const struct script *script, int family, const char *from,
 }
 
 void
+script_hook_chain_last(const struct script *script, int family,
+    const char *from, const char *protocol)
+{
+	/* -D deletes the first of two equal rules. */
+	fprintf(script->out,
+	    "%s-restore -w -n <<'END'\n"
+	    "*%s\n"
+	    "-A %s -p %s -j %s\n"
+	    "-D %s -p %s -j %s\n"
+	    "COMMIT\n"
+	    "END\n",
+	    iptables(family), script->table, from, protocol, script->name, from,
+	    protocol, script->name);
+}
+
+void
 script_unhook_chain(const struct script *script, int family, const char *from,
     const char *protocol)
 {

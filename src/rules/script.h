@@ -57,6 +57,12 @@ void script_end_chain(const struct script *script);
  */
 void script_hook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
+/*
+ * Makes that jump the last rule of the built-in chain, in one step. It must be
+ * there.
+ */
+void script_hook_chain_last(const struct script *script, int family,
+    const char *from, const char *protocol);
 void script_unhook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
 /*

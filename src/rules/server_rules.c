@@ -1,10 +1,9 @@
 #include "rules/server_rules.h"
 
+#include <inttypes.h>
+
 #include "rules/delivery.h"
 
-#define QUOTE(text) #text
-#define TEXT_OF(value) QUOTE(value)
-#define MARK TEXT_OF(EXIT_RULES_MARK)
 #define TCP "6" /* without /etc/protocols ip(8) knows no names */
 
 /* A routing table, or a metric: each instance has its own. */
@@ -62,8 +61,11 @@ print_wildcard_exception(const struct script *script)
  * replies to masqueraded users their addresses back.
  */
 static void
-print_table(const struct script *script)
+print_table(const struct server_rules *rules)
 {
+	const struct script *script = &rules->script;
+	const struct mark *mark = rules->mark;
+
 	script_begin_table(script);
 	fputs("\tchain prerouting {\n"
 	      "\t\ttype filter hook prerouting priority dstnat + 10;\n",
@@ -77,31 +79,43 @@ print_table(const struct script *script)
 		script_print_prefixes(
 		    script, script->prefixes, *family, "daddr");
 		fprintf(script->out,
-		    " meta l4proto { tcp, %s } %s meta mark set " MARK "\n",
-		    icmp(*family), nft_match(*family));
+		    " meta l4proto { tcp, %s } %s meta mark set meta mark "
+		    "& 0x%08" PRIx32 " | 0x%" PRIx32 "\n",
+		    icmp(*family), nft_match(*family), ~mark->mask,
+		    mark->value);
 	}
 	fputs("\t}\n", script->out);
 	script_end_table(script);
 }
 
-/* The chain sees only the packets that the hooks send into it. */
+/*
+ * The chain sees only the packets that the hooks send into it. iptables(8) has
+ * no table behind mangle for reply packets, so the hooks come last in it.
+ */
 static void
-print_chain(const struct script *script, int family)
+print_chain(const struct server_rules *rules, int family)
 {
+	const struct script *script = &rules->script;
 	const struct prefix_list *list = script->prefixes;
-	char text[PREFIX_STRLEN];
+	char text[PREFIX_STRLEN], mark[MARK_STRLEN];
+
+	mark_format(rules->mark, mark);
 
 	script_begin_chain(script, family);
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			fprintf(script->out,
-			    "-A %s -d %s %s -j MARK --set-mark " MARK "\n",
+			    "-A %s -d %s %s -j MARK --set-xmark %s\n",
 			    script->name, prefix_format(&list->items[i], text),
-			    iptables_match(family));
+			    iptables_match(family), mark);
 	}
 	script_end_chain(script);
-	script_hook_chain(script, family, "PREROUTING", "tcp");
-	script_hook_chain(script, family, "PREROUTING", icmp(family));
+	for (size_t i = 0; i < 2; i++) {
+		const char *protocol = i ? icmp(family) : "tcp";
+
+		script_hook_chain(script, family, "PREROUTING", protocol);
+		script_hook_chain_last(script, family, "PREROUTING", protocol);
+	}
 }
 
 static void
@@ -109,12 +123,15 @@ print_delivery(const struct server_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
 	unsigned table = routes_number(rules);
+	char mark[MARK_STRLEN], selector[sizeof("fwmark ") + MARK_STRLEN];
 
+	snprintf(selector, sizeof(selector), "fwmark %s",
+	    mark_format(rules->mark, mark));
 	fputs("\n# Marked packets are delivered on this host, although their "
 	      "addresses are not its own.\n",
 	    script->out);
 	delivery_print_routes(script, family, "local", "dev lo table", table);
-	delivery_print_lookup(script, family, "fwmark " MARK, table);
+	delivery_print_lookup(script, family, selector, table);
 }
 
 static void
@@ -148,7 +165,7 @@ print_family(const struct server_rules *rules, int family)
 
 	script_begin_family(&rules->script, family, has_chain);
 	if (has_chain)
-		print_chain(&rules->script, family);
+		print_chain(rules, family);
 	if (rules->simple)
 		print_simple_delivery(rules, family);
 	else
@@ -168,7 +185,7 @@ server_rules_print(const struct server_rules *rules)
 		      "as before.\n",
 		    script->out);
 	if (!rules->simple && !rules->iptables)
-		print_table(script);
+		print_table(rules);
 	for (const int *family = script_families; *family; family++) {
 		if (prefix_list_has_family(script->prefixes, *family))
 			print_family(rules, *family);

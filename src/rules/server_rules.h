@@ -8,17 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/mark.h"
 #include "rules/script.h"
-
-/* The firewall mark of packets of the server's own connections. */
-#define EXIT_RULES_MARK 0x5
 
 struct server_rules {
 	struct script script;
 	bool iptables;
 	bool
 	    simple; /* without a firewall: all TCP to the users is delivered here */
-	uint16_t port; /* of the listener */
+	uint16_t port;           /* of the listener */
+	const struct mark *mark; /* of packets of the server's connections */
 };
 
 void server_rules_print(const struct server_rules *rules);

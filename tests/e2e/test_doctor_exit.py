@@ -27,10 +27,10 @@ class Exit(ExitCase):
             'the address to listen on', 'room for',
             'IP_TRANSPARENT for IPv4 works',
             'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
-            *(f'{prefix}: packets with the firewall mark 0x5 are '
+            *(f'{prefix}: packets with the firewall mark 0x50/0x50 are '
               'delivered on this host'
               for prefix in PREFIXES),
-            *(f'{prefix}: the firewall sets the mark 0x5 on reply '
+            *(f'{prefix}: the firewall sets the mark 0x50/0x50 on reply '
               'packets$' for prefix in PREFIXES),
             *(f'{family.users}: reply packets from the router '
               f'{family.destination} come back'
@@ -47,7 +47,7 @@ class Exit(ExitCase):
 
     def test_host_with_rules_for_iptables(self):
         with self.other_rules('--iptables'):
-            self.assert_fine(f'{IPV6.users}: the firewall sets the mark 0x5',
+            self.assert_fine(f'{IPV6.users}: the firewall sets the mark 0x50',
                              f'{IPV4.users}: reply packets from the router '
                              f'{IPV4.destination} come')
 
@@ -114,7 +114,7 @@ class Exit(ExitCase):
     def test_firewall_without_the_mark(self):
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.other_rules(), self.broken(f'nft delete table {table}', ''):
-            findings = self.assert_wrong('sets the mark 0x5 on reply packets',
+            findings = self.assert_wrong('sets the mark 0x50/0x50 on reply packets',
                                          'srcproxy rules server',
                                          config=ONLY_IPV4)
             self.assertTrue(findings.of(
@@ -156,26 +156,24 @@ class Exit(ExitCase):
 
     def test_rule_that_comes_too_late(self):
         table = 100000 + SERVER_PORT
-        rule = f'ip rule add fwmark 5 table {table} pref'
+        rule = f'ip rule add fwmark 0x50/0x50 table {table} pref'
         self.assert_mends(
             f'{IPV4.users}: reply packets .* "pref 32766 lookup 254" decides '
             'before '
             '"pref 40000 ',
-            f'ip rule del table {table}; {rule} 40000', f"""
-                while ip rule del table {table} 2>/dev/null; do :; done
-                {rule} 30000""")
+            f'ip rule del table {table}; {rule} 40000', '')
 
     def test_rule_that_is_behind_another_one(self):
-        mend = 'ip rule del pref 99; ip rule del pref 100; ' \
-            'ip route flush table 50'
+        mend = 'ip rule del pref 50; ip route flush table 50'
         for route in (f'prohibit {IPV4.users}',
                       f'{IPV4.users} via {IPV4.gate_link}'):
             self.assert_mends(
-                f'{IPV4.users}: reply packets .* "pref 100 to {IPV4.users} '
+                f'{IPV4.users}: reply packets .* "pref 50 to {IPV4.users} '
                 'lookup '
-                '50" decides before "pref 30000 ', f"""
+                '50" decides before "pref 90 ', f"""
                     ip route add {route} table 50
-                    ip rule add to {IPV4.users} lookup 50 pref 100""", mend)
+                    ip rule add to {IPV4.users} lookup 50 pref 50""", mend)
+            self.apply_rules()
 
     def test_route_for_some_of_the_users(self):
         table = f'dev lo table {100000 + SERVER_PORT}'
@@ -221,7 +219,7 @@ class Exit(ExitCase):
             'the socket',
             f"""
                 nft flush chain {chain}
-                nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 5""",
+                nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 0x50""",
             '')
 
     def test_network_that_delivers_by_another_link(self):
@@ -303,7 +301,7 @@ class Exit(ExitCase):
             self.host.run(*'nft add rule inet'.split(),
                           f'srcproxy-server-{SERVER_PORT}', *(
                               'prerouting ip daddr 198.51.100.0/22 '
-                              'socket transparent 1 meta mark set 5').split())
+                              'socket transparent 1 meta mark set 0x50').split())
             for count, left in ((40, 0), (600, 1)):
                 config = self.many(count)
                 self.host.ip('route add local 198.51.100.0/22 dev lo table '
@@ -363,7 +361,7 @@ class Exit(ExitCase):
         findings = self.assert_fine(
             'uid 65534, gid 65534 can read the configuration',
             'IP_TRANSPARENT for IPv4 works', 'source ports below 1024 works',
-            *(f'{family.users}: the firewall sets the mark 0x5'
+            *(f'{family.users}: the firewall sets the mark 0x50'
               for family in BOTH),
             *(f'{family.users}: reply packets from the router '
               f'{family.destination} come back'
@@ -436,7 +434,7 @@ class Exit(ExitCase):
         table = f'inet srcproxy-server-{SERVER_PORT}'
         with self.by_hand(lambda host: rules.deliver_with_iptables(
                 host, '0x1', 100)), self.other_rules():
-            self.assert_fine(f'{IPV4.users}: the firewall sets .*0x[15] on')
+            self.assert_fine(f'{IPV4.users}: the firewall sets .*0x(1|50/0x50) on')
             with self.broken(f'nft delete table {table}', ''):
                 self.assert_fine(f'{IPV6.users}: the firewall sets')
 

@@ -4,33 +4,101 @@ from cases import SERVER
 from daemons import write_config
 from doctor_hosts import (PATIENCE, RESET, NFT, HostsExitCase, HostsGateCase,
                           chain, table)
-from families import IPV4
+from families import BOTH, IPV4
 from test_command import srcproxy
 
 
 class HostsExit(HostsExitCase):
 
-    def test_routing_rules_of_wg_quick(self):
-        self.assert_found(
-            'ip rule add not fwmark 51820 table 51820 pref 29999; '
-            'ip rule add table main suppress_prefixlength 0 pref 29998',
-            '"pref 29998 lookup 254 suppress_prefixlength 0" decides before')
+    def boot(self, *steps):
+        """Runs the steps on a host that has just lost its rules.
 
-    def test_routing_rules_in_front(self):
-        for rule, named in (
-                (f'to {IPV4.users} goto 32766 pref 150', 'goto 32766"'),
-                (f'fwmark 0x5 to {IPV4.users} unreachable pref 120',
+        Routing tables keep their routes, which is no help without rules.
+        """
+        self.host.run('sh', '-c', RESET)
+        for step in steps:
+            self.host.run('sh', '-ec', step)
+
+    def test_routing_rules_of_others(self):
+        """Those with a preference are behind ours, in either order."""
+        for family in BOTH:
+            add = f'ip {family.ip_option} rule add'
+            for rules in (
+                    # wg-quick, on a host with another rule; netbird; mwan3
+                    f'{add} not fwmark 51820 table 51820 pref 29999; '
+                    f'{add} table main suppress_prefixlength 0 pref 29998',
+                    f'{add} table main suppress_prefixlength 0 pref 105; '
+                    f'{add} not fwmark 0x1bd00 table 7120 pref 110',
+                    f'{add} iif out0 lookup main pref 1001',
+                    # netplan
+                    f'{add} to {family.users} lookup main pref 100',
+                    f'{add} to {family.users} goto 32766 pref 150',
+                    f'{add} fwmark 0x50/0x50 unreachable pref 120',
+                    f'{add} ipproto 6 sport 8000 table main pref 140'):
+                for steps in ((rules, self.printed_rules()),
+                              (self.printed_rules(), rules)):
+                    with self.subTest(rules=rules, last=steps[1] == rules), \
+                            self.made(':'):
+                        self.boot(*steps)
+                        self.assertTrue(self.carries(family, port=8000))
+                        self.assertEqual(self.doctor().of('problem'), [])
+
+    def test_routing_rules_in_front_of_ours(self):
+        """The printed rules step in front, now and at the next boot."""
+        add = 'ip rule add'
+        # Without a preference, as those of wg-quick, rules come first.
+        for rules, named in (
+                (f'{add} not fwmark 51820 table 51820; '
+                 f'{add} table main suppress_prefixlength 0',
+                 '"pref 88 lookup 254 suppress_prefixlength 0" decides'),
+                (f'{add} to {IPV4.users} goto 32766 pref 50', 'goto 32766"'),
+                (f'{add} fwmark 0x50/0x50 to {IPV4.users} unreachable pref 20',
                  'unreachable"'),
-                ('iif out0 table main pref 200', 'iif out0 lookup 254"')):
-            with self.subTest(rule=rule):
-                self.assert_found(f'ip rule add {rule}',
-                                  f'{named} decides before "pref 30000 ')
+                (f'{add} iif out0 table main pref 1', 'iif out0 lookup 254"'),
+                (f'{add} ipproto 6 sport 8000 table main pref 40',
+                 'some ports .* "pref 40 ipproto 6 sport 8000 lookup 254"')):
+            with self.subTest(rules=rules):
+                self.assert_found(rules, named, port=8000)
+                with self.made(':'):
+                    self.boot(rules, self.printed_rules())
+                    self.assertTrue(self.carries(IPV4, port=8000))
+                    ours = self.rules_of_ours()
+                    self.host.run('sh', '-ec', self.printed_rules())
+                    self.assertEqual(self.rules_of_ours(), ours)
 
-    def test_routing_rule_for_one_port(self):
-        self.assert_found(
-            'ip rule add ipproto tcp sport 8000 table main pref 140',
-            'some ports .* "pref 140 ipproto 6 sport 8000 lookup 254"',
-            port=8000)
+    def rules_of_ours(self):
+        return self.host.run(
+            'ip', 'rule', 'list', 'table',
+            str(100000 + SERVER[1])).stdout.splitlines()
+
+    def test_rules_of_an_older_version(self):
+        """They had another mark, with all its bits, and a preference."""
+        table = 100000 + SERVER[1]
+        older = ''.join(f'ip -{version} rule add fwmark 0x5 table {table} '
+                        'pref 30000; ' for version in '46')
+        with self.made(':'):
+            self.boot(older, self.printed_rules())
+            self.assertEqual(self.rules_of_ours(), [
+                f'90:\tfrom all fwmark 0x50/0x50 lookup {table}'])
+            self.assertTrue(all(self.carries(family) for family in BOTH))
+            self.boot(older, self.printed_rules('--remove'))
+            for version in '46':
+                self.assertEqual(self.host.run(
+                    'ip', f'-{version}', 'rule', 'list', 'table',
+                    str(table)).stdout, '')
+
+    def test_mark_of_the_configuration(self):
+        for mark in '0x100/0x300', 0x5:
+            config = {**self.config, 'return_mark': mark}
+            with self.subTest(mark=mark), self.made(':'):
+                for options in (), ('--iptables',):
+                    self.boot(self.printed_rules(*options, config=config))
+                    self.assertTrue(all(self.carries(family)
+                                        for family in BOTH))
+                    named = mark if mark != 5 else '0x5'
+                    self.assert_fine(
+                        f'{IPV4.users}: the firewall sets the mark {named} on',
+                        config=config)
 
     def test_drops_in_any_hook(self):
         """doctor finds the rule, even if no packet shows the drop."""
@@ -102,28 +170,80 @@ class HostsExit(HostsExitCase):
             with self.subTest(rules=rules):
                 self.assert_sound(table(rules))
 
-    def test_marks_of_connections_that_others_restore(self):
+    def test_marks_that_others_set_and_restore(self):
         """mwan3 and guides for several uplinks restore marks like this.
 
-        The printed rules are applied last.
+        Of two chains of nft with the same priority, the newer one comes first;
+        rules of iptables are appended.
         """
-        for commands in (
-                'iptables -t mangle -A PREROUTING -j CONNMARK --restore-mark '
-                '--nfmask 0x3f00 --ctmask 0x3f00; '
-                'iptables -t mangle -A OUTPUT -j MARK --set-xmark '
-                '0x100/0x3f00; '
-                'iptables -t mangle -A OUTPUT -j CONNMARK --save-mark '
-                '--nfmask 0x3f00 --ctmask 0x3f00',
-                'iptables -t mangle -A PREROUTING -m conntrack --ctstate '
-                'ESTABLISHED,RELATED -j CONNMARK --restore-mark; '
-                'iptables -t mangle -A OUTPUT -j CONNMARK --save-mark',
-                'iptables -t mangle -A PREROUTING -i out0 -j MARK '
-                '--set-mark 7'):
-            with self.subTest(commands=commands):
-                # Of two chains with the same priority, the newer one comes
-                # first.
-                self.host.run('sh', '-c', RESET)
-                self.assert_sound(commands + '\n' + self.printed_rules())
+        mangle = 'iptables -t mangle -A'
+        for others, is_masked in (
+                (f'{mangle} PREROUTING -j CONNMARK --restore-mark '
+                 '--nfmask 0x3f00 --ctmask 0x3f00; '
+                 f'{mangle} OUTPUT -j MARK --set-xmark 0x100/0x3f00; '
+                 f'{mangle} OUTPUT -j CONNMARK --save-mark '
+                 '--nfmask 0x3f00 --ctmask 0x3f00; '
+                 f'{mangle} INPUT -i out0 -m mark ! --mark 0x100/0x3f00 '
+                 '-j DROP', True),
+                (f'{mangle} OUTPUT -j MARK --set-mark 7; '
+                 f'{mangle} PREROUTING -m conntrack --ctstate '
+                 'ESTABLISHED,RELATED -j CONNMARK --restore-mark; '
+                 f'{mangle} OUTPUT -j CONNMARK --save-mark; '
+                 f'{mangle} INPUT -i out0 -m mark ! --mark 0x7/0x7 -j DROP',
+                 False),
+                (f'{mangle} PREROUTING -i out0 -j MARK --set-mark 7', False)):
+            for options in (), ('--iptables',):
+                ours = self.printed_rules(*options)
+                for steps in (others, ours), (ours, others):
+                    with self.subTest(others=others, options=options,
+                                      last=steps[1] == others), \
+                            self.made(':'):
+                        self.boot(*steps)
+                        if options and not is_masked and steps[0] == ours:
+                            self.assert_taken_away(ours)
+                        self.assertTrue(self.carries(IPV4))
+                        self.assertEqual(self.doctor().of('problem'), [])
+
+    def assert_taken_away(self, ours):
+        """iptables cannot set a mark behind the later rules of others."""
+        self.assertFalse(self.carries(IPV4))
+        self.assert_wrong('no firewall rule sets the mark 0x50/0x50 .*: .*'
+                          'chain PREROUTING of ')
+        self.host.run('sh', '-ec', ours)
+
+    def reaches_the_user(self):
+        """Tells if the destination connects to the user's own host."""
+        listener = self.listen(self.net.user, IPV4.user)
+        with self.net.destination.socket(IPV4.af) as outside:
+            outside.settimeout(PATIENCE)
+            try:
+                outside.connect(listener.getsockname()[:2])
+            except OSError:
+                return False
+        return True
+
+    def test_mark_for_an_uplink(self):
+        """Others mark all that one uplink brings, with a table for it."""
+        others = (
+            'iptables -t mangle -A PREROUTING -i out0 -j MARK --set-mark 5; '
+            f'ip route replace {IPV4.users} via {IPV4.gate_link} table 5; '
+            f'ip route replace default via {IPV4.destination} table 5; '
+            'ip rule add fwmark 5 table 5 pref 200')
+        for options in (), ('--iptables',):
+            with self.subTest(options=options), self.made(':'):
+                self.boot(others, self.printed_rules(*options))
+                self.assertTrue(self.carries(IPV4))
+                self.assertTrue(self.reaches_the_user())
+                self.assertEqual(self.doctor().of('problem'), [])
+        same = {**self.config, 'return_mark': '0x4/0x4'}
+        with self.made(':'):
+            self.boot(others, self.printed_rules(config=same))
+            self.assertFalse(self.reaches_the_user())
+            self.assert_wrong(
+                f"{IPV4.users}: others' connections to the users end here: "
+                'their packets have the mark 0x4/0x4, which is set by chain '
+                'PREROUTING of iptables', '^set return_mark to other bits',
+                config=same)
 
     def test_users_that_are_masqueraded(self):
         """Replies come to the exit's address until masquerading is undone."""
@@ -152,8 +272,9 @@ class HostsExit(HostsExitCase):
                 f'them pass: iptables -t filter -A FORWARD {match} '
                 f'{IPV4.users} -j ACCEPT$'), findings.text)
 
-    def printed_rules(self):
-        return srcproxy('rules', 'server', write_config(self.config)).stdout
+    def printed_rules(self, *options, config=None):
+        return srcproxy('rules', *options, 'server',
+                        write_config(config or self.config)).stdout
 
     def test_second_uplink_for_the_users(self):
         """Another routing table serves the users; the main one cannot."""

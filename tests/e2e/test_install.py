@@ -178,8 +178,8 @@ class Follows(Carries):
             for command in ('pgrep -x srcproxy', 'getent passwd srcproxy',
                             'getent group srcproxy',
                             'nft list tables | grep srcproxy',
-                            'ip rule list pref 30000',
-                            'ip -6 rule list pref 30000',
+                            'ip rule list pref 90',
+                            'ip -6 rule list pref 90',
                             'find /etc /usr/local /run /var/lib '
                             '-name "*srcproxy*"'):
                 found = machine.run('sh', '-c', command, check=False).stdout

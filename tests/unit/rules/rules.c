@@ -17,6 +17,33 @@
 	"\techo 'srcproxy: ip6tables is not installed: the rules for IPv6 " \
 	"users are left out' >&2\n"
 #define FAIL "\texit 1\n"
+#define LOOKUP(version, selector, table)                             \
+	"pref=$(ip -" version " rule list | {\n"                     \
+	"\twhile IFS=: read -r pref rule; do\n"                      \
+	"\t\tcase \"$pref:$rule\" in\n"                              \
+	"\t\t0:* | *' lookup '[12][0-6][0-9][0-9][0-9][0-9]*) ;;\n"  \
+	"\t\t*) break ;;\n"                                          \
+	"\t\tesac\n"                                                 \
+	"\tdone\n"                                                   \
+	"\t[ \"${pref:-91}\" -lt 91 ] || pref=91\n"                  \
+	"\techo $((pref - 1))\n"                                     \
+	"})\n"                                                       \
+	"rule=\"" selector " table " table " pref $pref\"\n"         \
+	"[ \"$(ip -" version " rule list $rule)\" ] || "             \
+	"ip -" version " rule add $rule\n"                           \
+	"kept=$(ip -" version " rule list $rule)\n"                  \
+	"ip -" version " rule list table " table                     \
+	" | while IFS= read -r rule; do\n"                           \
+	"\t[ \"$rule\" = \"$kept\" ] ||\n"                           \
+	"\t\tip -" version " rule del pref ${rule%%:*} ${rule#*:}\n" \
+	"done\n"
+#define MOVE_LAST(protocol)                                      \
+	"ip6tables-restore -w -n <<'END'\n"                      \
+	"*mangle\n"                                              \
+	"-A PREROUTING -p " protocol " -j srcproxy-server-254\n" \
+	"-D PREROUTING -p " protocol " -j srcproxy-server-254\n" \
+	"COMMIT\n"                                               \
+	"END\n"
 
 /* Up to three of each, then NULL or "". */
 static const struct good {
@@ -28,6 +55,7 @@ static const struct good {
 	const char *prefixes[4]; /* the prefixes on the command line */
 	const char *printed;     /* without comments and empty lines */
 } good[] = {
+	/* clang-format off */
 	{ CONFIG_SERVER, "192.0.2.1:21829", NULL, 0, { 0 },
 	    { "198.51.100.0/24", "2001:db8:aaaa::/64" },
 	    { "198.51.100.7", "203.0.113.9" },
@@ -40,23 +68,24 @@ static const struct good {
 	    "\tchain prerouting {\n"
 	    "\t\ttype filter hook prerouting priority dstnat + 10;\n"
 	    "\t\tip daddr { 198.51.100.0/24, 203.0.113.9/32 } meta l4proto "
-	    "{ tcp, icmp } socket transparent 1 meta mark set 0x5\n"
+	    "{ tcp, icmp } socket transparent 1 meta mark set meta mark "
+	    "& 0xffffffaf | 0x50\n"
 	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } socket wildcard 1 "
 	    "return\n"
 	    "\t\tip6 daddr { 2001:db8:aaaa::/64 } meta l4proto "
-	    "{ tcp, icmpv6 } socket transparent <= 1 meta mark set 0x5\n"
+	    "{ tcp, icmpv6 } socket transparent <= 1 meta mark set meta "
+	    "mark & 0xffffffaf | 0x50\n"
 	    "\t}\n"
 	    "}\n"
 	    "END\n"
 	    "ip -4 route replace local 198.51.100.0/24 dev lo table 121829\n"
 	    "ip -4 route replace local 203.0.113.9/32 dev lo table 121829\n"
-	    "[ \"$(ip -4 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
-	    "\tip -4 rule add fwmark 0x5 table 121829 pref 30000\n" NO_IPV6
+	    LOOKUP("4", "fwmark 0x50/0x50", "121829")
+	    NO_IPV6
 	    "else\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
-	    "[ \"$(ip -6 rule list fwmark 0x5 table 121829 pref 30000)\" ] ||\n"
-	    "\tip -6 rule add fwmark 0x5 table 121829 pref 30000\n"
+	    LOOKUP("6", "fwmark 0x50/0x50", "121829")
 	    "fi\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":254", NULL, 0, { .iptables = true }, { 0 },
@@ -67,21 +96,20 @@ static const struct good {
 	    "*mangle\n"
 	    ":srcproxy-server-254 - [0:0]\n"
 	    "-A srcproxy-server-254 -d 2001:db8:aaaa::/64 -m socket "
-	    "-j MARK --set-mark 0x5\n"
+	    "-j MARK --set-xmark 0x50/0x50\n"
 	    "COMMIT\n"
 	    "END\n"
 	    "ip6tables -w -t mangle -C PREROUTING -p tcp -j "
 	    "srcproxy-server-254 2>/dev/null ||\n"
 	    "\tip6tables -w -t mangle -A PREROUTING -p tcp -j "
-	    "srcproxy-server-254\n"
+	    "srcproxy-server-254\n" MOVE_LAST("tcp")
 	    "ip6tables -w -t mangle -C PREROUTING -p icmpv6 -j "
 	    "srcproxy-server-254 2>/dev/null ||\n"
 	    "\tip6tables -w -t mangle -A PREROUTING -p icmpv6 -j "
-	    "srcproxy-server-254\n"
+	    "srcproxy-server-254\n" MOVE_LAST("icmpv6")
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "100254\n"
-	    "[ \"$(ip -6 rule list fwmark 0x5 table 100254 pref 30000)\" ] ||\n"
-	    "\tip -6 rule add fwmark 0x5 table 100254 pref 30000\n"
+	    LOOKUP("6", "fwmark 0x50/0x50", "100254")
 	    "fi\n"
 	    ")\n" },
 	{ CONFIG_SERVER, ":21829", NULL, 0, { .simple = true },
@@ -92,11 +120,10 @@ static const struct good {
 	    "metric 121829\n" NO_IPV6 "else\n"
 	    "ip -6 route replace local 2001:db8:aaaa::/64 dev lo table "
 	    "121829\n"
-	    "[ \"$(ip -6 rule list ipproto 6 table 121829 pref 30000)\" ] "
-	    "||\n"
-	    "\tip -6 rule add ipproto 6 table 121829 pref 30000\n"
+	    LOOKUP("6", "ipproto 6", "121829")
 	    "fi\n"
 	    ")\n" },
+	/* clang-format on */
 	{ CONFIG_CLIENT, ":9001", "192.0.2.1:21829", 0x1234, { .output = true },
 	    { 0 }, { "198.51.100.0/24", "2001:db8:aaaa::/64" },
 	    "(\n"
@@ -228,7 +255,8 @@ make_config(struct config *config, enum config_kind kind, const char *listen,
 	static struct prefix prefixes[4];
 	static struct acl_user user = { .sources = prefixes };
 
-	*config = (struct config){ .kind = kind };
+	*config =
+	    (struct config){ .kind = kind, .return_mark = { 0x50, 0x50 } };
 	ck_assert_ptr_null(endpoint_parse(listen, &config->listen));
 	if (server)
 		ck_assert_ptr_null(endpoint_parse(server, &config->server));
