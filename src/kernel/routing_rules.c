@@ -199,7 +199,26 @@ struct search {
 	int len; /* of its prefix; -1: there is none */
 	uint8_t type;
 	uint32_t interface;
+	union address gateway;
 };
+
+/* A link-local address needs its interface. */
+static void
+read_gateway(struct netlink_part attributes, struct search *search)
+{
+	size_t len;
+	struct netlink_part part;
+
+	address_raw(search->to, &len);
+	part = netlink_find(attributes, RTA_GATEWAY, len);
+	search->gateway = (union address){ .any.sa_family = AF_UNSPEC };
+	if (!part.data)
+		return;
+	address_from_raw(&search->gateway, part.data, len, 0);
+	if (len == sizeof(struct in6_addr) &&
+	    IN6_IS_ADDR_LINKLOCAL(&search->gateway.v6.sin6_addr))
+		search->gateway.v6.sin6_scope_id = search->interface;
+}
 
 /* Skips routes that are only for some sources or types of service. */
 static void
@@ -230,6 +249,7 @@ take_route(const union netlink_message *answer, void *context)
 	if (part.data)
 		memcpy(
 		    &search->interface, part.data, sizeof(search->interface));
+	read_gateway(rest, search);
 }
 
 /*
@@ -240,7 +260,7 @@ static int
 decides(const struct routing_rule *rule, const union address *to,
     struct routing_answer *answer)
 {
-	struct search search = { rule->table, to, -1, RTN_UNSPEC, 0 };
+	struct search search = { .table = rule->table, .to = to, .len = -1 };
 	uint8_t *type = &answer->type;
 	union netlink_message question;
 	struct rtmsg *asked;
@@ -264,6 +284,7 @@ decides(const struct routing_rule *rule, const union address *to,
 	    NETLINK_ROUTE, &question, RTM_NEWROUTE, take_route, &search);
 	*type = search.type;
 	answer->interface = search.interface;
+	answer->gateway = search.gateway;
 	return error ? error
 		     : search.len > rule->suppressed && *type != RTN_THROW;
 }
@@ -301,6 +322,7 @@ routing_rules_ask(const struct routing_rules *rules,
 			answer->rule = rule;
 			answer->type = found.type;
 			answer->interface = found.interface;
+			answer->gateway = found.gateway;
 			break;
 		}
 		if (is_one == ANSWER_YES && rule->action == FR_ACT_GOTO) {

@@ -49,8 +49,9 @@ struct routing_question {
 struct routing_answer {
 	/* The rule that decides; NULL: there is no route. */
 	const struct routing_rule *rule;
-	uint8_t type;       /* of the route: RTN_LOCAL and the like */
-	uint32_t interface; /* of the route; 0: none, or several */
+	uint8_t type;          /* of the route: RTN_LOCAL and the like */
+	uint32_t interface;    /* of the route; 0: none, or several */
+	union address gateway; /* AF_UNSPEC: none, or several */
 	/* The first goto that was followed on the way to rule, or NULL. */
 	const struct routing_rule *jump;
 	/* The first rule that may match, and would then decide; or NULL. */
