@@ -19,7 +19,7 @@
 
 /* Paths tried at once: their descriptors fit the usual limit, 1024. */
 #define MANY 64
-#define FAMILIES 2
+#define ROUTERS 8 /* all uplinks of both families */
 
 /* Why no answer came back. */
 enum silence {
@@ -31,11 +31,10 @@ enum silence {
 	SILENCE_HERE,    /* this host takes no answers to users */
 };
 
-/* The next router on the default route of a family. */
+/* The next router on the default route of some users. */
 struct router {
 	union address address;
 	char text[ADDRESS_STRLEN];
-	const char *why_not;   /* NULL: it can be asked */
 	struct port_probe own; /* from this host's own address */
 	bool has_own;
 };
@@ -54,9 +53,9 @@ struct path {
 struct wave {
 	const struct doctor_context *context;
 	int packet_fd; /* or -1 */
-	struct router routers[FAMILIES];
+	struct router routers[ROUTERS];
 	struct path paths[MANY];
-	size_t count;
+	size_t router_count, count;
 };
 
 /* name becomes ": RULE", the rule in the way; fix: the command against it. */
@@ -290,38 +289,47 @@ report_forbidden(
 	    path->router->text, strerror(-error));
 }
 
-static void
-find_router(struct wave *wave, int family)
+/* Returns NULL, or why no router can be tested with. */
+static const char *
+find_gateway(const union address *user, union address *gateway)
 {
-	struct router *router = &wave->routers[family == AF_INET6];
 	union address external;
+	struct routing_answer answer;
 	struct route route;
 
-	*router = (struct router){ 0 };
-	external_sample(family, &external);
-	if (route_find(&external, 0, &route) || route.is_local)
-		router->why_not =
-		    "there is no default route, so these users reach "
-		    "only what other routes lead to";
-	else if (route.gateway.any.sa_family == AF_UNSPEC)
-		router->why_not =
-		    "the default route names no router to test with";
-	if (router->why_not)
-		return;
-	router->address = route.gateway;
-	address_format_host(&route.gateway, router->text);
+	external_sample(user->any.sa_family, &external);
+	/* Of the routers that share the load, any one is enough. */
+	if (trace_find_route(user, &external, &answer) && answer.interface)
+		*gateway = answer.gateway;
+	else if (route_find(&external, 0, &route) == 0 && !route.is_local)
+		*gateway = route.gateway;
+	else
+		return "there is no default route, so these users reach only "
+		       "what other routes lead to";
+	return gateway->any.sa_family == user->any.sa_family
+	    ? NULL
+	    : "the default route names no router to test with";
 }
 
-/* Each wave asks again, because a router may answer late. */
-static void
-ask_routers(struct wave *wave)
+/* Each wave asks again, because a router may answer late. NULL: no room. */
+static const struct router *
+take_router(struct wave *wave, const union address *gateway)
 {
-	for (size_t i = 0; i < FAMILIES; i++) {
-		struct router *router = &wave->routers[i];
+	struct router *router = wave->routers;
+	const struct router *end = router + wave->router_count;
 
-		router->has_own = !router->why_not &&
-		    port_probe_open(&router->own, NULL, &router->address) == 0;
-	}
+	while (router < end && !address_equal(&router->address, gateway))
+		router++;
+	if (router < end)
+		return router;
+	if (wave->router_count == ROUTERS)
+		return NULL;
+	*router = (struct router){ .address = *gateway };
+	address_format_host(gateway, router->text);
+	router->has_own =
+	    port_probe_open(&router->own, NULL, &router->address) == 0;
+	wave->router_count++;
+	return router;
 }
 
 static bool
@@ -335,19 +343,24 @@ static bool
 add(struct wave *wave, const struct prefix *users)
 {
 	struct path *path = &wave->paths[wave->count];
-	int family = users->base.any.sa_family, error;
+	union address gateway;
+	const char *why_not;
+	int error;
 
 	*path = (struct path){ .users = users };
-	path->router = &wave->routers[family == AF_INET6];
 	prefix_format(users, path->prefix);
 	prefix_sample(users, &path->user);
-	if (path->router->why_not) {
+	why_not = find_gateway(&path->user, &gateway);
+	if (why_not) {
 		finding_note(wave->context->findings,
 		    "%s: the return path was not tested: %s", path->prefix,
-		    path->router->why_not);
+		    why_not);
 		report_rules(wave->context, users, false);
 		return true;
 	}
+	path->router = take_router(wave, &gateway);
+	if (!path->router)
+		return false;
 	error =
 	    port_probe_open(&path->probe, &path->user, &path->router->address);
 	if (!error)
@@ -365,8 +378,7 @@ begin(struct wave *wave, const struct prefix *prefixes, size_t count)
 {
 	size_t done = 0;
 
-	wave->count = 0;
-	ask_routers(wave);
+	wave->count = wave->router_count = 0;
 	while (done < count && wave->count < MANY && add(wave, &prefixes[done]))
 		done++;
 	return done;
@@ -406,11 +418,11 @@ all_answered(const struct wave *wave)
 static void
 await(struct wave *wave, int64_t deadline)
 {
-	struct pollfd polled[1 + (FAMILIES + MANY) * PROBE_PORTS];
-	struct port_probe *probes[FAMILIES + MANY];
+	struct pollfd polled[1 + (ROUTERS + MANY) * PROBE_PORTS];
+	struct port_probe *probes[ROUTERS + MANY];
 	size_t count = 0;
 
-	for (size_t i = 0; i < FAMILIES; i++) {
+	for (size_t i = 0; i < wave->router_count; i++) {
 		if (wave->routers[i].has_own)
 			probes[count++] = &wave->routers[i].own;
 	}
@@ -445,7 +457,7 @@ finish(struct wave *wave, bool filtered)
 			    path->prefix, path->router->text);
 		port_probe_close(&path->probe);
 	}
-	for (size_t i = 0; i < FAMILIES; i++) {
+	for (size_t i = 0; i < wave->router_count; i++) {
 		if (wave->routers[i].has_own)
 			port_probe_close(&wave->routers[i].own);
 	}
@@ -460,8 +472,6 @@ return_path_check(const struct doctor_context *context,
 	size_t done = 0;
 
 	wave.packet_fd = capture_begin(context->packet_fd);
-	find_router(&wave, AF_INET);
-	find_router(&wave, AF_INET6);
 	while (done < count && deadline_left(end) > 0) {
 		uint64_t filtered = count_filtered();
 

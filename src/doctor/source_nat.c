@@ -9,7 +9,6 @@
 #include "doctor/external.h"
 #include "doctor/trace.h"
 #include "kernel/conntrack.h"
-#include "kernel/route.h"
 #include "proxy/source_bind.h"
 
 #define NOT_SENT 1
@@ -160,10 +159,10 @@ source_nat_check(
     const struct doctor_context *context, const struct prefix *prefix)
 {
 	union address user, external;
-	struct route route;
+	struct routing_answer route;
 
 	prefix_sample(prefix, &user);
 	external_sample(user.any.sa_family, &external);
-	if (route_find(&external, 0, &route) == 0 && !route.is_local)
+	if (trace_find_route(&user, &external, &route))
 		check_sent(context, &user, prefix);
 }

@@ -7,7 +7,6 @@
 
 #include "doctor/external.h"
 #include "kernel/route.h"
-#include "kernel/routing_rules.h"
 
 #define TCP_SYN_ACK 0x12
 #define TCP_ACK 0x10
@@ -110,24 +109,22 @@ trace_answer(struct walk *walk, const struct walk *request, const char *oif)
 		set_unknown(walk, FIELD_OIF);
 }
 
-/* Finds the link by which the kernel would send it. */
-static void
-find_link(const union address *user, const union address *remote,
-    char link[IF_NAMESIZE])
+bool
+trace_find_route(const union address *user, const union address *remote,
+    struct routing_answer *answer)
 {
 	struct routing_question question = {
 		.from = *user, .to = *remote, .protocol = IPPROTO_TCP
 	};
-	struct routing_answer answer = { .rule = NULL };
 	struct routing_rules rules = { 0 };
+	bool is_there;
 
-	*link = '\0';
 	if (routing_rules_init(&rules, remote->any.sa_family))
-		return;
-	if (routing_rules_ask(&rules, &question, &answer) == 0 && answer.rule &&
-	    answer.type == RTN_UNICAST)
-		if_indextoname(answer.interface, link);
+		return false;
+	is_there = routing_rules_ask(&rules, &question, answer) == 0 &&
+	    answer->rule && answer->type == RTN_UNICAST;
 	routing_rules_finish(&rules);
+	return is_there;
 }
 
 static void
@@ -152,11 +149,14 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
     const union address *remote, struct outgoing *outgoing)
 {
 	struct walk *answer = &outgoing->answer;
+	struct routing_answer route;
 	union address to = *remote;
 
 	if (remote->any.sa_family == AF_UNSPEC)
 		external_sample(user->any.sa_family, &to);
-	find_link(user, &to, outgoing->link);
+	*outgoing->link = '\0';
+	if (trace_find_route(user, &to, &route))
+		if_indextoname(route.interface, outgoing->link);
 	send_first(context, user, &to, outgoing);
 	outgoing->is_rewritten =
 	    outgoing->sent.changes[FIELD_SADDR].chain != NULL;

@@ -10,6 +10,7 @@
 
 #include "doctor/context.h"
 #include "firewall/remedy.h"
+#include "kernel/routing_rules.h"
 #include "net/prefix.h"
 
 /*
@@ -31,6 +32,13 @@ void trace_follow(struct walk *walk);
  */
 void trace_answer(
     struct walk *walk, const struct walk *request, const char *oif);
+
+/*
+ * Finds the route by which this host sends a user's packets to that address.
+ * False: there is none, or they stay here. answer->rule is not valid.
+ */
+bool trace_find_route(const union address *user, const union address *remote,
+    struct routing_answer *answer);
 
 /* A user's connection from this host to an outside host, and the answer. */
 struct outgoing {

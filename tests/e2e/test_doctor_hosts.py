@@ -276,12 +276,6 @@ class HostsExit(HostsExitCase):
         return srcproxy('rules', *options, 'server',
                         write_config(config or self.config)).stdout
 
-    def test_second_uplink_for_the_users(self):
-        """Another routing table serves the users; the main one cannot."""
-        self.assert_sound(
-            f'ip route replace default via {IPV4.destination} table 100; '
-            f'ip rule add from {IPV4.users} table 100 pref 100')
-
 
 class HostsGate(HostsGateCase):
 
