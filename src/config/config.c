@@ -65,6 +65,7 @@ static void
 read_mode(struct reader *reader, const struct json5 *value, void *field)
 {
 	static const char *const words[] = { [INBOUND_REDIRECT] = "redirect",
+		[INBOUND_TPROXY] = "tproxy",
 		NULL };
 
 	value_choice(reader, value, words, field);

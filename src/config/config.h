@@ -25,6 +25,7 @@ enum config_kind {
 /* How the firewall brings the users' connections to the client half. */
 enum inbound_mode {
 	INBOUND_REDIRECT,
+	INBOUND_TPROXY,
 };
 
 /* The source port of a connection to the destination. */

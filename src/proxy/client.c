@@ -37,10 +37,16 @@
 static uint64_t
 client_capabilities(const struct config *config)
 {
-	uint64_t mark =
-	    config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+	return config->local_bind.marked ? UINT64_C(1) << CAP_NET_RAW : 0;
+}
 
-	return mark | inbound_find(config->mode)->capabilities;
+static int
+client_open(const struct config *config, int listen_fd)
+{
+	const struct inbound *inbound = inbound_find(config->mode);
+
+	return inbound->prepare_listener ? inbound->prepare_listener(listen_fd)
+					 : 0;
 }
 
 /* For want of it an unprivileged process has the kernel load no module. */
@@ -350,6 +356,7 @@ const struct role client_role = {
 	.downstream = "user",
 	.upstream = "server",
 	.capabilities = client_capabilities,
+	.open = client_open,
 	.tune = client_tune,
 	.prepare = client_prepare,
 	.dial = client_dial,

@@ -3,15 +3,17 @@
 
 /* How the users' connections reach the client half: one row for each mode. */
 
-#include <stdint.h>
-
 #include "config/config.h"
 
 struct connection;
 
 struct inbound {
-	/* Those that accepting takes: a bit each, 1 << CAP_NET_RAW. */
-	uint64_t capabilities;
+	/*
+	 * Sets options that the mode needs on a listener, at start, when the
+	 * privileges are still there. Returns 0, or -1 after logging why. NULL:
+	 * there are none.
+	 */
+	int (*prepare_listener)(int listen_fd);
 
 	/*
 	 * Fills in connection->destination: the address that the user connected

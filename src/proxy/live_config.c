@@ -102,6 +102,17 @@ note_failure(struct live_config *live_config)
 	must(pthread_mutex_unlock(&live_config->lock));
 }
 
+/* The listeners and the firewall's rules were made for the mode of the start. */
+static bool
+keeps_mode(const struct config *config, const struct config *running)
+{
+	if (config->mode == running->mode)
+		return true;
+	log_error("inbound.mode has changed, which needs a restart, and the "
+		  "rules of the new mode: srcproxy rules");
+	return false;
+}
+
 static void
 replace(struct live_config *live_config, struct config *config)
 {
@@ -143,7 +154,8 @@ live_config_reload(
 	if (can_be_read_again(path))
 		config = config_load(
 		    path, live_config->config->kind, live_config_log_problem);
-	if (!config || role->prepare(config)) {
+	if (!config || !keeps_mode(config, live_config->config) ||
+	    role->prepare(config)) {
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",
 		    path);

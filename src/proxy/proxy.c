@@ -223,6 +223,21 @@ set_limits(struct proxy *proxy, const struct config *config)
 	pump_limit_pipes(pipes);
 }
 
+static int
+open_listeners(
+    struct listeners *listeners, const struct role *role, struct config *config)
+{
+	int error = listeners_open(listeners, &config->listen);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < listeners->count && role->open && !error; i++)
+		error = role->open(config, listeners->list[i].fd);
+	if (error)
+		listeners_close(listeners);
+	return error;
+}
+
 static void
 tune_listeners(struct proxy *proxy, const struct config *config)
 {
@@ -312,7 +327,7 @@ proxy_open(const struct role *role, struct config *config,
 	 * Only this thread has the configuration yet, so its listener may still
 	 * change.
 	 */
-	if (listeners_open(&running.listeners, &config->listen)) {
+	if (open_listeners(&running.listeners, role, config)) {
 		live_config_finish(&running.live_config);
 		return -1;
 	}

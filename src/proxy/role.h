@@ -84,6 +84,12 @@ struct role {
 	uint64_t (*capabilities)(const struct config *config);
 
 	/*
+	 * Called for each listener at start, when the privileges are still
+	 * there. Returns 0, or -1 after logging why. NULL: nothing to do.
+	 */
+	int (*open)(const struct config *config, int listen_fd);
+
+	/*
 	 * Sets options that depend on the configuration, on a listener, and
 	 * whatever else may take privileges: at start, when they are still
 	 * there, and after each reload. Failures are logged.

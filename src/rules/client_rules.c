@@ -2,12 +2,28 @@
 
 #include <inttypes.h>
 
+#include "rules/delivery.h"
+
 /*
  * A server on the same host sends from users' addresses as well, which are not
  * local.
  */
 #define OUTPUT_CHAIN "OUTPUT -m addrtype --src-type LOCAL"
 #define OUTPUT_MATCH "fib saddr type local "
+
+/*
+ * Bits of our own, so that the marks of others keep theirs. Several bits, so
+ * that the mark of another program which contains them is unlikely.
+ */
+#define MARK "0x52000000/0x7f000000"
+#define MARK_EXPRESSION "meta mark & 0x80ffffff | 0x52000000"
+
+/* Each instance has its own routing table. */
+static unsigned
+table_number(const struct client_rules *rules)
+{
+	return 200000U + rules->port;
+}
 
 const union address *
 client_rules_listener(const struct client_rules *rules, int family)
@@ -53,6 +69,81 @@ print_chain_target(const struct client_rules *rules, int family)
 	else
 		fprintf(rules->script.out, "DNAT --to-destination %s\n",
 		    address_format(listener, text));
+}
+
+/*
+ * TPROXY needs each packet of a connection, not only the first. A packet that is
+ * no SYN and has no socket here passes: others connected to the user, or the
+ * connection is older than the rules.
+ */
+static void
+print_table_established(const struct client_rules *rules)
+{
+	const struct script *script = &rules->script;
+
+	for (const int *family = script_families; *family; family++) {
+		if (!prefix_list_has_family(script->prefixes, *family))
+			continue;
+		fputs("\t\t", script->out);
+		script_print_prefixes(
+		    script, script->prefixes, *family, "saddr");
+		fputs(" tcp flags & (syn | ack) != syn socket transparent 1 "
+		      "meta mark set " MARK_EXPRESSION " accept\n",
+		    script->out);
+	}
+	fputs("\t\ttcp flags & (syn | ack) != syn return\n", script->out);
+}
+
+static void
+print_chain_established(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+	const struct prefix_list *list = script->prefixes;
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			fprintf(script->out,
+			    "-A %s -s %s -p tcp ! --syn -m socket "
+			    "--transparent -j MARK --set-xmark " MARK "\n",
+			    script->name, prefix_format(&list->items[i], text));
+	}
+	fprintf(script->out, "-A %s -p tcp ! --syn -j RETURN\n", script->name);
+}
+
+/*
+ * Without a listener the packet goes on to the next rule, which resets it: while
+ * the client half is stopped, no user gets past it.
+ */
+static void
+print_table_tproxy(const struct client_rules *rules, int family)
+{
+	const union address *listener = client_rules_listener(rules, family);
+	const struct script *script = &rules->script;
+	char text[ADDRESS_STRLEN];
+
+	fprintf(script->out, "tproxy %s to ", script_protocol(family));
+	if (address_is_unspecified(listener))
+		fprintf(script->out, ":%u", rules->port);
+	else
+		fputs(address_format(listener, text), script->out);
+	fputs(" meta mark set " MARK_EXPRESSION " accept\n\t\t", script->out);
+	script_print_prefixes(script, script->prefixes, family, "saddr");
+	fputs(" meta l4proto tcp reject with tcp reset\n", script->out);
+}
+
+/* Without a listener this drops the packet. */
+static void
+print_chain_tproxy(const struct client_rules *rules, int family)
+{
+	const union address *listener = client_rules_listener(rules, family);
+	char text[ADDRESS_STRLEN];
+
+	fprintf(rules->script.out, "TPROXY --on-port %u", rules->port);
+	if (!address_is_unspecified(listener))
+		fprintf(rules->script.out, " --on-ip %s",
+		    address_format_host(listener, text));
+	fputs(" --tproxy-mark " MARK "\n", rules->script.out);
 }
 
 static void
@@ -115,38 +206,57 @@ print_table_users(const struct client_rules *rules)
 		script_print_prefixes(
 		    script, script->prefixes, *family, "saddr");
 		fputs(" meta l4proto tcp ", script->out);
-		print_table_target(rules, *family);
+		(rules->tproxy ? print_table_tproxy : print_table_target)(
+		    rules, *family);
 	}
 }
 
-/* -100 is dstnat; nft knows that name in prerouting only. */
+/* type: such as "nat hook output priority -100". */
 static void
-print_table_hook(
-    const struct client_rules *rules, const char *hook, const char *match)
+print_table_hook(const struct client_rules *rules, const char *hook,
+    const char *type, const char *match)
 {
 	fprintf(rules->script.out,
 	    "\tchain %s {\n"
-	    "\t\ttype nat hook %s priority -100;\n"
+	    "\t\ttype %s;\n"
 	    "\t\tmeta l4proto tcp %sjump users\n"
 	    "\t}\n",
-	    hook, hook, match);
+	    hook, type, match);
+}
+
+/*
+ * -100 is dstnat; nft knows that name in prerouting only. TPROXY comes behind
+ * mangle, where rules of others restore the marks of connections.
+ */
+static void
+print_table_hooks(const struct client_rules *rules)
+{
+	if (rules->tproxy) {
+		print_table_hook(rules, "prerouting",
+		    "filter hook prerouting priority mangle + 10", "");
+		return;
+	}
+	if (rules->forward)
+		print_table_hook(rules, "prerouting",
+		    "nat hook prerouting priority -100", "");
+	if (rules->output)
+		print_table_hook(rules, "output",
+		    "nat hook output priority -100", OUTPUT_MATCH);
 }
 
 static void
 print_table(const struct client_rules *rules)
 {
 	script_begin_table(&rules->script);
-	fputs("\tchain users {\n"
-	      "\t\tfib daddr type local return\n",
-	    rules->script.out);
+	fputs("\tchain users {\n", rules->script.out);
+	if (rules->tproxy)
+		print_table_established(rules);
+	fputs("\t\tfib daddr type local return\n", rules->script.out);
 	print_table_exceptions(rules);
 	print_table_bypass(rules);
 	print_table_users(rules);
 	fputs("\t}\n", rules->script.out);
-	if (rules->forward)
-		print_table_hook(rules, "prerouting", "");
-	if (rules->output)
-		print_table_hook(rules, "output", OUTPUT_MATCH);
+	print_table_hooks(rules);
 	script_end_table(&rules->script);
 }
 
@@ -223,7 +333,8 @@ print_chain_users(const struct client_rules *rules, int family)
 			continue;
 		fprintf(script->out, "-A %s -s %s -p tcp -j ", script->name,
 		    prefix_format(&list->items[i], text));
-		print_chain_target(rules, family);
+		(rules->tproxy ? print_chain_tproxy : print_chain_target)(
+		    rules, family);
 	}
 }
 
@@ -233,6 +344,8 @@ print_chain(const struct client_rules *rules, int family)
 	const struct script *script = &rules->script;
 
 	script_begin_chain(script, family);
+	if (rules->tproxy)
+		print_chain_established(rules, family);
 	fprintf(script->out, "-A %s -m addrtype --dst-type LOCAL -j RETURN\n",
 	    script->name);
 	print_chain_exceptions(rules, family);
@@ -245,28 +358,68 @@ print_chain(const struct client_rules *rules, int family)
 		script_hook_chain(script, family, OUTPUT_CHAIN, "tcp");
 }
 
+/*
+ * The validation of sources (rp_filter), where it considers the mark, looks the
+ * users up in the same table: "throw" leads on to their real route.
+ */
+static void
+print_delivery(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+	unsigned table = table_number(rules);
+
+	delivery_print_routes(script, family, "throw", "table", table);
+	delivery_print_default(script, family, table);
+	delivery_print_lookup(script, family, "fwmark " MARK, table);
+}
+
+static void
+print_family(const struct client_rules *rules, int family)
+{
+	script_begin_family(&rules->script, family, rules->iptables);
+	if (rules->tproxy)
+		print_delivery(rules, family);
+	if (rules->iptables)
+		print_chain(rules, family);
+	script_end_family(&rules->script, family);
+}
+
 void
 client_rules_print(const struct client_rules *rules)
 {
 	const struct script *script = &rules->script;
 
-	fputs("\n# The users' connections are redirected to the client, except "
-	      "those to this host\n"
-	      "# (ssh), among the users, and to the server itself.\n"
-	      "# If this host filters its input, accept the redirected port "
-	      "there.\n",
+	fputs(rules->tproxy
+		? "\n# The users' connections are given to the client, except "
+		  "those to this host\n"
+		  "# (ssh), among the users, and to the server itself.\n"
+		  "# If this host filters its input, accept there what has the "
+		  "mark\n"
+		  "# " MARK ".\n"
+		: "\n# The users' connections are redirected to the client, "
+		  "except those to this host\n"
+		  "# (ssh), among the users, and to the server itself.\n"
+		  "# If this host filters its input, accept the redirected "
+		  "port there.\n",
 	    script->out);
-	if (!rules->iptables) {
-		print_table(rules);
-		return;
-	}
 	for (const int *family = script_families; *family; family++) {
-		if (!prefix_list_has_family(script->prefixes, *family))
-			continue;
-		script_begin_family(script, *family, true);
-		print_chain(rules, *family);
-		script_end_family(script, *family);
+		if ((rules->iptables || rules->tproxy) &&
+		    prefix_list_has_family(script->prefixes, *family))
+			print_family(rules, *family);
 	}
+	if (!rules->iptables)
+		print_table(rules);
+}
+
+static void
+print_chain_removal(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+
+	script_unhook_chain(script, family, "PREROUTING", "tcp");
+	if (!rules->tproxy)
+		script_unhook_chain(script, family, OUTPUT_CHAIN, "tcp");
+	script_remove_chain(script, family);
 }
 
 void
@@ -276,13 +429,13 @@ client_rules_print_removal(const struct client_rules *rules)
 
 	fputs("\n# New connections of the users are not redirected any more.\n",
 	    script->out);
-	if (!rules->iptables) {
+	if (!rules->iptables)
 		script_remove_table(script);
-		return;
-	}
 	for (const int *family = script_families; *family; family++) {
-		script_unhook_chain(script, *family, "PREROUTING", "tcp");
-		script_unhook_chain(script, *family, OUTPUT_CHAIN, "tcp");
-		script_remove_chain(script, *family);
+		if (rules->iptables)
+			print_chain_removal(rules, *family);
+		if (rules->tproxy)
+			delivery_print_removal(
+			    script, *family, table_number(rules));
 	}
 }

@@ -1,7 +1,10 @@
 #ifndef RULES_CLIENT_RULES_H
 #define RULES_CLIENT_RULES_H
 
-/* Firewall rules that redirect the users' connections to the client. */
+/*
+ * Rules that bring the users' connections to the client: redirected by NAT, or
+ * given to its listener as they are (TPROXY) and delivered on this host.
+ */
 
 #include <stdbool.h>
 
@@ -11,8 +14,10 @@
 struct client_rules {
 	struct script script;
 	bool iptables;
-	bool output;  /* redirect connections of the gate itself, too */
-	bool forward; /* redirect those that pass the gate */
+	bool tproxy;
+	uint16_t port; /* of the listeners */
+	bool output;   /* redirect connections of the gate itself, too */
+	bool forward;  /* redirect those that pass the gate */
 	const struct prefix_list *exceptions; /* from the users */
 	const struct target_list *bypass;     /* destinations to leave alone */
 	const union address *listeners; /* [::] listens for both families */

@@ -26,6 +26,14 @@ delivery_print_routes(const struct script *script, int family, const char *type,
 	}
 }
 
+void
+delivery_print_default(const struct script *script, int family, unsigned table)
+{
+	fprintf(script->out,
+	    "ip -%u route replace local default dev lo table %u\n",
+	    ip_version(family), table);
+}
+
 /*
  * "ip rule list" sorts by preference. The rules at 0 stay in front: the kernel's
  * own. Adding a rule twice is an error on some kernels, and doubles it on

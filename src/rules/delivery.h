@@ -16,6 +16,10 @@
 void delivery_print_routes(const struct script *script, int family,
     const char *type, const char *where, unsigned number);
 
+/* The table delivers all packets that no other route of it is for. */
+void delivery_print_default(
+    const struct script *script, int family, unsigned table);
+
 /*
  * The rule that looks the table up, by a selector such as "fwmark 0x50/0x50". It
  * comes in front of the rules of others, so it must select only packets for this

@@ -80,7 +80,8 @@ check_listeners(struct client_rules *rules)
 			    text);
 			return -EINVAL;
 		}
-		if (!address_is_loopback(listener))
+		/* TPROXY gives packets to it from wherever they come. */
+		if (!address_is_loopback(listener) || rules->tproxy)
 			continue;
 		if (!rules->output) {
 			fprintf(stderr,
@@ -102,6 +103,13 @@ prepare_gate(const struct config *config, struct client_rules *rules,
 	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
 	int error;
 
+	if (rules->tproxy && rules->output) {
+		fputs("srcproxy: --output: inbound.mode \"tproxy\" takes only "
+		      "what passes this host; for its own connections run a "
+		      "second instance with the mode \"redirect\"\n",
+		    stderr);
+		return -ENOTSUP;
+	}
 	rules->listeners = listeners;
 	error = resolve(&config->listen, listeners, &rules->listener_count, "");
 	if (!error)
@@ -132,6 +140,8 @@ print_gate(const struct config *config, const struct rules_request *request,
 	struct client_rules rules = {
 		.script = *script,
 		.iptables = request->iptables,
+		.tproxy = config->mode == INBOUND_TPROXY,
+		.port = config->listen.port,
 		.output = request->output,
 		.forward = true,
 		.exceptions = &config->exceptions,
@@ -139,7 +149,7 @@ print_gate(const struct config *config, const struct rules_request *request,
 	};
 	int error = 0;
 
-	rules.script.table = "nat";
+	rules.script.table = rules.tproxy ? "mangle" : "nat";
 	if (!request->remove)
 		error = prepare_gate(config, &rules, listeners, servers);
 	if (error)

@@ -114,6 +114,7 @@ class RoutedCase(NetworkCase):
     """
 
     family = None
+    mode = 'redirect'
     redirect = staticmethod(rules.redirect_with_iptables)
     deliver = staticmethod(rules.deliver_prefix)
 
@@ -128,9 +129,13 @@ class RoutedCase(NetworkCase):
     def server_config(config=None):
         return {**SERVER_CONFIG, **(config or {})}
 
-    @staticmethod
-    def client_config(config=None):
-        return {**CLIENT_CONFIG, **(config or {})}
+    @classmethod
+    def client_config(cls, config=None):
+        return cls.with_mode({**CLIENT_CONFIG, **(config or {})})
+
+    @classmethod
+    def with_mode(cls, config):
+        return {**config, 'inbound': {'mode': cls.mode, **config['inbound']}}
 
     def start_server(self, config=None, **options):
         return self.start(self.net.exit, 'server',
@@ -169,6 +174,13 @@ class RoutedCase(NetworkCase):
         receive_until_reset(destination)
 
 
+class Tproxy:
+    """Mixed into a case, it has the users' connections come by TPROXY."""
+
+    mode = 'tproxy'
+    redirect = staticmethod(rules.tproxy_with_nft)
+
+
 class ProxyCase(RoutedCase):
     """Both halves run as long as the class does."""
 
@@ -181,7 +193,8 @@ class ProxyCase(RoutedCase):
         cls.server = cls.start_for_class(
             cls.net.exit, 'server', {**SERVER_CONFIG, **cls.server_config})
         cls.client = cls.start_for_class(
-            cls.net.gate, 'client', {**CLIENT_CONFIG, **cls.client_config})
+            cls.net.gate, 'client',
+            cls.with_mode({**CLIENT_CONFIG, **cls.client_config}))
 
     def setUp(self):
         super().setUp()

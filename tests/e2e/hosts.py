@@ -163,6 +163,12 @@ class Host:
                              if line.startswith('TcpExt:'))
         return int(values[names.index(name)])
 
+    def tracked(self):
+        """How many connections the firewall tracks."""
+        path = '/proc/sys/net/netfilter/nf_conntrack_count'
+        with self.inside(), open(path) as file:
+            return int(file.read())
+
     def is_dialling(self, to):
         """Tells whether a connection to that address is being opened."""
         return any(entry.state == SYN_SENT and entry.remote == to

@@ -1,8 +1,11 @@
 """The firewall rules and routes that srcproxy is documented to need."""
 
 import contextlib
+import subprocess
 
-from families import BOTH
+from daemons import write_config
+from families import BOTH, IPV4, endpoint
+from sandbox import BINARY
 
 REDIRECT_PORT = 9001
 TABLE = 30
@@ -29,6 +32,24 @@ def redirect_with_nft(gate):
                 {rules}
             }}
         }}''')
+
+
+def tproxy_commands(*options, listen=f':{REDIRECT_PORT}', families=BOTH):
+    """What srcproxy prints for the mode "tproxy"."""
+    config = {'inbound': {'mode': 'tproxy', 'listen': listen,
+                          'users': [family.users for family in families]},
+              'outbound': {'server': endpoint(IPV4.exit_link, 21829)}}
+    return subprocess.run(
+        [BINARY, 'rules', *options, 'client', write_config(config)],
+        check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def tproxy_with_nft(gate):
+    gate.run('sh', input=tproxy_commands())
+
+
+def tproxy_with_iptables(gate):
+    gate.run('sh', input=tproxy_commands('--iptables'))
 
 
 def forbid_direct(gate):

@@ -2,7 +2,7 @@
 
 import select
 
-from cases import ProxyCase
+from cases import ProxyCase, Tproxy
 from families import IPV4, IPV6, endpoint
 from hosts import CLOSING, FIN_WAIT1, LAST_ACK, Network
 from peers import (Flood, background, digest, end_stream, receive,
@@ -201,3 +201,7 @@ class IdleAtClientIPv4(IdleAtClient, ProxyCase):
 
 class IdleAtClientIPv6(IdleAtClient, ProxyCase):
     family = IPV6
+
+
+class IdleAtClientTproxyIPv4(Tproxy, IdleAtClientIPv4):
+    pass

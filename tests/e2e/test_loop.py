@@ -2,7 +2,7 @@
 
 import re
 
-from cases import SERVER, SERVER_PORT, ProxyCase, RoutedCase
+from cases import SERVER, SERVER_PORT, ProxyCase, RoutedCase, Tproxy
 from families import IPV4, IPV6, endpoint
 from rules import REDIRECT_PORT
 
@@ -64,6 +64,14 @@ class LoopIPv6(Loop, ProxyCase):
     family = IPV6
 
 
+class LoopTproxyIPv4(Tproxy, LoopIPv4):
+    pass
+
+
+class LoopTproxyIPv6(Tproxy, LoopIPv6):
+    pass
+
+
 class OwnTraffic(ProxyCase):
     """The rules redirect the client half's own connections."""
 
@@ -113,3 +121,11 @@ class WithoutRulesIPv4(WithoutRules, RoutedCase):
 
 class WithoutRulesIPv6(WithoutRules, RoutedCase):
     family = IPV6
+
+
+class WithoutRulesTproxyIPv4(WithoutRulesIPv4):
+    mode = 'tproxy'
+
+
+class WithoutRulesTproxyIPv6(WithoutRulesIPv6):
+    mode = 'tproxy'

@@ -1,7 +1,7 @@
 """A redirected connection leaves the exit from the user's own address."""
 
 import rules
-from cases import SERVER_PORT, ProxyCase
+from cases import SERVER_PORT, ProxyCase, Tproxy
 from families import IPV4, IPV6, endpoint
 from peers import end_stream, receive_all
 from rules import REDIRECT_PORT
@@ -64,6 +64,22 @@ class NftIPv6(NftIPv4):
     family = IPV6
 
 
+class TproxyIPv4(Tproxy, MainJob, ProxyCase):
+    family = IPV4
+
+
+class TproxyIPv6(TproxyIPv4):
+    family = IPV6
+
+
+class TproxyIptablesIPv4(TproxyIPv4):
+    redirect = staticmethod(rules.tproxy_with_iptables)
+
+
+class TproxyIptablesIPv6(TproxyIptablesIPv4):
+    family = IPV6
+
+
 class ServerOnIPv6:
     """The two halves talk over IPv6, with users of either family."""
 
@@ -92,6 +108,29 @@ class ListenerOfOneFamilyIPv6(ListenerOfOneFamilyIPv4):
     family = IPV6
     client_config = {
         'inbound': {'listen': endpoint(IPV6.gate_users, REDIRECT_PORT)}}
+
+
+class TproxyToLoopback(Tproxy, MainJob, ProxyCase):
+    """Nobody can connect to this listener directly."""
+
+    family = IPV4
+    client_config = {'inbound': {'listen': '127.0.0.1:9001'}}
+
+    @staticmethod
+    def redirect(gate):
+        gate.run('sh', input=rules.tproxy_commands(
+            listen='127.0.0.1:9001', families=[IPV4]))
+
+
+class TproxyToOneAddress(Tproxy, MainJob, ProxyCase):
+    family = IPV6
+    address = endpoint(IPV6.gate_link, REDIRECT_PORT)
+    client_config = {'inbound': {'listen': address}}
+
+    @classmethod
+    def redirect(cls, gate):
+        gate.run('sh', input=rules.tproxy_commands(
+            '--iptables', listen=cls.address, families=[IPV6]))
 
 
 class MarkedReturn(MainJob):

@@ -3,7 +3,7 @@
 import re
 
 import rules
-from cases import SERVER, SERVER_PORT, ProxyCase, RoutedCase
+from cases import SERVER, SERVER_PORT, ProxyCase, RoutedCase, Tproxy
 from families import BOTH, IPV4, IPV6, endpoint
 from peers import reset
 from waiting import wait_until
@@ -155,3 +155,19 @@ class WithoutServerIPv4(WithoutServer, RoutedCase):
 
 class WithoutServerIPv6(WithoutServer, RoutedCase):
     family = IPV6
+
+
+class RefusedByNetworkTproxyIPv4(Tproxy, RefusedByNetworkIPv4):
+    pass
+
+
+class RefusedByAclTproxyIPv6(Tproxy, RefusedByAclIPv6):
+    pass
+
+
+class VanishedTproxyIPv6(Tproxy, VanishedIPv6):
+    pass
+
+
+class WithoutServerTproxyIPv4(Tproxy, WithoutServerIPv4):
+    pass

@@ -3,7 +3,7 @@
 import os
 import time
 
-from cases import ProxyCase
+from cases import ProxyCase, Tproxy
 from families import BOTH, IPV4, IPV6
 from hosts import ESTABLISHED, is_kept_alive
 from peers import (Flood, background, digest, end_stream, receive,
@@ -125,6 +125,14 @@ class RelayIPv4(Relay, ProxyCase):
 
 class RelayIPv6(Relay, ProxyCase):
     family = IPV6
+
+
+class RelayTproxyIPv4(Tproxy, RelayIPv4):
+    pass
+
+
+class RelayTproxyIPv6(Tproxy, RelayIPv6):
+    pass
 
 
 class Keepalive:

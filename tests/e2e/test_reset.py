@@ -2,7 +2,7 @@
 
 import threading
 
-from cases import ProxyCase
+from cases import ProxyCase, Tproxy
 from families import IPV4, IPV6
 from peers import (CHUNK, Flood, background, digest, end_stream, receive,
                    receive_all, receive_until_reset, reset, wait_until_dead,
@@ -119,3 +119,11 @@ class ResetIPv4(Reset, ProxyCase):
 
 class ResetIPv6(Reset, ProxyCase):
     family = IPV6
+
+
+class ResetTproxyIPv4(Tproxy, ResetIPv4):
+    pass
+
+
+class ResetTproxyIPv6(Tproxy, ResetIPv6):
+    pass

@@ -622,9 +622,10 @@ static const struct mistake client_mistakes[] = {
 	{ "{ inbound: { listen: ':1', mod: 'redirect' },\n"
 	  "outbound: { server: 'x:2' } }",
 	    "1:28: inbound.mod: this key is unknown; did you mean \"mode\"?" },
-	{ "{ inbound: { listen: ':1', mode: 'tproxy' },\n"
+	{ "{ inbound: { listen: ':1', mode: 'nat' },\n"
 	  "outbound: { server: 'x:2' } }",
-	    "1:34: inbound.mode: \"tproxy\": this is \"redirect\"" },
+	    "1:34: inbound.mode: \"nat\": this is \"redirect\" or "
+	    "\"tproxy\"" },
 	{ "{ inbound: { listen: '9001' }, outbound: { server: 'x:2' } }",
 	    "1:22: inbound.listen: \"9001\": the port is missing; "
 	    "write host:port" },

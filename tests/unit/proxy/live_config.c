@@ -212,6 +212,26 @@ START_TEST(the_listener_stays_and_a_warning_says_so)
 }
 END_TEST
 
+START_TEST(the_mode_stays_until_a_restart)
+{
+	static const char text[] =
+	    "{inbound: {listen: ':1', mode: '%s'}, outbound: {server: "
+	    "'192.0.2.1:2'}, timeout: '2s'}";
+	char file[128];
+
+	live_config.config->kind = CONFIG_CLIENT;
+	sprintf(file, text, "tproxy");
+	reload(file);
+	ck_assert_int_eq(timeout_now(), 1000);
+	ck_assert_ptr_nonnull(strstr(
+	    logged, "error inbound.mode has changed, which needs a restart"));
+	ck_assert_ptr_nonnull(strstr(logged, "error reload-failed "));
+	sprintf(file, text, "redirect");
+	reload(file);
+	ck_assert_int_eq(timeout_now(), 2000);
+}
+END_TEST
+
 START_TEST(warnings_of_the_file_are_logged_as_warnings)
 {
 	reload("{listen: '127.0.0.1:1000',\n"
@@ -273,6 +293,7 @@ suite(void)
 	tcase_add_test(reload, a_missing_file_changes_nothing);
 	tcase_add_test(reload, a_failed_prepare_changes_nothing);
 	tcase_add_test(reload, the_listener_stays_and_a_warning_says_so);
+	tcase_add_test(reload, the_mode_stays_until_a_restart);
 	tcase_add_test(reload, warnings_of_the_file_are_logged_as_warnings);
 	tcase_add_test(reload, no_thread_reads_a_freed_config);
 	suite_add_tcase(suite, reload);

@@ -411,6 +411,102 @@ START_TEST(users_and_bypass_come_from_the_configuration)
 }
 END_TEST
 
+#define ESTABLISHED_NFT                                                       \
+	" tcp flags & (syn | ack) != syn socket transparent 1 meta mark set " \
+	"meta mark & 0x80ffffff | 0x52000000 accept\n"
+#define GIVEN_NFT " meta mark set meta mark & 0x80ffffff | 0x52000000 accept\n"
+
+static const struct {
+	const char *listen;
+	struct rules_request request;
+	const char *printed[4]; /* in this order */
+} transparent[] = {
+	{ ":9001", { 0 },
+	    { "ip -4 route replace throw 198.51.100.0/24 table 209001\n"
+	      "ip -4 route replace local default dev lo table 209001\n"
+	      "pref=$(ip -4 rule list | {\n",
+		"rule=\"fwmark 0x52000000/0x7f000000 table 209001 pref "
+		"$pref\"\n",
+		"table inet srcproxy-client-9001 {\n"
+		"\tchain users {\n"
+		"\t\tip saddr { 198.51.100.0/24 }" ESTABLISHED_NFT
+		"\t\ttcp flags & (syn | ack) != syn return\n"
+		"\t\tfib daddr type local return\n"
+		"\t\tip daddr 192.0.2.1 tcp dport 1 return\n"
+		"\t\tip daddr { 198.51.100.0/24 } return\n"
+		"\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp tproxy ip "
+		"to :9001" GIVEN_NFT
+		"\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp reject "
+		"with tcp reset\n"
+		"\t}\n"
+		"\tchain prerouting {\n"
+		"\t\ttype filter hook prerouting priority mangle + 10;\n"
+		"\t\tmeta l4proto tcp jump users\n"
+		"\t}\n"
+		"}\n" } },
+	{ "127.0.0.1:9001", { .iptables = true },
+	    { "rule=\"fwmark 0x52000000/0x7f000000 table 209001 ", "*mangle\n",
+		"-A srcproxy-client-9001 -s 198.51.100.0/24 -p tcp ! --syn -m "
+		"socket --transparent -j MARK --set-xmark "
+		"0x52000000/0x7f000000\n"
+		"-A srcproxy-client-9001 -p tcp ! --syn -j RETURN\n"
+		"-A srcproxy-client-9001 -m addrtype --dst-type LOCAL -j "
+		"RETURN\n",
+		"-A srcproxy-client-9001 -s 198.51.100.0/24 -p tcp -j TPROXY "
+		"--on-port 9001 --on-ip 127.0.0.1 --tproxy-mark "
+		"0x52000000/0x7f000000\n"
+		"COMMIT\n"
+		"END\n"
+		"iptables -w -t mangle -C PREROUTING -p tcp -j "
+		"srcproxy-client-9001" } },
+	{ ":9001", { .remove = true },
+	    { "delete table inet srcproxy-client-9001\n",
+		"\tip -4 rule del table 209001\n",
+		"ip -4 route flush table 209001",
+		"ip -6 route flush table 209001" } },
+};
+
+START_TEST(gives_connections_to_a_transparent_listener)
+{
+	static const char *const sources[4] = { 0 };
+	static const char *const prefixes[4] = { "198.51.100.0/24" };
+	int said = capture_pipe(4096);
+	struct config config;
+	char text[8192] = "", *rest = text;
+
+	make_config(&config, CONFIG_CLIENT, transparent[_i].listen,
+	    "192.0.2.1:1", sources);
+	config.mode = INBOUND_TPROXY;
+	ck_assert_int_eq(print(&config, &transparent[_i].request, prefixes,
+			     text, sizeof(text)),
+	    0);
+	ck_assert_str_eq(capture_read(said), "");
+	for (size_t i = 0; i < 4 && transparent[_i].printed[i]; i++) {
+		rest = strstr(rest, transparent[_i].printed[i]);
+		ck_assert_msg(
+		    rest, "no %s in %s", transparent[_i].printed[i], text);
+	}
+}
+END_TEST
+
+START_TEST(takes_no_own_connections_by_tproxy)
+{
+	static const char *const sources[4] = { 0 };
+	static const char *const prefixes[4] = { "198.51.100.0/24" };
+	struct rules_request request = { .output = true };
+	int said = capture_pipe(4096);
+	struct config config;
+	char text[8192] = "";
+
+	make_config(&config, CONFIG_CLIENT, ":9001", "192.0.2.1:1", sources);
+	config.mode = INBOUND_TPROXY;
+	ck_assert_int_eq(
+	    print(&config, &request, prefixes, text, sizeof(text)), -ENOTSUP);
+	ck_assert_str_eq(text, "");
+	ck_assert_ptr_nonnull(strstr(capture_read(said), "--output: "));
+}
+END_TEST
+
 START_TEST(says_that_bits_behind_a_prefix_are_set)
 {
 	static const char *const prefixes[4] = { "198.51.100.7/24" };
@@ -442,6 +538,9 @@ suite(void)
 	    tcase, prints_what_the_configuration_needs, 0, COUNT(good));
 	tcase_add_loop_test(
 	    tcase, says_what_is_wrong_and_prints_nothing, 0, COUNT(bad));
+	tcase_add_loop_test(tcase, gives_connections_to_a_transparent_listener,
+	    0, COUNT(transparent));
+	tcase_add_test(tcase, takes_no_own_connections_by_tproxy);
 	tcase_add_test(tcase, says_that_bits_behind_a_prefix_are_set);
 	suite_add_tcase(suite, tcase);
 	return suite;
