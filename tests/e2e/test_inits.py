@@ -201,14 +201,16 @@ class Lives:
             self.assertTrue(self.has_rules('exit'))
             self.assert_proxies()
 
-    def test_stop_under_traffic_refuses_nobody(self):
+    def test_stop_under_traffic_refuses_nobody(self, mode='redirect'):
         # A user who is not redirected any more goes straight to the
         # destination.
         for family in BOTH:
             self.net.gate.run(family.iptables, '-F', 'FORWARD')
         self.addCleanup(rules.forbid_direct, self.net.gate)
-        self.configure('gate', {**CLIENT_CONFIG, 'drain_timeout': '25s'})
-        self.succeed('gate', 'reload')
+        self.configure('gate', {
+            **CLIENT_CONFIG, 'drain_timeout': '25s',
+            'inbound': {**GATE_CONFIG['inbound'], 'mode': mode}})
+        self.succeed('gate', 'reload' if mode == 'redirect' else 'restart')
         listener = self.listen_at_destination()
         # The half waits for this connection to end.
         user, destination = self.open(listener)
@@ -232,6 +234,7 @@ class Lives:
     def lets_pass(self, name):
         """Tells whether new connections are not redirected any more."""
         return re.search(r'chain (users|srcproxy-client-\d+) {\s*'
+                         r'(meta l4proto tcp )?(tcp flags [a-z/, ]+)?'
                          r'(counter [a-z0-9 ]+ )?return',
                          self.machines[name].run('nft', 'list',
                                                  'ruleset').stdout)
@@ -437,6 +440,11 @@ class Sysvinit(Lives, InitCase):
             path, SETTINGS + 'SRCPROXY_RULES_OPTIONS=--iptables\n')
         self.succeed('gate', 'start')
         self.test_stop_under_traffic_refuses_nobody()
+
+    def test_stop_under_traffic_by_tproxy_refuses_nobody(self):
+        # Otherwise known connections need no routing, until routes change.
+        self.net.gate.sysctl('ipv4/tcp_early_demux', 0)
+        self.test_stop_under_traffic_refuses_nobody('tproxy')
 
     def test_start_that_cannot_listen_fails(self):
         self.succeed('gate', 'stop')

@@ -424,7 +424,7 @@ static const struct {
 	{ ":9001", { 0 },
 	    { "ip -4 route replace throw 198.51.100.0/24 table 209001\n"
 	      "ip -4 route replace local default dev lo table 209001\n"
-	      "pref=$(ip -4 rule list | {\n",
+	      "# The rule comes in front of those of others.\n",
 		"rule=\"fwmark 0x52000000/0x7f000000 table 209001 pref "
 		"$pref\"\n",
 		"table inet srcproxy-client-9001 {\n"
