@@ -1,16 +1,21 @@
 #include "config/special_purpose.h"
 
+#include <pthread.h>
+
+#include "base/must.h"
 #include "net/prefix.h"
 
 struct block {
-	const char *prefix, *reason;
+	const char *text, *reason;
+	unsigned offset;      /* embeddings: of the byte where IPv4 begins */
+	struct prefix prefix; /* of the text, once it has been parsed */
 };
 
-#define SPECIAL(prefix, name)                                           \
-	{                                                               \
-		prefix,                                                 \
-		    name " destinations (" prefix ") must be named in " \
-			 "allowed_dst_ips"                              \
+#define SPECIAL(prefix, name)                                                 \
+	{                                                                     \
+		.text = prefix,                                               \
+		.reason = name " destinations (" prefix ") must be named in " \
+			       "allowed_dst_ips"                              \
 	}
 
 /*
@@ -21,7 +26,7 @@ struct block {
  * and the IPv4 ones of Akamai, Amazon, Google, Oracle and Scaleway, are
  * link-local.
  */
-static const struct block v4_blocks[] = {
+static struct block v4_blocks[] = {
 	/* To Linux 0.0.0.0 is loopback, and the rest are ordinary hosts. */
 	SPECIAL("0.0.0.0/8", "unspecified"),
 	SPECIAL("127.0.0.0/8", "loopback"),
@@ -41,7 +46,7 @@ static const struct block v4_blocks[] = {
 	SPECIAL("240.0.0.0/4", "reserved"),
 };
 
-static const struct block v6_blocks[] = {
+static struct block v6_blocks[] = {
 	SPECIAL("::", "unspecified"),
 	SPECIAL("::1", "loopback"),
 	SPECIAL("::/96", "IPv4-compatible"),
@@ -63,80 +68,93 @@ static const struct block v6_blocks[] = {
 };
 
 /*
- * The offset of an IPv4 address in the bytes of an IPv6 address. ISATAP (RFC
- * 5214) and Teredo (RFC 4380) are not here: their tunnels deliver IPv6, which a
- * service that listens for IPv4 never sees.
+ * IPv6 addresses with an IPv4 address in them. ISATAP (RFC 5214) and Teredo (RFC
+ * 4380) are not here: their tunnels deliver IPv6, which a service that listens
+ * for IPv4 never sees.
  */
-static const struct {
-	const char *prefix;
-	unsigned offset;
-} embeddings[] = {
-	{ "64:ff9b::/96", 12 },    /* NAT64: RFC 6052 */
-	{ "::ffff:0:0:0/96", 12 }, /* IPv4-translated: RFC 7915 */
-	{ "2002::/16", 2 },        /* 6to4: RFC 3056 */
+static struct block embeddings[] = {
+	{ .text = "64:ff9b::/96", .offset = 12 },    /* NAT64: RFC 6052 */
+	{ .text = "::ffff:0:0:0/96", .offset = 12 }, /* translated: RFC 7915 */
+	{ .text = "2002::/16", .offset = 2 },        /* 6to4: RFC 3056 */
 };
 
-static bool
-is_within(const union address *address, const char *text, unsigned *bit_count)
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static void
+parse(struct block *blocks, size_t count)
 {
-	struct prefix prefix;
 	bool masked;
 
-	if (prefix_parse(text, &prefix, &masked) ||
-	    !prefix_contains(&prefix, address))
-		return false;
-	*bit_count = prefix.bit_count;
-	return true;
+	for (size_t i = 0; i < count; i++)
+		prefix_parse(blocks[i].text, &blocks[i].prefix, &masked);
+}
+
+static void
+parse_all(void)
+{
+	parse(v4_blocks, COUNT(v4_blocks));
+	parse(v6_blocks, COUNT(v6_blocks));
+	parse(embeddings, COUNT(embeddings));
+}
+
+/* Returns the first block that contains the address, or NULL. */
+static const struct block *
+find_block(
+    const struct block *blocks, size_t count, const union address *address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (prefix_contains(&blocks[i].prefix, address))
+			return &blocks[i];
+	}
+	return NULL;
 }
 
 static const char *
 find_among(const struct block *blocks, size_t count,
     const union address *address, unsigned *bit_count)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (is_within(address, blocks[i].prefix, bit_count))
-			return blocks[i].reason;
-	}
-	return NULL;
+	const struct block *block = find_block(blocks, count, address);
+
+	if (!block)
+		return NULL;
+	*bit_count = block->prefix.bit_count;
+	return block->reason;
 }
 
 static const char *
 find_v4(const union address *address, unsigned *bit_count)
 {
-	return find_among(v4_blocks, sizeof(v4_blocks) / sizeof(*v4_blocks),
-	    address, bit_count);
+	return find_among(v4_blocks, COUNT(v4_blocks), address, bit_count);
 }
 
 static const char *
 find_embedded(const union address *address, unsigned *bit_count)
 {
+	const struct block *block =
+	    find_block(embeddings, COUNT(embeddings), address);
+	union address inner;
+	const char *reason;
 	size_t raw_len;
-	const uint8_t *raw = address_raw(address, &raw_len);
 
-	for (size_t i = 0; i < sizeof(embeddings) / sizeof(*embeddings); i++) {
-		unsigned offset = embeddings[i].offset, outer_bits;
-		union address inner;
-		const char *reason;
-
-		if (!is_within(address, embeddings[i].prefix, &outer_bits))
-			continue;
-		address_from_raw(&inner, raw + offset, 4, 0);
-		reason = find_v4(&inner, bit_count);
-		if (reason)
-			*bit_count += offset * 8;
-		return reason;
-	}
-	return NULL;
+	if (!block)
+		return NULL;
+	address_from_raw(
+	    &inner, address_raw(address, &raw_len) + block->offset, 4, 0);
+	reason = find_v4(&inner, bit_count);
+	if (reason)
+		*bit_count += block->offset * 8;
+	return reason;
 }
 
 const char *
 special_purpose_find(const union address *address, unsigned *bit_count)
 {
+	static pthread_once_t is_parsed = PTHREAD_ONCE_INIT;
 	const char *reason;
 
+	must(pthread_once(&is_parsed, parse_all));
 	if (address->any.sa_family == AF_INET)
 		return find_v4(address, bit_count);
-	reason = find_among(v6_blocks, sizeof(v6_blocks) / sizeof(*v6_blocks),
-	    address, bit_count);
+	reason = find_among(v6_blocks, COUNT(v6_blocks), address, bit_count);
 	return reason ? reason : find_embedded(address, bit_count);
 }
