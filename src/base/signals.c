@@ -1,14 +1,28 @@
 #include "base/signals.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/must.h"
+
+#define INTERRUPTING SIGUSR2
+
+static void
+do_nothing(int number)
+{
+	(void)number;
+}
 
 void
 signals_block(void)
 {
+	/* Without SA_RESTART. */
+	struct sigaction action = { .sa_handler = do_nothing };
 	sigset_t all;
+
+	must(sigaction(INTERRUPTING, &action, NULL));
 
 	sigfillset(&all);
 	/* These report a crash; their default action stays. */
@@ -17,7 +31,20 @@ signals_block(void)
 	sigdelset(&all, SIGILL);
 	sigdelset(&all, SIGFPE);
 	sigdelset(&all, SIGABRT);
+	sigdelset(&all, INTERRUPTING);
 	must(pthread_sigmask(SIG_SETMASK, &all, NULL));
+}
+
+pid_t
+signals_thread(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+void
+signals_interrupt(pid_t thread)
+{
+	syscall(SYS_tgkill, getpid(), thread, INTERRUPTING);
 }
 
 /* The signals that count while the program ends, too. */

@@ -2,14 +2,26 @@
 #define BASE_SIGNALS_H
 
 /*
- * Signals have no handlers. All of them are blocked, and the main thread
- * fetches those that srcproxy reacts to.
+ * All signals are blocked, and the main thread fetches those that srcproxy
+ * reacts to. One signal has a handler, which does nothing: it only interrupts a
+ * blocked call of a thread, which then fails with EINTR.
  */
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Call before the first thread: later threads inherit the mask. */
 void signals_block(void);
+
+/* The calling thread's number for signals_interrupt(). */
+pid_t signals_thread(void);
+
+/*
+ * Interrupts the call in which the thread is blocked. The signal is lost if the
+ * thread is not blocked yet: repeat it until the thread has reacted. A number
+ * of a thread that has ended does no harm.
+ */
+void signals_interrupt(pid_t thread);
 
 /* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in wait_ms. */
 int signals_wait(int64_t wait_ms);

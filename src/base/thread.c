@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,6 +35,7 @@ struct thread {
 static struct thread *parked;
 static struct thread *ended; /* or never started */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool is_parking_off;
 
 static void
 push(struct thread **list, struct thread *thread)
@@ -103,7 +103,8 @@ leave_parked(struct thread *thread)
 static bool
 park(struct thread *thread)
 {
-	int64_t deadline = deadline_after(PARK_MS);
+	int64_t deadline =
+	    atomic_load(&is_parking_off) ? 0 : deadline_after(PARK_MS);
 
 	must(pthread_mutex_lock(&lock));
 	atomic_store(&thread->called, 0);
@@ -116,11 +117,14 @@ park(struct thread *thread)
 	return true;
 }
 
+/* A reserved thread has no task at first. */
 static void *
 thread_main(void *argument)
 {
 	struct thread *thread = argument;
 
+	if (!thread->run && !park(thread))
+		return NULL;
 	do {
 		thread->run(thread->argument);
 	} while (park(thread));
@@ -162,15 +166,12 @@ allocate(void)
 	return thread ? thread : malloc(sizeof(*thread));
 }
 
-int
-thread_start(void (*run)(void *argument), void *argument)
+static int
+start_new(void (*run)(void *argument), void *argument)
 {
-	struct thread *thread;
+	struct thread *thread = allocate();
 	int error;
 
-	if (call_parked(run, argument))
-		return 0;
-	thread = allocate();
 	if (!thread)
 		return -ENOMEM;
 	thread->run = run;
@@ -182,4 +183,26 @@ thread_start(void (*run)(void *argument), void *argument)
 		must(pthread_mutex_unlock(&lock));
 	}
 	return error;
+}
+
+int
+thread_start(void (*run)(void *argument), void *argument)
+{
+	return call_parked(run, argument) ? 0 : start_new(run, argument);
+}
+
+int
+thread_reserve(size_t count)
+{
+	int error = 0;
+
+	while (count-- > 0 && !error)
+		error = start_new(NULL, NULL);
+	return error;
+}
+
+void
+thread_set_parking(bool is_on)
+{
+	atomic_store(&is_parking_off, !is_on);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@
  * The most to send at once to a socket that has no room for all. The sender is
  * not read meanwhile, and must not look idle to its peer for long.
  */
-#define PIECE_LEN (64 * 1024)
+#define PIECE_LEN PUMP_PIECE_LEN
 
 static atomic_size_t pipe_limit = SIZE_MAX;
 static atomic_size_t pipe_count;
@@ -73,6 +74,70 @@ void
 pump_finish(struct pump *pump)
 {
 	end_bulk(pump);
+}
+
+void
+pump_rest_init(struct pump_rest *rest)
+{
+	*rest = (struct pump_rest){ .pipe = { -1, -1 } };
+}
+
+void
+pump_rest_finish(struct pump_rest *rest)
+{
+	if (rest->pipe[0] >= 0) {
+		close(rest->pipe[0]);
+		close(rest->pipe[1]);
+	}
+	free(rest->bytes);
+	pump_rest_init(rest);
+}
+
+/* Bytes that fill more than a small buffer go on in a large one. */
+bool
+pump_rest_set_bytes(struct pump_rest *rest, const uint8_t *bytes, size_t len)
+{
+	rest->bytes = malloc(len > PUMP_BUFFER_LEN ? PIECE_LEN : len);
+	if (!rest->bytes)
+		return false;
+	memcpy(rest->bytes, bytes, len);
+	rest->len = len;
+	return true;
+}
+
+bool
+pump_suspend(struct pump *pump, struct pump_rest *rest)
+{
+	pump_rest_init(rest);
+	if (pump->pipe[0] >= 0 && pump->piped > 0) {
+		memcpy(rest->pipe, pump->pipe, sizeof(rest->pipe));
+		rest->piped = pump->piped;
+		pump->pipe[0] = pump->pipe[1] = -1;
+		atomic_fetch_sub(&pipe_count, 1);
+	} else if (pump->pipe[0] < 0 && pump->len > 0 &&
+	    !pump_rest_set_bytes(rest, pump->next, pump->len)) {
+		return false;
+	}
+	end_bulk(pump);
+	return true;
+}
+
+void
+pump_resume(struct pump *pump, uint8_t *buffer, struct pump_rest *rest)
+{
+	pump_init(pump, buffer);
+	pump->len = rest->len;
+	if (rest->pipe[0] >= 0) {
+		memcpy(pump->pipe, rest->pipe, sizeof(pump->pipe));
+		pump->piped = rest->piped;
+		atomic_fetch_add(&pipe_count, 1);
+	} else if (rest->len > PUMP_BUFFER_LEN) {
+		pump->next = pump->large = rest->bytes;
+	} else if (rest->len > 0) {
+		pump->next = memcpy(buffer, rest->bytes, rest->len);
+		free(rest->bytes);
+	}
+	pump_rest_init(rest);
 }
 
 static bool

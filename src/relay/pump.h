@@ -23,6 +23,9 @@
  */
 #define PUMP_BUFFER_LEN 2048
 
+/* The most bytes that wait outside of a pipe. */
+#define PUMP_PIECE_LEN (64 * 1024)
+
 struct pump {
 	uint8_t *buffer;     /* the caller's, PUMP_BUFFER_LEN bytes */
 	uint8_t *large;      /* for bulk without a pipe; NULL: none */
@@ -41,6 +44,33 @@ void pump_limit_pipes(size_t limit);
 
 void pump_init(struct pump *pump, uint8_t *buffer);
 void pump_finish(struct pump *pump);
+
+/*
+ * The waiting bytes of a pump that stands still, in a pipe or in memory. Its
+ * owner closes and frees them, unless pump_resume() gets them.
+ */
+struct pump_rest {
+	int pipe[2]; /* -1: none */
+	size_t piped;
+	uint8_t *bytes; /* NULL: none */
+	size_t len;
+};
+
+void pump_rest_init(struct pump_rest *rest);
+void pump_rest_finish(struct pump_rest *rest);
+
+/* Copies at most PUMP_PIECE_LEN bytes. Returns false for want of memory. */
+bool pump_rest_set_bytes(
+    struct pump_rest *rest, const uint8_t *bytes, size_t len);
+
+/*
+ * Instead of pump_finish(): moves the waiting bytes to *rest. Returns false for
+ * want of memory, and then the bytes still wait.
+ */
+bool pump_suspend(struct pump *pump, struct pump_rest *rest);
+
+/* Instead of pump_init(): takes the bytes over, and leaves *rest empty. */
+void pump_resume(struct pump *pump, uint8_t *buffer, struct pump_rest *rest);
 
 /* The bytes received but not sent yet. */
 size_t pump_waiting(const struct pump *pump);

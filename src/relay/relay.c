@@ -5,18 +5,31 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "base/signals.h"
 #include "base/thread.h"
 #include "net/socket.h"
 #include "relay/pump.h"
+
+/* The pause between two attempts to get a thread. */
+#define RETRY_MS 50
 
 /* One direction: from that side to the other one. */
 struct flow {
 	struct relay *relay;
 	enum relay_side from, to;
 	int from_fd, to_fd;
+	enum relay_stage stage;
+	bool is_stopped;   /* in that stage */
 	uint64_t received; /* from its socket, also before the relay */
 	struct pump pump;
 };
+
+static bool
+flow_must_stop(struct flow *flow)
+{
+	flow->is_stopped = relay_must_stop(flow->relay);
+	return flow->is_stopped;
+}
 
 /*
  * Wakes the reader of fd, and sends nothing. Never use SHUT_WR: its FIN would
@@ -51,11 +64,19 @@ flow_end_sink(struct flow *flow, int error)
  * soon as it receives data.
  */
 static void
+flow_deliver(struct flow *flow)
+{
+	flow->stage = RELAY_ENDING;
+	relay_drain(flow->relay, flow->to_fd);
+	if (!flow_must_stop(flow))
+		wake_reader(flow->to_fd);
+}
+
+static void
 flow_end_source(struct flow *flow, int error)
 {
 	relay_set_end(flow->relay, RELAY_RESET, flow->from, error);
-	relay_drain(flow->relay, flow->to_fd);
-	wake_reader(flow->to_fd);
+	flow_deliver(flow);
 }
 
 /* Only this flow's thread writes the count, so no locked addition is needed. */
@@ -70,16 +91,19 @@ flow_count_sent(struct flow *flow, uint64_t sent)
 }
 
 /*
- * Sends all bytes that wait in the pump. False if the flow is over. A dead
- * sender does not end the flow here: its earlier bytes are still to be
+ * Sends all bytes that wait in the pump. False if the flow is over or stopped.
+ * A dead sender does not end the flow here: its earlier bytes are still to be
  * delivered.
  */
 static bool
 flow_send(struct flow *flow)
 {
 	while (pump_waiting(&flow->pump) > 0) {
-		ssize_t sent = pump_flush(&flow->pump, flow->to_fd);
+		ssize_t sent;
 
+		if (flow_must_stop(flow))
+			return false;
+		sent = pump_flush(&flow->pump, flow->to_fd);
 		if (sent >= 0) {
 			flow_count_sent(flow, (uint64_t)sent);
 			if (pump_waiting(&flow->pump) > 0)
@@ -125,7 +149,10 @@ flow_is_alone(const struct flow *flow)
 	    atomic_load(&flow->relay->finished[flow->to]);
 }
 
-/* Waits for the sender, and watches the receiver. False if the flow is over. */
+/*
+ * Waits for the sender, and watches the receiver. False if the flow is over or
+ * stopped.
+ */
 static bool
 flow_await(struct flow *flow)
 {
@@ -137,6 +164,8 @@ flow_await(struct flow *flow)
 	for (;;) {
 		int ready = poll(ends, 2, (int)flow->relay->slice_ms);
 
+		if (flow_must_stop(flow))
+			return false;
 		if (ready > 0 && ends[1].revents) {
 			flow_end_sink(flow, take_error(flow->to_fd));
 			return false;
@@ -174,19 +203,19 @@ flow_fail(struct flow *flow, ssize_t received)
 	} else if (received == 0) {
 		if (!atomic_load(&flow->relay->ended))
 			flow_end_source(flow, ECONNRESET);
-	} else if (received != -EINTR) {
+	} else {
 		flow_end_source(flow, (int)-received);
 	}
 }
 
 /*
  * Returns the number of bytes received, 0 at the end of the stream, or -1 if
- * the flow is over.
+ * the flow is over or stopped.
  */
 static ssize_t
 flow_receive(struct flow *flow)
 {
-	do {
+	while (!flow_must_stop(flow)) {
 		ssize_t received;
 
 		if (flow_is_alone(flow) && !flow_await(flow))
@@ -197,14 +226,21 @@ flow_receive(struct flow *flow)
 			relay_moved(flow->relay);
 			return received;
 		}
+		if (received == -EINTR)
+			continue;
 		if (received == 0 && flow_take_end(flow))
 			return 0;
 		flow_fail(flow, received);
-	} while (!atomic_load(&flow->relay->ended));
+		if (atomic_load(&flow->relay->ended))
+			return -1;
+	}
 	return -1;
 }
 
-/* True if the whole stream has been forwarded, false if the relay is over. */
+/*
+ * True if the whole stream has been forwarded, false if the relay is over or
+ * stopped.
+ */
 static bool
 flow_copy(struct flow *flow)
 {
@@ -234,6 +270,8 @@ flow_watch(struct flow *flow)
 	while (!atomic_load(&relay->finished[flow->to])) {
 		int ready = poll(ends, 2, (int)relay->slice_ms);
 
+		if (flow_must_stop(flow))
+			return;
 		if (atomic_load(&relay->finished[flow->to]) ||
 		    atomic_load(&relay->ended))
 			return;
@@ -250,14 +288,26 @@ flow_watch(struct flow *flow)
 	}
 }
 
+/* Puts what waits in the pump where another thread can find it. */
+static void
+flow_save(struct flow *flow)
+{
+	if (pump_suspend(&flow->pump, &flow->relay->flow[flow->from].rest))
+		return;
+	relay_set_end(flow->relay, RELAY_FAILED, flow->from, ENOMEM);
+	flow->is_stopped = false;
+}
+
 static void
 flow_run(struct flow *flow)
 {
 	uint8_t buffer[PUMP_BUFFER_LEN];
 	bool is_complete;
 
-	pump_init(&flow->pump, buffer);
+	pump_resume(&flow->pump, buffer, &flow->relay->flow[flow->from].rest);
 	is_complete = flow_copy(flow);
+	if (flow->is_stopped)
+		flow_save(flow);
 	pump_finish(&flow->pump);
 	if (is_complete) {
 		/*
@@ -266,6 +316,7 @@ flow_run(struct flow *flow)
 		 */
 		relay_finish(flow->relay, flow->from);
 		shutdown(flow->to_fd, SHUT_WR);
+		flow->stage = RELAY_WATCHING;
 		if (atomic_load(&flow->relay->has_settled))
 			flow_watch(flow);
 	}
@@ -274,18 +325,33 @@ flow_run(struct flow *flow)
 static void
 run_from(struct relay *relay, enum relay_side side)
 {
+	struct relay_flow *kept = &relay->flow[side];
 	struct flow flow = {
 		.relay = relay,
 		.from = side,
 		.to = !side,
 		.from_fd = relay->fd[side],
 		.to_fd = relay->fd[!side],
+		.stage = kept->stage,
+		.received = kept->received,
 	};
 
-	if (side == RELAY_DOWNSTREAM)
-		flow.received = relay->received_before;
-	flow_run(&flow);
+	atomic_store(&kept->thread, signals_thread());
+	if (flow.stage == RELAY_COPYING)
+		flow_run(&flow);
+	else if (flow.stage == RELAY_ENDING)
+		flow_deliver(&flow);
+	else if (flow.stage == RELAY_WATCHING)
+		flow_watch(&flow);
+	kept->received = flow.received;
+	kept->stage = flow.is_stopped ? flow.stage : RELAY_LEFT;
 	relay_leave(relay);
+}
+
+static void
+run_up(void *argument)
+{
+	run_from(argument, RELAY_DOWNSTREAM);
 }
 
 static void
@@ -305,8 +371,47 @@ relay_run(struct relay *relay)
 		relay->end = RELAY_FAILED;
 		relay->error = -error;
 		relay->running = 1;
+		relay->flow[0].stage = relay->flow[1].stage = RELAY_LEFT;
 		relay_leave(relay);
 		return;
 	}
 	run_from(relay, RELAY_DOWNSTREAM);
+}
+
+bool
+relay_stop(struct relay *relay)
+{
+	atomic_store(&relay->stopping, true);
+	if (atomic_load(&relay->is_still))
+		return true;
+	for (int side = 0; side < 2; side++) {
+		pid_t thread = atomic_load(&relay->flow[side].thread);
+
+		if (thread > 0)
+			signals_interrupt(thread);
+	}
+	return false;
+}
+
+static void
+start_surely(void (*run)(void *argument), struct relay *relay)
+{
+	while (thread_start(run, relay))
+		poll(NULL, 0, RETRY_MS);
+}
+
+/* A relay of two flows that have left still has bytes to deliver. */
+void
+relay_resume(struct relay *relay)
+{
+	bool runs_up = relay->flow[RELAY_DOWNSTREAM].stage != RELAY_LEFT;
+	bool runs_down = relay->flow[RELAY_UPSTREAM].stage != RELAY_LEFT;
+
+	runs_up = runs_up || !runs_down;
+	relay->stopping = relay->is_still = false;
+	relay->running = runs_up + runs_down;
+	if (runs_down)
+		start_surely(run_down, relay);
+	if (runs_up)
+		start_surely(run_up, relay);
 }

@@ -23,4 +23,19 @@
  */
 void relay_run(struct relay *relay);
 
+/*
+ * Stops the relay where nothing is half done, without an end: done() is not
+ * called. Call it again and again until it returns true: then no thread uses
+ * the relay or its sockets, and the state in *relay is plain data. The caller
+ * must know that done() has not freed the relay; if it is called meanwhile,
+ * there is nothing left to stop.
+ */
+bool relay_stop(struct relay *relay);
+
+/*
+ * Goes on where relay_stop() stopped it, maybe in another process: with the
+ * same fields and descriptors. Waits until there are threads for it.
+ */
+void relay_resume(struct relay *relay);
+
 #endif

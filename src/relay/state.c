@@ -54,6 +54,15 @@ relay_begin(struct relay *relay)
 		relay->finished[side] = false;
 		relay->acknowledged[side] = 0;
 	}
+	for (int side = 0; side < 2; side++) {
+		struct relay_flow *flow = &relay->flow[side];
+
+		flow->thread = 0;
+		flow->stage = RELAY_COPYING;
+		flow->received = 0;
+		pump_rest_init(&flow->rest);
+	}
+	relay->flow[RELAY_DOWNSTREAM].received = relay->received_before;
 	relay->bytes[RELAY_DOWNSTREAM] = relay->forwarded;
 	relay->bytes[RELAY_UPSTREAM] = 0;
 	relay_moved(relay);
@@ -61,10 +70,24 @@ relay_begin(struct relay *relay)
 	relay->has_settled = false;
 	relay->ended = false;
 	relay->running = 2;
+	relay->stopping = relay->is_still = false;
 	must(pthread_mutex_init(&relay->lock, NULL));
 	/* Until the relay settles, the sockets keep their usual timeouts. */
 	if (relay->slice_ms < SOCKET_WAIT_MS)
 		set_slices(relay);
+}
+
+void
+relay_restore(struct relay *relay)
+{
+	relay->slice_ms = slice_of(relay->idle_ms);
+	must(pthread_mutex_init(&relay->lock, NULL));
+}
+
+bool
+relay_must_stop(const struct relay *relay)
+{
+	return atomic_load(&relay->stopping);
 }
 
 void
@@ -132,15 +155,17 @@ relay_note_wait(struct relay *relay)
 }
 
 /*
- * Waits until left() counts no more bytes, or the peer is gone. There is no
- * event for that, so it polls. False if the connection idles.
+ * Waits until left() counts no more bytes, the peer is gone or the relay is
+ * stopped. There is no event for that, so it polls. False if the connection
+ * idles.
  */
 static bool
 drain(struct relay *relay, int fd, int (*left)(int fd))
 {
 	int wait_ms = DRAIN_MIN_MS;
 
-	while (left(fd) > 0 && !socket_is_closed(fd)) {
+	while (
+	    left(fd) > 0 && !socket_is_closed(fd) && !relay_must_stop(relay)) {
 		if (relay_check_idle(relay))
 			return false;
 		poll(NULL, 0, wait_ms);
@@ -200,15 +225,27 @@ deliver_rest(struct relay *relay)
 	relay->end = RELAY_IDLE;
 }
 
+/* False if the relay was stopped before that. */
+static bool
+deliver(struct relay *relay)
+{
+	if (relay->end == RELAY_RESET)
+		relay_drain(relay, relay->fd[!relay->culprit]);
+	else if (relay->end == RELAY_EOF)
+		deliver_rest(relay);
+	return !relay_must_stop(relay);
+}
+
 void
 relay_leave(struct relay *relay)
 {
 	if (atomic_fetch_sub(&relay->running, 1) > 1)
 		return;
-	if (relay->end == RELAY_RESET)
-		relay_drain(relay, relay->fd[!relay->culprit]);
-	else if (relay->end == RELAY_EOF)
-		deliver_rest(relay);
-	must(pthread_mutex_destroy(&relay->lock));
-	relay->done(relay);
+	if (relay->flow[0].stage == RELAY_LEFT &&
+	    relay->flow[1].stage == RELAY_LEFT && deliver(relay)) {
+		must(pthread_mutex_destroy(&relay->lock));
+		relay->done(relay);
+	} else {
+		atomic_store(&relay->is_still, true);
+	}
 }

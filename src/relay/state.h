@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "relay/pump.h"
 
 enum relay_side {
 	RELAY_DOWNSTREAM, /* the side that connected to us */
@@ -23,6 +26,24 @@ enum relay_end {
 	RELAY_RESET,  /* culprit was reset or is gone: error has the errno */
 	RELAY_FAILED, /* no thread could be started: error has the errno */
 	RELAY_IDLE, /* nothing was read, written or acknowledged for idle_ms */
+};
+
+/* What a direction does, or did when the relay was stopped. */
+enum relay_stage {
+	RELAY_COPYING,
+	RELAY_ENDING, /* its sender is gone; what it sent is being delivered */
+	RELAY_WATCHING, /* its stream is forwarded; it looks out for a reset */
+	RELAY_LEFT,     /* nothing more: its thread has ended */
+	RELAY_STAGE_COUNT,
+};
+
+/* The direction from one side to the other. */
+struct relay_flow {
+	_Atomic pid_t thread; /* while it runs: for signals_interrupt() */
+	/* While no thread runs. */
+	enum relay_stage stage;
+	uint64_t received;     /* from its side, also before the relay */
+	struct pump_rest rest; /* received, and not sent yet */
 };
 
 struct relay {
@@ -54,11 +75,20 @@ struct relay {
 	atomic_bool has_settled;
 	atomic_bool ended;  /* by a reset or idling: no thread reads any more */
 	atomic_int running; /* threads */
+	struct relay_flow flow[2]; /* by the side that it comes from */
+	atomic_bool stopping;      /* the threads are to end where they are */
+	atomic_bool is_still;      /* they have, and use nothing any more */
 	pthread_mutex_t lock; /* so that the first thread sets the result */
 };
 
 /* Starts the state; call before the second thread exists. */
 void relay_begin(struct relay *relay);
+
+/* The same for a state that another process has begun, before relay_resume(). */
+void relay_restore(struct relay *relay);
+
+/* True if the calling thread must stop at the next safe point. */
+bool relay_must_stop(const struct relay *relay);
 
 /* Call after bytes were received or sent. */
 void relay_moved(struct relay *relay);
@@ -78,14 +108,15 @@ bool relay_note_wait(struct relay *relay);
 
 /*
  * Waits until the peer on fd has acknowledged all bytes sent to it, is gone, or
- * idles. Reset fd only after that.
+ * idles, or relay_must_stop(). Reset fd only after that.
  */
 void relay_drain(struct relay *relay, int fd);
 
 /*
- * A thread's last call. The last thread to call it makes sure that a reset
- * comes after all data, and that the kernel keeps no more of a complete stream
- * than is on its way. Then it calls done().
+ * A thread's last call, after it has set the stage of its flow. The last thread
+ * to call it makes sure that a reset comes after all data, and that the kernel
+ * keeps no more of a complete stream than is on its way. Then it calls done().
+ * If the relay is stopped before that, the last thread sets is_still instead.
  */
 void relay_leave(struct relay *relay);
 
