@@ -189,9 +189,10 @@ serve(const struct options *options, const struct privilege *privilege,
 	signals_block();
 	/*
 	 * The PID file first: its lock tells a second instance that one is
-	 * running.
+	 * running. A process that is replaced passes it on.
 	 */
-	if ((options->pidfile && pidfile_open(options->pidfile)) ||
+	if ((options->replace && proxy_replace(role, config)) ||
+	    (options->pidfile && pidfile_open(options->pidfile)) ||
 	    proxy_open(role, config, owner) ||
 	    give_up_powers(options, privilege, capabilities)) {
 		config_unref(config);

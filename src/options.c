@@ -34,6 +34,8 @@ static const struct row rows[] = {
 	{ 0, RUN, "CONFIG", NULL, 0, "a JSON5 file, see srcproxy.conf(5)" },
 	{ 'p', RUN, "pidfile", "PIDFILE", FIELD(pidfile),
 	    "write the process id there once it listens" },
+	{ 0, RUN, "replace", NULL, FIELD(replace),
+	    "take over from the running half; no connection ends" },
 	{ 's', RUN, "syslog", NULL, FIELD(syslog),
 	    "log to syslog instead of standard error" },
 	{ 't', RUN, "test", NULL, FIELD(check), "check CONFIG and exit" },
@@ -70,8 +72,8 @@ static const struct row rows[] = {
 #define ROW_COUNT (sizeof(rows) / sizeof(*rows))
 
 static const char synopsis[] =
-    "usage: srcproxy [-st] [-p PIDFILE] [-u USER[:GROUP]] client|server "
-    "CONFIG\n"
+    "usage: srcproxy [-st] [--replace] [-p PIDFILE] [-u USER[:GROUP]]\n"
+    "                client|server CONFIG\n"
     "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
     "       srcproxy doctor [--json] [-u USER] client|server CONFIG "

@@ -23,8 +23,9 @@ enum options_command {
 
 struct options {
 	enum options_command command;
-	bool help;           /* asked for; then options_parse() exits */
-	bool check;          /* OPTIONS_RUN, -t: only check the configuration */
+	bool help;    /* asked for; then options_parse() exits */
+	bool check;   /* OPTIONS_RUN, -t: only check the configuration */
+	bool replace; /* OPTIONS_RUN: take over from the running process */
 	const char *pidfile; /* OPTIONS_RUN, -p: NULL: none */
 	bool syslog; /* OPTIONS_RUN, -s: log to syslog, not to standard error */
 	const char *user; /* -u: the system user to become; NULL: no change */

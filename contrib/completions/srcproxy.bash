@@ -2,7 +2,7 @@
 
 _srcproxy()
 {
-	local options='-p --pidfile -s --syslog -t --test -u --user -h --help -V --version'
+	local options='--replace -p --pidfile -s --syslog -t --test -u --user -h --help -V --version'
 	local commands='client server rules doctor status' words=() i
 
 	for ((i = 1; i < COMP_CWORD; i++)); do

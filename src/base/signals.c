@@ -47,6 +47,13 @@ signals_interrupt(pid_t thread)
 	syscall(SYS_tgkill, getpid(), thread, INTERRUPTING);
 }
 
+/* The main thread has the number of the process. */
+void
+signals_wake_main(void)
+{
+	syscall(SYS_tgkill, getpid(), getpid(), SIGNALS_WOKEN);
+}
+
 /* The signals that count while the program ends, too. */
 static sigset_t
 ending_signals(void)
@@ -79,6 +86,7 @@ signals_wait(int64_t wait_ms)
 	sigset_t set = ending_signals();
 
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGNALS_WOKEN);
 	return wait_for(&set, wait_ms);
 }
 

@@ -7,6 +7,7 @@
  * blocked call of a thread, which then fails with EINTR.
  */
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,7 +27,14 @@ void signals_interrupt(pid_t thread);
 /* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in wait_ms. */
 int signals_wait(int64_t wait_ms);
 
-/* The same without SIGHUP. */
+/*
+ * From any thread: makes signals_wait() return SIGNALS_WOKEN, now or at its next
+ * call.
+ */
+#define SIGNALS_WOKEN SIGIO
+void signals_wake_main(void);
+
+/* The same without SIGHUP and waking. */
 int signals_wait_ending(int64_t wait_ms);
 
 #endif

@@ -118,3 +118,12 @@ notify_status(const char *text)
 	snprintf(state, sizeof(state), "STATUS=%s", text);
 	notify(state);
 }
+
+void
+notify_main_pid(pid_t pid)
+{
+	char state[32];
+
+	snprintf(state, sizeof(state), "MAINPID=%ld", (long)pid);
+	notify(state);
+}

@@ -13,6 +13,7 @@
 #define NUMBER_MAX_LEN 16
 
 static int pidfile_fd = -1;
+static int inherited_fd = -1;
 
 /* Scripts write "   123" (wc and printf) and "123\r\n", too. */
 static const char blanks[] = " \t\r\n";
@@ -124,10 +125,48 @@ report(const char *path, int error)
 	    path, strerror(error));
 }
 
+void
+pidfile_inherit(int fd)
+{
+	inherited_fd = fd;
+}
+
+bool
+pidfile_is_inherited(void)
+{
+	return inherited_fd >= 0 && inherited_fd == pidfile_fd;
+}
+
+int
+pidfile_descriptor(void)
+{
+	return pidfile_fd;
+}
+
+void
+pidfile_forget(void)
+{
+	pidfile_fd = -1;
+}
+
+static bool
+is_same_file(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fd >= 0 && fstat(fd, &ours) == 0 && lstat(path, &theirs) == 0 &&
+	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 int
 pidfile_open(const char *path)
 {
 	int fd;
+
+	if (is_same_file(inherited_fd, path)) {
+		pidfile_fd = inherited_fd;
+		return 0;
+	}
 
 	if (!*path) {
 		log_error("-p: the name of the file is empty; name a file, "
@@ -153,7 +192,14 @@ pidfile_write(void)
 	char number[NUMBER_MAX_LEN];
 	int len = snprintf(number, sizeof(number), "%ld\n", (long)getpid());
 
-	if (pidfile_fd < 0 || write(pidfile_fd, number, (size_t)len) == len)
+	/*
+	 * Never empty in between: an inherited file has the number of the
+	 * other process, and shares its position.
+	 */
+	if (pidfile_fd < 0 ||
+	    (lseek(pidfile_fd, 0, SEEK_SET) == 0 &&
+		write(pidfile_fd, number, (size_t)len) == len &&
+		ftruncate(pidfile_fd, len) == 0))
 		return 0;
 	log_error("cannot write the process id to the file of -p: %s",
 	    strerror(errno));

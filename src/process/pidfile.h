@@ -8,6 +8,8 @@
  * init system removes the file: the sandbox forbids that to us.
  */
 
+#include <stdbool.h>
+
 /*
  * Creates the file, or takes over a file that no process has locked. Content
  * other than a process id is kept and is an error. Returns 0, or -1 after
@@ -16,7 +18,21 @@
  */
 int pidfile_open(const char *path);
 
-/* Both do nothing if no pidfile is open. */
+/*
+ * Call before pidfile_open() in a process that replaces another one: takes over
+ * that one's pidfile, with its lock. It is used if its path is that of
+ * pidfile_open(), and else closed.
+ */
+void pidfile_inherit(int fd);
+bool pidfile_is_inherited(void);
+
+/* The descriptor of the pidfile, for a process that replaces this one; or -1. */
+int pidfile_descriptor(void);
+
+/* That process has it now: pidfile_empty() does nothing any more. */
+void pidfile_forget(void);
+
+/* These do nothing if no pidfile is open. */
 
 /*
  * Writes the process id: we serve from now on. Returns 0, or -1 after reporting

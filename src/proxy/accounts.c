@@ -16,6 +16,7 @@ accounts_init(struct accounts *accounts)
 	memset(accounts, 0, sizeof(*accounts));
 	must(pthread_mutex_init(&accounts->lock, NULL));
 	strcpy(accounts->nobody.name, ACCOUNT_NOBODY);
+	accounts->nobody.is_nobody = true;
 	accounts->first = &accounts->nobody;
 	accounts->end = &accounts->nobody.next;
 }
@@ -37,9 +38,8 @@ index_of(struct accounts *accounts, const struct acl_user *user,
 
 /* With the lock. */
 static struct account *
-add(struct accounts *accounts, const struct acl *acl,
-    const struct acl_user *user, struct digest_index *index,
-    const struct digest *digest)
+add(struct accounts *accounts, size_t position, const struct acl_user *user,
+    struct digest_index *index, const struct digest *digest)
 {
 	struct account *account = calloc(1, sizeof(*account));
 
@@ -49,15 +49,16 @@ add(struct accounts *accounts, const struct acl *acl,
 	}
 	if (user->is_named)
 		strcpy(account->name, user->name);
-	account->position = (size_t)(user - acl->users);
+	else
+		account->auth = user->digest;
+	account->position = position;
 	*accounts->end = account;
 	accounts->end = &account->next;
 	return account;
 }
 
-struct account *
-accounts_open(struct accounts *accounts, const struct acl *acl,
-    const struct acl_user *user)
+static struct account *
+open_at(struct accounts *accounts, size_t position, const struct acl_user *user)
 {
 	struct digest_index *index;
 	struct account *account;
@@ -67,9 +68,22 @@ accounts_open(struct accounts *accounts, const struct acl *acl,
 	index = index_of(accounts, user, &digest);
 	account = digest_index_find(index, &digest);
 	if (!account)
-		account = add(accounts, acl, user, index, &digest);
+		account = add(accounts, position, user, index, &digest);
 	must(pthread_mutex_unlock(&accounts->lock));
 	return account;
+}
+
+struct account *
+accounts_open(struct accounts *accounts, const struct acl *acl,
+    const struct acl_user *user)
+{
+	return open_at(accounts, (size_t)(user - acl->users), user);
+}
+
+struct account *
+accounts_restore(struct accounts *accounts, const struct acl_user *user)
+{
+	return open_at(accounts, GONE, user);
 }
 
 void

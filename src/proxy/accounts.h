@@ -27,8 +27,11 @@
 #define ACCOUNT_NOBODY "-"
 
 struct account {
-	char name[ACL_NAME_MAX_LEN + 1]; /* "": none; never changes */
-	atomic_size_t position;          /* in the ACL */
+	/* These never change. */
+	char name[ACL_NAME_MAX_LEN + 1]; /* "": none */
+	struct digest auth;              /* of a user without a name */
+	bool is_nobody;
+	atomic_size_t position;       /* in the ACL */
 	atomic_size_t live;           /* connections that count for the limit */
 	_Atomic uint64_t established; /* since the start */
 	_Atomic uint64_t sent, received; /* by the user, in bytes */
@@ -59,6 +62,13 @@ void accounts_init(struct accounts *accounts);
 /* Finds or creates the user's account. NULL: no memory. */
 struct account *accounts_open(struct accounts *accounts, const struct acl *acl,
     const struct acl_user *user);
+
+/*
+ * The same for a user of another process, by the name or the digest. A new
+ * account is that of a user who is not in the ACL.
+ */
+struct account *accounts_restore(
+    struct accounts *accounts, const struct acl_user *user);
 
 /*
  * Makes this ACL the current one: creates accounts of its users, and renews the

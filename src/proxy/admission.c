@@ -39,6 +39,43 @@ admission_close(struct admission *admission)
 	must(pthread_mutex_unlock(&admission->lock));
 }
 
+void
+admission_open(struct admission *admission)
+{
+	must(pthread_mutex_lock(&admission->lock));
+	admission->closed = false;
+	must(pthread_mutex_unlock(&admission->lock));
+}
+
+void
+admission_number_from(struct admission *admission, uint64_t number)
+{
+	must(pthread_mutex_lock(&admission->lock));
+	if (admission->entered < number)
+		admission->entered = number;
+	must(pthread_mutex_unlock(&admission->lock));
+}
+
+void
+admission_adopt(struct admission *admission, uint64_t number)
+{
+	admission_number_from(admission, number);
+	must(pthread_mutex_lock(&admission->lock));
+	admission->live++;
+	must(pthread_mutex_unlock(&admission->lock));
+}
+
+uint64_t
+admission_entered(struct admission *admission)
+{
+	uint64_t entered;
+
+	must(pthread_mutex_lock(&admission->lock));
+	entered = admission->entered;
+	must(pthread_mutex_unlock(&admission->lock));
+	return entered;
+}
+
 unsigned
 admission_note_full(struct admission *admission)
 {

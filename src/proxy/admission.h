@@ -41,8 +41,9 @@ void admission_init(struct admission *admission);
  */
 void admission_set_limit(struct admission *admission, size_t limit);
 
-/* Ends all waits for room, now and later. */
+/* Ends all waits for room, until it is opened again. */
 void admission_close(struct admission *admission);
+void admission_open(struct admission *admission);
 
 /*
  * Returns how many times the limit has been reached since the start, but only
@@ -68,6 +69,16 @@ bool admission_await_room(struct admission *admission);
  */
 uint64_t admission_enter(struct admission *admission);
 void admission_leave(struct admission *admission);
+
+/*
+ * Enters a connection that another process had entered under that number, even
+ * beyond the limit. Later numbers are higher.
+ */
+void admission_adopt(struct admission *admission, uint64_t number);
+
+/* The last number, and another process's, above which this one goes on. */
+uint64_t admission_entered(struct admission *admission);
+void admission_number_from(struct admission *admission, uint64_t number);
 
 /*
  * Call these before and after waiting for the request. In between the

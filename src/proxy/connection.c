@@ -143,6 +143,46 @@ life_run(void *argument)
 	relay_run(&life->relay);
 }
 
+static struct life *
+life_of(const struct connection_table_entry *entry)
+{
+	return (struct life *)((char *)entry - offsetof(struct life, entry));
+}
+
+size_t
+connection_describe(const struct connection_table_entry *entry,
+    struct handover_connection *record, const uint8_t *bytes[2],
+    int fds[HANDOVER_MAX_FDS])
+{
+	const struct life *life = life_of(entry);
+	size_t count =
+	    handover_describe(record, &life->connection, &life->relay, fds);
+
+	record->began = life->began;
+	for (int side = 0; side < 2; side++)
+		bytes[side] = life->relay.flow[side].rest.bytes;
+	return count;
+}
+
+/* close(2) resets nothing: the other process has the same sockets. */
+void
+connection_forget(struct connection_table_entry *entry)
+{
+	struct life *life = life_of(entry);
+
+	connection_table_leave(&life->connection);
+	for (int side = 0; side < 2; side++)
+		pump_rest_finish(&life->relay.flow[side].rest);
+	life_end(life, false);
+}
+
+void
+connection_resume(struct connection_table_entry *entry)
+{
+	entry->is_listed = false;
+	relay_resume(entry->relay);
+}
+
 /* Fields that stay 0 are not known yet: AF_UNSPEC is 0 as well. */
 static struct life *
 life_create(const struct service *service, struct config *config,
@@ -183,4 +223,33 @@ connection_start(const struct service *service, struct config *config,
 	if (error)
 		life_end(life, false);
 	return error;
+}
+
+struct connection_table_entry *
+connection_restore(const struct service *service, struct config *config,
+    const struct handover_connection *record, const uint8_t *const bytes[2],
+    const int *fds)
+{
+	struct account *account =
+	    handover_find_account(service->accounts, &record->user);
+	struct life *life =
+	    life_create(service, config, record->number, fds[0], &record->peer);
+	struct connection *connection;
+
+	if (!life || !account ||
+	    handover_restore(
+		record, bytes, fds, &life->connection, &life->relay)) {
+		free(life);
+		return NULL;
+	}
+	connection = &life->connection;
+	life->began = record->began;
+	life->relay.done = end_relay;
+	relay_restore(&life->relay);
+	connection_table_enter(service->table, &life->entry, connection);
+	connection_table_admit(connection, account, 0);
+	connection_table_restore(
+	    connection, &life->relay, record->began, !record->is_new);
+	admission_adopt(service->admission, record->number);
+	return &life->entry;
 }

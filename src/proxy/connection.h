@@ -5,9 +5,11 @@
 
 #include <stdint.h>
 
+#include "proxy/handover_record.h"
 #include "proxy/role.h"
 
 struct connection_table;
+struct connection_table_entry;
 struct gates;
 struct last_refusals;
 
@@ -30,5 +32,31 @@ struct service {
  */
 int connection_start(const struct service *service, struct config *config,
     uint64_t number, int fd, const union address *peer);
+
+/*
+ * A connection changes its process while its relay is still (relay_stop()). The
+ * entry is that of the connection in the table.
+ *
+ * connection_describe() fills in what another process needs; the bytes of
+ * record->flow[] are in bytes[], and the number of descriptors is returned. All
+ * of them stay this process's until connection_forget(), which closes and frees
+ * what the other process has now. Nothing is logged, and no peer sees it.
+ */
+size_t connection_describe(const struct connection_table_entry *entry,
+    struct handover_connection *record, const uint8_t *bytes[2],
+    int fds[HANDOVER_MAX_FDS]);
+void connection_forget(struct connection_table_entry *entry);
+
+/*
+ * Takes over the connection of another process, its descriptors and the
+ * reference to config. Its relay is still. NULL: no memory, and nothing is
+ * taken.
+ */
+struct connection_table_entry *connection_restore(const struct service *service,
+    struct config *config, const struct handover_connection *record,
+    const uint8_t *const bytes[2], const int *fds);
+
+/* The relay goes on, in either process. */
+void connection_resume(struct connection_table_entry *entry);
 
 #endif

@@ -94,16 +94,65 @@ connection_table_admit(
 }
 
 void
-connection_table_establish(
-    struct connection *connection, const struct relay *relay)
+connection_table_restore(struct connection *connection, struct relay *relay,
+    int64_t began, bool is_counted)
 {
 	struct connection_table_entry *entry = connection->entry;
 
-	atomic_fetch_add(&connection->facts.account->established, 1);
+	if (!is_counted)
+		atomic_fetch_add(&connection->facts.account->established, 1);
 	must(pthread_mutex_lock(&entry->table->lock));
 	entry->relay = relay;
+	entry->began = began;
 	entry->facts = connection->facts;
+	for (int side = 0; side < 2 && is_counted; side++)
+		entry->credited[side] = bytes_of(entry, side);
 	must(pthread_mutex_unlock(&entry->table->lock));
+}
+
+void
+connection_table_establish(struct connection *connection, struct relay *relay)
+{
+	connection_table_restore(
+	    connection, relay, connection->entry->began, false);
+}
+
+size_t
+connection_table_stop(struct connection_table *table, int64_t quiet_ms)
+{
+	int64_t since = deadline_now() - quiet_ms;
+	struct connection_table_entry *entry;
+	size_t moving = 0;
+
+	must(pthread_mutex_lock(&table->lock));
+	for (entry = table->ends.older; entry != &table->ends;
+	     entry = entry->older) {
+		if (entry->relay && !entry->is_listed &&
+		    atomic_load(&entry->relay->moved_at) <= since)
+			moving += !relay_stop(entry->relay);
+	}
+	must(pthread_mutex_unlock(&table->lock));
+	return moving;
+}
+
+size_t
+connection_table_list_still(struct connection_table *table,
+    struct connection_table_entry **list, size_t max)
+{
+	struct connection_table_entry *entry;
+	size_t count = 0;
+
+	must(pthread_mutex_lock(&table->lock));
+	for (entry = table->ends.older; entry != &table->ends && count < max;
+	     entry = entry->older) {
+		if (!entry->relay || entry->is_listed ||
+		    !atomic_load(&entry->relay->is_still))
+			continue;
+		entry->is_listed = true;
+		list[count++] = entry;
+	}
+	must(pthread_mutex_unlock(&table->lock));
+	return count;
 }
 
 void

@@ -27,9 +27,10 @@ struct connection_table_entry {
 	struct connection_table_entry *older, *newer;
 	int64_t began; /* monotonic clock, milliseconds */
 	struct connection_facts facts;
-	bool has_place;            /* account_enter() has counted it */
-	const struct relay *relay; /* NULL: not established */
-	uint64_t credited[2];      /* bytes already added to the account */
+	bool has_place;       /* account_enter() has counted it */
+	struct relay *relay;  /* NULL: not established */
+	uint64_t credited[2]; /* bytes already added to the account */
+	bool is_listed;       /* by connection_table_list_still() */
 };
 
 struct connection_table {
@@ -65,7 +66,27 @@ int connection_table_admit(
 
 /* After dial(). The relay must live until connection_table_leave(). */
 void connection_table_establish(
-    struct connection *connection, const struct relay *relay);
+    struct connection *connection, struct relay *relay);
+
+/*
+ * The same for a connection that another process had established. is_counted:
+ * its account has it, and its bytes, already.
+ */
+void connection_table_restore(struct connection *connection,
+    struct relay *relay, int64_t began, bool is_counted);
+
+/*
+ * Stops the relays in which nothing has moved for quiet_ms (relay_stop()), and
+ * returns how many of them are not still yet: call it again until it returns 0.
+ */
+size_t connection_table_stop(struct connection_table *table, int64_t quiet_ms);
+
+/*
+ * Lists the relays that are still, each one once, at most max of them. Returns
+ * how many. Until its relay goes on, nothing changes or removes an entry.
+ */
+size_t connection_table_list_still(struct connection_table *table,
+    struct connection_table_entry **list, size_t max);
 
 /*
  * Adds the last bytes to the account, and counts the connection there no more.

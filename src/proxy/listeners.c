@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "process/socket_activation.h"
+#include "proxy/takeover.h"
 
 void
 listeners_close(struct listeners *listeners)
@@ -16,13 +17,41 @@ listeners_close(struct listeners *listeners)
 	listeners->count = 0;
 }
 
+/* On a host without IPv6, socket_listen() takes 0.0.0.0 for [::]. */
+static bool
+is_same(const union address *bound, const union address *wanted)
+{
+	return address_equal(bound, wanted) ||
+	    (address_is_unspecified(bound) && address_is_unspecified(wanted) &&
+		address_port(bound) == address_port(wanted));
+}
+
+/* Returns a listener of the replaced process, or -1. */
+static int
+take_listener(struct takeover *takeover, const union address *wanted)
+{
+	for (size_t i = 0; i < takeover->listener_count; i++) {
+		int fd = takeover->listen_fds[i];
+		union address bound;
+
+		if (fd < 0 || socket_adopt(fd, &bound) ||
+		    !is_same(&bound, wanted))
+			continue;
+		takeover->listen_fds[i] = -1;
+		return fd;
+	}
+	return -1;
+}
+
 /* Returns a descriptor. */
 static int
-open_one(const union address *address)
+open_one(const union address *address, struct takeover *takeover)
 {
 	char text[ADDRESS_STRLEN];
-	int fd = socket_listen(address);
+	int fd = take_listener(takeover, address);
 
+	if (fd < 0)
+		fd = socket_listen(address);
 	if (fd < 0)
 		log_error("cannot listen on %s: %s",
 		    address_format(address, text), strerror(-fd));
@@ -39,7 +68,8 @@ is_unusable(int error)
 }
 
 static int
-open_all(struct listeners *listeners, const struct endpoint *endpoint)
+open_all(struct listeners *listeners, const struct endpoint *endpoint,
+    struct takeover *takeover)
 {
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	const char *unknown;
@@ -51,7 +81,7 @@ open_all(struct listeners *listeners, const struct endpoint *endpoint)
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int fd = open_one(&addresses[i]);
+		int fd = open_one(&addresses[i], takeover);
 
 		if (fd < 0 && is_unusable(fd) && count > 1)
 			continue;
@@ -83,7 +113,7 @@ why_unfit(int error)
 }
 
 static int
-adopt_all(struct listeners *listeners, int count)
+adopt_all(struct listeners *listeners, const int *fds, int count)
 {
 	if (count > ENDPOINT_MAX_ADDRESSES) {
 		log_error("the service manager hands over %d sockets; no more "
@@ -96,7 +126,7 @@ adopt_all(struct listeners *listeners, int count)
 		struct listener *next = &listeners->list[listeners->count];
 		int error;
 
-		next->fd = HANDOVER_FIRST_FD + i;
+		next->fd = fds ? fds[i] : HANDOVER_FIRST_FD + i;
 		error = socket_adopt(next->fd, &next->address);
 		if (error) {
 			log_error("cannot use descriptor %d, which the service "
@@ -184,10 +214,22 @@ use_adopted_address(
 	endpoint->address = unconfigured->address;
 }
 
+static void
+close_unused(struct takeover *takeover)
+{
+	for (size_t i = 0; i < takeover->listener_count; i++) {
+		if (takeover->listen_fds[i] >= 0)
+			close(takeover->listen_fds[i]);
+	}
+	takeover->listener_count = 0;
+}
+
 int
-listeners_open(struct listeners *listeners, struct endpoint *endpoint)
+listeners_open(struct listeners *listeners, struct endpoint *endpoint,
+    struct takeover *takeover)
 {
 	int count = socket_activation_count(), error;
+	const int *fds = NULL;
 
 	listeners->count = 0;
 	listeners->are_adopted = false;
@@ -196,9 +238,18 @@ listeners_open(struct listeners *listeners, struct endpoint *endpoint)
 			  "are not numbers");
 		return -1;
 	}
+	if (count == 0 && takeover->are_adopted) {
+		fds = takeover->listen_fds;
+		count = (int)takeover->listener_count;
+		takeover->listener_count = 0;
+	}
 	if (count == 0)
-		return open_all(listeners, endpoint);
-	error = adopt_all(listeners, count);
+		error = open_all(listeners, endpoint, takeover);
+	else
+		error = adopt_all(listeners, fds, count);
+	close_unused(takeover);
+	if (count == 0)
+		return error;
 	if (!error)
 		error = check_ports(listeners);
 	if (error)

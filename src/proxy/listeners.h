@@ -10,6 +10,8 @@
 
 #include "net/endpoint.h"
 
+struct takeover;
+
 struct listener {
 	union address address;
 	int fd;
@@ -25,9 +27,11 @@ struct listeners {
  * Opens all listeners. It skips an address that this host does not have if
  * there are others. If the service manager's sockets have another address than
  * *endpoint, *endpoint becomes that. Returns 0, or -1 after logging why, with
- * none open.
+ * none open. It uses the listeners of the process that is replaced where the
+ * address is the same, and closes the others.
  */
-int listeners_open(struct listeners *listeners, struct endpoint *endpoint);
+int listeners_open(struct listeners *listeners, struct endpoint *endpoint,
+    struct takeover *takeover);
 
 void listeners_close(struct listeners *listeners);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,11 +24,13 @@
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
 #include "proxy/gates.h"
+#include "proxy/handover.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
 #include "proxy/live_config.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
+#include "proxy/takeover.h"
 #include "relay/pump.h"
 
 /* How often drain() checks whether all connections have ended. */
@@ -38,6 +41,9 @@
 
 /* How often rates are computed, and the service manager is told. */
 #define SAMPLE_MS 10000
+
+/* The pause between two attempts to accept again. */
+#define RETRY_MS 100
 
 struct proxy {
 	const struct role *role;
@@ -54,11 +60,13 @@ struct proxy {
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 	struct status_source status_source;
 	struct status_socket status_socket;
-	int64_t sampled_at; /* monotonic clock, milliseconds */
+	struct takeover takeover; /* from the process before */
+	struct handover handover; /* to the next one */
+	int64_t sampled_at;       /* monotonic clock, milliseconds */
 };
 
 /* Static: workers that outlive proxy_run() still use it. */
-static struct proxy running;
+static struct proxy running = { .takeover = { .fd = -1, .status_fd = -1 } };
 
 /* The take() of the acceptors. */
 static int
@@ -105,10 +113,6 @@ start_acceptors(struct proxy *proxy)
 		}
 		log_info("listening role=%s address=%s", proxy->role->name,
 		    address_format(&listener->address, text));
-	}
-	if (pidfile_write()) {
-		stop_acceptors(proxy, proxy->listeners.count);
-		return -1;
 	}
 	return 0;
 }
@@ -165,6 +169,16 @@ is_ending(int signal)
 	return signal == SIGTERM || signal == SIGINT;
 }
 
+/* A process that is replaced brings what becomes of handshakes. */
+static size_t
+count_live(struct proxy *proxy)
+{
+	if (handover_is_in(&proxy->handover, HANDOVER_GIVEN))
+		handover_give(&proxy->handover);
+	return admission_live(&proxy->admission) +
+	    atomic_load(&proxy->takeover.is_following);
+}
+
 /*
  * Returns when all connections have ended, at drain_ms, or at a second signal.
  */
@@ -173,7 +187,7 @@ drain(struct proxy *proxy)
 {
 	struct config *config = live_config_ref(&proxy->live_config);
 	int64_t deadline = deadline_after(config->drain_ms);
-	size_t live = admission_live(&proxy->admission);
+	size_t live = count_live(proxy);
 	int signal = 0;
 
 	config_unref(config);
@@ -182,8 +196,9 @@ drain(struct proxy *proxy)
 		signal = signals_wait_ending(DRAIN_SLICE_MS);
 		if (signal == SIGUSR1)
 			log_status(proxy);
-		live = admission_live(&proxy->admission);
+		live = count_live(proxy);
 	}
+	live = admission_live(&proxy->admission);
 	status_log_stopped(&proxy->table);
 	log_info("stopped reset=%zu", live);
 	return live;
@@ -224,10 +239,10 @@ set_limits(struct proxy *proxy, const struct config *config)
 }
 
 static int
-open_listeners(
-    struct listeners *listeners, const struct role *role, struct config *config)
+open_listeners(struct listeners *listeners, const struct role *role,
+    struct config *config, struct takeover *takeover)
 {
-	int error = listeners_open(listeners, &config->listen);
+	int error = listeners_open(listeners, &config->listen, takeover);
 
 	if (error)
 		return error;
@@ -272,23 +287,51 @@ reload(struct proxy *proxy, const char *path)
 	notify_ready();
 }
 
+/*
+ * Gives everything to the process that waits for it. New connections wait in the
+ * backlog of the listeners, which both processes have.
+ */
+static bool
+be_replaced(struct proxy *proxy)
+{
+	bool is_given;
+
+	stop_acceptors(proxy, proxy->listeners.count);
+	is_given = !handover_give(&proxy->handover);
+	if (!is_given) {
+		admission_open(&proxy->admission);
+		while (start_acceptors(proxy)) {
+			poll(NULL, 0, RETRY_MS);
+			admission_open(&proxy->admission);
+		}
+	}
+	handover_decide(&proxy->handover, is_given);
+	return is_given;
+}
+
 static void
 serve(struct proxy *proxy, const char *path)
 {
+	bool is_replaced = false;
 	int signal;
 
 	notify_ready();
-	while (!is_ending(signal = signals_wait(SKIPPED_MS))) {
+	while (!is_replaced && !is_ending(signal = signals_wait(SKIPPED_MS))) {
 		if (signal == SIGUSR1)
 			log_status(proxy);
 		else if (signal == SIGHUP)
 			reload(proxy, path);
+		else if (signal == SIGNALS_WOKEN)
+			is_replaced = be_replaced(proxy);
 		log_skipped(proxy, false);
 		sample(proxy);
 	}
 	atomic_store(&proxy->status_source.is_stopping, true);
-	notify_stopping();
-	stop_acceptors(proxy, proxy->listeners.count);
+	if (!is_replaced) {
+		handover_close(&proxy->handover);
+		notify_stopping();
+		stop_acceptors(proxy, proxy->listeners.count);
+	}
 	listeners_close(&proxy->listeners);
 }
 
@@ -306,7 +349,16 @@ start_status(struct proxy *proxy, const char *path)
 		.started_at = time(NULL),
 	};
 	proxy->sampled_at = deadline_now();
-	status_socket_start(&proxy->status_socket, source);
+	handover_init(&proxy->handover, &proxy->service, &proxy->listeners,
+	    proxy->status_socket.listen_fd, proxy->role == &server_role);
+	status_socket_start(&proxy->status_socket, source, &proxy->handover);
+}
+
+int
+proxy_replace(const struct role *role, const struct config *config)
+{
+	return takeover_greet(
+	    &running.takeover, config->status_path, role == &server_role);
 }
 
 int
@@ -327,12 +379,14 @@ proxy_open(const struct role *role, struct config *config,
 	 * Only this thread has the configuration yet, so its listener may still
 	 * change.
 	 */
-	if (open_listeners(&running.listeners, role, config)) {
+	if (open_listeners(
+		&running.listeners, role, config, &running.takeover)) {
 		live_config_finish(&running.live_config);
 		return -1;
 	}
 	tune_listeners(&running, config);
-	status_socket_open(&running.status_socket, config, owner);
+	status_socket_open(
+	    &running.status_socket, config, owner, running.takeover.status_fd);
 	return 0;
 }
 
@@ -347,8 +401,15 @@ proxy_run(const struct limits *limits, const char *path,
 	running.limits = *limits;
 	running.reloaded = reloaded;
 	use_live_config(&running);
+	if (!error && running.takeover.fd >= 0)
+		error = takeover_run(
+		    &running.takeover, &running.service, &running.live_config);
 	if (!error)
 		error = start_acceptors(&running);
+	if (!error && pidfile_write()) {
+		stop_acceptors(&running, running.listeners.count);
+		error = -1;
+	}
 	if (error) {
 		listeners_close(&running.listeners);
 		*live = admission_live(&running.admission);

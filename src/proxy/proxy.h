@@ -9,6 +9,13 @@
 #include "proxy/role.h"
 
 /*
+ * Before proxy_open(): this process is to replace the one that answers on the
+ * configuration's status socket, if there is one. Returns 0, or -1 after logging
+ * why it cannot.
+ */
+int proxy_replace(const struct role *role, const struct config *config);
+
+/*
  * Starts to listen; nothing is accepted before proxy_run(). Call it once in a
  * process. After it the proxy needs nothing that only root may do. Keeps a
  * reference of its own to config. owner: the user that this process becomes, or
@@ -21,7 +28,8 @@ int proxy_open(const struct role *role, struct config *config,
 typedef void proxy_reloaded(const struct config *config);
 
 /*
- * Serves until SIGTERM or SIGINT, then lets the connections end, for at most
+ * Takes over the connections of the process that it replaces. Serves until
+ * SIGTERM or SIGINT, or until another process replaces this one, then lets the connections end, for at most
  * drain_ms or until a second such signal. SIGHUP makes it read path again, and
  * call reloaded() if that succeeded. The caller must have blocked all signals. Logs failures itself. Returns the exit
  * status. *live is the number of connections whose workers still run: if there

@@ -163,7 +163,8 @@ explain(int error)
 
 void
 status_socket_open(struct status_socket *status_socket,
-    const struct config *config, const struct privilege *owner)
+    const struct config *config, const struct privilege *owner,
+    int inherited_fd)
 {
 	const char *path = config->status_path;
 	int fd;
@@ -174,6 +175,10 @@ status_socket_open(struct status_socket *status_socket,
 	status_socket->client_fd = status_socket->listen_fd = -1;
 	if (!*path)
 		return;
+	if (inherited_fd >= 0 && lstat(path, &status_socket->made) == 0) {
+		status_socket->listen_fd = inherited_fd;
+		return;
+	}
 	if (!config->is_status_path_set && geteuid() == 0)
 		make_directory(path, owner);
 	fd = listen_as(path, owner, &status_socket->made);
@@ -252,8 +257,9 @@ answer(FILE *out, const struct status_source *source, const char *request)
 }
 
 static void
-serve(int fd, const struct status_source *source)
+serve(int fd, const struct status_source *source, struct handover *handover)
 {
+	static const char replace[] = "replace ";
 	const cookie_io_functions_t functions = { .write = send_piece };
 	struct timeval wait = { .tv_sec = REQUEST_MS / 1000 };
 	struct client client = { .fd = fd };
@@ -264,6 +270,10 @@ serve(int fd, const struct status_source *source)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (!receive_line(fd, request))
 		return;
+	if (!strncmp(request, replace, strlen(replace))) {
+		handover_offer(handover, fd, request + strlen(replace));
+		return;
+	}
 	client.deadline = deadline_after(ANSWER_MS);
 	out = fopencookie(&client, "w", functions);
 	if (!out)
@@ -273,15 +283,23 @@ serve(int fd, const struct status_source *source)
 	fclose(out);
 }
 
+/* Another process has the socket now. */
+static bool
+is_given(const struct status_socket *status_socket)
+{
+	return status_socket->handover &&
+	    handover_is_in(status_socket->handover, HANDOVER_GIVEN);
+}
+
 /* fd -1: nobody. Returns false if the thread must stop. */
 static bool
 set_client(struct status_socket *status_socket, int fd)
 {
-	bool is_stopping;
+	bool is_stopping = is_given(status_socket);
 
 	must(pthread_mutex_lock(&status_socket->lock));
 	status_socket->client_fd = fd;
-	is_stopping = status_socket->is_stopping;
+	is_stopping |= status_socket->is_stopping;
 	must(pthread_mutex_unlock(&status_socket->lock));
 	return !is_stopping;
 }
@@ -300,7 +318,8 @@ run(void *argument)
 			continue;
 		}
 		if (set_client(status_socket, fd))
-			serve(fd, status_socket->source);
+			serve(
+			    fd, status_socket->source, status_socket->handover);
 		set_client(status_socket, -1);
 		close(fd);
 	}
@@ -311,14 +330,15 @@ run(void *argument)
 }
 
 void
-status_socket_start(
-    struct status_socket *status_socket, const struct status_source *source)
+status_socket_start(struct status_socket *status_socket,
+    const struct status_source *source, struct handover *handover)
 {
 	int error;
 
 	if (status_socket->listen_fd < 0)
 		return;
 	status_socket->source = source;
+	status_socket->handover = handover;
 	status_socket->is_running = true;
 	error = thread_start(run, status_socket);
 	if (!error)
@@ -343,12 +363,15 @@ remove_made(const struct stat *made, const char *path)
 void
 status_socket_close(struct status_socket *status_socket, const char *path)
 {
+	bool is_ours = !is_given(status_socket);
+
 	if (status_socket->listen_fd < 0)
 		return;
 	must(pthread_mutex_lock(&status_socket->lock));
 	status_socket->is_stopping = true;
 	/* These end the waits of the thread. */
-	shutdown(status_socket->listen_fd, SHUT_RDWR);
+	if (is_ours)
+		shutdown(status_socket->listen_fd, SHUT_RDWR);
 	if (status_socket->client_fd >= 0)
 		shutdown(status_socket->client_fd, SHUT_RDWR);
 	while (status_socket->is_running)
@@ -357,5 +380,6 @@ status_socket_close(struct status_socket *status_socket, const char *path)
 	must(pthread_mutex_unlock(&status_socket->lock));
 	close(status_socket->listen_fd);
 	status_socket->listen_fd = -1;
-	remove_made(&status_socket->made, path);
+	if (is_ours)
+		remove_made(&status_socket->made, path);
 }

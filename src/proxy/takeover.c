@@ -1,0 +1,378 @@
+#include "proxy/takeover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "net/passing.h"
+#include "process/pidfile.h"
+#include "proxy/accounts.h"
+#include "proxy/admission.h"
+#include "proxy/connection_table.h"
+
+/* Uses the descriptors of the message, which must not close them any more. */
+static bool
+keep_greeting(struct takeover *takeover, struct passing *message,
+    const struct handover_hello *hello)
+{
+	size_t count = hello->listener_count, next = 0;
+
+	if (count > ENDPOINT_MAX_ADDRESSES ||
+	    message->fd_count != 1 + count + hello->has_pidfile)
+		return false;
+	takeover->status_fd = message->fds[next++];
+	for (size_t i = 0; i < count; i++)
+		takeover->listen_fds[i] = message->fds[next++];
+	takeover->listener_count = count;
+	if (hello->has_pidfile)
+		pidfile_inherit(message->fds[next]);
+	takeover->are_adopted = hello->are_adopted;
+	takeover->entered = hello->entered;
+	message->fd_count = 0;
+	return true;
+}
+
+/* Returns NULL, or why it is not so. reason is for words of the other process. */
+static const char *
+read_greeting(struct takeover *takeover, struct passing *message,
+    bool is_server, char reason[256])
+{
+	struct handover_hello hello;
+
+	if (message->kind == HANDOVER_REFUSED) {
+		snprintf(reason, 256, "%.*s", (int)message->len,
+		    message->data ? (char *)message->data : "");
+		return reason;
+	}
+	if (message->kind != HANDOVER_HELLO ||
+	    !handover_read_hello(message->data, message->len, &hello))
+		return "its answer is not understood";
+	if (hello.is_server != is_server)
+		return "it is the other half";
+	if (!keep_greeting(takeover, message, &hello))
+		return "its answer is not understood";
+	return NULL;
+}
+
+static const char *
+explain(int error)
+{
+	return error == -EPROTO
+	    ? "that version cannot hand over; restart without --replace"
+	    : strerror(-error);
+}
+
+static const char *
+greet(struct takeover *takeover, bool is_server, char reason[256])
+{
+	char request[64];
+	int len = snprintf(request, sizeof(request), "replace %d %d\n",
+	    HANDOVER_MAJOR, HANDOVER_MINOR);
+	struct passing message;
+	const char *why;
+	int error = passing_write(takeover->fd, request, (size_t)len);
+
+	if (!error)
+		error = passing_receive(takeover->fd, &message);
+	if (error)
+		return explain(error);
+	why = read_greeting(takeover, &message, is_server, reason);
+	passing_finish(&message);
+	return why;
+}
+
+int
+takeover_greet(struct takeover *takeover, const char *path, bool is_server)
+{
+	char reason[256];
+	const char *why;
+
+	if (!*path) {
+		log_error("cannot replace the running process: status is "
+			  "false in the configuration, and --replace asks at "
+			  "that socket");
+		return -1;
+	}
+	takeover->fd = passing_connect(path);
+	if (takeover->fd == -ENOENT || takeover->fd == -ECONNREFUSED) {
+		log_info("replace path=%s reason=\"nobody is running there; "
+			 "starting as usual\"",
+		    path);
+		takeover->fd = -1;
+		return 0;
+	}
+	why = takeover->fd < 0 ? strerror(-takeover->fd)
+			       : greet(takeover, is_server, reason);
+	if (why)
+		log_error("cannot replace the process at %s: %s", path, why);
+	return why ? -1 : 0;
+}
+
+/* What is taken at once: all of it, or nothing. */
+struct round {
+	struct takeover *takeover;
+	int token;
+	struct connection_table_entry **list;
+	size_t count, max;
+};
+
+static bool
+keep(struct round *round, struct connection_table_entry *entry)
+{
+	size_t max = round->max ? 2 * round->max : 256;
+	struct connection_table_entry **longer = round->list;
+
+	if (round->count == round->max) {
+		longer = realloc(longer, max * sizeof(*longer));
+		if (!longer)
+			return false;
+		round->list = longer;
+		round->max = max;
+	}
+	longer[round->count++] = entry;
+	return true;
+}
+
+/* Room in the list first: a connection in the table belongs to the round. */
+static int
+take_connection(struct round *round, const struct handover_connection *record,
+    const uint8_t *const bytes[2], const int *fds)
+{
+	struct takeover *takeover = round->takeover;
+	struct connection_table_entry *entry;
+	struct config *config;
+
+	if (!keep(round, NULL))
+		return -ENOMEM;
+	round->count--;
+	config = live_config_ref(takeover->live_config);
+	entry =
+	    connection_restore(takeover->service, config, record, bytes, fds);
+	if (!entry) {
+		config_unref(config);
+		return -ENOMEM;
+	}
+	round->list[round->count++] = entry;
+	/* Its threads exist before it is ours: there may be no room for them. */
+	return thread_reserve(2);
+}
+
+static int
+take_connections(struct round *round, struct passing *message)
+{
+	const uint8_t *data = message->data;
+	size_t len = message->len, used = 0;
+	int error = 0;
+
+	while (len > 0 && !error) {
+		struct handover_connection record;
+		const uint8_t *bytes[2];
+		size_t count, before = round->count;
+
+		if (!handover_read_connection(&data, &len, &record, bytes))
+			return -EPROTO;
+		count = handover_fd_count(&record);
+		if (used + count > message->fd_count)
+			return -EPROTO;
+		error =
+		    take_connection(round, &record, bytes, message->fds + used);
+		/* They are the connection's now. */
+		if (round->count > before) {
+			for (size_t i = 0; i < count; i++)
+				message->fds[used + i] = -1;
+		}
+		used += count;
+	}
+	return error;
+}
+
+static int
+take_accounts(const struct round *round, const struct passing *message)
+{
+	const uint8_t *data = message->data;
+	size_t len = message->len;
+
+	while (len > 0) {
+		struct handover_account record;
+
+		if (!handover_read_account(&data, &len, &record))
+			return -EPROTO;
+		if (!handover_restore_account(
+			round->takeover->service->accounts, &record))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+take_token(struct round *round, struct passing *message)
+{
+	if (round->token >= 0 || message->fd_count != 1)
+		return -EPROTO;
+	round->token = message->fds[0];
+	message->fd_count = 0;
+	return 0;
+}
+
+static int
+take_message(struct round *round, struct passing *message)
+{
+	switch (message->kind) {
+	case HANDOVER_BEGIN:
+		return take_token(round, message);
+	case HANDOVER_ACCOUNTS:
+		return take_accounts(round, message);
+	case HANDOVER_CONNECTIONS:
+		return take_connections(round, message);
+	case HANDOVER_END:
+		return round->token >= 0 ? 0 : -EPROTO;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* After the first round there may be none for long. */
+static int
+receive(const struct round *round, struct passing *message)
+{
+	struct takeover *takeover = round->takeover;
+	int error;
+
+	do {
+		error = passing_receive(takeover->fd, message);
+	} while (error == -ETIMEDOUT && round->token < 0 &&
+	    atomic_load(&takeover->is_following));
+	return error;
+}
+
+/* Until the end of the round. */
+static int
+receive_all(struct round *round)
+{
+	int fd = round->takeover->fd, error;
+	struct passing message;
+	bool is_end;
+
+	do {
+		error = receive(round, &message);
+		if (error)
+			return error;
+		error = take_message(round, &message);
+		is_end = message.kind == HANDOVER_END;
+		passing_finish(&message);
+		if (!error && !is_end)
+			error = passing_say(fd, HANDOVER_RECEIVED, NULL, 0);
+	} while (!error && !is_end);
+	return error;
+}
+
+/* True if this process owns the round: the other one has not taken it back. */
+static bool
+win(const struct round *round)
+{
+	uint64_t value;
+
+	return round->token >= 0 &&
+	    read(round->token, &value, sizeof(value)) == sizeof(value);
+}
+
+/* The busy ones came last, and go on first. */
+static void
+resume_all(const struct round *round)
+{
+	for (size_t i = round->count; i > 0; i--)
+		connection_resume(round->list[i - 1]);
+}
+
+static void
+drop_all(const struct round *round)
+{
+	for (size_t i = 0; i < round->count; i++)
+		connection_forget(round->list[i]);
+}
+
+/*
+ * If the other process dies in the middle of a round, what it has brought is
+ * ours. Returns how many connections were taken, or a negative errno.
+ */
+static ssize_t
+take_round(struct takeover *takeover)
+{
+	struct round round = { .takeover = takeover, .token = -1 };
+	int error = receive_all(&round);
+	bool is_ours = (!error || error == -ECONNRESET) && win(&round);
+	ssize_t count = error ? error : -ECANCELED;
+
+	if (is_ours && error)
+		log_warning("the process that was being replaced has died; "
+			    "taken over connections=%zu, and the others are "
+			    "reset",
+		    round.count);
+	if (is_ours) {
+		resume_all(&round);
+		passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0);
+		count = (ssize_t)round.count;
+	} else {
+		drop_all(&round);
+	}
+	if (round.token >= 0)
+		close(round.token);
+	free(round.list);
+	return count;
+}
+
+/* The other process finishes handshakes, and brings what comes of them. */
+static void
+follow(void *argument)
+{
+	struct takeover *takeover = argument;
+
+	while (take_round(takeover) >= 0) {
+	}
+	close(takeover->fd);
+	atomic_store(&takeover->is_following, false);
+}
+
+static ssize_t
+begin(struct takeover *takeover)
+{
+	struct handover_go go = { .size = sizeof(go),
+		.has_pidfile = pidfile_is_inherited() };
+	int error = passing_say(takeover->fd, HANDOVER_GO, &go, sizeof(go));
+
+	return error ? error : take_round(takeover);
+}
+
+int
+takeover_run(struct takeover *takeover, const struct service *service,
+    struct live_config *live_config)
+{
+	int64_t began = deadline_now();
+	ssize_t count;
+
+	takeover->service = service;
+	takeover->live_config = live_config;
+	admission_number_from(service->admission, takeover->entered);
+	count = begin(takeover);
+	if (count < 0) {
+		log_error("cannot take over the connections: %s; the other "
+			  "process goes on",
+		    strerror((int)-count));
+		close(takeover->fd);
+		return -1;
+	}
+	log_info("handed-over connections=%zd listeners=%zu seconds=%.3f",
+	    count, takeover->listener_count,
+	    (double)(deadline_now() - began) / 1000);
+	atomic_store(&takeover->is_following, true);
+	if (thread_start(follow, takeover)) {
+		close(takeover->fd);
+		atomic_store(&takeover->is_following, false);
+	}
+	return 0;
+}
