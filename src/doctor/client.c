@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "doctor/external.h"
+#include "doctor/tproxy.h"
 #include "doctor/trace.h"
 #include "doctor/user_link.h"
 #include "kernel/route.h"
@@ -49,7 +50,8 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 	struct text advice;
 
 	if_indextoname(index, name);
-	if (!is_for_all(listen) || has_address(name, family)) {
+	if (context->config->mode == INBOUND_TPROXY || !is_for_all(listen) ||
+	    has_address(name, family)) {
 		finding_ok(context->findings,
 		    "%s: this host has a route to these users", prefix);
 		return;
@@ -357,6 +359,11 @@ check_redirection(
 	if (!arrival.is_own && !find_interface(prefix, arrival.link))
 		*arrival.link = '\0';
 	prefix_format(prefix, arrival.prefix);
+	if (context->config->mode == INBOUND_TPROXY) {
+		tproxy_check_users(
+		    context, prefix, *arrival.link ? arrival.link : NULL);
+		return;
+	}
 	prefix_sample(prefix, &users[0]);
 	prefix_sample_first(prefix, &users[1]);
 	for (size_t i = 0; i < 2; i++) {
@@ -429,7 +436,7 @@ check_listener(const struct doctor_context *context, int family)
 		    "inbound.listen has no %s address, so users of this "
 		    "family cannot be redirected to it",
 		    family == AF_INET ? "IPv4" : "IPv6");
-	else if (!has_outside)
+	else if (!has_outside && context->config->mode != INBOUND_TPROXY)
 		report_loopback(context, family);
 }
 
@@ -438,6 +445,8 @@ doctor_client_look(struct doctor_context *context)
 {
 	const struct prefix_list *list = context->prefixes;
 
+	if (context->config->mode == INBOUND_TPROXY)
+		tproxy_check_host(context);
 	if (!doctor_context_sees_firewall(context))
 		return;
 	for (size_t i = 0; i < list->count; i++)

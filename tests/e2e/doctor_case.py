@@ -219,3 +219,18 @@ class GateCase(DoctorCase):
         self.assert_arrives(listener)
         self.server.wait_for('established', destination=endpoint(
             *listener.getsockname()[:2]))
+
+    def assert_carries_after_mending(self, family, pattern, command, mend):
+        """doctor finds only that problem.
+
+        After the remedy a user's connection arrives.
+        """
+        listener = self.listen(self.net.destination, family.destination)
+        with self.broken(command, mend):
+            findings = self.assert_wrong(pattern)
+            self.assertEqual(findings.of('problem'),
+                             findings.of('problem', pattern))
+            for text, _ in findings.of('problem', pattern):
+                self.apply_remedy(findings, re.escape(text))
+            self.assertEqual(self.examine().of('problem'), [])
+            self.assert_arrives(listener)

@@ -202,21 +202,6 @@ class Gate(GateCase):
             "tcp dport != 22 redirect to :9001; }; }'",
             'nft delete table inet others')
 
-    def assert_carries_after_mending(self, family, pattern, command, mend):
-        """doctor finds only that problem.
-
-        After the remedy a user's connection arrives.
-        """
-        listener = self.listen(self.net.destination, family.destination)
-        with self.broken(command, mend):
-            findings = self.assert_wrong(pattern)
-            self.assertEqual(findings.of('problem'),
-                             findings.of('problem', pattern))
-            for text, _ in findings.of('problem', pattern):
-                self.apply_remedy(findings, re.escape(text))
-            self.assertEqual(self.examine().of('problem'), [])
-            self.assert_arrives(listener)
-
     def test_redirection_that_no_rule_leads_to(self):
         self.assert_mends(
             f'{IPV6.users}: no firewall rule redirects connections',

@@ -1,0 +1,274 @@
+#include "doctor/tproxy.h"
+
+#include <inttypes.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "doctor/external.h"
+#include "doctor/trace.h"
+#include "kernel/routing_rules.h"
+#include "kernel/sysctl.h"
+#include "proxy/source_bind.h"
+
+#define PORT 443
+#define FORCED 2 /* of tcp_syncookies */
+
+/* A packet of a user's connection to an outside host. */
+struct passage {
+	const struct doctor_context *context;
+	struct selection users;
+	char prefix[PREFIX_STRLEN];
+	const char *link; /* that they come in by; NULL: unknown */
+	union address user, remote;
+	struct walk walk;
+};
+
+/* The first packet, or one behind it, which has a socket of the client half. */
+static void
+arrive(struct passage *passage, bool is_first)
+{
+	struct walk *walk = &passage->walk;
+
+	trace_begin(
+	    walk, &passage->user, &passage->remote, IPPROTO_TCP, passage->link);
+	if (!is_first) {
+		trace_follow(walk);
+		trace_set(walk, FIELD_TRANSPARENT, 1);
+		trace_set(walk, FIELD_WILDCARD, 0);
+	}
+	walk_through(walk, passage->context->ruleset, HOOK_PREROUTING);
+}
+
+static bool
+check_given(const struct passage *passage)
+{
+	const struct doctor_context *context = passage->context;
+	const struct cause *cause = &passage->walk.changes[FIELD_TPROXY_PORT];
+	uint16_t port = context->config->listen.port;
+	struct text name;
+
+	if (packet_has(&passage->walk.packet, FIELD_TPROXY_PORT, port))
+		return true;
+	if (cause->chain && !cause->is_sure)
+		finding_note(context->findings,
+		    "%s: cannot tell whether the firewall gives connections of "
+		    "these users to port %u: it depends on %s",
+		    passage->prefix, port, remedy_name(cause, &name));
+	else
+		finding_problem(context->findings, context->rules, "",
+		    "%s: no firewall rule gives connections of these users to "
+		    "port %u%s%s",
+		    passage->prefix, port,
+		    cause->chain ? "; they go elsewhere by " : "",
+		    cause->chain ? remedy_name(cause, &name) : "");
+	return false;
+}
+
+/* The socket's local address is the destination in the packet. */
+static bool
+check_unchanged(const struct passage *passage)
+{
+	const struct walk *walk = &passage->walk;
+	const struct cause *cause = walk->changes[FIELD_DADDR].chain
+	    ? &walk->changes[FIELD_DADDR]
+	    : &walk->changes[FIELD_DPORT];
+	struct text fix = { 0 }, name;
+
+	if (!cause->chain || !cause->is_sure)
+		return true;
+	remedy_pass(passage->context->ruleset, cause, &passage->users, &fix);
+	finding_problem(passage->context->findings, fix.chars,
+	    "change that rule so that it does not match these users",
+	    "%s: a rule changes the destination of connections of these users, "
+	    "which the client half then cannot serve: %s",
+	    passage->prefix, remedy_name(cause, &name));
+	return false;
+}
+
+/* mark: of the packet as the rules have left it. */
+static bool
+check_delivered(const struct passage *passage,
+    const struct routing_rules *rules, uint32_t mark)
+{
+	const struct routing_question question = { .from = passage->user,
+		.to = passage->remote,
+		.iif = passage->link,
+		.mark = mark,
+		.protocol = IPPROTO_TCP };
+	struct routing_answer answer = { .rule = NULL };
+	struct text name = { 0 };
+
+	if (routing_rules_ask(rules, &question, &answer) ||
+	    (answer.rule && answer.type == RTN_LOCAL))
+		return true;
+	finding_problem(passage->context->findings, passage->context->rules, "",
+	    "%s: packets of these users, which have the mark 0x%" PRIx32
+	    ", are not delivered on this host%s%s%s",
+	    passage->prefix, mark,
+	    answer.rule ? ": the routing rule \"" : ": there is no route",
+	    answer.rule ? routing_rule_format(answer.rule, &name) : "",
+	    answer.rule ? "\" decides" : "");
+	return false;
+}
+
+static bool
+is_source_looked_up_by_mark(const char *link)
+{
+	struct text name;
+	long all = 0, own = 0;
+
+	sysctl_read("ipv4/conf/all/src_valid_mark", &all);
+	if (link)
+		sysctl_read(
+		    text_set(&name, "ipv4/conf/%s/src_valid_mark", link), &own);
+	return all || own;
+}
+
+/*
+ * The kernel asks for the route back to the user, as if it sent the answer. One
+ * of the addresses may be this host's own.
+ */
+static bool
+check_source(const struct passage *passage, const struct routing_rules *rules,
+    uint32_t mark)
+{
+	const struct routing_question question = { .from = passage->remote,
+		.to = passage->user,
+		.mark = mark,
+		.protocol = IPPROTO_TCP };
+	struct routing_answer answer = { .rule = NULL };
+	struct text name = { 0 };
+
+	if (passage->users.family != AF_INET ||
+	    !is_source_looked_up_by_mark(passage->link) ||
+	    routing_rules_ask(rules, &question, &answer) || !answer.rule ||
+	    answer.type == RTN_UNICAST || answer.rule->table == RT_TABLE_LOCAL)
+		return true;
+	finding_problem(passage->context->findings, passage->context->rules, "",
+	    "%s: src_valid_mark is 1, and the routing rule \"%s\" is for the "
+	    "mark of these users' packets: they are dropped as spoofed",
+	    passage->prefix, routing_rule_format(answer.rule, &name));
+	return false;
+}
+
+/* True where the mark cannot be told: that of another program's rule. */
+static bool
+check_routes(const struct passage *passage)
+{
+	const struct value *value = &passage->walk.packet.fields[FIELD_MARK];
+	struct routing_rules rules = { 0 };
+	uint32_t mark;
+	bool is_fine;
+
+	if (!value_is_known(value) ||
+	    routing_rules_init(&rules, passage->users.family))
+		return true;
+	mark = (uint32_t)value->bits[1];
+	is_fine = check_delivered(passage, &rules, mark) &&
+	    check_source(passage, &rules, mark);
+	routing_rules_finish(&rules);
+	return is_fine;
+}
+
+static bool
+check_intake(struct passage *passage)
+{
+	struct walk *walk = &passage->walk;
+
+	trace_set(walk, FIELD_TRANSPARENT, 1);
+	walk_through(walk, passage->context->ruleset, HOOK_INPUT);
+	return !trace_report(passage->context, walk, &passage->users,
+	    "packets of these users to the client half");
+}
+
+static bool
+check_answer(const struct passage *passage)
+{
+	const struct selection back = { .family = passage->users.family,
+		.to = passage->users.from };
+	struct ruleset *ruleset = passage->context->ruleset;
+	struct walk answer;
+
+	trace_answer(&answer, &passage->walk, passage->link);
+	walk_through(&answer, ruleset, HOOK_OUTPUT);
+	walk_through(&answer, ruleset, HOOK_POSTROUTING);
+	return !trace_report(
+	    passage->context, &answer, &back, "reply packets to these users");
+}
+
+static bool
+check_packet(struct passage *passage, bool is_first)
+{
+	arrive(passage, is_first);
+	if (passage->walk.fate == FATE_DROPPED)
+		return !trace_report(passage->context, &passage->walk,
+		    &passage->users, "packets of these users");
+	return (!is_first || check_given(passage)) &&
+	    check_unchanged(passage) && check_routes(passage) &&
+	    check_intake(passage);
+}
+
+void
+tproxy_check_users(const struct doctor_context *context,
+    const struct prefix *users, const char *link)
+{
+	struct passage passage = {
+		.context = context,
+		.users = { .family = users->base.any.sa_family, .from = users },
+		.link = link,
+	};
+
+	prefix_format(users, passage.prefix);
+	external_sample(passage.users.family, &passage.remote);
+	address_set_port(&passage.remote, PORT);
+	for (size_t i = 0; i < 2; i++) {
+		(i ? prefix_sample_first : prefix_sample)(users, &passage.user);
+		address_set_port(&passage.user, 0);
+		if (!check_packet(&passage, true) || !check_answer(&passage) ||
+		    !check_packet(&passage, false))
+			return;
+	}
+	finding_ok(context->findings,
+	    "%s: the firewall gives connections of these users to port %u",
+	    passage.prefix, context->config->listen.port);
+}
+
+static void
+check_option(const struct doctor_context *context)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = fd < 0 ? 0 : source_bind_set_transparent(fd, AF_INET);
+
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		finding_problem(context->findings, NULL,
+		    "start the client half as root with -u, or with "
+		    "CAP_NET_RAW",
+		    "IP_TRANSPARENT cannot be set, which the listener of "
+		    "inbound.mode \"tproxy\" needs: %s",
+		    strerror(-error));
+}
+
+/* The last packet of such a handshake has no socket yet. */
+static void
+check_handshakes(const struct doctor_context *context)
+{
+	long cookies = 0;
+
+	if (!sysctl_read("ipv4/tcp_syncookies", &cookies) || cookies != FORCED)
+		return;
+	finding_problem(context->findings,
+	    "sysctl -w net.ipv4.tcp_syncookies=1", "",
+	    "net.ipv4.tcp_syncookies is 2: no connection of users is "
+	    "recognized with inbound.mode \"tproxy\"");
+}
+
+void
+tproxy_check_host(const struct doctor_context *context)
+{
+	check_option(context);
+	check_handshakes(context);
+}

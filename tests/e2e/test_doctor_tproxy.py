@@ -1,0 +1,146 @@
+"""What `srcproxy doctor` finds on a gate whose inbound.mode is "tproxy"."""
+
+import re
+
+from doctor_case import CLIENT_WITH_AUTH, OF_THIS_HOST, PREFIXES, USER, GateCase
+from families import IPV4, IPV6
+from rules import REDIRECT_PORT
+from test_privilege import NOBODY
+
+TABLE = 200000 + REDIRECT_PORT
+OTHERS = 'nft delete table ip others'
+GIVES = [f'{prefix}: the firewall gives connections of these users to port '
+         f'{REDIRECT_PORT}' for prefix in PREFIXES]
+
+
+def other_chain(hook, *rules):
+    return ("nft 'table ip others { chain own { type "
+            f"{hook}; {' '.join(rule + ';' for rule in rules)} }}; }}'")
+
+
+class Tproxy(GateCase):
+
+    config = {**CLIENT_WITH_AUTH, 'inbound': {
+        'mode': 'tproxy', 'listen': f':{REDIRECT_PORT}'}}
+
+    def assert_mended(self, family, pattern, command, mend):
+        """The problem keeps a user's connections from the client half.
+
+        The fix ends that.
+        """
+        self.start(self.host, 'client', self.config)
+        self.assert_carries(family)
+        self.assert_carries_after_mending(family, pattern, command, mend)
+        self.assert_carries(family)
+
+    def test_host_as_it_should_be(self):
+        for options in ({}, {'user': USER}):
+            findings = self.assert_fine(*GIVES, **options)
+            self.assertEqual(findings.of('note', OF_THIS_HOST), [])
+
+    def test_host_with_iptables(self):
+        with self.other_rules('--iptables'):
+            self.assert_fine(*GIVES)
+
+    def test_listener_on_a_loopback_address(self):
+        self.assert_fine(
+            GIVES[0], prefixes=[IPV4.users],
+            config={'inbound': {'mode': 'tproxy', 'listen': '127.0.0.1:9001'}})
+
+    def test_link_of_users_without_an_address(self):
+        """REDIRECT would need one."""
+        link = self.host.run('ip', '-o', 'link', 'show', 'users0').stdout
+        known = re.search(r'link/ether (\S+)', link)[1]
+        own = f'{IPV4.gate_users}/{IPV4.length} dev users0'
+        route = f'{IPV4.users} dev users0'
+        self.net.user.ip(f'neigh replace {IPV4.gate_users} lladdr {known} '
+                         'dev eth0 nud permanent')
+        self.start(self.host, 'client', self.config)
+        with self.broken(f'ip addr del {own}; ip route add {route}',
+                         f'ip route del {route}; ip addr add {own}'):
+            self.assert_fine(*GIVES)
+            self.assert_carries(IPV4)
+
+    def test_rules_that_are_missing(self):
+        for family in (IPV4, IPV6):
+            self.assert_mended(
+                family, 'no firewall rule gives connections',
+                'nft delete table inet srcproxy-client-9001', '')
+            self.test_daemons.pop().finish()
+
+    def test_rule_in_front(self):
+        self.assert_mended(
+            IPV6, f'{IPV6.users}: no firewall rule gives', 'nft insert rule '
+            f'inet srcproxy-client-9001 users ip6 saddr {IPV6.users} return',
+            '')
+
+    def test_routing_rule_that_is_missing(self):
+        for option, family in (('-4', IPV4), ('-6', IPV6)):
+            self.assert_mended(
+                family, f'{family.users}: packets of these users, which have '
+                'the mark .*, are not delivered on this host',
+                f'ip {option} rule del table {TABLE}', '')
+            self.test_daemons.pop().finish()
+
+    def test_routing_rule_of_another_program_in_front(self):
+        rule = 'pref 50 lookup main'
+        self.assert_mended(
+            IPV4, 'the routing rule "pref 50 .*" decides',
+            f'ip rule add {rule}', f'ip rule del {rule}')
+
+    def test_routing_table_that_was_emptied(self):
+        self.assert_mended(IPV6, 'are not delivered on this host',
+                           f'ip -6 route flush table {TABLE}', '')
+
+    def test_sources_that_are_looked_up_by_the_mark(self):
+        for name in ('all', 'users0'):
+            with self.sysctl(f'ipv4/conf/{name}/src_valid_mark', 1, 0):
+                self.assert_fine(*GIVES)
+                self.assert_mended(
+                    IPV4, f'{IPV4.users}: src_valid_mark is 1, .* dropped as '
+                    'spoofed',
+                    f'ip route del throw {IPV4.users} table {TABLE}', '')
+                self.test_daemons.pop().finish()
+
+    def test_input_that_is_filtered(self):
+        hook = 'filter hook input priority 0; policy drop'
+        known = ('ct state established accept', 'iif lo accept')
+        for rule in ('tcp dport 9001 accept', 'tcp dport 22 accept'):
+            self.assert_mended(
+                IPV4, f'{IPV4.users}: the firewall drops packets of these '
+                'users to the client half', other_chain(hook, *known, rule),
+                OTHERS)
+            self.test_daemons.pop().finish()
+        marked = 'meta mark & 0x7f000000 == 0x52000000 accept'
+        with self.broken(other_chain(hook, *known, marked), OTHERS):
+            self.assert_fine(*GIVES)
+            self.start(self.host, 'client', self.config)
+            self.assert_carries(IPV4)
+
+    def test_destination_that_another_rule_changes(self):
+        self.assert_mended(
+            IPV4, f'{IPV4.users}: a rule changes the destination',
+            other_chain('nat hook prerouting priority -100',
+                        'tcp dport 443 redirect to :9001',
+                        f'ip saddr {IPV4.users} tcp dport != 22 redirect to '
+                        ':9001'), OTHERS)
+
+    def test_mark_that_another_rule_changes(self):
+        with self.broken(other_chain(
+                'filter hook prerouting priority -130',
+                f'ip saddr {IPV4.users} meta mark set 0'), OTHERS):
+            self.assert_wrong('which have the mark 0x0, are not delivered')
+
+    def test_forced_cookies(self):
+        self.start(self.host, 'client', self.config)
+        with self.sysctl('ipv4/tcp_syncookies', 2, 1):
+            listener = self.listen(self.net.destination, IPV4.destination)
+            with self.assertRaises(ConnectionResetError):
+                self.connect(self.net.user, listener.getsockname()[:2])
+            self.assert_carries_after_mending(
+                IPV4, 'net.ipv4.tcp_syncookies is 2', ':', ':')
+            self.assert_carries(IPV4)
+
+    def test_user_who_cannot_set_the_option(self):
+        self.assert_wrong('IP_TRANSPARENT cannot be set', 'CAP_NET_RAW',
+                          wrapper=NOBODY)
