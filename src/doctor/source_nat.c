@@ -46,24 +46,6 @@ find_source(const union address *user, union address *seen)
 	return error;
 }
 
-/* No outside host could answer these (RFC 1918, RFC 6598, RFC 4193). */
-static bool
-is_private(const struct prefix *prefix)
-{
-	static const char *const blocks[] = { "10.0.0.0/8", "172.16.0.0/12",
-		"192.168.0.0/16", "100.64.0.0/10", "fc00::/7" };
-
-	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
-		struct prefix block;
-		bool masked;
-
-		if (!prefix_parse(blocks[i], &block, &masked) &&
-		    prefix_is_within(prefix, &block))
-			return true;
-	}
-	return false;
-}
-
 /* seen: the address after the rewriting; NULL: unknown. */
 static void
 report_rewritten(const struct doctor_context *context,
@@ -80,7 +62,7 @@ report_rewritten(const struct doctor_context *context,
 	prefix_format(prefix, text);
 	if (seen)
 		address_format_host(seen, seen_text);
-	if (is_private(prefix)) {
+	if (prefix_is_private(prefix)) {
 		finding_note(context->findings,
 		    "%s: the firewall rewrites these private addresses, "
 		    "as it must: destinations see %s instead of the "

@@ -102,6 +102,23 @@ prefix_is_within(const struct prefix *inner, const struct prefix *outer)
 	    prefix_contains(outer, &inner->base);
 }
 
+bool
+prefix_is_private(const struct prefix *prefix)
+{
+	static const char *const blocks[] = { "10.0.0.0/8", "172.16.0.0/12",
+		"192.168.0.0/16", "100.64.0.0/10", "fc00::/7" };
+
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
+		struct prefix block;
+		bool masked;
+
+		if (!prefix_parse(blocks[i], &block, &masked) &&
+		    prefix_is_within(prefix, &block))
+			return true;
+	}
+	return false;
+}
+
 int
 prefix_compare(const struct prefix *a, const struct prefix *b)
 {

@@ -30,6 +30,12 @@ bool prefix_is_single(const struct prefix *prefix);
 bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 
 /*
+ * Whether no outside host could answer any of its addresses (RFC 1918, RFC
+ * 6598, RFC 4193).
+ */
+bool prefix_is_private(const struct prefix *prefix);
+
+/*
  * An order for qsort(3): by family, then by address; a prefix comes before the
  * prefixes within it. Less than 0 if a comes before b.
  */

@@ -89,6 +89,27 @@ print_table(const struct server_rules *rules)
 }
 
 /*
+ * The table mangle comes before the firewall gives replies to masqueraded users
+ * their addresses back; until then conntrack has them.
+ */
+static void
+print_chain_rules(const struct server_rules *rules, const struct prefix *prefix)
+{
+	int family = prefix->base.any.sa_family;
+	char text[PREFIX_STRLEN], mark[MARK_STRLEN];
+
+	prefix_format(prefix, text);
+	mark_format(rules->mark, mark);
+	for (int masqueraded = 0; masqueraded <= (int)prefix_is_private(prefix);
+	     masqueraded++)
+		fprintf(rules->script.out,
+		    "-A %s %s %s %s -j MARK --set-xmark %s\n",
+		    rules->script.name,
+		    masqueraded ? "-m conntrack --ctorigsrc" : "-d", text,
+		    iptables_match(family), mark);
+}
+
+/*
  * The chain sees only the packets that the hooks send into it. iptables(8) has
  * no table behind mangle for reply packets, so the hooks come last in it.
  */
@@ -97,17 +118,11 @@ print_chain(const struct server_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
 	const struct prefix_list *list = script->prefixes;
-	char text[PREFIX_STRLEN], mark[MARK_STRLEN];
-
-	mark_format(rules->mark, mark);
 
 	script_begin_chain(script, family);
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out,
-			    "-A %s -d %s %s -j MARK --set-xmark %s\n",
-			    script->name, prefix_format(&list->items[i], text),
-			    iptables_match(family), mark);
+			print_chain_rules(rules, &list->items[i]);
 	}
 	script_end_chain(script);
 	for (size_t i = 0; i < 2; i++) {

@@ -102,7 +102,7 @@ class HostsExitCase(Hosts, ExitCase):
     def carries(self, family, port=0):
         return self.source(family, port) == family.user
 
-    def source(self, family, port=0):
+    def source(self, family, port=0, user=None):
         """The source that the destination sees.
 
         None means that no connection arrived.
@@ -110,7 +110,7 @@ class HostsExitCase(Hosts, ExitCase):
         listener = self.listen(self.net.destination, family.destination, port)
         listener.settimeout(PATIENCE)
         gate = self.connect(self.net.gate, SERVER)
-        source = family.user, fresh_port()
+        source = user or family.user, fresh_port()
         gate.sendall(encode_request(source, listener.getsockname()[:2],
                                     auth_digest('secret')))
         try:

@@ -4,8 +4,10 @@ from cases import SERVER
 from daemons import write_config
 from doctor_hosts import (PATIENCE, RESET, NFT, HostsExitCase, HostsGateCase,
                           chain, table)
-from families import BOTH, IPV4
+from families import BOTH, IPV4, IPV6
 from test_command import srcproxy
+
+PRIVATE, PRIVATE6 = '10.7.0.0/24', 'fd07::/64'
 
 
 class HostsExit(HostsExitCase):
@@ -245,20 +247,11 @@ class HostsExit(HostsExitCase):
                 'PREROUTING of iptables', '^set return_mark to other bits',
                 config=same)
 
-    def test_users_that_are_masqueraded(self):
-        """Replies come to the exit's address until masquerading is undone."""
-        private = '10.7.0.0/24'
-        config = {'acl': [{'name': 'alice', 'auth': 'secret',
-                           'allowed_src_ips': [IPV4.users, private]}]}
+    def test_public_users_that_are_masqueraded(self):
         with self.made(table(chain('postrouting', 'oif out0 masquerade',
                                    kind='nat', priority='100'))):
             self.assertEqual(self.source(IPV4), IPV4.exit_out)
-            findings = self.doctor(config=config)
-        rewritten = findings.of('problem', 'a MASQUERADE or SNAT rule')
-        self.assertEqual([text.split(': ')[0] for text, _ in rewritten],
-                         [IPV4.users])
-        self.assertTrue(findings.of('note', f'{private}: .* rewrites these private '
-                                    'addresses, as it must'))
+            self.assert_wrong(f'{IPV4.users}: a MASQUERADE or SNAT rule')
 
     def test_firewall_that_forwards_nothing(self):
         """Docker's firewall does this. TCP is carried nevertheless."""
@@ -275,6 +268,31 @@ class HostsExit(HostsExitCase):
     def printed_rules(self, *options, config=None):
         return srcproxy('rules', *options, 'server',
                         write_config(config or self.config)).stdout
+
+
+class PrivateUsers(HostsExitCase):
+    """The exit masquerades users who have private addresses."""
+
+    config = {**HostsExitCase.config, 'acl': [{
+        'name': 'alice', 'auth': 'secret',
+        'allowed_src_ips': [PRIVATE, PRIVATE6]}]}
+
+    def test_replies_come_to_the_address_of_the_exit(self):
+        others = table(chain(
+            'postrouting', f'oif out0 ip saddr {PRIVATE} masquerade; '
+            f'oif out0 ip6 saddr {PRIVATE6} masquerade',
+            kind='nat', priority='100'))
+        for options in (), ('--iptables',), ('--simple',):
+            with self.subTest(options=options), self.other_rules(*options), \
+                    self.made(others):
+                for family, user in (IPV4, '10.7.0.5'), (IPV6, 'fd07::5'):
+                    self.assertEqual(self.source(family, user=user),
+                                     family.exit_out)
+                findings = self.doctor()
+                self.assertEqual(findings.of('problem'), [])
+                for prefix in PRIVATE, PRIVATE6:
+                    self.assertTrue(findings.of(
+                        'note', f'{prefix}: .* private'), findings.text)
 
 
 class HostsGate(HostsGateCase):
