@@ -12,6 +12,7 @@
 #include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "kernel/counters.h"
+#include "kernel/proxied_address.h"
 #include "kernel/route.h"
 
 #define ANSWER_MS 1500
@@ -349,7 +350,9 @@ add(struct wave *wave, const struct prefix *users)
 
 	*path = (struct path){ .users = users };
 	prefix_format(users, path->prefix);
-	prefix_sample(users, &path->user);
+	/* Of a prefix on the link, single addresses may be answered for. */
+	if (!proxied_address_find(users, &path->user))
+		prefix_sample(users, &path->user);
 	why_not = find_gateway(&path->user, &gateway);
 	if (why_not) {
 		finding_note(wave->context->findings,

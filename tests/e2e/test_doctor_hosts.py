@@ -295,6 +295,40 @@ class PrivateUsers(HostsExitCase):
                         'note', f'{prefix}: .* private'), findings.text)
 
 
+class UsersOnTheLink(HostsExitCase):
+    """The users' addresses are of the exit's own link, with no route."""
+
+    users = {IPV4: ('203.0.113.128/25', '203.0.113.200'),
+             IPV6: ('2001:db8:dddd::8000/113', '2001:db8:dddd::8005')}
+    config = {**HostsExitCase.config, 'acl': [{
+        'name': 'alice', 'auth': 'secret',
+        'allowed_src_ips': [prefix for prefix, _ in users.values()]}]}
+
+    def test_this_host_answers_for_them(self):
+        for family, (prefix, _) in self.users.items():
+            self.host.ip(f'route replace {prefix} via {family.gate_link}',
+                         family=family)
+        findings = self.doctor()
+        for family, (prefix, user) in self.users.items():
+            self.assertIsNone(self.source(family, user=user))
+            (_, advice), = findings.of('problem', f'{prefix}: .* do not '
+                                       'arrive here')
+            for word in ('proxy_arp', 'proxy_ndp',
+                         'ip -6 neigh add proxy ADDRESS', 'ndppd'):
+                self.assertIn(word, advice)
+        self.host.sysctl('ipv4/conf/out0/proxy_arp', 1)
+        self.host.sysctl('ipv6/conf/out0/proxy_ndp', 1)
+        for version in 'ipv4', 'ipv6':
+            # The kernel waits for up to 0.8 s before it answers for others.
+            self.host.sysctl(f'{version}/neigh/out0/proxy_delay', 0)
+        self.net.destination.run('ip', 'neigh', 'flush', 'all')
+        self.host.ip(f'neigh add proxy {self.users[IPV6][1]} dev out0',
+                     family=IPV6)
+        for family, (prefix, user) in self.users.items():
+            self.assertEqual(self.source(family, user=user), user)
+            self.assert_fine(f'{prefix}: reply packets from the router')
+
+
 class HostsGate(HostsGateCase):
 
     def test_accept_in_front_of_the_redirection(self):
