@@ -8,7 +8,8 @@
  * A server on the same host sends from users' addresses as well, which are not
  * local.
  */
-#define OUTPUT_CHAIN "OUTPUT -m addrtype --src-type LOCAL"
+#define OUTPUT_MATCHES "-m addrtype --src-type LOCAL"
+#define OUTPUT_CHAIN "OUTPUT " OUTPUT_MATCHES
 #define OUTPUT_MATCH "fib saddr type local "
 
 /*
@@ -211,37 +212,66 @@ print_table_users(const struct client_rules *rules)
 	}
 }
 
-/* type: such as "nat hook output priority -100". */
-static void
-print_table_hook(const struct client_rules *rules, const char *hook,
-    const char *type, const char *match)
+/*
+ * Of two instances whose users overlap, the longer prefix gets the connection,
+ * whichever was applied last: NAT chains of lower priorities come first. -100 is
+ * dstnat. The kernel takes no NAT chain at -200 or below.
+ */
+static int
+priority_of(int family, unsigned bits)
 {
-	fprintf(rules->script.out,
-	    "\tchain %s {\n"
-	    "\t\ttype %s;\n"
-	    "\t\tmeta l4proto tcp %sjump users\n"
-	    "\t}\n",
-	    hook, type, match);
+	return (family == AF_INET ? -100 : -71) - (int)bits;
 }
 
-/*
- * -100 is dstnat; nft knows that name in prerouting only. TPROXY comes behind
- * mangle, where rules of others restore the marks of connections.
- */
 static void
-print_table_hooks(const struct client_rules *rules)
+print_nat_hook(const struct client_rules *rules, int family, unsigned bits,
+    const char *hook, const char *match)
 {
-	if (rules->tproxy) {
-		print_table_hook(rules, "prerouting",
-		    "filter hook prerouting priority mangle + 10", "");
-		return;
+	const struct script *script = &rules->script;
+
+	fprintf(script->out,
+	    "\tchain %s-%s-%u {\n"
+	    "\t\ttype nat hook %s priority %d;\n\t\t",
+	    hook, script_protocol(family), bits, hook,
+	    priority_of(family, bits));
+	script_print_prefixes_of_length(
+	    script, script->prefixes, family, "saddr", bits);
+	fprintf(script->out, " meta l4proto tcp %sjump users\n\t}\n", match);
+}
+
+static bool
+has_length(const struct prefix_list *list, int family, unsigned bits)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family &&
+		    list->items[i].bit_count == bits)
+			return true;
 	}
-	if (rules->forward)
-		print_table_hook(rules, "prerouting",
-		    "nat hook prerouting priority -100", "");
-	if (rules->output)
-		print_table_hook(rules, "output",
-		    "nat hook output priority -100", OUTPUT_MATCH);
+	return false;
+}
+
+static void
+print_nat_hooks(
+    const struct client_rules *rules, const char *hook, const char *match)
+{
+	for (const int *family = script_families; *family; family++) {
+		for (unsigned bits = 1; bits < SCRIPT_ANY_LENGTH; bits++) {
+			if (has_length(rules->script.prefixes, *family, bits))
+				print_nat_hook(
+				    rules, *family, bits, hook, match);
+		}
+	}
+}
+
+/* Behind mangle, where rules of others restore the marks of connections. */
+static void
+print_tproxy_hook(const struct client_rules *rules)
+{
+	fputs("\tchain prerouting {\n"
+	      "\t\ttype filter hook prerouting priority mangle + 10;\n"
+	      "\t\tmeta l4proto tcp jump users\n"
+	      "\t}\n",
+	    rules->script.out);
 }
 
 static void
@@ -256,7 +286,12 @@ print_table(const struct client_rules *rules)
 	print_table_bypass(rules);
 	print_table_users(rules);
 	fputs("\t}\n", rules->script.out);
-	print_table_hooks(rules);
+	if (rules->tproxy)
+		print_tproxy_hook(rules);
+	else if (rules->forward)
+		print_nat_hooks(rules, "prerouting", "");
+	if (rules->output)
+		print_nat_hooks(rules, "output", OUTPUT_MATCH);
 	script_end_table(&rules->script);
 }
 
@@ -339,6 +374,20 @@ print_chain_users(const struct client_rules *rules, int family)
 }
 
 static void
+print_nat_jumps(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+
+	if (rules->forward)
+		script_hook_users(script, family, "PREROUTING", "");
+	if (rules->output)
+		script_hook_users(script, family, "OUTPUT", OUTPUT_MATCHES);
+	/* Older versions had one jump for all users. */
+	script_unhook_chain(script, family, "PREROUTING", "tcp");
+	script_unhook_chain(script, family, OUTPUT_CHAIN, "tcp");
+}
+
+static void
 print_chain(const struct client_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
@@ -352,10 +401,10 @@ print_chain(const struct client_rules *rules, int family)
 	print_chain_bypass(rules, family);
 	print_chain_users(rules, family);
 	script_end_chain(script);
-	if (rules->forward)
+	if (rules->tproxy)
 		script_hook_chain(script, family, "PREROUTING", "tcp");
-	if (rules->output)
-		script_hook_chain(script, family, OUTPUT_CHAIN, "tcp");
+	else
+		print_nat_jumps(rules, family);
 }
 
 /*
@@ -411,17 +460,6 @@ client_rules_print(const struct client_rules *rules)
 		print_table(rules);
 }
 
-static void
-print_chain_removal(const struct client_rules *rules, int family)
-{
-	const struct script *script = &rules->script;
-
-	script_unhook_chain(script, family, "PREROUTING", "tcp");
-	if (!rules->tproxy)
-		script_unhook_chain(script, family, OUTPUT_CHAIN, "tcp");
-	script_remove_chain(script, family);
-}
-
 void
 client_rules_print_removal(const struct client_rules *rules)
 {
@@ -433,7 +471,7 @@ client_rules_print_removal(const struct client_rules *rules)
 		script_remove_table(script);
 	for (const int *family = script_families; *family; family++) {
 		if (rules->iptables)
-			print_chain_removal(rules, *family);
+			script_remove_chain(script, *family);
 		if (rules->tproxy)
 			delivery_print_removal(
 			    script, *family, table_number(rules));

@@ -79,21 +79,32 @@ script_end_table(const struct script *script)
 }
 
 void
-script_print_prefixes(const struct script *script,
-    const struct prefix_list *list, int family, const char *field)
+script_print_prefixes_of_length(const struct script *script,
+    const struct prefix_list *list, int family, const char *field,
+    unsigned bits)
 {
 	const char *separator = "{";
 	char text[PREFIX_STRLEN];
 
 	fprintf(script->out, "%s %s ", script_protocol(family), field);
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family != family)
+		if (list->items[i].base.any.sa_family != family ||
+		    (bits != SCRIPT_ANY_LENGTH &&
+			list->items[i].bit_count != bits))
 			continue;
 		fprintf(script->out, "%s %s", separator,
 		    prefix_format(&list->items[i], text));
 		separator = ",";
 	}
 	fputs(" }", script->out);
+}
+
+void
+script_print_prefixes(const struct script *script,
+    const struct prefix_list *list, int family, const char *field)
+{
+	script_print_prefixes_of_length(
+	    script, list, family, field, SCRIPT_ANY_LENGTH);
 }
 
 void
@@ -151,6 +162,37 @@ script_hook_chain_last(const struct script *script, int family,
 }
 
 void
+script_hook_users(const struct script *script, int family, const char *from,
+    const char *matches)
+{
+	const char *tool = iptables(family), *table = script->table;
+	const struct prefix_list *list = script->prefixes;
+	char text[PREFIX_STRLEN];
+
+	fprintf(script->out,
+	    "# Longer prefixes come first, also those of other instances.\n"
+	    "hook() {\n"
+	    "\tbits=${1#*/}\n"
+	    "\tset -- -s \"$1\" -p tcp%s%s -j %s\n"
+	    "\t%s -w -t %s -C %s \"$@\" 2>/dev/null ||\n"
+	    "\t\t%s -w -t %s $(%s -w -t %s -S %s 2>/dev/null | awk -v "
+	    "bits=\"$bits\" '\n"
+	    "\t\t\t/^-A/ { n++ }\n"
+	    "\t\t\t/ -j srcproxy-client-/ {\n"
+	    "\t\t\t\tsplit($4, user, \"/\")\n"
+	    "\t\t\t\tif (user[2] < bits) { at = n; exit } }\n"
+	    "\t\t\tEND { print at ? \"-I %s \" at : \"-A %s\" }') \"$@\"\n"
+	    "}\n",
+	    *matches ? " " : "", matches, script->name, tool, table, from, tool,
+	    table, tool, table, from, from, from);
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			fprintf(script->out, "hook %s\n",
+			    prefix_format(&list->items[i], text));
+	}
+}
+
+void
 script_unhook_chain(const struct script *script, int family, const char *from,
     const char *protocol)
 {
@@ -193,10 +235,13 @@ script_remove_chain(const struct script *script, int family)
 
 	remove_native_chain(script, family);
 	fprintf(script->out,
+	    "%s -w -t %s -S 2>/dev/null | sed -n 's/^-A \\(.* -j %s\\)$/\\1/p' "
+	    "|\n"
+	    "\twhile read -r jump; do %s -w -t %s -D $jump; done\n"
 	    "if %s -w -t %s -S %s >/dev/null 2>&1; then\n"
 	    "\t%s -w -t %s -F %s\n"
 	    "\t%s -w -t %s -X %s\n"
 	    "fi\n",
-	    tool, table, script->name, tool, table, script->name, tool, table,
-	    script->name);
+	    tool, table, script->name, tool, table, tool, table, script->name,
+	    tool, table, script->name, tool, table, script->name);
 }

@@ -40,9 +40,16 @@ void script_end_family(const struct script *script, int family);
 /* Print the rules of all chains between these two. */
 void script_begin_table(const struct script *script);
 void script_end_table(const struct script *script);
-/* Matches of nft: "ip saddr { 192.0.2.0/24 }", for field "saddr". */
+/*
+ * Matches of nft: "ip saddr { 192.0.2.0/24 }", for field "saddr". bits: the
+ * length of the prefixes; SCRIPT_ANY_LENGTH: all of them.
+ */
+#define SCRIPT_ANY_LENGTH 129
 void script_print_prefixes(const struct script *script,
     const struct prefix_list *list, int family, const char *field);
+void script_print_prefixes_of_length(const struct script *script,
+    const struct prefix_list *list, int family, const char *field,
+    unsigned bits);
 void script_remove_table(const struct script *script);
 
 /*
@@ -63,10 +70,18 @@ void script_hook_chain(const struct script *script, int family,
  */
 void script_hook_chain_last(const struct script *script, int family,
     const char *from, const char *protocol);
+/*
+ * Adds such jumps for the users of that family. Of all jumps to srcproxy-client
+ * chains, also those of other instances, longer prefixes come first. matches:
+ * further ones.
+ */
+void script_hook_users(const struct script *script, int family,
+    const char *from, const char *matches);
+/* Removes a jump that script_hook_chain() added. */
 void script_unhook_chain(const struct script *script, int family,
     const char *from, const char *protocol);
 /*
- * Removes the chain and the jumps to it, also after nft(8) has reloaded them as
+ * Removes the chain and all jumps to it, also after nft(8) has reloaded them as
  * native rules.
  */
 void script_remove_chain(const struct script *script, int family);

@@ -217,12 +217,8 @@ print_marking_removal(const struct server_rules *rules)
 		script_remove_table(script);
 		return;
 	}
-	for (const int *family = script_families; *family; family++) {
-		script_unhook_chain(script, *family, "PREROUTING", "tcp");
-		script_unhook_chain(
-		    script, *family, "PREROUTING", icmp(*family));
+	for (const int *family = script_families; *family; family++)
 		script_remove_chain(script, *family);
-	}
 }
 
 void

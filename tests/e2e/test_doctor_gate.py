@@ -139,7 +139,7 @@ class Gate(GateCase):
     def test_rule_in_front_of_the_redirection(self):
         table = 'inet srcproxy-client-9001'
         for chain, rule in (('users', f'ip saddr {IPV4.users} return'),
-                            ('prerouting', 'counter accept')):
+                            (f'prerouting-ip-{IPV4.length}', 'counter accept')):
             self.assert_mends(
                 f'{IPV4.users}: no firewall .*; the rule that decides is chain '
                 f'{chain} of the table {table}, rule with handle ',
@@ -205,7 +205,8 @@ class Gate(GateCase):
     def test_redirection_that_no_rule_leads_to(self):
         self.assert_mends(
             f'{IPV6.users}: no firewall rule redirects connections',
-            'nft delete chain inet srcproxy-client-9001 prerouting', '')
+            'nft delete chain inet srcproxy-client-9001 '
+            f'prerouting-ip6-{IPV6.length}', '')
 
     def test_users_without_a_route(self):
         route = 'unreachable 203.0.113.0/24'

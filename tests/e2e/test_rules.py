@@ -415,6 +415,55 @@ class FromTheConfiguration(NetworkCase):
         self.check('--iptables')
 
 
+class OverlappingUsers(NetworkCase):
+    """Two instances on the gate: the longer prefix gets the connection."""
+
+    def check(self, *options):
+        server = {**SERVER_CONFIG, 'acl': ACL}
+        self.start(self.net.exit, 'server', server)
+        delivery = Half(self.net.exit, 'server', server)
+        delivery.apply()
+        self.addCleanup(delivery.remove)
+        configs = [{**CLIENT_CONFIG, 'inbound': {'listen': listen,
+                                                 'users': users}}
+                   for listen, users in (
+                       (':9001', PREFIXES),
+                       (':9002', [family.second_user for family in BOTH]))]
+        daemons = [self.start(self.net.gate, 'client', config)
+                   for config in configs]
+        halves = [Half(self.net.gate, 'client', config, (), options)
+                  for config in configs]
+        before = halves[0].state()
+        wide, narrow = halves
+        for order in (wide, narrow, wide), (narrow, wide, narrow, wide):
+            for half in order:
+                half.apply()
+                self.addCleanup(half.remove)
+            for family in BOTH:
+                for source, daemon in ((family.user, daemons[0]),
+                                       (family.second_user, daemons[1])):
+                    daemon.mark()
+                    listener = self.listen(self.net.destination,
+                                           family.destination)
+                    user = self.connect(self.net.user,
+                                        listener.getsockname()[:2],
+                                        (source, 0))
+                    self.accept(listener)
+                    daemon.wait_for('established', source=endpoint(
+                        *user.getsockname()[:2]))
+            for half in halves:
+                half.remove()
+            self.assertEqual([line for line in halves[0].state()
+                              if 'srcproxy' in line],
+                             [line for line in before if 'srcproxy' in line])
+
+    def test_nft(self):
+        self.check()
+
+    def test_iptables(self):
+        self.check('--iptables')
+
+
 class LostAcknowledgement(NetworkCase):
     """The last acknowledgement of a connection is lost.
 

@@ -45,6 +45,13 @@
 	"COMMIT\n"                                               \
 	"END\n"
 
+#define UNHOOK(chain)                                       \
+	"while ip6tables -w -t nat -C " chain " -p tcp -j " \
+	"srcproxy-client-9001 2>/dev/null; do\n"            \
+	"\tip6tables -w -t nat -D " chain " -p tcp -j "     \
+	"srcproxy-client-9001\n"                            \
+	"done\n"
+
 /* Up to three of each, then NULL or "". */
 static const struct good {
 	enum config_kind kind;
@@ -143,17 +150,28 @@ static const struct good {
 	    "\t\tip6 saddr { 2001:db8:aaaa::/64 } meta l4proto tcp redirect "
 	    "to :9001\n"
 	    "\t}\n"
-	    "\tchain prerouting {\n"
-	    "\t\ttype nat hook prerouting priority -100;\n"
-	    "\t\tmeta l4proto tcp jump users\n"
+	    "\tchain prerouting-ip-24 {\n"
+	    "\t\ttype nat hook prerouting priority -124;\n"
+	    "\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp jump users\n"
 	    "\t}\n"
-	    "\tchain output {\n"
-	    "\t\ttype nat hook output priority -100;\n"
-	    "\t\tmeta l4proto tcp fib saddr type local jump users\n"
+	    "\tchain prerouting-ip6-64 {\n"
+	    "\t\ttype nat hook prerouting priority -135;\n"
+	    "\t\tip6 saddr { 2001:db8:aaaa::/64 } meta l4proto tcp jump users\n"
+	    "\t}\n"
+	    "\tchain output-ip-24 {\n"
+	    "\t\ttype nat hook output priority -124;\n"
+	    "\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp "
+	    "fib saddr type local jump users\n"
+	    "\t}\n"
+	    "\tchain output-ip6-64 {\n"
+	    "\t\ttype nat hook output priority -135;\n"
+	    "\t\tip6 saddr { 2001:db8:aaaa::/64 } meta l4proto tcp "
+	    "fib saddr type local jump users\n"
 	    "\t}\n"
 	    "}\n"
 	    "END\n"
 	    ")\n" },
+	/* clang-format off */
 	/* The mark counts on output only. */
 	{ CONFIG_CLIENT, "[2001:db8:bbbb::2]:9001", "[2001:db8:bbbb::1]:21829",
 	    0x1234, { .iptables = true }, { 0 }, { "2001:db8:aaaa::/64" },
@@ -170,12 +188,25 @@ static const struct good {
 	    "--to-destination [2001:db8:bbbb::2]:9001\n"
 	    "COMMIT\n"
 	    "END\n"
-	    "ip6tables -w -t nat -C PREROUTING -p tcp -j srcproxy-client-9001 "
-	    "2>/dev/null ||\n"
-	    "\tip6tables -w -t nat -A PREROUTING -p tcp -j "
-	    "srcproxy-client-9001\n"
+	    "hook() {\n"
+	    "\tbits=${1#*/}\n"
+	    "\tset -- -s \"$1\" -p tcp -j srcproxy-client-9001\n"
+	    "\tip6tables -w -t nat -C PREROUTING \"$@\" 2>/dev/null ||\n"
+	    "\t\tip6tables -w -t nat $(ip6tables -w -t nat -S PREROUTING 2>/dev/null | "
+	    "awk -v bits=\"$bits\" '\n"
+	    "\t\t\t/^-A/ { n++ }\n"
+	    "\t\t\t/ -j srcproxy-client-/ {\n"
+	    "\t\t\t\tsplit($4, user, \"/\")\n"
+	    "\t\t\t\tif (user[2] < bits) { at = n; exit } }\n"
+	    "\t\t\tEND { print at ? \"-I PREROUTING \" at : "
+	    "\"-A PREROUTING\" }') \"$@\"\n"
+	    "}\n"
+	    "hook 2001:db8:aaaa::/64\n"
+	    UNHOOK("PREROUTING")
+	    UNHOOK("OUTPUT -m addrtype --src-type LOCAL")
 	    "fi\n"
 	    ")\n" },
+	/* clang-format on */
 	/* No packet from outside reaches a loopback address. */
 	{ CONFIG_CLIENT, "127.0.0.1:9001", "192.0.2.1:1", 0, { .output = true },
 	    { 0 }, { "198.51.100.1" },
@@ -192,9 +223,10 @@ static const struct good {
 	    "\t\tip saddr { 198.51.100.1/32 } meta l4proto tcp dnat ip to "
 	    "127.0.0.1:9001\n"
 	    "\t}\n"
-	    "\tchain output {\n"
-	    "\t\ttype nat hook output priority -100;\n"
-	    "\t\tmeta l4proto tcp fib saddr type local jump users\n"
+	    "\tchain output-ip-32 {\n"
+	    "\t\ttype nat hook output priority -132;\n"
+	    "\t\tip saddr { 198.51.100.1/32 } meta l4proto tcp "
+	    "fib saddr type local jump users\n"
 	    "\t}\n"
 	    "}\n"
 	    "END\n"
