@@ -30,7 +30,17 @@ return_route_is_there(const struct prefix *prefix)
 	    may_connect(prefix, delivery.way);
 }
 
-/* The printed rules step in front of the rule that decides. */
+#define AT_ZERO \
+	"give that rule a preference above 0, then apply the rules again"
+
+/* The printed rules step in front of that rule, unless it is at 0. */
+static const char *
+step_in_front(
+    const struct doctor_context *context, const struct routing_rule *rule)
+{
+	return rule->preference > 0 ? context->rules : "";
+}
+
 static void
 report_late(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
@@ -38,7 +48,8 @@ report_late(const struct doctor_context *context,
 	char user[ADDRESS_STRLEN];
 	struct text decisive = { 0 }, late = { 0 };
 
-	finding_problem(context->findings, context->rules, "",
+	finding_problem(context->findings,
+	    step_in_front(context, &delivery->decisive), AT_ZERO,
 	    "%s: reply packets to these users, such as %s, are "
 	    "not delivered on this host: the routing rule "
 	    "\"%s\" decides before \"%s\"",
@@ -82,7 +93,8 @@ report_exception(const struct doctor_context *context,
 		    prefix, name.chars);
 		return;
 	}
-	finding_problem(context->findings, context->rules, "",
+	finding_problem(context->findings, step_in_front(context, rule),
+	    AT_ZERO,
 	    "%s: reply packets from or to some ports are not "
 	    "delivered on this host: the routing rule \"%s\" "
 	    "decides for them",

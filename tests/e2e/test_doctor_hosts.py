@@ -68,6 +68,14 @@ class HostsExit(HostsExitCase):
                     self.host.run('sh', '-ec', self.printed_rules())
                     self.assertEqual(self.rules_of_ours(), ours)
 
+    def test_routing_rule_that_nothing_can_be_in_front_of(self):
+        with self.made('ip rule add iif out0 table main pref 0'):
+            self.boot('ip rule add iif out0 table main pref 0',
+                      self.printed_rules())
+            self.assertFalse(self.carries(IPV4))
+            self.assert_wrong('"pref 0 iif out0 lookup 254" decides before',
+                              '^give that rule a preference above 0')
+
     def rules_of_ours(self):
         return self.host.run(
             'ip', 'rule', 'list', 'table',
