@@ -46,6 +46,7 @@ _CONNECT_VALUES = (
     Value('failed', 'failed', ''),
     Value('p99_us', 'p99', 'µs'),
     Value('cpu_us', 'CPU of both halves each', 'µs'),
+    Value('tracked', 'tracked on the gate', ''),
 )
 _ROUND_TRIP_VALUES = (
     Value('per_s', '', '/s'),

@@ -4,6 +4,7 @@ A contender is a command of sh(1) for the gate and one for the exit.
 """
 
 import dataclasses
+import typing
 
 import rules
 from daemons import write_config
@@ -12,6 +13,7 @@ from sandbox import BINARY
 
 NO_PROXY = 'none'
 SRCPROXY = 'srcproxy'
+TPROXY = 'tproxy'
 HAPROXY = 'haproxy'
 HAPROXY_SPLICING = 'splicing'
 HAPROXY_TFO = 'haproxy-tfo'
@@ -25,6 +27,7 @@ class Contender:
     name: str
     gate: str = None    # None: the hosts just route
     exit: str = None
+    redirect: typing.Callable = rules.redirect_with_iptables
 
 
 PLACEHOLDERS = {
@@ -55,14 +58,14 @@ def no_proxy(_family):
     return Contender(NO_PROXY)
 
 
-def srcproxy(family, **leg):
+def srcproxy(family, mode='redirect', **leg):
     """Configured as in README.md, but without a log: the others write none.
 
-    leg: keys of both halves about the leg between them.
+    mode: of inbound. leg: keys of both halves about the leg between them.
     """
     server = endpoint(family.exit_link, EXIT_PORT)
     gate = {
-        'inbound': {'listen': f':{rules.REDIRECT_PORT}'},
+        'inbound': {'mode': mode, 'listen': f':{rules.REDIRECT_PORT}'},
         'outbound': {'server': server, 'auth': AUTH, **leg},
         'log_level': 'error',
     }
@@ -76,6 +79,11 @@ def srcproxy(family, **leg):
         SRCPROXY,
         f'exec {BINARY} client {write_config(gate, "gate.json")}',
         f'exec {BINARY} server {write_config(exit_, "exit.json")}')
+
+
+def srcproxy_by_tproxy(family):
+    return dataclasses.replace(srcproxy(family, 'tproxy'), name=TPROXY,
+                               redirect=rules.tproxy_with_nft)
 
 
 # A pipe for each of 4,000 connections, not for every fourth as by default. A
@@ -138,5 +146,8 @@ KNOWN = {
     SRCPROXY: srcproxy,
     HAPROXY: haproxy,
     HAPROXY_SPLICING: haproxy_splicing,
+    TPROXY: srcproxy_by_tproxy,
 }
+# TPROXY is another mode, not another program: it is measured when asked for.
+DEFAULT = (NO_PROXY, SRCPROXY, HAPROXY, HAPROXY_SPLICING)
 IPV4_ONLY = (HAPROXY, HAPROXY_SPLICING, HAPROXY_TFO)

@@ -47,6 +47,7 @@ def connect(visit, milliseconds, connections, ports=PORTS):
     return {
         **_rate_and_times(result, result['established']),
         'cpu_us': costs.halves,
+        'tracked': visit.tracked(),
         'generator_cores': costs.generator_cores,
         'failed': result['failed'],
         'attempts': result['established'] + result['failed'],

@@ -21,7 +21,8 @@ NOTES = (
     'gate and exit with what the kernel did in their name. Nobody writes a '
     'log. "none" is the most that kernel and load generator can do here.',
     'haproxy has "option splice-auto", splicing is HAProxy with '
-    '"splice-request" and "splice-response".',
+    '"splice-request" and "splice-response"; tproxy is srcproxy with the '
+    'inbound.mode "tproxy".',
 )
 
 

@@ -50,7 +50,7 @@ class Stage:
         # thousands of ports in TIME_WAIT for a free one.
         self.network.gate.sysctl('ipv4/tcp_tw_reuse', 1)
         if contender.gate:
-            rules.redirect_with_iptables(self.network.gate)
+            contender.redirect(self.network.gate)
             rules.forbid_direct(self.network.gate)
             rules.deliver_prefix(self.network.exit)
 
@@ -124,6 +124,10 @@ class Visit:
     def memory_bytes(self):
         """Of both halves."""
         return sum(self._accounts[name].memory_bytes() for name in HALVES)
+
+    def tracked(self):
+        """How many connections the firewall of the gate tracks."""
+        return self._stage.hosts['gate'].tracked()
 
     def generator_cpu_seconds(self):
         return sum(self._accounts[name].cpu_seconds()
