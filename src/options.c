@@ -58,6 +58,8 @@ static const struct row rows[] = {
 	    "server: for exits without IP_TRANSPARENT" },
 	{ 0, RULES, "output", NULL, FIELD(rules.output),
 	    "client: the gate's own connections too" },
+	{ 0, RULES, "count", NULL, FIELD(rules.count),
+	    "server: count the users' bytes, for status" },
 	{ 0, RULES, "remove", NULL, FIELD(rules.remove),
 	    "print the commands that remove them" },
 	{ 0, STATUS, "connections", "[USER]", FIELD(status.user),
@@ -74,7 +76,8 @@ static const struct row rows[] = {
 static const char synopsis[] =
     "usage: srcproxy [-st] [--replace] [-p PIDFILE] [-u USER[:GROUP]]\n"
     "                client|server CONFIG\n"
-    "       srcproxy rules [--iptables] [--simple] [--output] [--remove]\n"
+    "       srcproxy rules [--iptables] [--simple] [--output] [--count] "
+    "[--remove]\n"
     "                      client|server CONFIG [PREFIX...]\n"
     "       srcproxy doctor [--json] [-u USER] client|server CONFIG "
     "[PREFIX...]\n"
@@ -283,6 +286,15 @@ check_rules(const struct options *options)
 		leave_with_usage("--simple is for the server half", "");
 	if (options->rules.output && options->kind != CONFIG_CLIENT)
 		leave_with_usage("--output is for the client half", "");
+	if (options->rules.count && options->kind != CONFIG_SERVER)
+		leave_with_usage("--count is for the server half: only on the "
+				 "exit are all packets with a user's address "
+				 "srcproxy's",
+		    "");
+	if (options->rules.count && options->rules.iptables)
+		leave_with_usage("--count needs nft, whose counters keep their "
+				 "values when rules change: no --iptables",
+		    "");
 	if (options->rules.simple && options->rules.iptables)
 		leave_with_usage("--simple needs no firewall, so no "
 				 "--iptables",

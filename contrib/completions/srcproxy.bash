@@ -13,7 +13,7 @@ _srcproxy()
 		esac
 	done
 	if [[ ${words[0]-} == rules ]]; then
-		options='--iptables --simple --output --remove'
+		options='--iptables --simple --output --count --remove'
 		commands='client server'
 		words=("${words[@]:1}")
 	elif [[ ${words[0]-} == doctor ]]; then

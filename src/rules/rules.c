@@ -4,6 +4,7 @@
 
 #include "config/user_prefixes.h"
 #include "rules/client_rules.h"
+#include "rules/count.h"
 #include "rules/server_rules.h"
 
 /* "srcproxy-client-", a port, and the end of the string */
@@ -43,6 +44,12 @@ print_exit(const struct config *config, const struct rules_request *request,
 		server_rules_print_removal(&rules);
 	else
 		server_rules_print(&rules);
+	/* Without nft(8) there are no counters to remove. */
+	if (request->remove &&
+	    (request->count || !(request->simple || request->iptables)))
+		count_print_removal(script, rules.port);
+	else if (request->count)
+		count_print(script, rules.port);
 	end_script(script->out);
 	return 0;
 }

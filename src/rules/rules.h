@@ -15,6 +15,7 @@ struct rules_request {
 	bool iptables; /* use iptables instead of nft */
 	bool simple;   /* CONFIG_SERVER: without IP_TRANSPARENT */
 	bool output;   /* CONFIG_CLIENT: also this host's own connections */
+	bool count;    /* CONFIG_SERVER: also count the users' bytes */
 	bool remove;   /* print the removal; needs no prefixes */
 	char *const *
 	    prefixes; /* texts, in addition to those of the ACL; ends with NULL */

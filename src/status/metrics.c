@@ -47,6 +47,11 @@ static const struct metric metrics[] = {
 	    "user", "user", "direction=\"sent\"" },
 	{ "bytes_total", "counter", NULL, "users", "received", "user", "user",
 	    "direction=\"received\"" },
+	{ "prefix_bytes_total", "counter",
+	    "Bytes of packets from and to the prefix, by rules --count.",
+	    "prefixes", "sent", "prefix", "prefix", "direction=\"sent\"" },
+	{ "prefix_bytes_total", "counter", NULL, "prefixes", "received",
+	    "prefix", "prefix", "direction=\"received\"" },
 	{ "last_seen_timestamp_seconds", "gauge",
 	    "When the user last had or asked for a connection, since the Unix "
 	    "epoch; 0 if never.",

@@ -9,6 +9,7 @@
 
 #include "base/deadline.h"
 #include "status/answer.h"
+#include "status/counters.h"
 #include "status/metrics.h"
 #include "status/screen.h"
 #include "status/view.h"
@@ -83,6 +84,8 @@ ask_once(const struct config *config, const struct status_request *request)
 	answer = ask(config, line);
 	if (!answer)
 		return -EIO;
+	if (config->kind == CONFIG_SERVER && !request->connections)
+		counters_add(answer, config->listen.port);
 	print(request, answer);
 	json_object_put(answer);
 	if (fflush(stdout) == 0)

@@ -84,6 +84,13 @@ static const struct column users[] = {
 	{ 0 },
 };
 
+static const struct column prefixes[] = {
+	{ "PREFIX", "prefix", CELL_TEXT, false },
+	{ "SENT", "sent", CELL_BYTES, false },
+	{ "RECEIVED", "received", CELL_BYTES, false },
+	{ 0 },
+};
+
 static const struct column gates[] = {
 	{ "GATE", "address", CELL_TEXT, false },
 	{ "REQUESTS", "requests", CELL_NUMBER, false },
@@ -121,6 +128,7 @@ static const struct {
 	const struct column *columns;
 } tables[] = {
 	{ "users", users },
+	{ "prefixes", prefixes },
 	{ "gates", gates },
 	{ "refusals", refusals },
 };

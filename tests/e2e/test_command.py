@@ -186,7 +186,8 @@ class Usage(unittest.TestCase):
 
     def test_options_of_another_command(self):
         path = write_config(SERVER_SAMPLE)
-        for option in ('--iptables', '--simple', '--output', '--remove',
+        for option in ('--iptables', '--simple', '--output', '--count',
+                       '--remove',
                        '--json', '--metrics', '--connections', '--watch'):
             self.assertIn(
                 f'{option} is no option of the daemon\n',
@@ -202,6 +203,13 @@ class Usage(unittest.TestCase):
                 self.assertIn(
                     f'{name} is no option of {command}\n',
                     self.assert_usage(option, command, 'server', path))
+
+    def test_counters_need_nft_and_the_server_half(self):
+        self.assertIn('--count needs nft', self.assert_usage(
+            'rules', '--count', '--iptables', 'server',
+            write_config(SERVER_SAMPLE)))
+        self.assertIn('--count is for the server half', self.assert_usage(
+            'rules', '--count', 'client', write_config(CLIENT_SAMPLE)))
 
     def test_options_of_the_other_half(self):
         self.assert_usage('rules', '--output', 'server',

@@ -20,7 +20,7 @@ import unittest
 
 from cases import RoutedCase
 from families import IPV4, endpoint
-from peers import receive, receive_all, reset
+from peers import receive, receive_all, receive_until_reset, reset
 from sandbox import BINARY, PROGRAMS, WORK
 from waiting import TIMEOUT, wait_until
 
@@ -270,6 +270,65 @@ class Status(StatusCase):
         self.assertEqual(ask_json(server)['state'], 'stopping')
         idle.close()
         self.assertEqual(server.wait(), 0)
+
+
+class Counters(StatusCase):
+
+    def rules(self, *options):
+        commands = subprocess.run(
+            [BINARY, 'rules', *options, 'server',
+             self.server.config_path], stdout=subprocess.PIPE, text=True,
+            check=True, timeout=TIMEOUT).stdout
+        self.net.exit.run('sh', '-e', input=commands)
+
+    def prefix(self):
+        """What the exit's kernel has counted of IPv4 users."""
+        answer = json.loads(self.net.exit.run(
+            BINARY, 'status', '--json', 'server',
+            self.server.config_path).stdout)
+        counted, = [entry for entry in answer.get('prefixes', ())
+                    if entry['prefix'] == '198.51.100.0/24'] or [None]
+        return counted
+
+    def doctor(self):
+        return self.net.exit.run(BINARY, 'doctor', '-u', 'nobody', 'server',
+                                 self.server.config_path, check=False).stdout
+
+    def test_bytes_of_a_prefix_are_counted_across_a_restart(self):
+        self.start_both()
+        self.assertIsNone(self.prefix())
+        self.rules('--count')
+        self.addCleanup(self.rules, '--remove')
+        user, destination = self.carry(b'1' * 5000, b'2' * 20000)
+        reset(user)
+        receive_until_reset(destination)
+        before = self.prefix()
+        self.assertTrue(5000 < before['sent'] < 8000, before)
+        self.assertTrue(20000 < before['received'] < 25000, before)
+        self.server.stop()
+        self.server = self.start_server({'acl': [ALICE, BOB]})
+        self.rules('--count')
+        self.assertEqual(self.prefix(), before)
+        said = self.net.exit.run(BINARY, 'status', 'server',
+                                 self.server.config_path).stdout
+        self.assertRegex(said, r'(?m)^198\.51\.100\.0/24 +\d+\.\d KiB')
+        self.assertIn('prefix="2001:db8:aaaa::/64",direction="sent"} 0\n',
+                      self.net.exit.run(BINARY, 'status', '--metrics',
+                                        'server',
+                                        self.server.config_path).stdout)
+
+    def test_they_are_removed_and_doctor_takes_no_notice(self):
+        self.start_both()
+        self.rules()
+        without = self.doctor()
+        self.rules('--count')
+        self.assertEqual(self.prefix(), {'prefix': '198.51.100.0/24',
+                                         'sent': 0, 'received': 0})
+        self.assertEqual(self.doctor(), without)
+        self.rules('--remove')
+        self.assertIsNone(self.prefix())
+        self.assertNotIn('count', self.net.exit.run(
+            'nft', 'list', 'tables').stdout)
 
 
 class Hostile(StatusCase):

@@ -1,0 +1,134 @@
+#include "rules/count.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * On the exit only packets of the server half's own sockets have the users'
+ * addresses in these hooks; those of other hosts are forwarded.
+ */
+static const struct {
+	const char *hook, *field, *direction;
+} chains[] = {
+	{ "input", "daddr", "received" },
+	{ "output", "saddr", "sent" },
+};
+
+#define CHAIN_COUNT (sizeof(chains) / sizeof(*chains))
+
+const char *
+count_table(uint16_t port, char name[COUNT_NAME_LEN])
+{
+	snprintf(name, COUNT_NAME_LEN, "srcproxy-server-%u-count", port);
+	return name;
+}
+
+static const char *
+format_counter(const char *direction, const struct prefix *prefix,
+    char text[COUNT_COUNTER_LEN])
+{
+	char written[PREFIX_STRLEN], *at;
+
+	snprintf(text, COUNT_COUNTER_LEN, "%s-%s", direction,
+	    prefix_format(prefix, written));
+	for (at = text; (at = strchr(at, ':'));)
+		*at = '_';
+	return text;
+}
+
+bool
+count_parse(const char *counter, char copy[COUNT_COUNTER_LEN],
+    const char **direction, const char **prefix)
+{
+	char *at;
+
+	snprintf(copy, COUNT_COUNTER_LEN, "%s", counter);
+	at = strchr(copy, '-');
+	if (!at)
+		return false;
+	*at++ = '\0';
+	*direction = copy;
+	*prefix = at;
+	while ((at = strchr(at, '_')))
+		*at = ':';
+	return !strcmp(copy, "sent") || !strcmp(copy, "received");
+}
+
+static void
+print_counters(const struct script *script, size_t chain)
+{
+	char text[COUNT_COUNTER_LEN];
+
+	for (size_t i = 0; i < script->prefixes->count; i++)
+		fprintf(script->out, "\tcounter %s { }\n",
+		    format_counter(chains[chain].direction,
+			&script->prefixes->items[i], text));
+	fprintf(script->out,
+	    "\tchain %s { type filter hook %s priority 300; }\n",
+	    chains[chain].hook, chains[chain].hook);
+}
+
+/* A map finds the counter in one step, however many prefixes there are. */
+static void
+print_map(const struct script *script, size_t chain, int family)
+{
+	const struct prefix_list *list = script->prefixes;
+	char name[COUNT_COUNTER_LEN], text[PREFIX_STRLEN];
+	const char *separator = "{";
+
+	if (!prefix_list_has_family(list, family))
+		return;
+	fprintf(script->out, "\t\tmeta l4proto tcp counter name %s %s map ",
+	    script_protocol(family), chains[chain].field);
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family != family)
+			continue;
+		fprintf(script->out, "%s %s : \"%s\"", separator,
+		    prefix_format(&list->items[i], text),
+		    format_counter(
+			chains[chain].direction, &list->items[i], name));
+		separator = ",";
+	}
+	fputs(" }\n", script->out);
+}
+
+void
+count_print(const struct script *script, uint16_t port)
+{
+	char table[COUNT_NAME_LEN];
+	FILE *out = script->out;
+
+	count_table(port, table);
+	fprintf(out,
+	    "\n# The bytes of the users are counted, for srcproxy status. "
+	    "Counters that are there\n"
+	    "# keep their values.\n"
+	    "nft -f - <<'END'\n"
+	    "table inet %s {\n",
+	    table);
+	for (size_t i = 0; i < CHAIN_COUNT; i++)
+		print_counters(script, i);
+	fputs("}\n", out);
+	for (size_t i = 0; i < CHAIN_COUNT; i++)
+		fprintf(out, "flush chain inet %s %s\n", table, chains[i].hook);
+	fprintf(out, "table inet %s {\n", table);
+	for (size_t i = 0; i < CHAIN_COUNT; i++) {
+		fprintf(out, "\tchain %s {\n", chains[i].hook);
+		for (const int *family = script_families; *family; family++)
+			print_map(script, i, *family);
+		fputs("\t}\n", out);
+	}
+	fputs("}\nEND\n", out);
+}
+
+void
+count_print_removal(const struct script *script, uint16_t port)
+{
+	struct script counters = *script;
+	char table[COUNT_NAME_LEN];
+
+	counters.name = count_table(port, table);
+	fputs("\n# The bytes of the users are not counted any more.\n",
+	    script->out);
+	script_remove_table(&counters);
+}
