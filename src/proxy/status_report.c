@@ -86,90 +86,82 @@ static const struct field connection_fields[] = {
 	{ 0 },
 };
 
-/* Takes over the value. Without memory the member is missing. */
+/* With quotes and escapes; null if it is "". */
 static void
-add(struct json_object *object, const char *key, struct json_object *value)
+put_text(FILE *out, const char *text)
 {
-	if (!object || json_object_object_add(object, key, value))
-		json_object_put(value);
-}
+	struct json_object *value = *text ? json_object_new_string(text) : NULL;
 
-static void
-add_text(struct json_object *object, const char *key, const char *text)
-{
-	add(object, key, json_object_new_string(text));
-}
-
-static void
-add_number(struct json_object *object, const char *key, uint64_t number)
-{
-	add(object, key, json_object_new_int64((int64_t)number));
-}
-
-/* null for what has not been yet. */
-static struct json_object *
-time_value(int64_t at)
-{
-	return at ? json_object_new_int64(at) : NULL;
-}
-
-static struct json_object *
-value_of(const struct field *field, const void *base)
-{
-	const void *at = (const char *)base + field->offset;
-	char text[ADDRESS_STRLEN + ACCOUNT_STRLEN];
-
-	switch (field->kind) {
-	case KIND_NUMBER:
-		return json_object_new_int64(*(const int64_t *)at);
-	case KIND_COUNT:
-		return json_object_new_int64(
-		    (int64_t)atomic_load((const _Atomic uint64_t *)at));
-	case KIND_TIME:
-		return time_value(*(const int64_t *)at);
-	case KIND_TEXT:
-		return *(const char *)at ? json_object_new_string(at) : NULL;
-	case KIND_ADDRESS:
-		return json_object_new_string(address_format(at, text));
-	case KIND_HOST:
-		return json_object_new_string(address_format_host(at, text));
-	case KIND_USER:
-		return json_object_new_string(
-		    account_format(*(struct account *const *)at, text));
-	}
-	return NULL;
-}
-
-static struct json_object *
-object_of(const struct field *fields, const void *base)
-{
-	struct json_object *object = json_object_new_object();
-
-	for (; fields->key; fields++)
-		add(object, fields->key, value_of(fields, base));
-	return object;
-}
-
-/* Writes the value behind that text, and frees it. */
-static void
-put(FILE *out, const char *text, struct json_object *value)
-{
-	fputs(text, out);
-	fputs(json_object_to_json_string_ext(value,
-		  JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+	fputs(json_object_to_json_string_ext(
+		  value, JSON_C_TO_STRING_NOSLASHESCAPE),
 	    out);
 	json_object_put(value);
 }
 
+/* null if it is 0. */
+static void
+put_time(FILE *out, int64_t at)
+{
+	if (at)
+		fprintf(out, "%" PRId64, at);
+	else
+		fputs("null", out);
+}
+
+static void
+put_value(FILE *out, enum kind kind, const void *at)
+{
+	char text[ADDRESS_STRLEN + ACCOUNT_STRLEN];
+
+	switch (kind) {
+	case KIND_NUMBER:
+		fprintf(out, "%" PRIu64, *(const uint64_t *)at);
+		break;
+	case KIND_COUNT:
+		fprintf(
+		    out, "%" PRIu64, atomic_load((const _Atomic uint64_t *)at));
+		break;
+	case KIND_TIME:
+		put_time(out, *(const int64_t *)at);
+		break;
+	case KIND_TEXT:
+		put_text(out, at);
+		break;
+	case KIND_ADDRESS:
+		fprintf(out, "\"%s\"", address_format(at, text));
+		break;
+	case KIND_HOST:
+		fprintf(out, "\"%s\"", address_format_host(at, text));
+		break;
+	case KIND_USER:
+		fprintf(out, "\"%s\"",
+		    account_format(*(struct account *const *)at, text));
+		break;
+	}
+}
+
+/* An object without its end, for more members to follow. */
+static void
+put_members(FILE *out, const struct field *fields, const void *base)
+{
+	for (const struct field *field = fields; field->key; field++) {
+		fprintf(
+		    out, "%c\"%s\":", field == fields ? '{' : ',', field->key);
+		put_value(out, field->kind, (const char *)base + field->offset);
+	}
+}
+
 /* An array of the structs, each size bytes long. */
 static void
-put_array(FILE *out, const char *text, const struct field *fields,
+put_array(FILE *out, const char *key, const struct field *fields,
     const void *base, size_t size, size_t count)
 {
-	fputs(text, out);
-	for (size_t i = 0; i < count; i++)
-		put(out, i ? "," : "",
-		    object_of(fields, (const char *)base + i * size));
+	fprintf(out, ",\"%s\":[", key);
+	for (size_t i = 0; i < count; i++) {
+		fputs(i ? "," : "", out);
+		put_members(out, fields, (const char *)base + i * size);
+		putc('}', out);
+	}
 	putc(']', out);
 }
 
@@ -177,13 +169,14 @@ static void
 put_config(FILE *out, const struct status_source *source)
 {
 	struct live_config_state state;
-	struct json_object *object;
 
 	live_config_state(source->live_config, &state);
-	object = object_of(config_fields, &state);
-	add_text(object, "path", source->config_path);
-	add(object, "is_taken", json_object_new_boolean(!state.failed_at));
-	put(out, ",\"config\":", object);
+	fputs(",\"config\":", out);
+	put_members(out, config_fields, &state);
+	fprintf(out,
+	    ",\"is_taken\":%s,\"path\":", state.failed_at ? "false" : "true");
+	put_text(out, source->config_path);
+	putc('}', out);
 }
 
 static void
@@ -201,31 +194,30 @@ put_listeners(FILE *out, const struct listeners *listeners)
 static void
 put_limits(FILE *out, const struct status_source *source, size_t wanted)
 {
-	struct json_object *object = json_object_new_object();
 	const struct limits *limits = source->limits;
 	size_t max = wanted ? wanted : limits->usual.connections;
 
-	add_number(
-	    object, "connections", admission_live(source->service->admission));
-	add_number(object, "max_connections", max);
-	add_text(
-	    object, "bounded_by", wanted ? "configuration" : limits->usual.by);
-	add_number(object, "pipes", limits_pipes(limits, max));
-	put(out, ",\"limits\":", object);
+	fprintf(out,
+	    ",\"limits\":{\"connections\":%zu,\"max_connections\":%zu,"
+	    "\"bounded_by\":\"%s\",\"pipes\":%zu}",
+	    admission_live(source->service->admission), max,
+	    wanted ? "configuration" : limits->usual.by,
+	    limits_pipes(limits, max));
 }
 
 static void
 put_privileges(FILE *out)
 {
-	struct json_object *object = json_object_new_object();
 	const struct sandbox_state *sandbox = sandbox_state();
 
-	add_number(object, "uid", geteuid());
-	add_number(object, "gid", getegid());
-	add_text(object, "capabilities", privilege_state());
-	add_text(object, "seccomp", sandbox->seccomp);
-	add_text(object, "landlock", sandbox->landlock);
-	put(out, ",\"privileges\":", object);
+	fprintf(out,
+	    ",\"privileges\":{\"uid\":%u,\"gid\":%u,\"capabilities\":\"%s\","
+	    "\"seccomp\":",
+	    geteuid(), getegid(), privilege_state());
+	put_text(out, sandbox->seccomp);
+	fputs(",\"landlock\":", out);
+	put_text(out, sandbox->landlock);
+	putc('}', out);
 }
 
 static void
@@ -234,8 +226,7 @@ put_gates(FILE *out, struct gates *gates)
 	struct gate copies[GATES_MAX];
 	size_t count = gates_copy(gates, copies);
 
-	put_array(
-	    out, ",\"gates\":[", gate_fields, copies, sizeof(*copies), count);
+	put_array(out, "gates", gate_fields, copies, sizeof(*copies), count);
 }
 
 /* "192.0.2.1:21829", "[2001:db8::1]:21829", "exit.example:21829" */
@@ -243,27 +234,27 @@ static void
 put_server(FILE *out, const struct status_source *source,
     const struct endpoint *server)
 {
-	struct json_object *object = json_object_new_object();
 	const char *bracket = strchr(server->host, ':') ? "[" : "";
-	int64_t received_at = atomic_load(&source->service->table->received_at);
 	char text[sizeof(server->host) + 16];
 
 	snprintf(text, sizeof(text), "%s%s%s:%u", bracket, server->host,
 	    *bracket ? "]" : "", server->port);
-	add_text(object, "address", text);
-	add(object, "last_answer", time_value(received_at));
-	put(out, ",\"server\":", object);
+	fputs(",\"server\":{\"address\":", out);
+	put_text(out, text);
+	fputs(",\"last_answer\":", out);
+	put_time(out, atomic_load(&source->service->table->received_at));
+	putc('}', out);
 }
 
-/* Users have only those that occurred, which halves their length. */
+/* Users have only the reasons that occurred, which halves their length. */
 static void
 put_refusals(FILE *out, struct last_refusals *refusals)
 {
 	struct last_refusal copies[LAST_REFUSALS_MAX];
 	size_t count = last_refusals_copy(refusals, copies);
 
-	put_array(out, ",\"refusals\":[", refusal_fields, copies,
-	    sizeof(*copies), count);
+	put_array(
+	    out, "refusals", refusal_fields, copies, sizeof(*copies), count);
 	fputs(",\"refusal_reasons\":[", out);
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		fprintf(out, "%s\"%s\"", i ? "," : "",
@@ -295,40 +286,39 @@ put_summary(FILE *out, const struct status_source *source)
 	config_unref(config);
 }
 
-static struct json_object *
-user_object(const struct account *account)
+static void
+put_user(FILE *out, const struct account *account)
 {
-	struct json_object *object = object_of(account_fields, account);
-	struct json_object *refused = json_object_new_object();
 	size_t live = atomic_load(&account->live);
-	int64_t seen_at = live ? time(NULL) : atomic_load(&account->seen_at);
+	const char *gap = "";
 	char name[ACCOUNT_STRLEN];
 
-	add_text(object, "user", account_format(account, name));
-	add_number(object, "connections", live);
-	add(object, "last_seen", time_value(seen_at));
+	put_members(out, account_fields, account);
+	fprintf(out, ",\"user\":\"%s\",\"connections\":%zu,\"last_seen\":",
+	    account_format(account, name), live);
+	put_time(out, live ? time(NULL) : atomic_load(&account->seen_at));
+	fputs(",\"refused\":{", out);
 	for (int i = 0; i < REFUSAL_COUNT; i++) {
 		uint64_t count = atomic_load(&account->refused[i]);
 
-		if (count > 0)
-			add_number(
-			    refused, refusal_name((enum refusal)i), count);
+		if (count == 0)
+			continue;
+		fprintf(out, "%s\"%s\":%" PRIu64, gap,
+		    refusal_name((enum refusal)i), count);
+		gap = ",";
 	}
-	add(object, "refused", refused);
-	return object;
+	fputs("}}", out);
 }
 
-static struct json_object *
-connection_object(const struct connection_table_view *view)
+static void
+put_connection(FILE *out, const struct connection_table_view *view)
 {
-	struct json_object *object = object_of(connection_fields, view);
-
-	add_text(object, "state", connection_log_stage(view));
-	add_text(object, "sending",
-	    connection_log_direction(view, RELAY_DOWNSTREAM));
-	add_text(object, "receiving",
+	put_members(out, connection_fields, view);
+	fprintf(out,
+	    ",\"state\":\"%s\",\"sending\":\"%s\",\"receiving\":\"%s\"}",
+	    connection_log_stage(view),
+	    connection_log_direction(view, RELAY_DOWNSTREAM),
 	    connection_log_direction(view, RELAY_UPSTREAM));
-	return object;
 }
 
 static void
@@ -339,7 +329,8 @@ put_users(FILE *out, struct accounts *accounts)
 
 	fputs(",\"users\":[", out);
 	while (!ferror(out) && (account = accounts_next(accounts, account))) {
-		put(out, gap, user_object(account));
+		fputs(gap, out);
+		put_user(out, account);
 		gap = ",";
 	}
 	putc(']', out);
@@ -368,7 +359,8 @@ put_connections(FILE *out, struct connection_table *table, const char *user)
 	while (connection_table_next(&marker, &view)) {
 		if (ferror(out) || !is_of(&view, user))
 			continue;
-		put(out, gap, connection_object(&view));
+		fputs(gap, out);
+		put_connection(out, &view);
 		gap = ",";
 	}
 	putc(']', out);
