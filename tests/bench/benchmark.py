@@ -69,8 +69,9 @@ class Benchmark:
 
     def _in_turn(self, measure, number):
         """Returns the stages in turn order: each round begins with another."""
-        stages = [stage for stage in self._stages if not measure.is_floor or
-                  stage.name == contenders.SRCPROXY]
+        stages = [stage for stage in self._stages
+                  if stage.name == contenders.SRCPROXY or
+                  not (measure.is_floor or measure.is_own)]
         first = number % max(1, len(stages))
         return stages[first:] + stages[:first]
 

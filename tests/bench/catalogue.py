@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import typing
 
-from measures import FEW_PORTS, connect, floor, idle, round_trips, stream
+from measures import (FEW_PORTS, asked, connect, floor, idle, round_trips,
+                      status, stream)
 
 SIZES = (1, 10, 100, 1000, 2000, 4000)
 FEW_SIZES = (1, 100, 1000, 4000)
 FLOOR = 'memory-floor'
+ASKED_CONNECTIONS = 5000
 
 
 class Value(typing.NamedTuple):
@@ -35,6 +37,7 @@ class Measure:
     # Connections that are open, of those that take long and hardly vary.
     size: int = None
     is_floor: bool = False  # the shape's bare floor, not the contenders
+    is_own: bool = False    # only srcproxy can do it
 
 
 _STREAM_VALUES = (
@@ -53,6 +56,16 @@ _ROUND_TRIP_VALUES = (
     Value('p50_us', 'p50', 'µs'),
     Value('p99_us', 'p99', 'µs'),
     Value('cpu_us', 'CPU of both halves each', 'µs'),
+)
+_STATUS_VALUES = (
+    Value('status_ms', '', 'ms'),
+    Value('to_ss', 'to ss -Htan', ''),
+    Value('list_ms', 'with --connections', 'ms'),
+    Value('list_to_ss', 'to ss -Htan', ''),
+)
+_ASKED_VALUES = (
+    Value('p99_ratio', '', ''),
+    Value('p50_ratio', 'p50', ''),
 )
 _MEMORY = Value('memory_kib', '', 'KiB')
 
@@ -96,6 +109,14 @@ def _memory():
                   is_floor=True)
 
 
+def _status():
+    yield Measure('status', f'status, {ASKED_CONNECTIONS:,} open',
+                  _part(status, connections=ASKED_CONNECTIONS),
+                  _STATUS_VALUES, ASKED_CONNECTIONS, is_own=True)
+    yield Measure('status-asked', 'p99 asked 20/s, to unasked',
+                  _part(asked, connections=1), _ASKED_VALUES, is_own=True)
+
+
 GROWTH = (
     Curve('stream', 'gbit_s', 'streams up, sum of all, Gbit/s'),
     Curve('stream', 'cpu_s', 'CPU of both halves, s/GB'),
@@ -121,4 +142,4 @@ def _growth(sizes):
 
 def all_measures(busy, sizes):
     return [*_streams(), *_connects(), *_round_trips(False),
-            *(_round_trips(True) if busy else ()), *_memory(), *_growth(sizes)]
+            *(_round_trips(True) if busy else ()), *_memory(), *_status(), *_growth(sizes)]

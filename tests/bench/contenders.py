@@ -20,6 +20,7 @@ HAPROXY_TFO = 'haproxy-tfo'
 
 EXIT_PORT = 21829
 AUTH = 'the benchmark'
+USERS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +70,13 @@ def srcproxy(family, mode='redirect', **leg):
         'outbound': {'server': server, 'auth': AUTH, **leg},
         'log_level': 'error',
     }
+    others = [{'name': f'user-{number}', 'auth': f'the secret of {number}',
+               'allowed_src_ips': [family.users]}
+              for number in range(1, USERS)]
     exit_ = {
         'listen': server,
-        'acl': [{'auth': AUTH, 'allowed_src_ips': [family.users]}],
+        'acl': [{'name': 'bench', 'auth': AUTH,
+                 'allowed_src_ips': [family.users]}, *others],
         'log_level': 'error',
         **leg,
     }

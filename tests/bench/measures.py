@@ -6,8 +6,11 @@
 
 import contextlib
 import os
+import statistics
 import time
 import typing
+
+from sandbox import BINARY
 
 # Below the ports that the kernel itself chooses, and about as many: at full
 # speed a measurement uses all of them and begins again with the first.
@@ -16,6 +19,8 @@ PORTS = '2048+28000'
 FEW_PORTS = '2048+100'
 
 MESSAGE_BYTES = 64
+
+ASK_ROUNDS = 5
 
 # Longer than any measurement; it ends with the measurement.
 BUSY_MS = 100_000
@@ -87,6 +92,59 @@ def idle(visit, _milliseconds, connections):
         'memory_kib': (memory - empty) / 2**10 / connections,
         'failed': opened['failed'],
         'attempts': connections,
+    }
+
+
+def status(visit, _milliseconds, connections):
+    """Compares srcproxy status with ss(8) on the same host, in turns."""
+    ask = f'{BINARY} status'
+    of = f'server {visit.exit_config()}'
+    commands = {'ss': 'ss -Htan', 'status': f'{ask} {of}',
+                'list': f'{ask} --connections {of}'}
+    times = {name: [] for name in commands}
+    with visit.load('pingpong', connections=connections) as load:
+        opened = load.event()
+        for _ in range(ASK_ROUNDS):
+            for name, command in commands.items():
+                times[name].append(_time(visit, command))
+    medians = {name: statistics.median(taken)
+               for name, taken in times.items()}
+    return {
+        'status_ms': medians['status'],
+        'to_ss': medians['status'] / medians['ss'],
+        'list_ms': medians['list'],
+        'list_to_ss': medians['list'] / medians['ss'],
+        'failed': opened['failed'],
+        'attempts': connections,
+    }
+
+
+def _time(visit, command):
+    """Returns the milliseconds of one run, of several for small ones."""
+    runs = 5
+    started = time.monotonic()
+    visit.on_exit(f'for i in $(seq {runs}); do {command} >/dev/null; done')
+    return (time.monotonic() - started) * 1000 / runs
+
+
+def asked(visit, milliseconds, connections):
+    """Compares round trips while status is asked 20 times a second with those
+    before and after that."""
+    ask = f'{BINARY} status server {visit.exit_config()} >/dev/null'
+
+    def measure():
+        return round_trips(visit, milliseconds, connections)
+
+    before = measure()
+    with visit.repeating(ask, 0.05):
+        during = measure()
+    after = measure()
+    return {
+        **{f'{key}_ratio': 2 * during[f'{key}_us'] /
+           (before[f'{key}_us'] + after[f'{key}_us'])
+           for key in ('p50', 'p99')},
+        'failed': sum(each['failed'] for each in (before, during, after)),
+        'attempts': 3 * connections,
     }
 
 

@@ -117,6 +117,26 @@ class Visit:
         return Load(self._accounts[host], self._stage.generator, mode,
                     self._stage.family.destination, options)
 
+    def exit_config(self):
+        """The path of the configuration; srcproxy only."""
+        return self._stage.contender.exit.split()[-1]
+
+    def on_exit(self, command):
+        """Runs a command of sh(1) on the exit, outside of the accounts."""
+        self._stage.hosts['exit'].run('sh', '-c', command)
+
+    @contextlib.contextmanager
+    def repeating(self, command, seconds):
+        """Starts a command of sh(1) on the exit that often meanwhile."""
+        loop = self._stage.hosts['exit'].spawn(
+            'sh', '-c', f'while :; do {command} & sleep {seconds}; done',
+            start_new_session=True)
+        try:
+            yield
+        finally:
+            os.killpg(loop.pid, signal.SIGKILL)
+            loop.wait(TIMEOUT)
+
     def cpu_seconds(self):
         """Of both halves."""
         return sum(self._accounts[name].cpu_seconds() for name in HALVES)
