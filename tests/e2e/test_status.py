@@ -13,6 +13,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
@@ -20,6 +21,7 @@ import unittest
 
 from cases import RoutedCase
 from families import IPV4, endpoint
+from machines import UNPACKED
 from peers import receive, receive_all, receive_until_reset, reset
 from sandbox import BINARY, PROGRAMS, WORK
 from waiting import TIMEOUT, wait_until
@@ -401,12 +403,6 @@ class Metrics(StatusCase):
                 self.assertEqual(family['type'] == 'counter',
                                  name.endswith('_total'), name)
                 self.assertTrue(family['series'], name)
-        promtool = shutil.which('promtool')
-        if promtool:
-            result = subprocess.run([promtool, 'check', 'metrics'],
-                                    input=text, text=True, timeout=TIMEOUT,
-                                    capture_output=True)
-            self.assertEqual((result.returncode, result.stderr), (0, ''))
 
     def test_users_have_series_and_connections_have_none(self):
         text = ask(self.server, '--metrics')
@@ -453,6 +449,112 @@ class Metrics(StatusCase):
         for expression in asked:
             names = set(re.findall(r'srcproxy_\w+', expression))
             self.assertTrue(names and names <= known, expression)
+
+
+def program(*names):
+    """The path of one of these programs; contrib/packages unpacks them."""
+    path = f'{os.environ["PATH"]}:{UNPACKED}/usr/bin'
+    return next(filter(None, (shutil.which(name, path=path)
+                              for name in names)), None)
+
+
+PROMTOOL = program('promtool')
+PROMETHEUS = program('prometheus')
+NODE_EXPORTER = program('prometheus-node-exporter', 'node_exporter')
+AT = {'prometheus': 9090, 'node': 9100, 'file': 9900}
+
+# Serves a file in the format that the path names.
+SERVER = """
+import http.server, sys
+TYPES = {'/text': 'text/plain; version=0.0.4',
+         '/open': 'application/openmetrics-text; version=1.0.0'}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Type', TYPES[self.path])
+        self.end_headers()
+        self.wfile.write(open(sys.argv[1], 'rb').read())
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])),
+                       Handler).serve_forever()
+"""
+
+
+@unittest.skipUnless(PROMTOOL and PROMETHEUS and NODE_EXPORTER,
+                     'needs Prometheus and node_exporter')
+class Readers(StatusCase):
+    """What the metrics are written for, on a host of its own network."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_both()
+        self.carry(b'12345', b'123')
+        self.directory = tempfile.mkdtemp(dir=WORK)
+        self.files = {}
+        for half in (self.server, self.client):
+            path = pathlib.Path(self.directory, half.role + '.prom')
+            path.write_text(ask(half, '--metrics'))
+            self.files[half.role] = str(path)
+
+    def spawn(self, *command):
+        process = self.net.exit.spawn(
+            *command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=self.directory)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+    def get(self, service, path):
+        """The answer of the service on the exit, or '' before it listens."""
+        return self.net.exit.run(
+            'curl', '-sfg', f'http://127.0.0.1:{AT[service]}{path}',
+            check=False).stdout
+
+    def query(self, expression):
+        """The values by job."""
+        text = self.get('prometheus', f'/api/v1/query?query={expression}')
+        found = json.loads(text)['data']['result'] if text else ()
+        return {one['metric']['job']: float(one['value'][1])
+                for one in found}
+
+    def test_promtool_finds_nothing_to_say(self):
+        for path in self.files.values():
+            with open(path) as file:
+                result = subprocess.run(
+                    [PROMTOOL, 'check', 'metrics'], stdin=file, text=True,
+                    timeout=TIMEOUT, capture_output=True)
+            self.assertEqual((result.returncode, result.stderr), (0, ''))
+
+    def test_prometheus_and_the_textfile_collector_take_them(self):
+        """Scraped in both formats, and as node_exporter shows the files."""
+        config = pathlib.Path(self.directory, 'prometheus.yml')
+        config.write_text(json.dumps({
+            'global': {'scrape_interval': '1s'},
+            'scrape_configs': [
+                {'job_name': job, 'metrics_path': path, 'static_configs': [
+                    {'targets': [f'127.0.0.1:{AT[service]}']}]}
+                for job, path, service in (
+                    ('text', '/text', 'file'), ('open', '/open', 'file'),
+                    ('node', '/metrics', 'node'))]}))
+        self.spawn(sys.executable, '-c', SERVER, self.files['server'],
+                   str(AT['file']))
+        self.spawn(NODE_EXPORTER, '--collector.disable-defaults',
+                   '--collector.textfile',
+                   '--collector.textfile.directory', self.directory,
+                   '--web.listen-address', f'127.0.0.1:{AT["node"]}')
+        self.spawn(PROMETHEUS, f'--config.file={config}',
+                   f'--storage.tsdb.path={self.directory}/data',
+                   f'--web.listen-address=127.0.0.1:{AT["prometheus"]}')
+        alice = 'srcproxy_bytes_total{user=%22alice%22,direction=%22sent%22}'
+        everywhere = {'text': 5, 'open': 5, 'node': 5}
+        wait_until(lambda: self.query(alice) == everywhere,
+                   'Prometheus has the bytes of alice from all three')
+        self.assertEqual(self.query('up'), dict.fromkeys(everywhere, 1))
+        shown = self.get('node', '/metrics')
+        self.assertIn('\nnode_textfile_scrape_error 0\n', shown)
+        types = json.loads(self.get('prometheus', '/api/v1/metadata'))['data']
+        for name, family in families_of(ask(self.server, '--metrics')).items():
+            self.assertIn(f'# TYPE {name} {family["type"]}\n', shown)
+            self.assertEqual({entry['type'] for entry in types[name]},
+                             {family['type']}, name)
 
 
 class Watch(StatusCase):
