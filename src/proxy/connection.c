@@ -28,6 +28,7 @@ struct life {
 	struct connection_table_entry entry;
 	struct relay relay;
 	int64_t began;
+	bool is_logged; /* as established */
 };
 
 /* Without needs_grace the peer sees a reset (socket.h). */
@@ -75,15 +76,41 @@ note_refusal(struct life *life, int error)
 	connection_log_refused(connection, error);
 }
 
-/* The client half sees a reset when the server half refuses, and no reason. */
 static void
-note_unanswered(struct life *life)
+log_established(struct life *life)
+{
+	if (!life->is_logged)
+		connection_log_established(&life->connection);
+	life->is_logged = true;
+}
+
+static struct life *
+life_of_relay(struct relay *relay)
+{
+	return (struct life *)((char *)relay - offsetof(struct life, relay));
+}
+
+/*
+ * The client half sees a reset when the server half refuses, and no reason. So
+ * it knows that a connection is established by the first bytes, or if it ends in
+ * any other way.
+ */
+static void
+note_answer(struct relay *relay)
+{
+	log_established(life_of_relay(relay));
+}
+
+static void
+note_end(struct life *life)
 {
 	const char *reason =
 	    connection_log_unanswered(&life->connection, &life->relay);
 
-	if (!reason)
+	if (!reason) {
+		log_established(life);
 		return;
+	}
 	account_refuse(life->connection.facts.account, REFUSAL_UNREACHABLE);
 	last_refusals_note(life->service->refusals, &life->connection,
 	    "ask the server", reason);
@@ -93,13 +120,12 @@ note_unanswered(struct life *life)
 static void
 end_relay(struct relay *relay)
 {
-	struct life *life =
-	    (struct life *)((char *)relay - offsetof(struct life, relay));
+	struct life *life = life_of_relay(relay);
 
 	connection_table_leave(&life->connection);
 	if (life->connection.role->end)
 		life->connection.role->end(&life->connection);
-	note_unanswered(life);
+	note_end(life);
 	connection_log_closed(
 	    &life->connection, relay, deadline_now() - life->began);
 	life_end(life, true);
@@ -117,6 +143,7 @@ prepare_relay(struct life *life)
 	relay->received_before = connection->received;
 	relay->forwarded = connection->early;
 	relay->done = end_relay;
+	relay->answered = note_answer;
 }
 
 static void
@@ -139,7 +166,8 @@ life_run(void *argument)
 	}
 	prepare_relay(life);
 	connection_table_establish(connection, &life->relay);
-	connection_log_established(connection);
+	if (connection->role == &server_role)
+		log_established(life);
 	relay_run(&life->relay);
 }
 
@@ -245,6 +273,9 @@ connection_restore(const struct service *service, struct config *config,
 	connection = &life->connection;
 	life->began = record->began;
 	life->relay.done = end_relay;
+	life->relay.answered = note_answer;
+	life->is_logged = connection->role == &server_role ||
+	    life->relay.bytes[RELAY_UPSTREAM] > 0;
 	relay_restore(&life->relay);
 	connection_table_enter(service->table, &life->entry, connection);
 	connection_table_admit(connection, account, 0);

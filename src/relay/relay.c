@@ -88,6 +88,9 @@ flow_count_sent(struct flow *flow, uint64_t sent)
 
 	atomic_store_explicit(bytes, before + sent, memory_order_relaxed);
 	relay_moved(flow->relay);
+	if (before == 0 && flow->from == RELAY_UPSTREAM &&
+	    flow->relay->answered)
+		flow->relay->answered(flow->relay);
 }
 
 /*

@@ -54,6 +54,8 @@ struct relay {
 	    received_before; /* bytes from downstream that the caller read */
 	uint64_t forwarded;  /* the part of them that is in upstream's socket */
 	void (*done)(struct relay *relay);
+	/* Called once upstream's first bytes are forwarded; NULL: not called. */
+	void (*answered)(struct relay *relay);
 
 	/* The result. */
 	enum relay_end end;

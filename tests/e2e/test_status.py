@@ -177,10 +177,28 @@ class Status(StatusCase):
         self.assertIn('see its log', warning['reason'])
         refused = self.server.wait_for('refused')
         self.assertEqual(warning['used'], refused['peer'])
+        self.assertEqual(self.client.events('established'), [])
         reasons = [refusal['reason'] for refusal in
                    ask_json(self.client)['refusals']]
         self.assertEqual(len(reasons), 1)
         self.assertIn('see its log', reasons[0])
+
+    def test_gate_logs_established_when_it_knows(self):
+        self.start_both()
+        user, destination = self.open()
+        self.server.wait_for('established')
+        self.assertEqual(self.client.events('established'), [])
+        destination.sendall(b'1')
+        receive(user, 1)
+        first = self.client.wait_for('established')['id']
+        user, destination = self.open()
+        user.close()
+        destination.close()
+        closed = self.client.wait_for('closed', end='eof')
+        self.assertNotEqual(closed['id'], first)
+        self.assertEqual([event['id'] for event in
+                          self.client.events('established')],
+                         [first, closed['id']])
 
     def test_gate_does_not_warn_of_a_reset_after_an_answer(self):
         self.start_both()
