@@ -31,7 +31,7 @@ static _Atomic enum {
 } parking;
 
 /* What the threads wait for that began last. */
-static atomic_uint *waits[MANY];
+static _Atomic(atomic_uint *) waits[MANY];
 static atomic_int wait_count;
 
 bool
