@@ -60,32 +60,49 @@ add_text(
 	return add_prefix(list, &prefix);
 }
 
-/* A prefix of length 0 is left out and sets *any. */
+static bool
+is_limited(const struct acl_user *user)
+{
+	for (size_t i = 0; i < user->source_count; i++) {
+		if (user->sources[i].bit_count == 0)
+			return false;
+	}
+	return user->source_count > 0;
+}
+
+bool
+user_prefixes_are_known(const struct config *config)
+{
+	const struct acl *acl = &config->acl;
+
+	for (size_t i = 0; i < acl->user_count; i++) {
+		if (!is_limited(&acl->users[i]))
+			return false;
+	}
+	return acl->user_count > 0 || config->users.count > 0;
+}
+
+/* Leaves out a prefix of length 0. */
 static int
-add_user(struct prefix_list *list, const struct acl_user *user, bool *any)
+add_user(struct prefix_list *list, const struct acl_user *user)
 {
 	int error = 0;
 
-	*any |= user->source_count == 0;
 	for (size_t i = 0; i < user->source_count && !error; i++) {
 		if (user->sources[i].bit_count > 0)
 			error = add_prefix(list, &user->sources[i]);
-		else
-			*any = true;
 	}
 	return error;
 }
 
-/* *any: the configuration does not name all users. */
 static int
-add_config(struct prefix_list *list, const struct config *config, bool *any)
+add_config(struct prefix_list *list, const struct config *config)
 {
 	const struct acl *acl = &config->acl;
 	int error = 0;
 
-	*any = acl->user_count == 0 && config->users.count == 0;
 	for (size_t i = 0; i < acl->user_count && !error; i++)
-		error = add_user(list, &acl->users[i], any);
+		error = add_user(list, &acl->users[i]);
 	for (size_t i = 0; i < config->users.count && !error; i++)
 		error = add_prefix(list, &config->users.items[i]);
 	return error;
@@ -95,14 +112,14 @@ int
 user_prefixes_collect(const struct config *config, char *const *texts,
     bool required, struct prefix_list *list)
 {
-	bool any, given = *texts;
-	int error = add_config(list, config, &any);
+	bool is_complete = *texts || user_prefixes_are_known(config);
+	int error = add_config(list, config);
 
 	while (*texts && !error)
 		error = add_text(list, config, *texts++);
 	if (!error)
 		error = report(prefix_list_reduce(list));
-	if (error || given || !any || !required)
+	if (error || is_complete || !required)
 		return error;
 	if (config->kind == CONFIG_CLIENT)
 		fputs("srcproxy: the users' prefixes are missing; set "

@@ -6,6 +6,9 @@
 #include "config/config.h"
 #include "net/prefix_list.h"
 
+/* Whether the configuration itself limits all users to their prefixes. */
+bool user_prefixes_are_known(const struct config *config);
+
 /*
  * Adds the prefixes of the ACL or of inbound.users, and the texts of the
  * command line, which end with NULL, to the list. If required, the users of a

@@ -62,14 +62,24 @@ add_quoted(struct text *text, const char *path)
 	text_add(text, "'");
 }
 
+/* Without prefixes on its command line, rules needs those of all users. */
 static void
-format_command(struct text *command, const char *option, const char *half,
-    const char *path, char *const *texts)
+format_command(struct text *command, const char *option,
+    const struct doctor_context *context, const char *path, char *const *texts)
 {
-	text_set(command, "srcproxy rules %s%s ", option, half);
+	const struct prefix_list *list = context->prefixes;
+	const struct config *config = context->config;
+	bool is_complete = *texts || user_prefixes_are_known(config);
+	char prefix[PREFIX_STRLEN];
+
+	text_set(command, "srcproxy rules %s%s ", option,
+	    config->kind == CONFIG_CLIENT ? "client" : "server");
 	add_quoted(command, path);
 	for (; *texts; texts++)
 		text_add(command, " %s", *texts);
+	for (size_t i = 0; i < list->count && !is_complete; i++)
+		text_add(
+		    command, " %s", prefix_format(&list->items[i], prefix));
 	text_add(command, " | sh");
 }
 
@@ -78,13 +88,10 @@ static void
 begin(struct doctor_context *context, struct commands *commands,
     const char *path, char *const *texts)
 {
-	bool is_client = context->config->kind == CONFIG_CLIENT;
-	const char *half = is_client ? "client" : "server";
-
 	context->has_nft = is_installed("nft") || !is_installed("iptables");
 	format_command(&commands->rules, context->has_nft ? "" : "--iptables ",
-	    half, path, texts);
-	format_command(&commands->simple, "--simple ", half, path, texts);
+	    context, path, texts);
+	format_command(&commands->simple, "--simple ", context, path, texts);
 	context->rules = commands->rules.chars;
 	context->simple_rules = commands->simple.chars;
 }
@@ -186,11 +193,12 @@ leave_out_ipv6(struct findings *findings, struct prefix_list *prefixes)
 		    "IPv6 is disabled on this host: only IPv4 users are "
 		    "served and examined");
 	else
-		finding_problem(findings,
+		finding_problem(findings, NULL,
 		    sysctl_read("ipv6/conf/lo/disable_ipv6", &off)
-			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0"
-			: "",
-		    "boot the kernel without ipv6.disable=1",
+			? "sysctl -w net.ipv6.conf.all.disable_ipv6=0, and "
+			  "then set up this host's IPv6 addresses and routes "
+			  "again"
+			: "boot the kernel without ipv6.disable=1",
 		    "IPv6 is disabled on this host, and all users have "
 		    "IPv6 addresses");
 	return prefixes->count > 0;
@@ -263,9 +271,9 @@ doctor_warn(const struct config *config, const char *path)
 			    "RestrictAddressFamilies= of the unit");
 		return;
 	}
-	begin(&context, &commands, path, none);
 	if (user_prefixes_collect(config, none, false, &prefixes) == 0 &&
 	    leave_out_ipv6(&findings, &prefixes)) {
+		begin(&context, &commands, path, none);
 		if (config->kind == CONFIG_CLIENT)
 			client_to_server_check_loop(&context);
 		else

@@ -49,7 +49,8 @@ class WithoutIPv6:
             pattern, '^sysctl -w net.ipv6.conf.all.disable_ipv6=0',
             **self.only_ipv6())
         self.assertEqual(len(findings.of('problem')), 1)
-        self.apply_remedy(findings, pattern)
+        self.assertNotIn('  fix: ', findings.text)
+        self.host.sysctl('ipv6/conf/all/disable_ipv6', 0)
         try:
             self.assertFalse(self.examine(prefixes=[IPV6.users]).of(
                 'problem', 'IPv6 is disabled'))

@@ -1,4 +1,8 @@
-"""Hosts that others set up: what doctor says, and what its fix does."""
+"""Exits that others set up: what doctor says, and what its fix does."""
+
+import os
+import subprocess
+import tempfile
 
 from cases import SERVER
 from daemons import write_config
@@ -6,6 +10,15 @@ from doctor_hosts import (PATIENCE, RESET, NFT, HostsExitCase, HostsGateCase,
                           chain, table)
 from families import BOTH, IPV4, IPV6
 from test_command import srcproxy
+from waiting import wait_until
+
+
+# What firewalld does, if the port is to be open in the only zone.
+FIREWALL_CMD = '''#!/bin/sh -e
+[ "$1 $2" = '--permanent --add-port=21829/tcp' ] || [ "$1" = --reload ]
+[ "$1" != --reload ] || \\
+    nft insert rule inet firewalld filter_INPUT tcp dport 21829 accept
+'''
 
 PRIVATE, PRIVATE6 = '10.7.0.0/24', 'fd07::/64'
 
@@ -124,6 +137,16 @@ class HostsExit(HostsExitCase):
                 self.assert_found(table(rules), f'{IPV4.users}: .* chain '
                                   '(pre|post|in|out).* of the table inet '
                                   'others, rule with handle')
+
+    def test_drops_of_iptables(self):
+        for table_name, name in (('mangle', 'POSTROUTING'),
+                                 ('mangle', 'INPUT'), ('raw', 'PREROUTING')):
+            side = '-s' if name == 'POSTROUTING' else '-d'
+            with self.subTest(chain=name):
+                self.assert_found(
+                    f'iptables -t {table_name} -A {name} {side} {IPV4.users} '
+                    '-j DROP', f'{IPV4.users}: .* chain {name} of the table '
+                    f'ip {table_name}, rule with handle')
 
     def test_drops_of_a_link(self):
         self.assert_found(
@@ -260,6 +283,67 @@ class HostsExit(HostsExitCase):
                                    kind='nat', priority='100'))):
             self.assertEqual(self.source(IPV4), IPV4.exit_out)
             self.assert_wrong(f'{IPV4.users}: a MASQUERADE or SNAT rule')
+
+    def test_one_user_without_prefixes(self):
+        """The printed command names those that rules cannot know."""
+        config = {'acl': [{'name': 'alice', 'auth': 'secret',
+                           'allowed_src_ips': [IPV4.users]},
+                          {'name': 'bob', 'auth': 'other'}]}
+        pattern = f'{IPV4.users}: reply packets to these users'
+        with self.no_rules():
+            self.assertFalse(self.carries(IPV4))
+            findings = self.assert_wrong(
+                pattern, rf'^srcproxy rules server \S+ {IPV4.users} \| sh$',
+                config=config)
+            self.apply_remedy(findings, pattern)
+            self.assertTrue(self.carries(IPV4))
+            self.assertEqual(self.examine().of('problem'), [])
+
+    def test_firewalld_whose_zone_does_not_have_the_port(self):
+        """The fix is a command of firewalld; here a script does its work."""
+        tools = tempfile.mkdtemp(dir=os.path.dirname(write_config({})))
+        with open(os.path.join(tools, 'firewall-cmd'), 'w') as script:
+            script.write(FIREWALL_CMD)
+        os.chmod(script.name, 0o755)
+        pattern = (r'packets to port 21829 \(IPv4\), .*: chain filter_INPUT '
+                   'of the table inet firewalld, policy')
+        with self.made(table(chain('input', 'ct state established,related '
+                                   'accept; ct status dnat accept; iifname '
+                                   'lo accept; tcp dport 22 accept', 'drop',
+                                   '10').replace(
+                                       'chain input', 'chain filter_INPUT'),
+                             name='firewalld')):
+            with self.assertRaises(OSError):
+                self.try_gate()
+            fix = self.assert_wrong(pattern).of('problem', pattern)[0][1]
+            self.host.run('sh', '-ec', f'PATH={tools}:$PATH; {fix}')
+            self.try_gate()
+            self.assertEqual(self.examine().of('problem'), [])
+
+    def test_table_that_only_its_owner_may_change(self):
+        """firewalld since 2.3. nft 1.0.6 prints other words for flags."""
+        owner = self.host.spawn('nft', '-i', stdin=subprocess.PIPE, text=True,
+                                stdout=subprocess.DEVNULL)
+        try:
+            owner.stdin.write('''
+                add table inet owned { flags owner; }
+                add chain inet owned in { type filter hook input priority 0; }
+                add rule inet owned in tcp dport 21829 drop
+                ''')
+            owner.stdin.flush()
+            wait_until(lambda: 'dport 21829 drop' in self.host.run(
+                'nft', 'list', 'ruleset').stdout, 'the rules of the owner')
+            is_told = '"owner"' in self.host.run('nft', '-j', 'list',
+                                                 'tables').stdout
+            findings = self.doctor()
+            text, remedy = findings.of(
+                'problem' if is_told else 'note', 'chain in of the table inet '
+                'owned')[0]
+            self.assertNotRegex(remedy or '', 'nft (insert|add)')
+            self.assertNotIn('  fix: nft', findings.text)
+        finally:
+            owner.stdin.close()
+            owner.wait()
 
     def test_firewall_that_forwards_nothing(self):
         """Docker's firewall does this. TCP is carried nevertheless."""
