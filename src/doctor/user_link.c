@@ -62,16 +62,57 @@ has_users(const struct prefix_list *users, uint32_t interface, int family)
 	return false;
 }
 
+/* Whether some users' prefix of that family leads to the interface. */
+static bool
+leads_to(const struct prefix_list *users, uint32_t interface, int family)
+{
+	for (size_t i = 0; i < users->count; i++) {
+		union address user;
+		struct route route;
+
+		prefix_sample(&users->items[i], &user);
+		if (user.any.sa_family == family &&
+		    route_find(&user, 0, &route) == 0 &&
+		    route.interface == interface)
+			return true;
+	}
+	return false;
+}
+
+/* The provider has given them another one in place of the old one. */
+static void
+report_renumbered(const struct doctor_context *context, const char *name,
+    const union address *address)
+{
+	char text[ADDRESS_STRLEN];
+
+	finding_problem(context->findings, NULL,
+	    "add the prefix to inbound.users, restart the client half, and "
+	    "run srcproxy rules again; the exit needs the prefix as well",
+	    "the users' link %s has the address %s, and no prefix of "
+	    "inbound.users is on this link (%s) any more: connections from "
+	    "the users' new addresses are not redirected",
+	    name, address_format_host(address, text),
+	    address->any.sa_family == AF_INET ? "IPv4" : "IPv6");
+}
+
 static void
 check_address(const struct doctor_context *context, const char *name,
     const union address *address)
 {
 	const struct prefix_list *users = &context->config->users;
+	uint32_t interface = if_nametoindex(name);
+	int family = address->any.sa_family;
 	char text[ADDRESS_STRLEN];
 
 	if (is_for_link_only(address) || prefix_list_contains(users, address) ||
-	    !has_users(users, if_nametoindex(name), address->any.sa_family))
+	    !has_users(users, interface, family))
 		return;
+	if (prefix_list_has_family(users, family) &&
+	    !leads_to(users, interface, family)) {
+		report_renumbered(context, name, address);
+		return;
+	}
 	finding_note(context->findings,
 	    "the users' link %s has the address %s, which is in "
 	    "no prefix of inbound.users: if the users' prefix "
