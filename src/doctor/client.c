@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "doctor/external.h"
+#include "doctor/local_network.h"
 #include "doctor/tproxy.h"
 #include "doctor/trace.h"
 #include "doctor/user_link.h"
@@ -451,6 +452,7 @@ doctor_client_look(struct doctor_context *context)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		check_redirection(context, &list->items[i]);
+	local_network_check(context);
 }
 
 void

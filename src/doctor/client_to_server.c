@@ -255,8 +255,9 @@ connect_server(
 		report_no_route(context, server);
 	else if (fd < 0)
 		finding_problem(context->findings, NULL,
-		    "start the server half there, and open its port in "
-		    "the firewalls on the way",
+		    "start the server half there, and open its port in the "
+		    "firewalls on the way; or take this address out of the "
+		    "name, if outbound.server is one",
 		    "the server half at %s: cannot %s: %s", text, tried,
 		    strerror(-fd));
 	return fd;

@@ -1,0 +1,162 @@
+"""Gates that others set up: what doctor says, and what its fix does."""
+
+import contextlib
+import re
+import socket
+
+from cases import SERVER, SERVER_PORT
+from daemons import write_config
+from doctor_case import PREFIXES
+from doctor_hosts import PATIENCE, HostsGateCase, chain, table
+from families import BOTH, IPV4, IPV6, endpoint
+from hosts import Host, join
+from sandbox import BINARY
+
+LAN, LAN_HOST, LAN_GATE = '10.7.0.0/24', '10.7.0.2', '10.7.0.1'
+NEW_GATE, NEW_PREFIX = '2001:db8:eeee::1', '2001:db8:eeee::/64'
+
+# Docker does this.
+FORWARD_DROP = '''
+iptables -P FORWARD DROP
+iptables -N DOCKER-USER
+iptables -A FORWARD -j DOCKER-USER
+'''
+
+
+class HostsGate(HostsGateCase):
+
+    def users(self, *prefixes, **inbound):
+        return {'inbound': {**self.config['inbound'],
+                            'users': list(prefixes), **inbound}}
+
+    @contextlib.contextmanager
+    def lan(self):
+        lan = Host('lan')
+        join(self.host, 'lan0', lan, 'eth0')
+        try:
+            self.host.ip(f'addr add {LAN_GATE}/24 dev lan0')
+            lan.ip(f'addr add {LAN_HOST}/24 dev eth0',
+                   f'route add default via {LAN_GATE}')
+            yield lan
+        finally:
+            self.host.ip('link del lan0')
+            lan.destroy()
+
+    def reaches(self, listener):
+        """The user's connection arrives with the user's address."""
+        listener.settimeout(PATIENCE)
+        with self.net.user.socket(IPV4.af) as user:
+            user.settimeout(PATIENCE)
+            try:
+                user.connect(listener.getsockname()[:2])
+                return self.keep(listener.accept()[0]).getpeername()[0] == \
+                    IPV4.user
+            except OSError:
+                return False
+
+    def test_other_network_of_the_gate(self):
+        """Users' connections to it go to the exit, until it is a bypass."""
+        with self.lan() as lan, self.made(''):
+            listener = self.listen(lan, LAN_HOST)
+            self.assertFalse(self.reaches(listener))
+            findings = self.assert_fine()
+            found = findings.of('note', f'^{IPV4.users}: connections .* '
+                                rf'network {LAN} \(lan0\) go to the exit')
+            self.assertEqual(len(found), 1, findings.text)
+            self.path = write_config({**self.config, **self.users(
+                *PREFIXES, bypass=[LAN])})
+            note, = self.examine().of('note', 'go to the exit')
+            command = note[0].split('and run: ')[1]
+            self.host.run('sh', '-ec', command.replace('srcproxy', BINARY, 1))
+            self.assertTrue(self.reaches(listener))
+            self.assertEqual(self.examine().of('note', 'go to the exit'), [])
+
+    def test_users_with_a_prefix_in_place_of_the_old_one(self):
+        old = f'{IPV6.gate_users}/64 dev users0'
+        new = f'{NEW_GATE}/64 dev users0 nodad'
+        with self.broken(f'ip addr del {old}; ip addr add {new}',
+                         f'ip addr del {new}; ip addr add {old}'):
+            self.assertFalse(self.carries(IPV6))
+            found = (f"the users' link users0 has the address {NEW_GATE}, and "
+                     'no prefix of inbound.users is on this link')
+            self.assert_wrong(found, '^add the prefix to inbound.users',
+                              config=self.users(*PREFIXES), prefixes=())
+            findings = self.doctor(
+                config=self.users(IPV4.users, NEW_PREFIX), prefixes=())
+            self.assertEqual(findings.of('problem', "users' link"), [])
+
+    def test_rules_of_others_that_spare_the_users(self):
+        """The redirection is behind an accept in the same chain."""
+        self.apply_rules('--remove')
+        self.assert_found(
+            table(chain('prerouting', f'ip saddr {IPV4.users} ip protocol '
+                        'tcp accept; meta l4proto tcp redirect to :9001',
+                        kind='nat', priority='-100')),
+            f'{IPV4.users}: no firewall rule redirects .*; the rule that '
+            'decides is chain prerouting of the table inet others')
+
+    def sends_to(self, sender, receiver, address):
+        """A datagram arrives."""
+        with sender.inside(), socket.socket(IPV4.af, socket.SOCK_DGRAM) as out:
+            with receiver.inside():
+                taker = socket.socket(IPV4.af, socket.SOCK_DGRAM)
+            with taker:
+                taker.bind((address, 53))
+                taker.settimeout(PATIENCE)
+                out.sendto(b'?', (address, 53))
+                try:
+                    return taker.recv(1) == b'?'
+                except TimeoutError:
+                    return False
+
+    def test_firewall_that_forwards_nothing(self):
+        """Docker's firewall does this: TCP is carried, DNS is not."""
+        asked = (self.net.user, self.net.destination, IPV4.destination)
+        back = (self.net.destination, self.net.user, IPV4.user)
+        with self.made(FORWARD_DROP):
+            self.assertTrue(self.carries(IPV4))
+            self.assertFalse(self.sends_to(*asked))
+            self.assertFalse(self.sends_to(*back))
+            notes = self.assert_fine().of(
+                'note', f'{IPV4.users}: the firewall drops forwarded')
+            self.assertEqual(len(notes), 2, notes)
+            for text, _ in notes:
+                self.host.run('sh', '-ec', text.split('them pass: ')[1])
+            self.assertTrue(self.sends_to(*asked))
+            self.assertTrue(self.sends_to(*back))
+            self.assertEqual(self.examine().of('note', 'forwarded'), [])
+
+    def test_loopback_listener(self):
+        """Nobody but the gate itself can be redirected there."""
+        config = {**self.config, 'inbound': {'listen': '127.0.0.1:9002'}}
+        client = self.start(self.host, 'client', config)
+        rules = write_config(config)
+        self.host.run('sh', '-ec', f'{BINARY} rules client {rules} '
+                      f'{IPV4.users} | sh')
+        with self.made(''):
+            self.host.run('nft', 'delete', 'table', 'inet',
+                          'srcproxy-client-9001')
+            self.assertFalse(self.carries(IPV4))
+            self.assert_wrong(
+                f'{IPV4.users}: inbound.listen is a loopback address',
+                'set inbound.listen to ":9002"', config=config,
+                prefixes=[IPV4.users])
+        client.finish()
+
+    def test_name_with_an_address_that_is_a_black_hole(self):
+        names = write_config({}, 'names')
+        with open(names, 'w') as file:
+            file.write(f'{IPV6.exit_link} exit.example\n'
+                       f'{SERVER[0]} exit.example\n')
+        wrapper = ('unshare', '-m', 'sh', '-ec',
+                   'mount --bind "$0" /etc/hosts; exec "$@"', names)
+        drop = f'INPUT -p tcp --dport {SERVER_PORT} -j DROP'
+        with self.broken(f'ip6tables -I {drop}', f'ip6tables -D {drop}',
+                         self.net.exit):
+            findings = self.assert_wrong(
+                re.escape(endpoint(IPV6.exit_link, SERVER_PORT))
+                + ': cannot connect: Connection timed out',
+                'take this address out of the name', wrapper=wrapper,
+                config=self.outbound(server=f'exit.example:{SERVER_PORT}'))
+            self.assertTrue(findings.of('ok', 'the server half is reached at '
+                                        + endpoint(*SERVER)))
