@@ -322,15 +322,15 @@ check_intake(struct arrival *arrival)
 	text_set(&what, "redirected packets of these users to port %u",
 	    selection.port);
 	walk_through(walk, context->ruleset, HOOK_INPUT);
+	trace_answer(&answer, walk, link);
+	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
+	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
 	if (walk->fate == FATE_ACCEPTED) {
-		trace_follow(walk);
+		packet_follow(&walk->packet, &answer.packet);
 		walk_through(walk, context->ruleset, HOOK_INPUT);
 	}
 	if (trace_report(context, walk, &selection, what.chars))
 		return false;
-	trace_answer(&answer, walk, link);
-	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
-	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
 	return !trace_report(
 	    context, &answer, &back, "reply packets to these users");
 }

@@ -43,7 +43,7 @@ check_packet(const struct doctor_context *context, const union address *from,
 	walk_through(&walk, context->ruleset, HOOK_POSTROUTING);
 	if (walk.fate != FATE_DROPPED || !walk.cause.chain)
 		return;
-	remedy_pass(context->ruleset, &walk.cause, selection, &fix);
+	remedy_pass_all(context->ruleset, &walk, selection, &fix);
 	finding_note(context->findings, "%sthe firewall drops %s: %s%s%s",
 	    trace_format_users(selection, &users), what,
 	    remedy_name(&walk.cause, &name),

@@ -34,13 +34,13 @@ trace_gate(const struct intake *intake, struct walk *walk,
 	walk_through(walk, ruleset, HOOK_INPUT);
 	if (walk->fate != FATE_ACCEPTED)
 		return false;
-	trace_follow(walk);
-	walk_through(walk, ruleset, HOOK_INPUT);
-	if (walk->fate != FATE_ACCEPTED)
-		return false;
 	trace_answer(&answer, walk, link);
 	walk_through(&answer, ruleset, HOOK_OUTPUT);
 	walk_through(&answer, ruleset, HOOK_POSTROUTING);
+	packet_follow(&walk->packet, &answer.packet);
+	walk_through(walk, ruleset, HOOK_INPUT);
+	if (walk->fate != FATE_ACCEPTED)
+		return false;
 	if (answer.fate == FATE_ACCEPTED)
 		return false;
 	*walk = answer;
@@ -93,7 +93,7 @@ report(const struct intake *intake)
 	const struct doctor_context *context = intake->context;
 	uint16_t port = context->config->listen.port;
 	const struct selection selection = { .family = intake->closed_family,
-		.port = intake->is_answer ? 0 : port,
+		.port = port,
 		.is_reply = intake->is_answer };
 	struct text what, name;
 

@@ -59,19 +59,25 @@ struct wave {
 	size_t router_count, count;
 };
 
-/* name becomes ": RULE", the rule in the way; fix: the command against it. */
+/* name becomes ": RULE", the rule in the way; fix: the commands against it. */
 static void
-name_cause(const struct doctor_context *context, const struct cause *cause,
+name_cause(const struct doctor_context *context, const struct walk *walk,
     const struct selection *selection, struct text *fix, struct text *name)
 {
+	const struct cause *cause = &walk->cause;
 	struct text rule;
 
 	text_set(fix, "%s", "");
 	text_set(name, "%s", "");
+	if (walk->fate != FATE_DROPPED && walk->changes[FIELD_SADDR].chain)
+		cause = &walk->changes[FIELD_SADDR];
 	if (!cause->chain)
 		return;
 	text_set(name, ": %s", remedy_name(cause, &rule));
-	remedy_pass(context->ruleset, cause, selection, fix);
+	if (walk->fate == FATE_DROPPED)
+		remedy_pass_all(context->ruleset, walk, selection, fix);
+	else
+		remedy_pass(context->ruleset, cause, selection, fix);
 }
 
 static struct selection
@@ -102,12 +108,9 @@ report_output(const struct doctor_context *context, const struct path *path)
 	char text[ADDRESS_STRLEN];
 	struct outgoing outgoing;
 	struct text fix, name;
-	const struct cause *cause = &outgoing.sent.cause;
 
 	trace(context, path, &outgoing);
-	if (outgoing.is_rewritten && outgoing.sent.fate != FATE_DROPPED)
-		cause = &outgoing.sent.changes[FIELD_SADDR];
-	name_cause(context, cause, &selection, &fix, &name);
+	name_cause(context, &outgoing.sent, &selection, &fix, &name);
 	finding_problem(context->findings, fix.chars,
 	    "change the firewall so that it neither drops nor "
 	    "rewrites packets from these addresses",
@@ -126,7 +129,7 @@ report_input(const struct doctor_context *context, const struct path *path)
 	struct text fix, name;
 
 	trace(context, path, &outgoing);
-	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
+	name_cause(context, &outgoing.answer, &selection, &fix, &name);
 	finding_problem(context->findings, fix.chars,
 	    "change the firewall so that it accepts replies to "
 	    "this host's own connections",
@@ -150,7 +153,7 @@ report_here(const struct doctor_context *context, const struct path *path)
 	struct text fix, name;
 
 	trace(context, path, &outgoing);
-	name_cause(context, &outgoing.answer.cause, &selection, &fix, &name);
+	name_cause(context, &outgoing.answer, &selection, &fix, &name);
 	if (!fix.len && return_route_takes_some(context, path->users)) {
 		finding_note(context->findings,
 		    "%s: the return path was not tested: this host delivers "

@@ -34,7 +34,7 @@ arrive(struct passage *passage, bool is_first)
 	trace_begin(
 	    walk, &passage->user, &passage->remote, IPPROTO_TCP, passage->link);
 	if (!is_first) {
-		trace_follow(walk);
+		packet_follow(&walk->packet, NULL);
 		trace_set(walk, FIELD_TRANSPARENT, 1);
 		trace_set(walk, FIELD_WILDCARD, 0);
 	}

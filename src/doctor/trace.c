@@ -1,17 +1,11 @@
 #include "doctor/trace.h"
 
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "doctor/external.h"
 #include "kernel/route.h"
-
-#define TCP_SYN_ACK 0x12
-#define TCP_ACK 0x10
-#define DIRECTION_REPLY 1
-#define NAT_FLAGS (IPS_SRC_NAT | IPS_DST_NAT)
 
 void
 trace_set(struct walk *walk, enum field field, uint64_t number)
@@ -58,51 +52,12 @@ trace_begin(struct walk *walk, const union address *from,
 }
 
 void
-trace_follow(struct walk *walk)
-{
-	struct value *status = &walk->packet.fields[FIELD_CT_STATUS];
-
-	trace_set(walk, FIELD_TCP_FLAGS, TCP_ACK);
-	if (!packet_has(&walk->packet, FIELD_CT_STATE, CT_UNTRACKED))
-		trace_set(walk, FIELD_CT_STATE, CT_ESTABLISHED);
-	if (value_is_known(status))
-		trace_set(walk, FIELD_CT_STATUS,
-		    (status->bits[1] & NAT_FLAGS) | IPS_SEEN_REPLY |
-			IPS_CONFIRMED);
-}
-
-/* Conntrack keeps its own fields of the first packet, but not its mark. */
-static void
-copy_tracking(struct walk *walk, const struct walk *request)
-{
-	for (size_t i = FIELD_CT_STATE; i < FIELD_COUNT; i++)
-		walk->packet.fields[i] = request->packet.fields[i];
-	trace_follow(walk);
-	trace_set(walk, FIELD_TCP_FLAGS, TCP_SYN_ACK);
-	trace_set(walk, FIELD_CT_DIRECTION, DIRECTION_REPLY);
-}
-
-static void
-swap(struct walk *walk, const struct walk *request, enum field to,
-    enum field from)
-{
-	walk->packet.fields[to] = request->packet.fields[from];
-}
-
-void
 trace_answer(struct walk *walk, const struct walk *request, const char *oif)
 {
-	walk_init(walk, &request->packet);
-	swap(walk, request, FIELD_SADDR, FIELD_DADDR);
-	swap(walk, request, FIELD_DADDR, FIELD_SADDR);
-	swap(walk, request, FIELD_SPORT, FIELD_DPORT);
-	swap(walk, request, FIELD_DPORT, FIELD_SPORT);
-	swap(walk, request, FIELD_SADDR_TYPE, FIELD_DADDR_TYPE);
-	swap(walk, request, FIELD_DADDR_TYPE, FIELD_SADDR_TYPE);
-	copy_tracking(walk, request);
-	trace_set(walk, FIELD_MARK, 0);
-	set_unknown(walk, FIELD_UID);
-	set_unknown(walk, FIELD_GID);
+	struct packet answer;
+
+	packet_answer(&answer, &request->packet);
+	walk_init(walk, &answer);
 	if (oif)
 		trace_set_name(walk, FIELD_OIF, oif);
 	else
@@ -171,8 +126,6 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
 	if (*outgoing->link)
 		trace_set_name(answer, FIELD_IIF, outgoing->link);
 	walk_through(answer, context->ruleset, HOOK_PREROUTING);
-	if (answer->fate == FATE_DROPPED)
-		return;
 	trace_set(answer, FIELD_DADDR_TYPE, RTN_LOCAL);
 	walk_through(answer, context->ruleset, HOOK_INPUT);
 }
@@ -205,7 +158,7 @@ trace_report(const struct doctor_context *context, const struct walk *walk,
 		    users.chars, what, name.chars);
 		return true;
 	}
-	remedy_pass(context->ruleset, &walk->cause, selection, &fix);
+	remedy_pass_all(context->ruleset, walk, selection, &fix);
 	finding_problem(context->findings, fix.chars,
 	    "change that rule with the program that made it, so that these "
 	    "packets pass",

@@ -23,9 +23,6 @@ void trace_begin(struct walk *walk, const union address *from,
 void trace_set(struct walk *walk, enum field field, uint64_t number);
 void trace_set_name(struct walk *walk, enum field field, const char *name);
 
-/* Makes it the next packet in that direction, of a known connection. */
-void trace_follow(struct walk *walk);
-
 /*
  * Makes *walk the answer to request, as request is after its own walk. oif: the
  * link that the answer leaves by; NULL: unknown.

@@ -34,51 +34,39 @@ static const struct {
 	{ "comp", FIELD_L4PROTO, IPPROTO_COMP },
 };
 
-/* The name of an expression, and the words in it. */
-static const struct {
-	const char *text;
-	enum field field;
-} fields[] = {
-	{ "payload saddr", FIELD_SADDR },
-	{ "payload daddr", FIELD_DADDR },
-	{ "payload sport", FIELD_SPORT },
-	{ "payload dport", FIELD_DPORT },
-	{ "payload protocol", FIELD_L4PROTO },
-	{ "payload nexthdr", FIELD_L4PROTO },
-	{ "payload flags", FIELD_TCP_FLAGS },
-	{ "meta iif", FIELD_IIF },
-	{ "meta iifname", FIELD_IIF },
-	{ "meta oif", FIELD_OIF },
-	{ "meta oifname", FIELD_OIF },
-	{ "meta l4proto", FIELD_L4PROTO },
-	{ "meta nfproto", FIELD_NFPROTO },
-	{ "meta protocol", FIELD_ETHERTYPE },
-	{ "meta pkttype", FIELD_PKTTYPE },
-	{ "meta mark", FIELD_MARK },
-	{ "meta skuid", FIELD_UID },
-	{ "meta skgid", FIELD_GID },
-	{ "socket transparent", FIELD_TRANSPARENT },
-	{ "socket wildcard", FIELD_WILDCARD },
-	{ "ct state", FIELD_CT_STATE },
-	{ "ct mark", FIELD_CT_MARK },
-	{ "ct status", FIELD_CT_STATUS },
-	{ "ct direction", FIELD_CT_DIRECTION },
-	{ "ct zone", FIELD_CT_ZONE },
-	{ "ct original zone", FIELD_CT_ZONE },
-	{ "ct original saddr", FIELD_CT_SADDR },
-	{ "ct original daddr", FIELD_CT_DADDR },
-	{ "ct original ip saddr", FIELD_CT_SADDR },
-	{ "ct original ip daddr", FIELD_CT_DADDR },
-	{ "ct original ip6 saddr", FIELD_CT_SADDR },
-	{ "ct original ip6 daddr", FIELD_CT_DADDR },
-	{ "ct original proto-src", FIELD_CT_SPORT },
-	{ "ct original proto-dst", FIELD_CT_DPORT },
-	{ "fib type saddr", FIELD_SADDR_TYPE },
-	{ "fib type daddr", FIELD_DADDR_TYPE },
-	{ "fib oif saddr iif", FIELD_REVERSE_PATH },
-	{ "fib oif saddr mark iif", FIELD_REVERSE_PATH },
-	{ "fib check saddr iif", FIELD_REVERSE_PATH },
-	{ "fib check saddr mark iif", FIELD_REVERSE_PATH },
+/* The expressions that read a field: their name, and the words in it. */
+static const char *const expressions[FIELD_COUNT] = {
+	[FIELD_SADDR] = "|payload saddr|",
+	[FIELD_DADDR] = "|payload daddr|",
+	[FIELD_SPORT] = "|payload sport|",
+	[FIELD_DPORT] = "|payload dport|",
+	[FIELD_L4PROTO] = "|meta l4proto|payload protocol|payload nexthdr|",
+	[FIELD_NFPROTO] = "|meta nfproto|",
+	[FIELD_ETHERTYPE] = "|meta protocol|",
+	[FIELD_TCP_FLAGS] = "|payload flags|",
+	[FIELD_IIF] = "|meta iif|meta iifname|",
+	[FIELD_OIF] = "|meta oif|meta oifname|",
+	[FIELD_PKTTYPE] = "|meta pkttype|",
+	[FIELD_MARK] = "|meta mark|",
+	[FIELD_UID] = "|meta skuid|",
+	[FIELD_GID] = "|meta skgid|",
+	[FIELD_SADDR_TYPE] = "|fib type saddr|",
+	[FIELD_DADDR_TYPE] = "|fib type daddr|",
+	[FIELD_REVERSE_PATH] = "|fib oif saddr iif|fib oif saddr mark iif|"
+			       "fib check saddr iif|fib check saddr mark iif|",
+	[FIELD_TRANSPARENT] = "|socket transparent|",
+	[FIELD_WILDCARD] = "|socket wildcard|",
+	[FIELD_CT_STATE] = "|ct state|",
+	[FIELD_CT_MARK] = "|ct mark|",
+	[FIELD_CT_STATUS] = "|ct status|",
+	[FIELD_CT_DIRECTION] = "|ct direction|",
+	[FIELD_CT_ZONE] = "|ct zone|ct original zone|",
+	[FIELD_CT_SADDR] = "|ct original saddr|ct original ip saddr|"
+			   "ct original ip6 saddr|",
+	[FIELD_CT_DADDR] = "|ct original daddr|ct original ip daddr|"
+			   "ct original ip6 daddr|",
+	[FIELD_CT_SPORT] = "|ct original proto-src|",
+	[FIELD_CT_DPORT] = "|ct original proto-dst|",
 };
 
 /* The operands of a match or a lookup: one value, or several in a row. */
@@ -111,9 +99,9 @@ expression_field(const struct json5 *json)
 		for (size_t j = 0; (item = ruleset_item(words, j)); j++)
 			text_add(&text, " %s", ruleset_string(item));
 	}
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		if (!strcmp(fields[i].text, text.chars))
-			return fields[i].field;
+	for (enum field i = FIELD_SADDR; i < FIELD_COUNT; i++) {
+		if (expressions[i] && text_lists(expressions[i], text.chars))
+			return i;
 	}
 	return FIELD_UNKNOWN;
 }
@@ -129,7 +117,8 @@ see(const struct scope *scope, enum field field)
 	    !is_untracked)
 		return value_of_number(CT_INVALID);
 	if (field > FIELD_CT_STATE &&
-	    (scope->is_before_tracking || is_untracked))
+	    (scope->is_before_tracking || is_untracked ||
+		packet_has(packet, FIELD_CT_STATE, CT_INVALID)))
 		return value_absent;
 	if ((field == FIELD_IIF && scope->hook == HOOK_OUTPUT) ||
 	    (field == FIELD_OIF && scope->hook <= HOOK_INPUT))

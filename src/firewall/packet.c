@@ -2,15 +2,22 @@
 
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 
 #define TCP_SYN 2
+#define TCP_SYN_ACK 0x12
+#define TCP_ACK 0x10
+#define TCP_PSH_ACK 0x18
+#define DIRECTION_REPLY 1
+#define NAT_FLAGS (IPS_SRC_NAT | IPS_DST_NAT)
 
 void
 packet_init(struct packet *packet, const union address *from,
     const union address *to, uint8_t protocol)
 {
 	static const enum field absent[] = { FIELD_UID, FIELD_GID,
-		FIELD_TRANSPARENT, FIELD_WILDCARD, FIELD_TPROXY_PORT };
+		FIELD_TRANSPARENT, FIELD_WILDCARD, FIELD_TPROXY_PORT,
+		FIELD_CT_FIRST_ZONE };
 	bool is_ipv4 = to->any.sa_family == AF_INET;
 	struct value *fields = packet->fields;
 
@@ -34,6 +41,69 @@ packet_init(struct packet *packet, const union address *from,
 		fields[absent[i]] = value_absent;
 	for (size_t i = 0; i < 4; i++)
 		fields[FIELD_CT_SADDR + i] = fields[FIELD_SADDR + i];
+}
+
+void
+packet_lose_track(struct packet *packet)
+{
+	for (size_t i = FIELD_CT_STATE; i < FIELD_CT_ZONE; i++)
+		packet->fields[i] = value_unknown;
+	if (packet_has(packet, FIELD_TCP_FLAGS, TCP_SYN_ACK) ||
+	    packet_has(packet, FIELD_TCP_FLAGS, TCP_ACK))
+		packet->fields[FIELD_CT_STATE] = value_of_number(CT_INVALID);
+}
+
+static bool
+is_tracked(const struct packet *packet)
+{
+	return !packet_has(packet, FIELD_CT_STATE, CT_UNTRACKED) &&
+	    !packet_has(packet, FIELD_CT_STATE, CT_INVALID);
+}
+
+static void
+set_established(struct packet *packet, uint64_t flags, bool is_known)
+{
+	struct value *status = &packet->fields[FIELD_CT_STATUS];
+
+	packet->fields[FIELD_TCP_FLAGS] = value_of_number(flags);
+	packet->fields[FIELD_CT_STATE] = value_of_number(CT_ESTABLISHED);
+	*status = value_combine('|',
+	    value_combine('&', *status, value_of_number(NAT_FLAGS)),
+	    value_of_number(IPS_SEEN_REPLY | IPS_CONFIRMED));
+	if (!is_known)
+		packet_lose_track(packet);
+}
+
+void
+packet_follow(struct packet *packet, const struct packet *answer)
+{
+	if (!packet_has(packet, FIELD_CT_STATE, CT_UNTRACKED))
+		set_established(packet, TCP_ACK, !answer || is_tracked(answer));
+	packet->fields[FIELD_TCP_FLAGS] = value_of_number(TCP_ACK);
+}
+
+/* Conntrack keeps its own fields of the first packet, but not its mark. */
+void
+packet_answer(struct packet *answer, const struct packet *request)
+{
+	static const enum field pairs[][2] = { { FIELD_SADDR, FIELD_DADDR },
+		{ FIELD_SPORT, FIELD_DPORT },
+		{ FIELD_SADDR_TYPE, FIELD_DADDR_TYPE } };
+	bool is_first = packet_has(request, FIELD_TCP_FLAGS, TCP_SYN);
+	struct value *fields = answer->fields;
+
+	*answer = *request;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		fields[pairs[i][0]] = request->fields[pairs[i][1]];
+		fields[pairs[i][1]] = request->fields[pairs[i][0]];
+	}
+	fields[FIELD_CT_DIRECTION] = value_of_number(DIRECTION_REPLY);
+	set_established(
+	    answer, is_first ? TCP_SYN_ACK : TCP_PSH_ACK, is_tracked(request));
+	fields[FIELD_CT_FIRST_ZONE] = request->fields[FIELD_CT_ZONE];
+	fields[FIELD_CT_ZONE] = fields[FIELD_MARK] = value_of_number(0);
+	fields[FIELD_UID] = fields[FIELD_GID] = value_unknown;
+	fields[FIELD_TPROXY_PORT] = value_absent;
 }
 
 bool

@@ -39,6 +39,7 @@ enum field {
 	FIELD_CT_DADDR,
 	FIELD_CT_SPORT,
 	FIELD_CT_DPORT,
+	FIELD_CT_FIRST_ZONE, /* of the first packet; absent in that packet */
 	FIELD_COUNT,
 };
 
@@ -61,6 +62,24 @@ struct packet {
  */
 void packet_init(struct packet *packet, const union address *from,
     const union address *to, uint8_t protocol);
+
+/*
+ * Makes it the next packet in its direction. answer: the first packet back, as
+ * it is after its own way; NULL: conntrack has seen that.
+ */
+void packet_follow(struct packet *packet, const struct packet *answer);
+
+/*
+ * Makes *answer the first packet back, to request as it is after its own way,
+ * before any rule saw the answer. Its interfaces are those of the request.
+ */
+void packet_answer(struct packet *answer, const struct packet *request);
+
+/*
+ * Makes it a packet of a connection of which conntrack has not seen the packet
+ * before: an answer to a SYN is invalid, others may begin a new connection.
+ */
+void packet_lose_track(struct packet *packet);
 
 /* Whether the field is known to be exactly that number. */
 bool packet_has(const struct packet *packet, enum field field, uint64_t number);

@@ -59,9 +59,9 @@ remedy_name(const struct cause *cause, struct text *text)
 	    : text_add(text, ", rule %zu", rule->number);
 }
 
-/* Whether a chain of the same table comes before tracking: it may lead here. */
+/* Whether a chain of its table, which may lead there, knows no conntrack. */
 static bool
-is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
+is_untracked(const struct ruleset *ruleset, const struct chain *chain)
 {
 	const struct chain *other = ruleset->chains;
 
@@ -69,8 +69,9 @@ is_before_tracking(const struct ruleset *ruleset, const struct chain *chain)
 	    (other->tool != chain->tool ||
 		strcmp(other->family, chain->family) != 0 ||
 		strcmp(other->table, chain->table) != 0 ||
-		(other->hook != HOOK_INGRESS &&
-		    (other->hook != HOOK_PREROUTING ||
+		(other->hook != HOOK_INGRESS && other->hook != HOOK_EGRESS &&
+		    ((other->hook != HOOK_PREROUTING &&
+			 other->hook != HOOK_OUTPUT) ||
 			other->priority > PRIORITY_TRACKING))))
 		other = other->next;
 	return other;
@@ -92,9 +93,9 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 		text_add(command, "%s %s %s", start, for_nft ? "daddr" : "-d",
 		    prefix_format(selection->to, text));
 	if (selection->port)
-		text_add(command, " %s %u",
-		    for_nft ? "tcp dport" : "-p tcp --dport", selection->port);
-	if (selection->is_reply && is_tracked)
+		text_add(command, " %s%s %u", for_nft ? "tcp " : "-p tcp --",
+		    selection->is_reply ? "sport" : "dport", selection->port);
+	if (selection->is_reply && !selection->is_untracked && is_tracked)
 		text_add(command, "%s",
 		    for_nft ? " ct state established,related"
 			    : " -m conntrack --ctstate ESTABLISHED,RELATED");
@@ -139,19 +140,20 @@ format_change(const struct ruleset *ruleset, const struct cause *cause,
 	const struct chain *chain = cause->chain;
 	const struct rule *rule = cause->rule;
 	bool for_nft = !is_iptables(ruleset, chain);
+	bool inserts = rule || cause->is_early;
 
 	if (for_nft)
 		text_set(command, "nft %s rule %s %s %s",
-		    !selection ? "delete"
-			: rule ? "insert"
-			       : "add",
+		    !selection    ? "delete"
+			: inserts ? "insert"
+				  : "add",
 		    chain->family, chain->table, chain->name);
 	else
 		text_set(command, "%s -t %s %s %s", iptables_name(chain),
 		    chain->table,
-		    !selection ? "-D"
-			: rule ? "-I"
-			       : "-A",
+		    !selection    ? "-D"
+			: inserts ? "-I"
+				  : "-A",
 		    chain->name);
 	if (rule && for_nft)
 		text_add(command, " %s %" PRIu64,
@@ -160,8 +162,7 @@ format_change(const struct ruleset *ruleset, const struct cause *cause,
 		text_add(command, " %zu", rule->number);
 	if (!selection)
 		return;
-	add_match(
-	    command, selection, for_nft, !is_before_tracking(ruleset, chain));
+	add_match(command, selection, for_nft, !is_untracked(ruleset, chain));
 	text_add(command, "%s", for_nft ? " accept" : " -j ACCEPT");
 }
 
@@ -183,6 +184,33 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 	else
 		format_change(ruleset, cause, selection, command);
 	return true;
+}
+
+bool
+remedy_pass_all(const struct ruleset *ruleset, const struct walk *walk,
+    const struct selection *selection, struct text *commands)
+{
+	struct selection selected = *selection;
+	struct text command;
+
+	selected.is_untracked =
+	    !packet_has(&walk->packet, FIELD_CT_STATE, CT_ESTABLISHED);
+	text_set(commands, "%s", "");
+	for (size_t i = 0; i < walk->drop_count; i++) {
+		/* There the packets have another source already. */
+		if (walk->drops[i].chain->hook == HOOK_EGRESS &&
+		    walk->changes[FIELD_SADDR].chain && selected.port)
+			selected.from = NULL;
+		if (!remedy_pass(
+			ruleset, &walk->drops[i], &selected, &command)) {
+			text_set(commands, "%s", "");
+			return false;
+		}
+		if (!strstr(commands->chars, command.chars))
+			text_add(commands, "%s%s", commands->len ? "; " : "",
+			    command.chars);
+	}
+	return commands->len > 0;
 }
 
 bool

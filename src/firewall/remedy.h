@@ -15,8 +15,9 @@
 struct selection {
 	int family;
 	const struct prefix *from, *to; /* NULL: any */
-	uint16_t port;                  /* of the destination; 0: any */
-	bool is_reply;                  /* of existing connections */
+	uint16_t port;                  /* of the server; 0: any */
+	bool is_reply;                  /* from the server, of a connection */
+	bool is_untracked;              /* conntrack does not know that */
 };
 
 /*
@@ -32,6 +33,10 @@ const char *remedy_name(const struct cause *cause, struct text *text);
  */
 bool remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
     const struct selection *selection, struct text *command);
+
+/* Makes the commands that let the selection pass all that drops the walk. */
+bool remedy_pass_all(const struct ruleset *ruleset, const struct walk *walk,
+    const struct selection *selection, struct text *commands);
 
 /* Makes the command that deletes the rule. False: none can, or a policy. */
 bool remedy_delete(const struct ruleset *ruleset, const struct cause *cause,

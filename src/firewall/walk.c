@@ -102,41 +102,37 @@ leave(struct stretch *stretch, bool accepts)
 		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
 }
 
-static bool
+static void
 decide(struct stretch *stretch, enum verdict verdict)
 {
 	stretch->passage->last[verdict] = make_cause(stretch);
 	stretch->accepts |= verdict == ACCEPT;
 	stretch->returns |= verdict == RETURN;
 	leave(stretch, verdict != DROP);
-	return false;
 }
 
-static bool
-run_accept(struct stretch *stretch)
-{
-	return decide(stretch, ACCEPT);
-}
+/* What a statement does apart from its run function. */
+enum {
+	UNSURE = 1,
+	ACCEPTS = 2,
+	DROPS = 4,
+	RETURNS = 8,
+	UNKNOWN = UNSURE | ACCEPTS | DROPS,
+};
 
+/* Returns whether the rule goes on. */
 static bool
-run_drop(struct stretch *stretch)
+apply(struct stretch *stretch, unsigned effects)
 {
-	return decide(stretch, DROP);
-}
-
-static bool
-run_return(struct stretch *stretch)
-{
-	return decide(stretch, RETURN);
-}
-
-/* A queue or an unknown statement may accept or drop the packet. */
-static bool
-run_unknown(struct stretch *stretch)
-{
-	stretch->is_match = TRUTH_MAYBE;
-	run_drop(stretch);
-	return run_accept(stretch);
+	if (effects & UNSURE)
+		stretch->is_match = TRUTH_MAYBE;
+	if (effects & DROPS)
+		decide(stretch, DROP);
+	if (effects & ACCEPTS)
+		decide(stretch, ACCEPT);
+	if (effects & RETURNS)
+		decide(stretch, RETURN);
+	return !(effects & (DROPS | ACCEPTS | RETURNS));
 }
 
 static bool
@@ -145,31 +141,18 @@ has(const struct stretch *stretch, enum field field, uint64_t number)
 	return packet_has(stretch->passage->scope.packet, field, number);
 }
 
-/* A rule in a table for both families may be for one family only. */
-static bool
-is_of_family(const struct stretch *stretch)
-{
-	const char *family = ruleset_text(stretch->json, "family");
-
-	return !*family ||
-	    has(stretch, FIELD_NFPROTO,
-		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4);
-}
-
 /* nft prints only the kind of the answer, which implies a match. */
 static bool
 run_reject(struct stretch *stretch)
 {
 	const char *type = ruleset_text(stretch->json, "type");
 
-	if ((!strcmp(type, "icmp") &&
-		!has(stretch, FIELD_NFPROTO, NFPROTO_IPV4)) ||
-	    (!strcmp(type, "icmpv6") &&
-		!has(stretch, FIELD_NFPROTO, NFPROTO_IPV6)) ||
-	    (!strcmp(type, "tcp reset") &&
-		!has(stretch, FIELD_L4PROTO, IPPROTO_TCP)))
-		return false;
-	return run_drop(stretch);
+	if (!strcmp(type, "icmp"))
+		return has(stretch, FIELD_NFPROTO, NFPROTO_IPV4);
+	if (!strcmp(type, "icmpv6"))
+		return has(stretch, FIELD_NFPROTO, NFPROTO_IPV6);
+	return strcmp(type, "tcp reset") != 0 ||
+	    has(stretch, FIELD_L4PROTO, IPPROTO_TCP);
 }
 
 static void run_chain(
@@ -188,7 +171,7 @@ run_jump(struct stretch *stretch)
 		.is_here = lesser(stretch->is_here, stretch->is_match) };
 
 	if (!chain || passage->depth == DEPTH_MAX)
-		return run_unknown(stretch);
+		return apply(stretch, UNKNOWN);
 	note_doubt(stretch);
 	run_chain(passage, chain, &way);
 	stretch->accepts |= way.accepts;
@@ -200,20 +183,6 @@ run_jump(struct stretch *stretch)
 	} else if (way.accepts)
 		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
 	return false;
-}
-
-static bool
-run_continue(struct stretch *stretch)
-{
-	(void)stretch;
-	return true;
-}
-
-static bool
-run_unsure(struct stretch *stretch)
-{
-	stretch->is_match = TRUTH_MAYBE;
-	return true;
 }
 
 static bool
@@ -248,49 +217,63 @@ run_notrack(struct stretch *stretch)
 	return true;
 }
 
-static bool
-run_tproxy(struct stretch *stretch)
-{
-	const struct json5 *port = json5_member(stretch->json, "port");
+/* What a statement's member assigns, and who assigns it without one. */
+static const struct {
+	const char *names, *member;
+	enum field field;
+	const char *otherwise; /* then the value is unknown */
+} assignments[] = {
+	{ "|redirect|dnat|", "addr", FIELD_DADDR, "|redirect|" },
+	{ "|redirect|dnat|", "port", FIELD_DPORT, "" },
+	{ "|snat|masquerade|", "addr", FIELD_SADDR, "|masquerade|" },
+	{ "|snat|masquerade|", "port", FIELD_SPORT, "|snat|masquerade|" },
+	{ "|tproxy|", "port", FIELD_TPROXY_PORT, "|tproxy|" },
+};
 
-	if (!is_of_family(stretch))
+/* A rule in a table for both families may be for one family only. */
+static bool
+run_assignments(struct stretch *stretch)
+{
+	const char *family = ruleset_text(stretch->json, "family");
+
+	if (*family &&
+	    !has(stretch, FIELD_NFPROTO,
+		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4))
 		return false;
-	if (port)
-		return assign_expression(stretch, FIELD_TPROXY_PORT, port);
-	assign(stretch, FIELD_TPROXY_PORT,
-	    stretch->passage->walk->packet.fields[FIELD_DPORT]);
+	for (size_t i = 0; i < COUNT(assignments); i++) {
+		const struct json5 *member =
+		    json5_member(stretch->json, assignments[i].member);
+		enum field field = assignments[i].field;
+
+		if (!text_lists(assignments[i].names, stretch->name))
+			continue;
+		if (member && !assign_expression(stretch, field, member))
+			return false;
+		if (!member &&
+		    text_lists(assignments[i].otherwise, stretch->name))
+			assign(stretch, field, value_unknown);
+	}
 	return true;
 }
 
 static bool
 run_nat(struct stretch *stretch)
 {
-	const struct json5 *address = json5_member(stretch->json, "addr");
-	const struct json5 *port = json5_member(stretch->json, "port");
+	const struct value *fields = stretch->passage->walk->packet.fields;
+	bool is_source = text_lists("|snat|masquerade|", stretch->name);
 	bool is_here = !strcmp(stretch->name, "redirect");
-	bool is_source = !is_here && strcmp(stretch->name, "dnat") != 0;
-	enum field field = is_source ? FIELD_SADDR : FIELD_DADDR;
-	enum field port_field = is_source ? FIELD_SPORT : FIELD_DPORT;
-	uint64_t flag = is_source ? IPS_SRC_NAT : IPS_DST_NAT;
 
-	if (!is_of_family(stretch) ||
-	    (address && !assign_expression(stretch, field, address)) ||
-	    (port && !assign_expression(stretch, port_field, port)))
+	if (!run_assignments(stretch))
 		return false;
-	if (!address && (is_here || !strcmp(stretch->name, "masquerade")))
-		assign(stretch, field, value_unknown);
-	if (is_source && !port)
-		assign(stretch, port_field, value_unknown);
 	if (!is_source)
 		assign(stretch, FIELD_DADDR_TYPE,
 		    is_here ? value_of_number(RTN_LOCAL) : value_unknown);
 	assign(stretch, FIELD_CT_STATUS,
-	    value_combine('|',
-		stretch->passage->walk->packet.fields[FIELD_CT_STATUS],
-		value_of_number(flag)));
+	    value_combine('|', fields[FIELD_CT_STATUS],
+		value_of_number(is_source ? IPS_SRC_NAT : IPS_DST_NAT)));
 	stretch->passage->is_rewritten =
 	    make_cause(stretch).is_sure ? TRUTH_YES : TRUTH_MAYBE;
-	return run_accept(stretch);
+	return true;
 }
 
 /* nft prints no details of these: a target may change any field. */
@@ -307,53 +290,57 @@ run_foreign(struct stretch *stretch)
 		return true;
 	for (size_t i = 0; i < COUNT(changed); i++)
 		assign(stretch, changed[i], value_unknown);
-	return run_unknown(stretch);
+	return apply(stretch, UNKNOWN);
 }
 
 static bool
 run_change(struct stretch *stretch)
 {
-	return !json5_member(stretch->json, "stmt") || run_unsure(stretch);
+	return apply(stretch, json5_member(stretch->json, "stmt") ? UNSURE : 0);
 }
 
 static bool run_map(struct stretch *stretch);
 
-/* Each run returns whether the rule goes on to its next statement. */
+/* run: returns whether the effects follow. The last row is for all others. */
 static const struct {
 	const char *names;
+	unsigned effects;
 	bool (*run)(struct stretch *stretch);
 } statements[] = {
-	{ "|match|", run_match },
-	{ "|accept|", run_accept },
-	{ "|drop|", run_drop },
-	{ "|reject|", run_reject },
-	{ "|jump|goto|", run_jump },
-	{ "|return|", run_return },
-	{ "|vmap|", run_map },
-	{ "|mangle|", run_mangle },
-	{ "|notrack|", run_notrack },
-	{ "|redirect|dnat|snat|masquerade|", run_nat },
-	{ "|tproxy|", run_tproxy },
-	{ "|xt|", run_foreign },
-	{ "|set|map|", run_change },
-	{ "|limit|quota|meter|ct count|", run_unsure },
+	{ "|match|", 0, run_match },
+	{ "|accept|", ACCEPTS, NULL },
+	{ "|drop|", DROPS, NULL },
+	{ "|reject|", DROPS, run_reject },
+	{ "|return|", RETURNS, NULL },
+	{ "|jump|goto|", 0, run_jump },
+	{ "|vmap|", 0, run_map },
+	{ "|mangle|", 0, run_mangle },
+	{ "|notrack|", 0, run_notrack },
+	{ "|redirect|dnat|snat|masquerade|", ACCEPTS, run_nat },
+	{ "|tproxy|", 0, run_assignments },
+	{ "|xt|", 0, run_foreign },
+	{ "|set|map|", 0, run_change },
+	{ "|limit|quota|meter|ct count|", UNSURE, NULL },
 	{ "|counter|continue|log|last|flow|dup|secmark|ct helper|ct timeout|"
 	  "ct expectation|",
-	    run_continue },
+	    0, NULL },
+	{ NULL, UNKNOWN, NULL },
 };
 
+/* Returns whether the rule goes on to its next statement. */
 static bool
 run_one(struct stretch *stretch, const struct json5 *json)
 {
 	const struct json5 *member = ruleset_only_member(json);
+	size_t i = 0;
 
 	stretch->json = member ? member : json;
 	stretch->name = member ? json5_key(member) : "";
-	for (size_t i = 0; i < COUNT(statements); i++) {
-		if (text_lists(statements[i].names, stretch->name))
-			return statements[i].run(stretch);
-	}
-	return run_unknown(stretch);
+	while (statements[i].names &&
+	    !text_lists(statements[i].names, stretch->name))
+		i++;
+	return (!statements[i].run || statements[i].run(stretch)) &&
+	    apply(stretch, statements[i].effects);
 }
 
 static void
@@ -493,7 +480,7 @@ conclude(
 
 	if (way->is_here || way->returns)
 		last[chain->drops ? DROP : ACCEPT] =
-		    (struct cause){ chain, NULL, true };
+		    (struct cause){ chain, NULL, true, way->returns };
 	if (chain->is_nat && passage->is_rewritten == TRUTH_NO &&
 	    !walk->passed.rule)
 		walk->passed = last[ACCEPT].rule || !last[RETURN].rule
@@ -502,8 +489,11 @@ conclude(
 	if (!last[DROP].chain)
 		return;
 	if (!last[ACCEPT].chain) {
+		if (walk->fate != FATE_DROPPED)
+			walk->cause = last[DROP];
 		walk->fate = FATE_DROPPED;
-		walk->cause = last[DROP];
+		if (walk->drop_count < DROPS_MAX)
+			walk->drops[walk->drop_count++] = last[DROP];
 	} else if (walk->fate == FATE_ACCEPTED) {
 		walk->fate = FATE_UNKNOWN;
 		walk->cause = passage->doubt;
@@ -536,15 +526,39 @@ pass(struct walk *walk, struct ruleset *ruleset, const struct chain *chain,
 		*is_rewritten = passage.is_rewritten;
 }
 
+/* Conntrack knows the packet only in the zone of the first packet. */
+static void
+track(struct packet *packet)
+{
+	const struct value *first = &packet->fields[FIELD_CT_FIRST_ZONE];
+	const struct value *zone = &packet->fields[FIELD_CT_ZONE];
+
+	if (first->is_absent ||
+	    packet_has(packet, FIELD_CT_STATE, CT_UNTRACKED))
+		return;
+	if (!value_is_known(first) || !value_is_known(zone))
+		packet->fields[FIELD_CT_STATE] = value_unknown;
+	else if (first->bits[1] != zone->bits[1])
+		packet_lose_track(packet);
+}
+
 static void
 pass_hook(struct walk *walk, struct ruleset *ruleset, enum hook hook)
 {
 	const struct chain *chain = NULL;
 	enum truth is_rewritten = TRUTH_NO;
+	bool is_tracked = hook != HOOK_PREROUTING && hook != HOOK_OUTPUT;
 
-	while (walk->fate != FATE_DROPPED &&
-	    (chain = next_chain(ruleset, hook, chain)))
-		pass(walk, ruleset, chain, &is_rewritten);
+	do {
+		chain = next_chain(ruleset, hook, chain);
+		if (!is_tracked &&
+		    (!chain || hook_priority(chain) > PRIORITY_TRACKING)) {
+			track(&walk->packet);
+			is_tracked = true;
+		}
+		if (chain)
+			pass(walk, ruleset, chain, &is_rewritten);
+	} while (chain);
 }
 
 void

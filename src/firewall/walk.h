@@ -24,14 +24,20 @@ enum fate {
 struct cause {
 	const struct chain *chain;
 	const struct rule *rule;
-	bool is_sure; /* it did; otherwise it may have */
+	bool is_sure;  /* it did; otherwise it may have */
+	bool is_early; /* a rule leads to the policy before the chain's end */
 };
+
+#define DROPS_MAX 8
 
 struct walk {
 	struct packet packet; /* as it is now: rewritten, marked, untracked */
 	enum fate fate;
-	/* FATE_DROPPED: the rule; FATE_UNKNOWN: the rule of unknown effect. */
+	/* FATE_DROPPED: the first rule; FATE_UNKNOWN: that of unknown effect. */
 	struct cause cause;
+	/* All of them, one for each base chain: the way goes on behind each. */
+	struct cause drops[DROPS_MAX];
+	size_t drop_count;
 	/* The last rule that changed each field, or may have. */
 	struct cause changes[FIELD_COUNT];
 	/* The rule or policy that ended a nat chain without rewriting. */
@@ -41,9 +47,8 @@ struct walk {
 void walk_init(struct walk *walk, const struct packet *packet);
 
 /*
- * HOOK_PREROUTING includes ingress, and HOOK_POSTROUTING includes egress. Does
- * nothing once the packet is dropped. If the ruleset is blind, the fate is
- * unknown and has no cause.
+ * HOOK_PREROUTING includes ingress, and HOOK_POSTROUTING includes egress. If the
+ * ruleset is blind, the fate is unknown and has no cause.
  */
 void walk_through(struct walk *walk, struct ruleset *ruleset, enum hook hook);
 

@@ -19,17 +19,21 @@ class Places:
     second: str
     net: str
     own: str
-    beyond: str         # beyond the host, which routes to it
+    beyond: str         # beyond the host, which routes to it by eth1
+    gateway: str        # the host's address there
+    user: str           # an address of the host that is not on a link
     other: str
     other_net: str
     bits: int
 
 
 IPV4 = Places('ip', '-4', 'iptables', '10.77.0.1', '10.77.0.200',
-              '10.77.0.0/24', '10.77.0.2', '203.0.113.5', '192.0.2.7',
+              '10.77.0.0/24', '10.77.0.2', '203.0.113.5', '203.0.113.1',
+              '198.51.100.9', '192.0.2.7',
               '192.0.2.0/24', 24)
 IPV6 = Places('ip6', '-6', 'ip6tables', 'fd77::1', 'fd77::200', 'fd77::/64',
-              'fd77::2', '2001:db8:5::5', '2001:db8::7', '2001:db8::/64', 64)
+              'fd77::2', '2001:db8:5::5', '2001:db8:5::1', '2001:db8:9::9',
+              '2001:db8::7', '2001:db8::/64', 64)
 
 
 class Nft:
@@ -91,6 +95,11 @@ class Nft:
             lambda: 'iifname "et*"',
             lambda: 'iifname @links',
             lambda: 'oifname "eth0"',
+            lambda: 'iifname "eth0" oifname "eth1"',
+            lambda: 'iifname "eth1" ct state established,related',
+            lambda: f'{at.name} daddr {at.beyond}',
+            lambda: f'{at.name} daddr @friends',
+            lambda: 'ct zone 7',
             lambda: 'oifname != "eth1"',
             lambda: 'ip protocol icmp',
             lambda: 'meta l4proto { icmp, ipv6-icmp }',
@@ -139,7 +148,7 @@ class Nft:
                              ' comment "drop the rest"'])
         return f'{self.match()} {extra}{self.verdict(chains)}{comment}'
 
-    def table(self, name='inet filter'):
+    def table(self, name='inet filter', hook='input'):
         at, pick, random = self.places, self.pick, self.random
         kind = 'ipv4_addr' if at.name == 'ip' else 'ipv6_addr'
         ports = pick(['9001', '22, 80', '9000-9100'])
@@ -163,16 +172,23 @@ class Nft:
             out += [f' chain {chain} {{']
             out += ['  ' + self.rule(onward)
                     for _ in range(random.randint(0, 3))] + [' }']
-        out += [' chain input {', '  type filter hook input priority %s; '
-                'policy %s;' % (pick(['filter', '0', '-10', 'mangle']),
-                                pick(['drop', 'drop', 'accept', 'accept']))]
+        out += [f' chain {hook} {{', '  type filter hook %s priority %s; '
+                'policy %s;' % (hook, pick(['filter', '0', '-10', 'mangle']),
+                                pick(['drop', 'accept'] if hook == 'input' else
+                                     ['drop', 'accept', 'accept', 'accept']))]
+        if hook != 'input' and random.random() < .6:
+            out.append('  ct state established,related accept')
         out += ['  ' + self.rule(['one', 'two'])
                 for _ in range(random.randint(1, 6))]
         if random.random() < .3:
             out.append('  ' + pick(['drop', 'counter drop', 'accept', 'reject',
                                     'log prefix "end " drop']))
         out.append(' }')
-        for hook, share in (('prerouting', .3), ('output', .2)):
+        others = {'input': {'prerouting': .3, 'output': .2},
+                  'forward': {'prerouting': .3, 'postrouting': .3},
+                  'output': {'prerouting': .3, 'postrouting': .3,
+                             'input': .3}}[hook]
+        for hook, share in others.items():
             if random.random() < share:
                 out += [f' chain {hook} {{',
                         f'  type filter hook {hook} priority %s; '
@@ -208,6 +224,68 @@ class Nft:
                                  'ct state new', 'meta mark 0x3'])
                     + ' ' + self.pick(['drop', 'accept']), ' }', '}']
         return '\n'.join(out) + '\n'
+
+    def path(self, hook):
+        """Rules of all kinds for packets that go out by eth1."""
+        at, pick, random = self.places, self.pick, self.random
+        out = ['flush ruleset'] + self.table(hook=hook)
+        if random.random() < .5:
+            match = pick(['', 'oifname "eth1"', 'oifname "eth0"', 'ct zone 7',
+                          f'{at.name} saddr {at.near}', 'meta mark 0x3',
+                          f'{at.name} saddr {at.user}', 'tcp dport 9001',
+                          f'{at.name} daddr != {at.other_net}',
+                          'fib saddr type local', 'meta l4proto tcp'])
+            out += [f'table {at.name} nat {{', ' chain post {',
+                    '  type nat hook postrouting priority srcnat; '
+                    'policy accept;',
+                    f'  {pick(["", self.nat_match()])} '
+                    + pick(['counter', 'return', 'accept']),
+                    f'  {match} ' + pick(['masquerade', 'masquerade',
+                                          f'snat to {at.gateway}']),
+                    ' }', '}']
+        if random.random() < .25:
+            zone = pick(['ct zone set 7', 'ct zone set 7', 'notrack'])
+            links = pick([('iifname "eth0"', 'iifname "eth1"'),
+                          ('tcp dport 9001', 'tcp sport 9001'),
+                          ('iifname "eth1"',), ('tcp dport 9001',)])
+            for at_hook in ('prerouting', 'output'):
+                out += [f'table {at.name} raw{at_hook} {{', ' chain r {',
+                        f'  type filter hook {at_hook} priority raw; '
+                        'policy accept;']
+                out += [f'  {link} {zone}' for link in links
+                        if at_hook == 'prerouting' or 'iif' not in link]
+                out += [' }', '}']
+        if random.random() < .3:
+            restore = pick(['meta mark set ct mark',
+                            'meta mark set ct mark & 0xff'])
+            out += [f'table {at.name} marks {{', ' chain in {',
+                    '  type filter hook prerouting priority mangle; '
+                    'policy accept;', f'  {restore}', ' }', ' chain out {',
+                    '  type filter hook postrouting priority mangle; '
+                    'policy accept;', '  ' + pick(
+                        ['ct mark set 0x3', 'meta mark set 0x3',
+                         'ct mark set meta mark | 0x3']), ' }', ' chain late {',
+                    f'  type filter hook {pick(["forward", "input"])} '
+                    'priority 20; policy accept;', '  ' + pick(
+                        ['meta mark 0x3 drop', 'ct mark 0x3 drop',
+                         'meta mark & 0x1 != 0 ct direction reply drop']),
+                    ' }', '}']
+        for hook in ('ingress', 'egress'):
+            if random.random() < .15:
+                out += [f'table netdev n{hook} {{', ' chain c {',
+                        f'  type filter hook {hook} device "%s" priority 0; '
+                        'policy accept;' % pick(['eth0', 'eth1']),
+                        f'  {at.name} {pick(["saddr", "daddr"])} '
+                        + pick([at.beyond, at.near, at.user, at.other_net])
+                        + pick([' tcp dport 9001', ' tcp sport 9001', ''])
+                        + ' ' + pick(['drop', 'drop', 'accept']), ' }', '}']
+        return '\n'.join(out) + '\n'
+
+    def forward(self):
+        return self.path('forward')
+
+    def outgoing(self):
+        return self.path('output')
 
     def nat_match(self):
         at = self.places
@@ -273,6 +351,8 @@ class Nft:
 class Iptables(Nft):
     """The same for iptables-restore, of either variant."""
 
+    hook = 'INPUT'
+
     def __init__(self, random, places, variant):
         super().__init__(random, places)
         self.tool = f'{places.iptables}-{variant}'
@@ -283,9 +363,11 @@ class Iptables(Nft):
     def clear(self, host):
         host.run(self.tool + '-restore', input=''.join(
             f'*{table}\n{chains}\nCOMMIT\n' for table, chains in (
-                ('filter', ':INPUT ACCEPT\n:OUTPUT ACCEPT'),
-                ('mangle', ':PREROUTING ACCEPT'), ('raw', ':PREROUTING ACCEPT'),
-                ('nat', ':PREROUTING ACCEPT'))), check=False)
+                ('filter', ':INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT'),
+                ('mangle', ':PREROUTING ACCEPT\n:POSTROUTING ACCEPT'),
+                ('raw', ':PREROUTING ACCEPT\n:OUTPUT ACCEPT'),
+                ('nat', ':PREROUTING ACCEPT\n:POSTROUTING ACCEPT'))),
+            check=False)
 
     def port(self):
         return self.pick(['--dport 22', '--dport 9001', '--dport 9001',
@@ -300,8 +382,13 @@ class Iptables(Nft):
         return self.pick([lambda: '-p tcp ' + self.port()] * 4 + [
             lambda: f'-s {at.net} -p tcp {self.port()}',
             lambda: f'-s {at.other_net} -p tcp {self.port()}',
-            lambda: '-i eth0', lambda: '-i wg+', lambda: '-i et+',
-            lambda: '-i lo', lambda: '! -i lo', lambda: f'-s {at.other}',
+            lambda: '-i eth0' if self.hook != 'OUTPUT' else '-o eth1',
+            lambda: '-i wg+' if self.hook != 'OUTPUT' else '-o wg+',
+            lambda: '-i et+' if self.hook != 'OUTPUT' else '-o et+',
+            lambda: '-i eth0 -o eth1' if self.hook == 'FORWARD' else '-p tcp',
+            lambda: '-i lo' if self.hook != 'OUTPUT' else '-o eth1',
+            lambda: '! -i lo' if self.hook != 'OUTPUT' else '! -o lo',
+            lambda: f'-s {at.other}', lambda: f'-d {at.beyond}',
             lambda: f'! -s {at.net}', lambda: f'-d {at.own}',
             lambda: state + 'ESTABLISHED,RELATED', lambda: state + 'INVALID',
             lambda: f'{state}NEW -p tcp {self.port()}',
@@ -362,6 +449,79 @@ class Iptables(Nft):
             out.append(f'-A PREROUTING {self.match()} '
                        + pick(['-j DROP', '-j ACCEPT', '-j CT --notrack']))
         return '\n'.join(out + ['COMMIT', ''])
+
+    def path(self, hook):
+        """As Docker and others write them; see Nft.path()."""
+        at, pick, random = self.places, self.pick, self.random
+        self.hook = hook
+        accept = '-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT'
+        out = ['*filter'] + [
+            f':{name} {pick(["DROP", "ACCEPT"]) if name == hook else "ACCEPT"}'
+            ' [0:0]' for name in ('INPUT', 'FORWARD', 'OUTPUT')]
+        out += [f':{name} - [0:0]' for name in ('DOCKER', 'DOCKER-USER', 'one',
+                                                'two')]
+        if hook == 'FORWARD' and random.random() < .5:
+            out += ['-A FORWARD -j DOCKER-USER',
+                    f'-A FORWARD -o {pick(["docker0", "eth1"])} {accept}',
+                    f'-A FORWARD -o {pick(["docker0", "eth1"])} -j DOCKER',
+                    '-A FORWARD -i docker0 ! -o docker0 -j ACCEPT',
+                    '-A DOCKER-USER -j RETURN',
+                    f'-A DOCKER {self.rule([])}']
+        if random.random() < .6:
+            out.append(f'-A {hook} {accept}')
+        out += [f'-A {hook} {self.rule(["one", "two"])}'
+                for _ in range(random.randint(1, 4))]
+        out += [f'-A one {self.rule(["two"])}'
+                for _ in range(random.randint(0, 2))]
+        if hook == 'OUTPUT' and random.random() < .4:
+            self.hook = 'INPUT'
+            out += [f'-A INPUT {self.rule([])}']
+        out += ['COMMIT', '*mangle', ':PREROUTING ACCEPT [0:0]',
+                ':POSTROUTING ACCEPT [0:0]']
+        if random.random() < .3:
+            mask = pick(['', ' --nfmask 0xf --ctmask 0xf'])
+            out += [f'-A PREROUTING -j CONNMARK --restore-mark{mask}',
+                    '-A PREROUTING ' + pick(['-m mark --mark 0x3 -j DROP',
+                                             '-m mark ! --mark 0 -j ACCEPT']),
+                    '-A POSTROUTING ' + pick([
+                        '-j MARK --set-xmark 0x3/0x3', '-o eth1 -j MARK '
+                        '--set-mark 0x13', '-j CONNMARK --set-mark 0x3']),
+                    f'-A POSTROUTING -j CONNMARK --save-mark{mask}']
+        if random.random() < .3:
+            out.append(f'-A POSTROUTING {pick(["-o eth1", "-p tcp", "-o eth0"])}'
+                       f' {pick(["-d", "-s"])} '
+                       + pick([at.near, at.user, at.beyond, at.other_net])
+                       + ' -j ' + pick(['DROP', 'ACCEPT']))
+        out += ['COMMIT', '*raw', ':PREROUTING ACCEPT [0:0]',
+                ':OUTPUT ACCEPT [0:0]']
+        if random.random() < .25:
+            zone = pick(['CT --zone 7', 'CT --zone 7', 'CT --notrack'])
+            out += [f'-A PREROUTING {match} -j {zone}' for match in pick([
+                ['-i eth0', '-i eth1'], ['-i eth1'], ['-p tcp']])]
+            if random.random() < .5:
+                out.append(f'-A OUTPUT -p tcp -j {zone}')
+        out += ['COMMIT', '*nat', ':POSTROUTING ACCEPT [0:0]']
+        if random.random() < .5:
+            out.append('-A POSTROUTING ' + pick([
+                '-o eth0', '-d ' + at.beyond, '-m mark --mark 0x3',
+                f'-s {at.user}', '-m addrtype --src-type LOCAL'])
+                + ' -j ' + pick(['RETURN', 'ACCEPT']))
+        if random.random() < .5:
+            out.append('-A POSTROUTING ' + pick([
+                '-o eth1', f'! -d {at.other_net}', f'-s {at.near}', '-p tcp',
+                f'-s {at.user}', f'-m iprange --src-range {at.near}-{at.second}',
+                '-m mark --mark 0x3/0x3', '-o lo']) + ' '
+                + pick(['-p tcp ', '']) + pick(
+                    ['-j MASQUERADE', '-p tcp -j MASQUERADE --to-ports '
+                     '20000-30000', f'-j SNAT --to-source {at.gateway}']))
+        return '\n'.join(line.replace('-p tcp -p tcp', '-p tcp')
+                         for line in out + ['COMMIT', ''])
+
+    def forward(self):
+        return self.path('FORWARD')
+
+    def outgoing(self):
+        return self.path('OUTPUT')
 
     def nat_match(self):
         at = self.places

@@ -1,7 +1,9 @@
 """What src/firewall says of a packet against what the kernel does with it.
 
 Random rulesets, in a namespace of their own, and a real connection for each as
-the judge. It goes on for FIREWALL_SECONDS (30); FIREWALL_SEED repeats a run.
+the judge: to the host, through a redirection, through the host to another one,
+or from a user's address of the host. It goes on for FIREWALL_SECONDS (30);
+FIREWALL_SEED repeats a run.
 """
 
 import collections
@@ -25,6 +27,8 @@ SEED = int(os.environ.get('FIREWALL_SEED', time.time_ns() % 10 ** 9))
 PATIENCE = 0.1
 LONG_PATIENCE = 3
 CLOSED_TOLD = 0.95
+ROUNDS = 8
+JUDGES = 'filter', 'nat', 'forward', 'outgoing'
 
 
 class Property(unittest.TestCase):
@@ -34,112 +38,174 @@ class Property(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.sender, cls.host = Host('sender'), Host('host')
-        for host in (cls.sender, cls.host):
+        cls.sender, cls.host, cls.beyond = (
+            Host(name) for name in ('sender', 'host', 'beyond'))
+        for host in (cls.sender, cls.host, cls.beyond):
             cls.addClassCleanup(host.destroy)
         join(cls.sender, 'near0', cls.host, 'eth0')
-        cls.listeners = []
+        join(cls.host, 'eth1', cls.beyond, 'far0')
+        cls.listeners = {}
         for at in (IPV4, IPV6):
             cls.sender.ip(f'addr add {at.near}/{at.bits} dev near0',
                           f'addr add {at.second}/{at.bits} dev near0 '
                           'preferred_lft 0',
                           family=None)
             cls.host.ip(f'addr add {at.own}/{at.bits} dev eth0')
-            cls.sender.run('ip', at.option, 'route', 'add', 'default', 'via',
-                           at.own)
+            cls.host.ip(f'addr add {at.gateway}/{at.bits} dev eth1',
+                        f'addr add {at.user} dev lo', family=None)
+            cls.beyond.ip(f'addr add {at.beyond}/{at.bits} dev far0')
+            for host, router in ((cls.sender, at.own),
+                                 (cls.beyond, at.gateway)):
+                host.run('ip', at.option, 'route', 'add', 'default', 'via',
+                         router)
         cls.host.sysctl('ipv4/ip_forward', 1)
         cls.host.sysctl('ipv6/conf/all/forwarding', 1)
-        for address in ('0.0.0.0', '::'):
-            listener = cls.host.socket(
-                socket.AF_INET6 if ':' in address else socket.AF_INET)
-            if ':' in address:
-                listener.setsockopt(socket.IPPROTO_IPV6,
-                                    socket.IPV6_V6ONLY, 1)
-            listener.bind((address, PORT))
-            listener.listen(64)
-            listener.settimeout(PATIENCE)
-            cls.listeners.append(listener)
-            cls.addClassCleanup(listener.close)
+        for at, address in ((IPV4, '0.0.0.0'), (IPV6, '::')):
+            for host in (cls.host, cls.beyond):
+                listener = host.socket(
+                    socket.AF_INET6 if at is IPV6 else socket.AF_INET)
+                if at is IPV6:
+                    listener.setsockopt(socket.IPPROTO_IPV6,
+                                        socket.IPV6_V6ONLY, 1)
+                listener.bind((address, PORT))
+                listener.listen(64)
+                cls.listeners[host, at] = listener
+                cls.addClassCleanup(listener.close)
         for at in (IPV4, IPV6):
-            wait_until(lambda: cls.sender.answers(at.own), f'{at.own} answers')
+            for address in (at.own, at.beyond):
+                wait_until(lambda: cls.sender.answers(address),
+                           f'{address} answers')
 
-    def is_open(self, at, to, port, patience):
-        """Whether a byte comes back."""
-        af = socket.AF_INET6 if ':' in to else socket.AF_INET
-        with self.sender.socket(af) as connection:
+    def connect(self, at, judge, patience):
+        """The peer that the listener saw, if a byte comes back, or None."""
+        start, end = self.sender, self.host
+        source, to = at.near, (at.own, PORT)
+        if judge == 'nat':
+            to = (at.beyond, BEYOND_PORT)
+        elif judge != 'filter':
+            end, to = self.beyond, (at.beyond, PORT)
+        if judge == 'outgoing':
+            start, source = self.host, at.user
+        af = socket.AF_INET6 if at is IPV6 else socket.AF_INET
+        with start.socket(af) as connection:
             connection.settimeout(patience)
             try:
-                connection.bind((at.near, next(self.ports)))
-                connection.connect((to, port))
-                with self.accept(at, connection, patience) as accepted:
+                connection.bind((source, next(self.ports)))
+                connection.connect(to)
+                connection.sendall(connection.getsockname()[1].to_bytes(2))
+                accepted, peer = self.accept(self.listeners[end, at],
+                                             connection, patience)
+                with accepted:
                     accepted.sendall(b'x')
-                    return connection.recv(1) == b'x'
+                    return peer[0] if connection.recv(1) == b'x' else None
             except OSError:
-                return False
+                return None
 
-    def accept(self, at, connection, patience):
-        """That one: others are left of rulesets before."""
-        listener = self.listeners[at is IPV6]
+    @staticmethod
+    def accept(listener, connection, patience):
+        """That connection: others are left of rulesets before."""
+        port = connection.getsockname()[1].to_bytes(2)
         listener.settimeout(patience)
         while True:
             accepted, peer = listener.accept()
-            if peer[1] == connection.getsockname()[1]:
-                return accepted
+            accepted.settimeout(patience)
+            try:
+                if accepted.recv(2) == port:
+                    return accepted, peer
+            except OSError:
+                pass
             accepted.close()
 
     def walk(self, *packets):
         """[(fate, destination, port, all of the line)] for each packet."""
-        arguments = ' -- '.join(packets).split()
+        arguments = ' -- '.join(packets).replace('-- --', '--').split()
         lines = self.host.run(BINARY, *arguments).stdout.splitlines()
         self.assertEqual(len(lines), len(packets))
-        return [(line.split()[0], line.split()[1], line.split()[2], line)
-                for line in lines]
+        return lines
 
-    def said_of_filter(self, at):
-        """Of the SYN, what answers it, and all that follows."""
-        to = (f'from={at.near} to={at.own} sport=40000 dport={PORT} iif=eth0 '
-              'saddr_type=1 daddr_type=2 reverse_path=1 ')
-        back = (f'from={at.own} to={at.near} sport={PORT} dport=40000 '
-                'oif=eth0 state=2 direction=1 saddr_type=2 daddr_type=1 ')
+    def said_of_way(self, at, judge):
+        """Of the SYN, its answer, and a packet each that follows."""
+        new, back, forth, home = {
+            'filter': (f'from={at.near} to={at.own} iif=eth0 daddr_type=2 '
+                       'saddr_type=1 reverse_path=1', 'oif=eth0',
+                       'prerouting input', 'output postrouting'),
+            'forward': (f'from={at.near} to={at.beyond} iif=eth0 oif=eth1 '
+                        'saddr_type=1 daddr_type=1 reverse_path=1',
+                        'iif=eth1 oif=eth0', 'prerouting forward postrouting',
+                        'prerouting forward postrouting'),
+            'outgoing': (f'from={at.user} to={at.beyond} oif=eth1 '
+                         'saddr_type=2 daddr_type=1 uid=0 gid=0', 'iif=eth1 '
+                         'reverse_path=1', 'output postrouting',
+                         'prerouting input'),
+        }[judge]
+        new = f'{new} sport=40000 dport={PORT}'
         return self.walk(
-            f'{to} prerouting input',
-            f'{back} flags=18 ct_mark=last output postrouting',
-            f'{to} state=2 flags=16 ct_mark=last prerouting input',
-            f'{back} flags=24 ct_mark=last output postrouting')
-
-    @staticmethod
-    def merge(walked):
-        fates = [fate for fate, *_ in walked]
-        for fate in ('dropped', 'unknown'):
-            if fate in fates:
-                return fate, next(line for kind, *_, line in walked
-                                  if kind == fate)
-        return 'accepted', ''
+            f'{new} {forth}', f'--answer {back} {home}',
+            f'--follow {forth}', f'--answer {back} {home}')
 
     def said_of(self, at, judge):
-        if judge == 'filter':
-            return self.merge(self.said_of_filter(at))
-        return self.said_of_nat(at)
+        """(fate, whether the source is rewritten, all of the line)"""
+        if judge == 'nat':
+            return self.said_of_nat(at)
+        lines = self.said_of_way(at, judge)
+        source = lines[0].split()[6]
+        if source != 'kept':
+            del lines[1:]   # the addresses of the answers are not known
+        for line in lines[1:]:
+            if line.split()[6] != 'kept':
+                return 'unknown', source, line
+        for fate in ('dropped', 'unknown'):
+            for line in lines:
+                if line.split()[0] == fate:
+                    return fate, source, line
+        return 'accepted', source, lines[0]
+
+    def fix(self, at, judge, line):
+        """Runs the fixes of each walk in turn until no rule drops any more.
+
+        Returns what is wrong, or None.
+        """
+        tried = []
+        for _ in range(ROUNDS):
+            fix = line.partition('|')[2]
+            tried.append(fix)
+            done = self.host.run('sh', '-c', f'set -e; {fix}', check=False)
+            if not fix or done.returncode:
+                return f'{tried}: {done.stderr or line}'
+            fate, source, line = self.said_of(at, judge)
+            if fate != 'dropped':
+                break
+        if (fate, source) == ('accepted', 'kept') and not self.connect(
+                at, judge, LONG_PATIENCE):
+            return f'{tried} do not let a connection pass'
+        return None if fate != 'dropped' else f'{tried} and still: {line}'
 
     def said_of_nat(self, at):
-        fate, _, port, line = self.walk(
+        line = self.walk(
             f'from={at.near} to={at.beyond} dport={BEYOND_PORT} iif=eth0 '
             'saddr_type=1 daddr_type=1 reverse_path=1 prerouting')[0]
+        fate, _, port, *_ = line.split()
         if fate == 'accepted' and port == '?':
             fate = 'unknown'
         elif fate == 'accepted' and port != str(PORT):
             fate = 'dropped'
-        return fate, line
+        return fate, 'kept', line
 
     def compare(self, at, judge):
-        """(what the kernel does, what is said of it, and why)"""
-        target = ((at.own, PORT) if judge == 'filter'
-                  else (at.beyond, BEYOND_PORT))
-        is_open = self.is_open(at, *target, PATIENCE)
-        fate, line = self.said_of(at, judge)
-        if not is_open and fate == 'accepted':
-            is_open = self.is_open(at, *target, LONG_PATIENCE)
-        return is_open, fate, line
+        """(the peer that is seen or None, fate, source, why)"""
+        seen = self.connect(at, judge, PATIENCE)
+        fate, source, line = self.said_of(at, judge)
+        if not seen and fate == 'accepted':
+            seen = self.connect(at, judge, LONG_PATIENCE)
+        return seen, fate, source, line
+
+    @staticmethod
+    def is_wrong(at, judge, seen, fate, source):
+        if fate == 'dropped' or source == 'kept':
+            if (fate, bool(seen)) in (('dropped', True), ('accepted', False)):
+                return True
+        is_kept = seen == (at.user if judge == 'outgoing' else at.near)
+        return seen and source != 'unclear' and is_kept != (source == 'kept')
 
     def judge(self, kinds):
         """Rulesets of these kinds in turn, until the time is over."""
@@ -156,14 +222,22 @@ class Property(unittest.TestCase):
                 rules.clear(self.host)
                 counts['refused'] += 1
                 continue
-            is_open, fate, line = self.compare(rules.places, judge)
+            seen, fate, source, line = self.compare(rules.places, judge)
+            if fate == 'dropped' and judge in ('filter', 'forward'):
+                fault = self.fix(rules.places, judge, line)
+                counts['fixed'] += not fault
+                if fault:
+                    wrong.append(f'{rules.tool} {judge} number {number - 1}: '
+                                 f'{fault}\n{text}')
             rules.clear(self.host)
-            counts['open' if is_open else 'closed', fate] += 1
-            if (fate, is_open) in (('dropped', True), ('accepted', False)):
-                wrong.append(f'{rules.tool} {rules.places.name} number '
-                             f'{number - 1}: {"open" if is_open else "closed"}'
-                             f', but {fate}: {line}\n{text}')
-            elif fate == 'unknown' and 'no rule' in line.split('?')[-1]:
+            if source == 'kept' or fate != 'accepted':
+                counts['open' if seen else 'closed', fate] += 1
+            counts['source ' + source] += 1
+            if self.is_wrong(rules.places, judge, seen, fate, source):
+                wrong.append(f'{rules.tool} {rules.places.name} {judge} number '
+                             f'{number - 1}: seen as {seen}, but {fate}: '
+                             f'{line}\n{text}')
+            elif fate == 'unknown' and 'no rule' in line:
                 wrong.append(f'{number - 1}: no rule is named: {line}\n{text}')
         print(f'# {number} rulesets: {dict(counts)}', flush=True)
         closed = counts['closed', 'dropped'] + counts['closed', 'unknown']
@@ -175,12 +249,12 @@ class Property(unittest.TestCase):
 
     def test_nft(self):
         self.judge([(lambda random, at=at: Nft(random, at), judge)
-                    for judge in ('filter', 'filter', 'nat')
+                    for judge in JUDGES
                     for at in (IPV4, IPV6)])
 
     def test_iptables(self):
         self.judge([(lambda random, at=at, variant=variant:
                      Iptables(random, at, variant), judge)
                     for variant in ('nft', 'legacy')
-                    for judge in ('filter', 'filter', 'nat')
+                    for judge in JUDGES
                     for at in (IPV4, IPV6)])

@@ -3,9 +3,11 @@
  *
  *	firewall-walk FIELD=VALUE... HOOK... [-- FIELD=VALUE... HOOK...]...
  *
- * "ct_mark=last" is the mark that the packet before left. Prints a line for
- * each packet: the fate, destination, port, mark, source and tracking ("?":
- * unknown), and the rule that decided or is unclear.
+ * "--answer" instead of "--" begins the answer to the packet before, and then
+ * "--follow" the packet after that one. Prints a line for each packet: the
+ * fate, destination, port, mark, source and tracking ("?": unknown), whether
+ * its source is rewritten, the rule that decided or is unclear, and behind "|"
+ * the commands that let pass what is dropped.
  */
 
 #include <endian.h>
@@ -35,6 +37,7 @@ static const struct {
 	{ "state", FIELD_CT_STATE },
 	{ "ct_mark", FIELD_CT_MARK },
 	{ "direction", FIELD_CT_DIRECTION },
+	{ "zone", FIELD_CT_ZONE },
 	{ "status", FIELD_CT_STATUS },
 };
 
@@ -55,8 +58,11 @@ struct given {
 	union address from, to;
 	unsigned port, protocol;
 	struct packet packet;
+	const char *kind; /* "--", "--answer" or "--follow" */
 	bool is_set[FIELD_COUNT], is_begun;
 };
+
+static struct given began; /* as "--" */
 
 static void
 begin(struct given *given, struct walk *walk)
@@ -67,7 +73,21 @@ begin(struct given *given, struct walk *walk)
 	}
 }
 
-static struct value last; /* the mark of the connection */
+/* The packet that began, at first and after its way; the packet before. */
+static struct packet first, request, last;
+
+/* Conntrack keeps its own fields, and the mark that the answer left. */
+static void
+follow(struct packet *packet)
+{
+	*packet = first;
+	for (size_t i = FIELD_CT_STATE; i < FIELD_COUNT; i++)
+		packet->fields[i] = request.fields[i];
+	packet->fields[FIELD_CT_MARK] = last.fields[FIELD_CT_MARK];
+	packet->fields[FIELD_CT_FIRST_ZONE] = request.fields[FIELD_CT_ZONE];
+	packet->fields[FIELD_CT_ZONE] = value_of_number(0);
+	packet_follow(packet, &last);
+}
 
 static void
 set(struct given *given, enum field field, struct value value)
@@ -93,8 +113,6 @@ take_field(struct given *given, const char *word)
 		set(given, FIELD_IIF, value_of_name(value));
 	else if (!strncmp(word, "oif=", 4))
 		set(given, FIELD_OIF, value_of_name(value));
-	else if (!strcmp(word, "ct_mark=last"))
-		set(given, FIELD_CT_MARK, last);
 	else
 		for (size_t i = 0; i < COUNT(fields); i++) {
 			size_t len = strlen(fields[i].name);
@@ -116,8 +134,16 @@ take_hook(struct given *given, struct walk *walk, struct ruleset *ruleset,
 		address_set_port(&given->to, (uint16_t)given->port);
 		packet_init(&packet, &given->from, &given->to,
 		    (uint8_t)given->protocol);
+		if (!strcmp(given->kind, "--answer"))
+			packet_answer(&packet, &last);
+		if (!strcmp(given->kind, "--follow"))
+			follow(&packet);
 		walk_init(walk, &packet);
 		begin(given, walk);
+		if (!strcmp(given->kind, "--")) {
+			first = walk->packet;
+			began = *given;
+		}
 		given->is_begun = true;
 	}
 	for (size_t i = 0; i < COUNT(hooks); i++) {
@@ -156,7 +182,29 @@ print_number(const struct packet *packet, enum field field)
 }
 
 static void
-print_walk(const struct walk *walk, const struct ruleset *ruleset)
+print_fix(const struct walk *walk, const struct ruleset *ruleset,
+    const struct given *given)
+{
+	bool is_answer = !strcmp(given->kind, "--answer");
+	int family = began.from.any.sa_family;
+	struct prefix from = { began.from, family == AF_INET ? 32 : 128 };
+	const struct selection selection = {
+		.family = family,
+		.from = is_answer ? NULL : &from,
+		.port = (uint16_t)began.port,
+		.is_reply = is_answer,
+	};
+	struct text text;
+
+	address_set_port(&from.base, 0);
+	if (remedy_pass_all(ruleset, walk, &selection, &text))
+		printf("%s", text.chars);
+	printf("\n");
+}
+
+static void
+print_walk(const struct walk *walk, const struct ruleset *ruleset,
+    const struct given *given)
 {
 	struct text text;
 	const struct cause *cause;
@@ -167,16 +215,24 @@ print_walk(const struct walk *walk, const struct ruleset *ruleset)
 	print_number(&walk->packet, FIELD_MARK);
 	print_address(&walk->packet, FIELD_SADDR);
 	print_number(&walk->packet, FIELD_CT_STATE);
-	cause = walk->fate == FATE_ACCEPTED ? &walk->changes[FIELD_DPORT]
-					    : &walk->cause;
-	printf(" %s\n",
+	cause = &walk->changes[FIELD_SADDR];
+	printf(" %s",
+	    !cause->chain        ? "kept"
+		: cause->is_sure ? "rewritten"
+				 : "unclear");
+	if (walk->fate != FATE_ACCEPTED)
+		cause = &walk->cause;
+	else if (!cause->chain)
+		cause = &walk->changes[FIELD_DPORT];
+	printf(" %s |",
 	    ruleset->blind ? ruleset->blind : remedy_name(cause, &text));
+	print_fix(walk, ruleset, given);
 }
 
 int
 main(int argc, char **argv)
 {
-	const struct given none = { .protocol = IPPROTO_TCP };
+	const struct given none = { .protocol = IPPROTO_TCP, .kind = "--" };
 	struct ruleset *ruleset = ruleset_create();
 	struct given given = none;
 	struct walk walk;
@@ -184,10 +240,13 @@ main(int argc, char **argv)
 	if (!ruleset)
 		return 1;
 	for (int i = 1; i <= argc; i++) {
-		if (i == argc || !strcmp(argv[i], "--")) {
-			print_walk(&walk, ruleset);
-			last = walk.packet.fields[FIELD_CT_MARK];
+		if (i == argc || !strncmp(argv[i], "--", 2)) {
+			print_walk(&walk, ruleset, &given);
+			last = walk.packet;
+			if (!strcmp(given.kind, "--"))
+				request = last;
 			given = none;
+			given.kind = argv[i];
 		} else if (strchr(argv[i], '=')) {
 			take_field(&given, argv[i]);
 		} else {

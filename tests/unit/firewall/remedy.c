@@ -101,9 +101,90 @@ START_TEST(replies_are_let_pass_in_legacy_tables)
 }
 END_TEST
 
+#define SECOND(hook, statements)                                              \
+	"{chain:{family:'inet',table:'u',name:'c',type:'filter',"             \
+	"hook:'" hook "',prio:-5,policy:'accept'}},"                          \
+	"{rule:{family:'inet',table:'u',chain:'c',handle:9,expr:[" statements \
+	"]}},"
+
+static const struct {
+	const char *objects, *commands;
+} drops[] = {
+	{ INPUT("accept") RULE("in", "5", DROP) SECOND("input", DROP),
+	    "nft insert rule inet u c position 9 ip saddr 192.0.2.0/24 "
+	    "tcp dport 9001 accept; "
+	    "nft insert rule inet t in position 5 ip saddr 192.0.2.0/24 "
+	    "tcp dport 9001 accept" },
+	/* A rule at the end is never reached. */
+	{ INPUT("drop") RULE("in", "5", "{return:null}"),
+	    "nft insert rule inet t in ip saddr 192.0.2.0/24 tcp dport 9001 "
+	    "accept" },
+	{ INPUT("drop") CHAIN("one", "")
+		RULE("in", "5", "{goto:{target:'one'}}"),
+	    "nft insert rule inet t in ip saddr 192.0.2.0/24 tcp dport 9001 "
+	    "accept" },
+};
+
+START_TEST(all_that_drop_it_are_told_to_let_it_pass)
+{
+	struct ruleset *ruleset = make_ruleset(drops[_i].objects);
+	struct walk walk = walk_once(ruleset, HOOK_INPUT);
+	struct selection selection = select_port();
+	struct text text;
+
+	ck_assert_int_eq(walk.fate, FATE_DROPPED);
+	ck_assert(remedy_pass_all(ruleset, &walk, &selection, &text));
+	ck_assert_str_eq(text.chars, drops[_i].commands);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
+#define OUTGOING(hook, prio)                                      \
+	"{chain:{family:'inet',table:'t',name:'c',type:'filter'," \
+	"hook:'" hook "',prio:" prio                              \
+	",policy:'accept'}}," RULE("c", "5", DROP)
+
+static const struct {
+	enum hook hook;
+	const char *objects, *match;
+} answers[] = {
+	{ HOOK_OUTPUT, OUTGOING("output", "0"),
+	    "tcp sport 9001 ct state established,related accept" },
+	{ HOOK_OUTPUT, OUTGOING("output", "-300"), "tcp sport 9001 accept" },
+	{ HOOK_POSTROUTING,
+	    "{chain:{family:'netdev',table:'t',name:'c',type:'filter',"
+	    "hook:'egress',prio:0,policy:'accept',dev:'eth0'}},"
+	    "{rule:{family:'netdev',table:'t',chain:'c',handle:5,expr:["
+	    "{drop:null}]}}",
+	    "tcp sport 9001 accept" },
+};
+
+/* Some hooks know no conntrack, and "ct state" cannot be loaded there. */
+START_TEST(answers_pass_by_their_port_and_by_conntrack_if_it_is_there)
+{
+	struct ruleset *ruleset = make_ruleset(answers[_i].objects);
+	const struct selection replies = {
+		.family = AF_INET, .port = 9001, .is_reply = true
+	};
+	struct packet request, answer;
+	struct text text;
+	struct walk walk;
+
+	make_packet(&request);
+	packet_answer(&answer, &request);
+	answer.fields[FIELD_OIF] = value_of_name("eth0");
+	walk_init(&walk, &answer);
+	walk_through(&walk, ruleset, answers[_i].hook);
+	ck_assert_int_eq(walk.fate, FATE_DROPPED);
+	ck_assert(remedy_pass_all(ruleset, &walk, &replies, &text));
+	ck_assert_str_eq(strstr(text.chars, "tcp sport"), answers[_i].match);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
 START_TEST(nobody_is_to_blame_where_nothing_was_found)
 {
-	const struct cause nobody = { NULL, NULL, false };
+	const struct cause nobody = { .chain = NULL };
 	struct selection selection = select_port();
 	struct text text;
 
@@ -123,6 +204,11 @@ suite(void)
 	    the_tool_that_made_a_rule_lets_packets_pass_it, 0, COUNT(cases));
 	tcase_add_test(tcase, another_programs_own_table_is_left_alone);
 	tcase_add_test(tcase, replies_are_let_pass_in_legacy_tables);
+	tcase_add_loop_test(
+	    tcase, all_that_drop_it_are_told_to_let_it_pass, 0, COUNT(drops));
+	tcase_add_loop_test(tcase,
+	    answers_pass_by_their_port_and_by_conntrack_if_it_is_there, 0,
+	    COUNT(answers));
 	tcase_add_test(tcase, nobody_is_to_blame_where_nothing_was_found);
 	suite_add_tcase(suite, tcase);
 	return suite;
