@@ -126,14 +126,18 @@ see(const struct scope *scope, enum field field)
 	return packet->fields[field];
 }
 
-/* A field of a header that the packet lacks is absent. */
+/* A field of a header that the packet lacks is absent; it has no extension. */
 static struct value
 read_field(const struct scope *scope, const struct json5 *json)
 {
 	const struct json5 *payload = json5_member(json, "payload");
 	const char *name = payload ? ruleset_text(payload, "protocol") : "th";
+	const struct json5 *extension = json5_member(json, "exthdr");
 	size_t i = 0;
 
+	if (extension)
+		return json5_member(extension, "field") ? value_absent
+							: value_of_number(0);
 	while (i < COUNT(headers) && strcmp(headers[i].name, name) != 0)
 		i++;
 	if (i < COUNT(headers) &&

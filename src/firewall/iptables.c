@@ -27,8 +27,9 @@
 #define SET_BITS(key, kept, value) \
 	"{mangle:{key:" key ",value:{'^':[" AND(key, kept) "," value "]}}},"
 
-/* A rule with this statement may match a packet or not. */
+/* A rule with this statement may match a packet or not; with this one, none. */
 #define UNSURE "{limit:{}},"
+#define NEVER MATCH("{payload:{protocol:'esp',field:'spi'}}", "0")
 
 /*
  * What an option means, after "-m match" or "-j target" if other ones have an
@@ -81,6 +82,11 @@ static const struct {
 	    MATCH(SOCKET("transparent"), "{set:[0,1]}")
 		MATCH(SOCKET("wildcard"), "%W"),
 	    0 },
+	/* No packet that we ask about has these headers. */
+	{ "-m", "rt", NEVER, 0 },
+	{ "-m", "frag", NEVER, 0 },
+	{ "-m", "hbh", NEVER, 0 },
+	{ "-m", "dst", NEVER, 0 },
 	{ "MARK", "--set-xmark", SET_BITS(META("mark"), "%~m", "%v"), 1 },
 	{ "CONNMARK", "--set-xmark", SET_BITS(CT("mark"), "%~m", "%v"), 1 },
 	{ "CONNMARK", "--save-mark",
@@ -99,8 +105,9 @@ static const struct {
 };
 
 /* Matches that test nothing without the options above. */
-static const char matches[] = "|tcp|udp|multiport|conntrack|state|mark|"
-			      "connmark|addrtype|comment|iprange|owner|socket|";
+static const char matches[] =
+    "|tcp|udp|multiport|conntrack|state|mark|connmark|addrtype|comment|iprange|"
+    "owner|socket|rt|frag|hbh|dst|";
 
 /* Targets whose statement in nft has the same name. */
 static const char targets[] =

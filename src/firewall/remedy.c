@@ -124,12 +124,37 @@ format_firewalld(const struct cause *cause, const struct selection *selection,
 	text_add(command, "%s'" RELOAD, is_nat ? "masquerade" : "accept");
 }
 
+/* The rules in its "before" chains precede those that ufw(8) adds. */
 static bool
 is_ufw(const struct ruleset *ruleset, const struct chain *chain)
 {
-	return chain->hook == HOOK_INPUT && !strcmp(chain->table, "filter") &&
+	return !strcmp(chain->table, "filter") && is_iptables(ruleset, chain) &&
+	    !strstr(chain->name, "-before-") &&
+	    (!strncmp(chain->name, "ufw", 3) || chain->hook != HOOK_NONE) &&
 	    ruleset_chain(ruleset, chain->tool, chain->family, chain->table,
 		is_ipv4(chain) ? "ufw-user-input" : "ufw6-user-input");
+}
+
+/* "prepend": a rule that denies may be there already. */
+static void
+format_ufw(const struct chain *chain, const struct selection *selection,
+    struct text *command)
+{
+	char from[PREFIX_STRLEN] = "any", to[PREFIX_STRLEN] = "any";
+
+	if (selection->from)
+		prefix_format(selection->from, from);
+	if (selection->to)
+		prefix_format(selection->to, to);
+	text_set(command, "ufw %sprepend allow %s%sfrom %s",
+	    strcasestr(chain->name, "forward") ? "route " : "",
+	    strcasestr(chain->name, "output") ? "out " : "",
+	    selection->port ? "proto tcp " : "", from);
+	if (selection->port && selection->is_reply)
+		text_add(command, " port %u", selection->port);
+	text_add(command, " to %s", to);
+	if (selection->port && !selection->is_reply)
+		text_add(command, " port %u", selection->port);
 }
 
 /* selection NULL: delete the rule. */
@@ -179,8 +204,9 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 		format_firewalld(cause, selection, command);
 	else if (chain->is_owned)
 		return false;
-	else if (is_ufw(ruleset, chain) && selection->port && !selection->from)
-		text_set(command, "ufw allow %u/tcp", selection->port);
+	else if (is_ufw(ruleset, chain) &&
+	    (selection->from || selection->to || selection->port))
+		format_ufw(chain, selection, command);
 	else
 		format_change(ruleset, cause, selection, command);
 	return true;

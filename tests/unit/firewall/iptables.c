@@ -36,6 +36,7 @@ static const struct {
 	{ DROPPED("-m comment --comment \"a \\\"b\\\" -j ACCEPT\" -p tcp"),
 	    FATE_DROPPED },
 	{ DROPPED("-m socket --transparent"), FATE_ACCEPTED },
+	{ DROPPED("-m rt --rt-type 0"), FATE_ACCEPTED },
 	{ DROPPED("-m string --algo bm --string x"), FATE_UNKNOWN },
 	{ DROPPED("-m limit --limit 5/min"), FATE_UNKNOWN },
 	{ INPUT_OF("-A INPUT -j one\n-A one -p tcp -j RETURN\n"

@@ -101,6 +101,36 @@ START_TEST(replies_are_let_pass_in_legacy_tables)
 }
 END_TEST
 
+#define UFW(rules)                                                \
+	"*filter\n:INPUT DROP [0:0]\n:ufw-before-input - [0:0]\n" \
+	":ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input\n" \
+	"-A INPUT -j ufw-user-input\n" rules "COMMIT\n"
+
+static const struct {
+	const char *saved, *fix;
+} ufw[] = {
+	{ UFW(""),
+	    "ufw prepend allow proto tcp from 192.0.2.0/24 to any port 9001" },
+	{ UFW("-A ufw-user-input -p tcp -j REJECT\n"),
+	    "ufw prepend allow proto tcp from 192.0.2.0/24 to any port 9001" },
+	{ UFW("-A ufw-before-input -p tcp -j DROP\n"),
+	    "iptables-legacy -t filter -I ufw-before-input 1 -s 192.0.2.0/24 "
+	    "-p tcp --dport 9001 -j ACCEPT" },
+};
+
+START_TEST(ufw_changes_its_own_rules)
+{
+	struct ruleset *ruleset = make_iptables("ip", ufw[_i].saved);
+	struct walk walk = walk_once(ruleset, HOOK_INPUT);
+	struct selection selection = select_port();
+	struct text text;
+
+	ck_assert(remedy_pass_all(ruleset, &walk, &selection, &text));
+	ck_assert_str_eq(text.chars, ufw[_i].fix);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
 #define SECOND(hook, statements)                                              \
 	"{chain:{family:'inet',table:'u',name:'c',type:'filter',"             \
 	"hook:'" hook "',prio:-5,policy:'accept'}},"                          \
@@ -209,6 +239,7 @@ suite(void)
 	tcase_add_loop_test(tcase,
 	    answers_pass_by_their_port_and_by_conntrack_if_it_is_there, 0,
 	    COUNT(answers));
+	tcase_add_loop_test(tcase, ufw_changes_its_own_rules, 0, COUNT(ufw));
 	tcase_add_test(tcase, nobody_is_to_blame_where_nothing_was_found);
 	suite_add_tcase(suite, tcase);
 	return suite;

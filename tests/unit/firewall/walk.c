@@ -140,6 +140,12 @@ static const struct {
 	{ INPUT("accept") RULE("in", "1", LIMIT DROP)
 		RULE("in", "2", SET_MARK("5")) LATER(MARK("5") DROP),
 	    FATE_DROPPED, 9 },
+	{ INPUT("accept") RULE("in", "1",
+	      "{match:{op:'==',left:{exthdr:{name:'frag'}},right:true}}," DROP)
+		RULE("in", "2",
+		    "{match:{op:'!=',left:{exthdr:{name:'rt',field:'type'}},"
+		    "right:0}}," DROP),
+	    FATE_ACCEPTED, 0 },
 	/* Rules may add elements to a map, too. */
 	{ INPUT("accept") "{map:{family:'inet',table:'t',name:'m',"
 			  "elem:[[22,{accept:null}]]}}," RULE("in", "1",
