@@ -192,13 +192,17 @@ report_result(const struct doctor_context *context, int result,
 					   : "");
 	else if (result == TEST_REQUEST_REFUSED)
 		finding_problem(findings, NULL,
-		    "read the reason in the server half's log, or run "
-		    "srcproxy doctor server on the exit",
-		    "%s: the server half refused a test request to %s: "
-		    "outbound.auth is wrong, the ACL does not permit "
-		    "this source or destination, or the exit cannot "
-		    "connect from there",
-		    prefix, destination);
+		    "read the newest line refused in the server half's log; "
+		    "the likely causes, in this order: reason=\"no user has "
+		    "this auth\": outbound.auth here is not acl[].auth there; "
+		    "a reason with allowed_src_ips: that list lacks the "
+		    "source; a reason about the destination: denied_dst_ips or "
+		    "allowed_dst_ips there; tried=\"bind "
+		    "to the source\" or \"connect to the destination\": the "
+		    "exit cannot, so run srcproxy doctor server there; no such "
+		    "line: another program reset the connection",
+		    "%s: the server half refused a test request to %s", prefix,
+		    destination);
 	else if (result == TEST_REQUEST_STRANGE)
 		finding_problem(findings, NULL,
 		    "set outbound.server to the address and port of a "

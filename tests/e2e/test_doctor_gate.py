@@ -374,7 +374,8 @@ class Gate(GateCase):
         refused = background(refuse)
         findings = self.assert_wrong(
             f'{IPV4.users}: the server half refused a test request',
-            "server half's log", prefixes=[IPV4.users],
+            'server half.s log.*"no user has this auth".*allowed_src_ips.*'
+            'allowed_dst_ips.*doctor server', prefixes=[IPV4.users],
             config=self.outbound(server=endpoint(*listener.getsockname())))
         self.assertEqual(len(refused.result()), request_len)
         self.assertFalse(findings.of('problem', 'protocol'))
