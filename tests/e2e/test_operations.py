@@ -4,6 +4,7 @@ Commands of an init, a package manager, journald, syslogd, tcpdump and cron are
 not run.
 """
 
+import json
 import os
 import re
 
@@ -24,6 +25,11 @@ def blocks(title):
     section = re.split(r'\n\.S[sh] ', PAGE.split(f'\n.Ss {title}\n')[1])[0]
     return [text.replace('\\e\n', '\\\n') for text in
             re.findall(r'^\.Bd [^\n]*\n(.*?)^\.Ed$', section, re.M | re.S)]
+
+
+def counters_of(listing):
+    return [item['counter'] for item in json.loads(listing)['nftables']
+            if 'counter' in item]
 
 
 class OperationsCase(RoutedCase):
@@ -121,7 +127,7 @@ class Tasks(OperationsCase):
 
     def test_log_tells_who_had_an_address_and_port(self):
         self.start_pair()
-        (show, _) = blocks('Find who had an address and port at some time')
+        show, now = blocks('Find who had an address and port at some time')
         user, destination = self.open()
         ours = endpoint(*destination.getpeername())
         self.server.wait_for('established', used=ours)
@@ -134,7 +140,25 @@ class Tasks(OperationsCase):
                 f'cat {path}'})
         (line,) = shown.splitlines()
         self.assertIn(' established ', line)
+        (line,) = self.paste(self.net.exit, now, **{
+            '198.51.100.10:54321': ours,
+            CONFIG_PATH: self.server.config_path}).splitlines()
+        self.assertIn(' established ', line)
         user.close()
+
+    def test_status_tells_who_is_connected(self):
+        auth = 'of alice, and long enough'
+        self.server = self.start_server({'acl': [
+            {'name': 'alice', 'auth': auth}]})
+        self.start_client({'outbound': {'server': endpoint(*SERVER),
+                                        'auth': auth}})
+        (ask,) = blocks('See who is connected and who moved how much')
+        self.open()
+        self.server.wait_for('established')
+        said = self.paste(self.net.exit, ask, **{
+            CONFIG_PATH: self.server.config_path})
+        self.assertRegex(said, r'(?m)^alice +1 ')
+        self.assertRegex(said, r'(?m)^ *1  alice ')
 
     def test_banned_destination_cannot_be_reached(self):
         self.start_pair()
@@ -167,7 +191,7 @@ class Tasks(OperationsCase):
         self.start_pair()
         self.addCleanup(self.net.gate.run, 'nft', 'delete table inet users-rate')
         self.addCleanup(self.net.exit.run, 'nft', 'delete table inet users-rate')
-        down, up = blocks("Limit a user's rate")
+        down, up = blocks("Limit a user's rate")[:2]
         user, destination = self.open()
         for host, commands, sender, receiver in (
                 (self.net.exit, down, destination, user),
@@ -182,9 +206,47 @@ class Tasks(OperationsCase):
             self.assertNotEqual(
                 re.search(r'counter packets (\d+)', rules)[1], '0')
 
+    def test_packets_wait_for_their_turn_and_every_byte_arrives(self):
+        self.start_pair()
+        self.addCleanup(self.net.gate.run, 'tc', 'qdisc', 'del', 'dev',
+                        'users0', 'root')
+        shape = blocks("Limit a user's rate")[2]
+        self.paste(self.net.gate, shape, eth1='users0')
+        user, destination = self.open()
+        sent = os.urandom(MEBIBYTE // 2)
+        writer = background(destination.sendall, sent)
+        self.assertEqual(receive(user, len(sent)), sent)
+        writer.result()
+        shown = self.net.gate.run('tc', '-s', 'class', 'show', 'dev',
+                                  'users0').stdout
+        self.assertGreater(int(re.search(r'Sent (\d+) bytes', shown)[1]),
+                           len(sent))
+
+    def test_bytes_are_counted_by_prefix(self):
+        self.start_pair()
+        count, keep = blocks("Count a user's bytes per month")[:2]
+        config = {CONFIG_PATH: self.server.config_path}
+        commands = count.replace('.json |', f'.json {IPV4.users} |')
+        self.addCleanup(self.paste, self.net.exit, commands.replace(
+            '--count', '--count --remove'), **config)
+        self.paste(self.net.exit, commands, **config)
+        user, destination = self.open()
+        user.sendall(bytes(5 * 1000))
+        receive(destination, 5 * 1000)
+        for expected in (5000, 0):
+            self.paste(self.net.exit, keep, **{'/var/log': WORK})
+            (name,) = [name for name in os.listdir(WORK)
+                       if name.startswith('srcproxy-prefixes.')]
+            with open(os.path.join(WORK, name)) as file:
+                (sent,) = [counter['bytes'] for counter in
+                           counters_of(file.read())
+                           if counter['name'].startswith('sent-')]
+            os.remove(os.path.join(WORK, name))
+            self.assertTrue(expected <= sent < expected + 2000, sent)
+
     def test_bytes_are_counted_by_address_and_direction(self):
         self.start_pair()
-        count, keep = blocks("Count a user's bytes per month")
+        count, keep = blocks("Count a user's bytes per month")[2:]
         self.paste(self.net.exit, count)
         for family in BOTH:
             listener = self.listen(self.net.destination, family.destination)
