@@ -104,7 +104,7 @@ class FewProcesses(RoutedCase):
         most = int(server.wait_for('limit', bounded_by=re.compile(pattern))
                    ['max_connections'])
         server.wait_for_line(f'warning max_connections={most} is all that '
-                             f'.*{pattern} .* raise that, or set')
+                             f'.*{pattern} .* raise it, or accept')
         self.assertGreater(most, 20)
         listener = self.listen_at_destination()
         to = listener.getsockname()[:2]

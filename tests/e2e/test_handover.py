@@ -181,11 +181,11 @@ class Unfit(RoutedCase):
     def test_what_is_no_tcp_listener_is_refused(self):
         with self.net.exit.inside():
             udp = self.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        self.assert_refused('descriptor 3.*no TCP socket', udp)
+        self.assert_refused('descriptor 3.*not a TCP socket', udp)
         self.assert_refused('descriptor 3.*does not listen',
                             self.keep(self.net.exit.socket(socket.AF_INET)))
         with open(os.devnull) as file:
-            self.assert_refused('descriptor 3.*no socket', file)
+            self.assert_refused('descriptor 3.*not a socket', file)
 
     def test_different_ports_are_refused(self):
         self.assert_refused(
