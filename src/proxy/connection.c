@@ -160,7 +160,8 @@ life_run(void *argument)
 		gates_note(life->service->gates, &connection->facts.peer);
 	if (error) {
 		connection_table_leave(connection);
-		note_refusal(life, error);
+		if (error != -ENODATA)
+			note_refusal(life, error);
 		life_end(life, false);
 		return;
 	}

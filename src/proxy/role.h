@@ -105,7 +105,8 @@ struct role {
 	/*
 	 * Connects upstream_fd and returns 0. On a failure it returns a
 	 * negative errno, sets tried and maybe reason, and leaves upstream_fd
-	 * as it was.
+	 * as it was. -ENODATA is no refusal: the peer only looked whether
+	 * somebody listens, and closed without a byte.
 	 */
 	int (*dial)(struct connection *connection);
 

@@ -111,6 +111,8 @@ receive_request(struct connection *connection, struct inbox *inbox)
 			return -errno;
 		if (received < 0)
 			continue;
+		if (received == 0 && connection->received == 0)
+			return -ENODATA;
 		if (received == 0) {
 			connection->reason =
 			    "the stream ended before the request was complete";
@@ -147,7 +149,7 @@ await_request(struct connection *connection, struct inbox *inbox)
 				     "connections send no request";
 		return -ENOMSG;
 	}
-	if (!error || error == -EPROTO)
+	if (!error || error == -EPROTO || error == -ENODATA)
 		return error;
 	if (!connection->reason)
 		connection->reason = strerror(-error);
