@@ -159,7 +159,7 @@ lock_in(const struct options *options, const struct config *config)
 		.config_path = options->path,
 		.socket_path =
 		    *config->status_path ? config->status_path : NULL,
-		.names = endpoint_is_name(&config->server),
+		.names = endpoint_list_find_name(&config->servers) != NULL,
 		.binds_ports = config->kind == CONFIG_SERVER,
 	};
 
@@ -212,6 +212,24 @@ serve(const struct options *options, const struct privilege *privilege,
 	if (live > 0)
 		_exit(status);
 	return status;
+}
+
+/* A host that is set up without a network may check its files all the same. */
+static void
+check_names(const struct options *options, const struct config *config)
+{
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	size_t count;
+
+	for (size_t i = 0; i < config->servers.count; i++) {
+		const struct endpoint *server = &config->servers.items[i];
+		const char *wrong = endpoint_resolve(server, addresses, &count);
+
+		if (wrong)
+			fprintf(stderr,
+			    "%s: warning: outbound.server: %s: %s\n",
+			    options->path, server->host, wrong);
+	}
 }
 
 static int
@@ -284,8 +302,10 @@ main(int argc, char **argv)
 		status = examine(config, &options, &privilege);
 	else if (options.command == OPTIONS_STATUS)
 		status = ask(config, &options.status);
-	else
+	else {
+		check_names(&options, config);
 		printf("%s: the configuration is fine\n", options.path);
+	}
 	config_unref(config);
 	return status;
 }

@@ -20,8 +20,8 @@ enum {
 };
 
 static key_read read_mode, read_log_level, read_source_port, read_users,
-    read_inbound, read_outbound, read_server, read_acl, read_name, read_sources,
-    read_allowed, read_auths, read_status;
+    read_inbound, read_outbound, read_servers, read_acl, read_name,
+    read_sources, read_allowed, read_auths, read_status;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -35,7 +35,7 @@ static const struct key keys[] = {
 	{ INBOUND, KEY_LIST, "users", read_users, 0, NULL },
 	{ INBOUND, KEY_LIST, "bypass", value_targets, AT(bypass), NULL },
 	{ INBOUND | SERVER, KEY_REQUIRED, "listen", value_endpoint, AT(listen), NULL },
-	{ OUTBOUND, KEY_REQUIRED, "server", read_server, AT(server), NULL },
+	{ OUTBOUND, KEY_REQUIRED, "server", read_servers, AT(servers), NULL },
 	{ OUTBOUND, KEY_OPTIONAL, "auth", value_digest, AT(auth), "''" },
 	{ OUTBOUND, KEY_OPTIONAL, "local_addr", value_local_addr, AT(local_bind), NULL },
 	{ OUTBOUND, KEY_OPTIONAL, "fwmark", value_fwmark, AT(local_bind), NULL },
@@ -141,11 +141,17 @@ check_local_addr(struct reader *reader, const struct json5 *outbound,
 {
 	const struct json5 *value = json5_member(outbound, "local_addr");
 	int local = config->local_bind.address.any.sa_family;
-	int server = config->server.address.any.sa_family;
 
-	if (local != AF_UNSPEC && server != AF_UNSPEC && local != server)
+	for (size_t i = 0; i < config->servers.count; i++) {
+		int server = config->servers.items[i].address.any.sa_family;
+
+		if (local == AF_UNSPEC || server == AF_UNSPEC ||
+		    local == server)
+			continue;
 		reader_fail_address(reader, value, json5_string(value, NULL),
 		    "the server's address is of the other family");
+		return;
+	}
 }
 
 static void
@@ -156,18 +162,47 @@ read_outbound(struct reader *reader, const struct json5 *value, void *config)
 }
 
 static void
-read_server(struct reader *reader, const struct json5 *value, void *field)
+read_server(struct reader *reader, const struct json5 *value,
+    struct endpoint_list *list)
 {
-	struct endpoint *server = field;
+	struct endpoint *server = &list->items[list->count];
 
-	value_endpoint(reader, value, field);
-	if (server->port &&
-	    (!*server->host ||
-		(server->address.any.sa_family != AF_UNSPEC &&
-		    !address_is_unicast(&server->address))))
+	value_endpoint(reader, value, server);
+	if (!server->port)
+		return;
+	if (!*server->host ||
+	    (server->address.any.sa_family != AF_UNSPEC &&
+		!address_is_unicast(&server->address)))
 		reader_fail(reader, value,
 		    "\"%.80s\": there is no server's address in it",
 		    json5_string(value, NULL));
+	for (size_t i = 0; i < list->count; i++) {
+		if (server->port == list->items[i].port &&
+		    !strcmp(server->host, list->items[i].host))
+			reader_fail(
+			    reader, value, "this server is in the list twice");
+	}
+	list->count++;
+}
+
+/* Reads a server, or a list of them. */
+static void
+read_servers(struct reader *reader, const struct json5 *value, void *field)
+{
+	bool is_list = json5_type(value) == JSON5_ARRAY;
+	size_t count = is_list ? json5_count(value) : 1;
+	struct endpoint_list *list = field;
+
+	if (count == 0 || count > ENDPOINT_MAX_ADDRESSES) {
+		reader_fail(reader, value,
+		    "these are %zu servers; write 1 to %d", count,
+		    ENDPOINT_MAX_ADDRESSES);
+		return;
+	}
+	list->items = reader_allocate(reader, count, sizeof(*list->items));
+	for (size_t i = 0; list->items && i < count; i++)
+		read_server(
+		    reader, is_list ? json5_item(value, i) : value, list);
 }
 
 /* A name is a field of the log, which a blank or a quote would end. */
@@ -478,5 +513,6 @@ config_unref(struct config *config)
 	prefix_list_finish(&config->users);
 	prefix_list_finish(&config->exceptions);
 	target_list_finish(&config->bypass);
+	endpoint_list_finish(&config->servers);
 	free(config);
 }

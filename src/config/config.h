@@ -61,7 +61,7 @@ struct config {
 	struct prefix_list users;      /* empty: everybody who is redirected */
 	struct prefix_list exceptions; /* from users */
 	struct target_list bypass;     /* destinations left alone by rules */
-	struct endpoint server;
+	struct endpoint_list servers;  /* in the order of preference */
 	struct digest auth;
 	struct local_bind local_bind;
 };

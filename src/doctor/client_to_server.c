@@ -35,22 +35,26 @@ check_loop(const struct doctor_context *context, const union address *server)
 	return true;
 }
 
-/* Returns the number of addresses; 0 after reporting why. */
+/* Returns the number of addresses, after reporting each name that has none. */
 static size_t
 resolve(const struct doctor_context *context, union address *servers)
 {
-	const struct endpoint *server = &context->config->server;
-	const char *wrong;
+	const struct endpoint_list *list = &context->config->servers;
 	size_t count;
 
-	wrong = endpoint_resolve(server, servers, &count);
-	if (wrong)
-		finding_problem(context->findings, NULL,
-		    "correct the name in outbound.server, or name "
-		    "resolution: /etc/hosts, /etc/resolv.conf",
-		    "cannot resolve outbound.server %s: %s", server->host,
-		    wrong);
-	return wrong ? 0 : count;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct endpoint *server = &list->items[i];
+		const char *wrong = endpoint_resolve(server, servers, &count);
+
+		if (wrong)
+			finding_problem(context->findings, NULL,
+			    "correct the name in outbound.server, or name "
+			    "resolution: /etc/hosts, /etc/resolv.conf",
+			    "cannot resolve outbound.server %s: %s",
+			    server->host, wrong);
+	}
+	endpoint_list_resolve(list, servers, &count);
+	return count;
 }
 
 /* fd: a connection just made, which conntrack still has an entry for. */
@@ -109,8 +113,7 @@ client_to_server_look(struct doctor_context *context)
 	const char *tried;
 	size_t count;
 
-	if (endpoint_resolve(&context->config->server, servers, &count))
-		return;
+	endpoint_list_resolve(&context->config->servers, servers, &count);
 	for (size_t i = 0; i < count && !context->is_own_redirected; i++) {
 		int fd =
 		    test_request_connect(context->config, &servers[i], &tried);
@@ -123,13 +126,42 @@ client_to_server_look(struct doctor_context *context)
 	}
 }
 
-void
-client_to_server_check_loop(const struct doctor_context *context)
+/* Whether somebody listens at an address of this host. True: or who knows. */
+static bool
+is_taken(const union address *own)
 {
-	const union address *server = &context->config->server.address;
+	int fd = socket_open(own->any.sa_family), on = 1;
+	bool is_free;
 
-	if (server->any.sa_family != AF_UNSPEC)
-		check_loop(context, server);
+	if (fd < 0)
+		return true;
+	/* A connection that is over does not hold the port. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	is_free = bind(fd, &own->any, address_len(own)) == 0;
+	close(fd);
+	return !is_free;
+}
+
+void
+client_to_server_check_own(const struct doctor_context *context)
+{
+	const struct endpoint_list *list = &context->config->servers;
+	char text[ADDRESS_STRLEN];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const union address *server = &list->items[i].address;
+
+		if (server->any.sa_family == AF_UNSPEC ||
+		    check_loop(context, server) ||
+		    route_ends_here(server) <= 0 || is_taken(server))
+			continue;
+		finding_problem(context->findings, NULL,
+		    "let outbound.server be the address of the exit, or start "
+		    "a server half here",
+		    "outbound.server %s is this host itself, and nobody "
+		    "listens there",
+		    address_format(server, text));
+	}
 }
 
 static void
@@ -333,7 +365,7 @@ is_used(const struct doctor_context *context, const union address *server)
 {
 	const struct config *config = context->config;
 	int family = config->local_bind.address.any.sa_family;
-	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
+	bool is_name = endpoint_list_find_name(&config->servers) != NULL;
 
 	if (is_name && server->any.sa_family == AF_INET6 &&
 	    sysctl_disables_ipv6())

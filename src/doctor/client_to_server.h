@@ -5,8 +5,11 @@
 
 #include "doctor/context.h"
 
-/* Checks for a loop. Cheap: it sends no packet and resolves no name. */
-void client_to_server_check_loop(const struct doctor_context *context);
+/*
+ * Checks servers that are this host itself: for a loop, and whether anybody
+ * listens. Cheap: it sends no packet and resolves no name.
+ */
+void client_to_server_check_own(const struct doctor_context *context);
 
 /* As root: checks whether the firewall redirects this half's connections. */
 void client_to_server_look(struct doctor_context *context);

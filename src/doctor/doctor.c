@@ -275,7 +275,7 @@ doctor_warn(const struct config *config, const char *path)
 	    leave_out_ipv6(&findings, &prefixes)) {
 		begin(&context, &commands, path, none);
 		if (config->kind == CONFIG_CLIENT)
-			client_to_server_check_loop(&context);
+			client_to_server_check_own(&context);
 		else
 			return_route_check_routes(&context);
 	}

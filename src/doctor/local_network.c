@@ -45,17 +45,20 @@ leads_to(const union address *to, uint32_t interface)
 	    route_find(to, 0, &route) == 0 && route.interface == interface;
 }
 
-/* Whether the users, the server half or the default route are on that link. */
+/* Whether the users, a server half or the default route are on that link. */
 static bool
 is_link_of_ours(
     const struct doctor_context *context, uint32_t interface, int family)
 {
+	const struct endpoint_list *servers = &context->config->servers;
 	const struct prefix_list *users = context->prefixes;
 	union address address;
-	bool is_ours = leads_to(&context->config->server.address, interface);
+	bool is_ours;
 
 	external_sample(family, &address);
-	is_ours = is_ours || leads_to(&address, interface);
+	is_ours = leads_to(&address, interface);
+	for (size_t i = 0; i < servers->count && !is_ours; i++)
+		is_ours = leads_to(&servers->items[i].address, interface);
 	for (size_t i = 0; i < users->count && !is_ours; i++) {
 		prefix_sample(&users->items[i], &address);
 		is_ours = leads_to(&address, interface);

@@ -1,6 +1,8 @@
 #include "net/endpoint.h"
 
 #include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -71,56 +73,114 @@ endpoint_parse(const char *text, struct endpoint *endpoint)
 	return NULL;
 }
 
-static bool
-is_among(const union address *address, const union address *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].any.sa_family == address->any.sa_family &&
-		    address_same_host(&list[i], address))
-			return true;
-	}
-	return false;
-}
-
 bool
 endpoint_is_name(const struct endpoint *endpoint)
 {
 	return *endpoint->host && endpoint->address.any.sa_family == AF_UNSPEC;
 }
 
+const struct endpoint *
+endpoint_list_find_name(const struct endpoint_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (endpoint_is_name(&list->items[i]))
+			return &list->items[i];
+	}
+	return NULL;
+}
+
 const char *
-endpoint_resolve(
+endpoint_format(const struct endpoint *endpoint, char *text)
+{
+	bool is_bracketed = strchr(endpoint->host, ':') != NULL;
+
+	snprintf(text, ENDPOINT_STRLEN, "%s%s%s:%u", is_bracketed ? "[" : "",
+	    endpoint->host, is_bracketed ? "]" : "", endpoint->port);
+	return text;
+}
+
+/* Appends the address, unless it is there already or there is no room. */
+static void
+add_address(
+    const union address *address, union address *addresses, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (addresses[i].any.sa_family == address->any.sa_family &&
+		    address_equal(&addresses[i], address))
+			return;
+	}
+	if (*count < ENDPOINT_MAX_ADDRESSES)
+		addresses[(*count)++] = *address;
+}
+
+static const char *
+add_addresses_of_name(
     const struct endpoint *endpoint, union address *addresses, size_t *count)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list, *entry;
-	int error;
+	int error = getaddrinfo(endpoint->host, NULL, &hints, &list);
+	bool any = false;
 
-	*count = 0;
-	if (endpoint->address.any.sa_family != AF_UNSPEC) {
-		addresses[(*count)++] = endpoint->address;
-		return NULL;
-	}
-	if (!*endpoint->host) {
-		address_from_raw(&addresses[(*count)++], in6addr_any.s6_addr,
-		    sizeof(in6addr_any), endpoint->port);
-		return NULL;
-	}
-	error = getaddrinfo(endpoint->host, NULL, &hints, &list);
 	if (error)
 		return gai_strerror(error);
-	for (entry = list; entry && *count < ENDPOINT_MAX_ADDRESSES;
-	     entry = entry->ai_next) {
-		union address *address = &addresses[*count];
+	for (entry = list; entry; entry = entry->ai_next) {
+		union address address;
 
-		if (entry->ai_addrlen > sizeof(*address))
+		if (entry->ai_addrlen > sizeof(address))
 			continue;
-		memcpy(address, entry->ai_addr, entry->ai_addrlen);
-		address_set_port(address, endpoint->port);
-		address_unmap(address);
-		if (!is_among(address, addresses, *count))
-			(*count)++;
+		memcpy(&address, entry->ai_addr, entry->ai_addrlen);
+		address_set_port(&address, endpoint->port);
+		address_unmap(&address);
+		add_address(&address, addresses, count);
+		any = true;
 	}
 	freeaddrinfo(list);
-	return *count ? NULL : "the name has no address";
+	return any ? NULL : "the name has no address";
+}
+
+static const char *
+add_addresses(
+    const struct endpoint *endpoint, union address *addresses, size_t *count)
+{
+	union address any;
+
+	if (endpoint_is_name(endpoint))
+		return add_addresses_of_name(endpoint, addresses, count);
+	address_from_raw(
+	    &any, in6addr_any.s6_addr, sizeof(in6addr_any), endpoint->port);
+	add_address(
+	    *endpoint->host ? &endpoint->address : &any, addresses, count);
+	return NULL;
+}
+
+const char *
+endpoint_resolve(
+    const struct endpoint *endpoint, union address *addresses, size_t *count)
+{
+	*count = 0;
+	return add_addresses(endpoint, addresses, count);
+}
+
+const char *
+endpoint_list_resolve(
+    const struct endpoint_list *list, union address *addresses, size_t *count)
+{
+	const char *first = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		const char *wrong =
+		    add_addresses(&list->items[i], addresses, count);
+
+		first = first ? first : wrong;
+	}
+	return *count > 0 ? NULL : first;
+}
+
+void
+endpoint_list_finish(struct endpoint_list *list)
+{
+	free(list->items);
+	*list = (struct endpoint_list){ 0 };
 }

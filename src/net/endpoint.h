@@ -17,8 +17,23 @@ struct endpoint {
 	union address address;
 };
 
+struct endpoint_list {
+	struct endpoint *items;
+	size_t count;
+};
+
+/* a host in brackets, a colon, a port, and the end of the string */
+#define ENDPOINT_STRLEN (sizeof(((struct endpoint *)0)->host) + 8)
+
 /* True if endpoint_resolve() will ask the resolver. */
 bool endpoint_is_name(const struct endpoint *endpoint);
+
+/* The first of them for which that is true, or NULL. */
+const struct endpoint *endpoint_list_find_name(
+    const struct endpoint_list *list);
+
+/* Writes it as an operator does, to ENDPOINT_STRLEN bytes. Returns text. */
+const char *endpoint_format(const struct endpoint *endpoint, char *text);
 
 /* Returns NULL, or what is wrong with the text. */
 const char *endpoint_parse(const char *text, struct endpoint *endpoint);
@@ -31,5 +46,15 @@ const char *endpoint_parse(const char *text, struct endpoint *endpoint);
  */
 const char *endpoint_resolve(
     const struct endpoint *endpoint, union address *addresses, size_t *count);
+
+/*
+ * The same for all of them, each address once. The list has no address only if
+ * no endpoint has one: the reason is that of the first.
+ */
+const char *endpoint_list_resolve(
+    const struct endpoint_list *list, union address *addresses, size_t *count);
+
+/* Frees what is in it. */
+void endpoint_list_finish(struct endpoint_list *list);
 
 #endif

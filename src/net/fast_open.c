@@ -19,7 +19,6 @@
 
 /* Of tcpi_state; their names are in netinet/tcp.h only. */
 #define STATE_SYN_SENT 2
-#define STATE_CLOSE 7
 
 #define BAD_MAX 2
 #define OFF_MS (60 * 60 * 1000)
@@ -136,12 +135,6 @@ read_info(int fd)
 
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 	return info;
-}
-
-bool
-fast_open_is_deferred(int fd)
-{
-	return read_info(fd).tcpi_state == STATE_SYN_SENT;
 }
 
 /*
@@ -275,6 +268,29 @@ count_taken(int fd)
 	return (size_t)waiting + info.tcpi_bytes_acked - 1;
 }
 
+/* It is connected, and the kernel has taken the first bytes. */
+static int
+finish(int fd, const union address *server, const struct tcp_info *info,
+    const uint8_t *data, size_t len, size_t taken)
+{
+	if (server)
+		note(server, info);
+	return taken < len ? socket_send_all(fd, data + taken, len - taken) : 0;
+}
+
+int
+fast_open_await(int fd, const union address *server, const void *data,
+    size_t len, int64_t deadline, int peer_fd)
+{
+	int error = socket_await_connected(fd, deadline, peer_fd);
+	struct tcp_info info;
+
+	if (error)
+		return error;
+	info = read_info(fd);
+	return finish(fd, server, &info, data, len, count_taken(fd));
+}
+
 int
 fast_open_send(int fd, const union address *server, const void *data,
     size_t len, int64_t deadline, int peer_fd)
@@ -282,7 +298,6 @@ fast_open_send(int fd, const union address *server, const void *data,
 	int64_t left = deadline_left(deadline);
 	struct tcp_info info;
 	ssize_t sent;
-	size_t taken;
 
 	if (left == 0)
 		return -ETIMEDOUT;
@@ -293,19 +308,11 @@ fast_open_send(int fd, const union address *server, const void *data,
 		return -errno;
 	info = read_info(fd);
 	/* When the time is over send(2) says that the SYN's data is sent. */
-	if (info.tcpi_state == STATE_SYN_SENT) {
-		int error = socket_await_connected(fd, deadline, peer_fd);
-
-		if (error)
-			return error;
-		info = read_info(fd);
-	}
-	if (server)
-		note(server, &info);
-	taken = sent < 0 ? count_taken(fd) : (size_t)sent;
-	if (taken >= len)
-		return 0;
-	return socket_send_all(fd, (const uint8_t *)data + taken, len - taken);
+	if (info.tcpi_state == STATE_SYN_SENT)
+		return fast_open_await(
+		    fd, server, data, len, deadline, peer_fd);
+	return finish(fd, server, &info, data, len,
+	    sent < 0 ? count_taken(fd) : (size_t)sent);
 }
 
 void

@@ -28,9 +28,6 @@ void fast_open_listen(int fd, bool is_on);
  */
 bool fast_open_begin(int fd, const union address *server);
 
-/* True while connect(2) has returned and the SYN waits for fast_open_send(). */
-bool fast_open_is_deferred(int fd);
-
 /*
  * How long, in milliseconds, to wait for a user's first bytes, so that they
  * are sent with the SYN: an eighth of the round trip that this saves, 0 where
@@ -44,6 +41,10 @@ int fast_open_patience(const union address *server);
  * socket_connect() if it was not. -ECONNRESET and -EPIPE: it was connected.
  */
 int fast_open_send(int fd, const union address *server, const void *data,
+    size_t len, int64_t deadline, int peer_fd);
+
+/* Goes on after fast_open_send() returned -ETIMEDOUT; the data is the same. */
+int fast_open_await(int fd, const union address *server, const void *data,
     size_t len, int64_t deadline, int peer_fd);
 
 /*

@@ -23,6 +23,7 @@
 
 /* Values of tcpi_state; only netinet/tcp.h has names for them. */
 enum {
+	STATE_SYN_SENT = 2,
 	STATE_SYN_RECV = 3,
 	STATE_CLOSE = 7,
 	STATE_CLOSE_WAIT = 8,
@@ -409,6 +410,12 @@ socket_find_end(int fd, uint64_t received)
 	default:
 		return SOCKET_END_NONE;
 	}
+}
+
+bool
+socket_is_connecting(int fd)
+{
+	return read_state(fd) == STATE_SYN_SENT;
 }
 
 bool

@@ -54,13 +54,16 @@ int socket_open(int family);
 /*
  * Connects fd. Returns -ETIMEDOUT once the deadline has passed, -ECONNABORTED
  * if the connection on peer_fd, which waits for this one, has died meanwhile,
- * and otherwise the errors of connect(2). After an error the caller can only
- * close fd.
+ * and otherwise the errors of connect(2). After an error the caller closes fd,
+ * or goes on if socket_is_connecting().
  */
 int socket_connect(
     int fd, const union address *to, int64_t deadline, int peer_fd);
 
-/* The same for an attempt that goes on already. */
+/* Whether the attempt goes on after an error such as -ETIMEDOUT. */
+bool socket_is_connecting(int fd);
+
+/* Like socket_connect() for an attempt that goes on already. */
 int socket_await_connected(int fd, int64_t deadline, int peer_fd);
 
 /*

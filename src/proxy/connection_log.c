@@ -9,8 +9,8 @@
 #include "proxy/accounts.h"
 #include "proxy/refusal.h"
 
-/* The names of the fields, a number, a user, four addresses. */
-#define ROUTE_STRLEN (64 + 20 + ACCOUNT_STRLEN + 4 * ADDRESS_STRLEN)
+/* The names of the fields, a number, a user, five addresses. */
+#define ROUTE_STRLEN (72 + 20 + ACCOUNT_STRLEN + 5 * ADDRESS_STRLEN)
 
 /* The fields that all lines have in common. */
 static const char *
@@ -18,16 +18,20 @@ format_route(const struct connection_facts *facts, char *text)
 {
 	char peer[ADDRESS_STRLEN], source[ADDRESS_STRLEN];
 	char used[ADDRESS_STRLEN], destination[ADDRESS_STRLEN];
-	char user[ACCOUNT_STRLEN];
+	char user[ACCOUNT_STRLEN], server[ADDRESS_STRLEN] = "";
+	bool has_server = facts->server.any.sa_family != AF_UNSPEC;
 
+	if (has_server)
+		address_format(&facts->server, server);
 	snprintf(text, ROUTE_STRLEN,
 	    "id=%" PRIu64 " user=%s peer=%s source=%s used=%s "
-	    "destination=%s",
+	    "destination=%s%s%s",
 	    facts->number, account_format(facts->account, user),
 	    address_format(&facts->peer, peer),
 	    address_format(&facts->source, source),
 	    address_format(&facts->source_used, used),
-	    address_format(&facts->destination, destination));
+	    address_format(&facts->destination, destination),
+	    has_server ? " server=" : "", server);
 	return text;
 }
 

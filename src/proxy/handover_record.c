@@ -99,6 +99,7 @@ handover_describe(struct handover_connection *record,
 	record->source_used = facts->source_used;
 	record->destination = facts->destination;
 	record->server = connection->server;
+	record->has_choice = facts->server.any.sa_family != AF_UNSPEC;
 	record->moved_at = atomic_load(&relay->moved_at);
 	record->idle_ms = relay->idle_ms;
 	record->end = relay->end;
@@ -157,6 +158,8 @@ restore_facts(
 	facts->source_used = record->source_used;
 	facts->destination = record->destination;
 	connection->server = record->server;
+	if (record->has_choice)
+		facts->server = record->server;
 }
 
 int
@@ -273,7 +276,8 @@ is_connection(const struct handover_connection *record)
 	    is_address(&record->destination, true) &&
 	    is_address(&record->server, false) && record->end <= RELAY_IDLE &&
 	    record->culprit <= 1 && record->has_settled <= 1 &&
-	    record->ended <= 1 && record->is_new <= 1 && record->idle_ms >= 0;
+	    record->ended <= 1 && record->is_new <= 1 &&
+	    record->has_choice <= 1 && record->idle_ms >= 0;
 }
 
 bool

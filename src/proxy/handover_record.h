@@ -98,8 +98,8 @@ struct handover_connection {
 	uint32_t end, culprit;
 	int32_t error;
 	uint8_t has_settled, ended;
-	uint8_t is_new; /* its account has not counted it yet */
-	uint8_t unused;
+	uint8_t is_new;     /* its account has not counted it yet */
+	uint8_t has_choice; /* server was chosen among several */
 	struct handover_flow flow[2];
 };
 

@@ -31,6 +31,9 @@ struct connection_facts {
 	union address source;      /* the user's address */
 	union address source_used; /* what upstream_fd is bound to */
 	union address destination;
+
+	/* The server that was chosen among several. */
+	union address server;
 };
 
 /*

@@ -229,16 +229,20 @@ put_gates(FILE *out, struct gates *gates)
 	put_array(out, "gates", gate_fields, copies, sizeof(*copies), count);
 }
 
-/* "192.0.2.1:21829", "[2001:db8::1]:21829", "exit.example:21829" */
+/* "192.0.2.1:21829", "[2001:db8::1]:21829, exit.example:21829" */
 static void
 put_server(FILE *out, const struct status_source *source,
-    const struct endpoint *server)
+    const struct endpoint_list *servers)
 {
-	const char *bracket = strchr(server->host, ':') ? "[" : "";
-	char text[sizeof(server->host) + 16];
+	char text[ENDPOINT_MAX_ADDRESSES * (ENDPOINT_STRLEN + 2)] = "";
+	size_t len = 0;
 
-	snprintf(text, sizeof(text), "%s%s%s:%u", bracket, server->host,
-	    *bracket ? "]" : "", server->port);
+	for (size_t i = 0; i < servers->count; i++) {
+		if (i > 0)
+			len += (size_t)sprintf(text + len, ", ");
+		endpoint_format(&servers->items[i], text + len);
+		len += strlen(text + len);
+	}
 	fputs(",\"server\":{\"address\":", out);
 	put_text(out, text);
 	fputs(",\"last_answer\":", out);
@@ -281,7 +285,7 @@ put_summary(FILE *out, const struct status_source *source)
 	if (service->role == &server_role)
 		put_gates(out, service->gates);
 	else
-		put_server(out, source, &config->server);
+		put_server(out, source, &config->servers);
 	put_refusals(out, service->refusals);
 	config_unref(config);
 }
@@ -313,7 +317,12 @@ put_user(FILE *out, const struct account *account)
 static void
 put_connection(FILE *out, const struct connection_table_view *view)
 {
+	char text[ADDRESS_STRLEN];
+
 	put_members(out, connection_fields, view);
+	if (view->facts.server.any.sa_family != AF_UNSPEC)
+		fprintf(out, ",\"server\":\"%s\"",
+		    address_format(&view->facts.server, text));
 	fprintf(out,
 	    ",\"state\":\"%s\",\"sending\":\"%s\",\"receiving\":\"%s\"}",
 	    connection_log_stage(view),

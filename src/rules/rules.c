@@ -55,15 +55,45 @@ print_exit(const struct config *config, const struct rules_request *request,
 }
 
 static int
-resolve(const struct endpoint *endpoint, union address *addresses,
-    size_t *count, const char *advice)
+report_unknown(const char *host, const char *wrong, const char *advice)
 {
-	const char *wrong = endpoint_resolve(endpoint, addresses, count);
-
-	if (!wrong)
-		return 0;
-	fprintf(stderr, "srcproxy: %s: %s%s\n", endpoint->host, wrong, advice);
+	fprintf(stderr, "srcproxy: %s: %s%s\n", host, wrong, advice);
 	return -ENOENT;
+}
+
+/*
+ * The rules leave connections to the servers alone. The addresses of a name may
+ * change, so they are asked for only if nothing else tells these connections
+ * from others.
+ */
+static int
+find_servers(const struct endpoint_list *list, bool needs_names,
+    struct client_rules *rules, union address *servers)
+{
+	struct endpoint items[ENDPOINT_MAX_ADDRESSES];
+	struct endpoint_list known = { .items = items };
+	size_t count;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct endpoint *server = &list->items[i];
+		const char *wrong = NULL;
+
+		if (endpoint_is_name(server) && !needs_names)
+			continue;
+		wrong = endpoint_resolve(server, servers, &count);
+		if (wrong)
+			return report_unknown(server->host, wrong,
+			    "; with outbound.fwmark set, its addresses need "
+			    "not be known");
+		items[known.count++] = *server;
+	}
+	endpoint_list_resolve(&known, servers, &rules->server_count);
+	/* Rules take addresses without a scope. */
+	for (size_t i = 0; i < rules->server_count; i++) {
+		if (servers[i].any.sa_family == AF_INET6)
+			servers[i].v6.sin6_scope_id = 0;
+	}
+	return 0;
 }
 
 /* Checks each family that the users have. */
@@ -107,7 +137,8 @@ static int
 prepare_gate(const struct config *config, struct client_rules *rules,
     union address *listeners, union address *servers)
 {
-	bool is_name = config->server.address.any.sa_family == AF_UNSPEC;
+	const char *wrong = endpoint_resolve(
+	    &config->listen, listeners, &rules->listener_count);
 	int error;
 
 	if (rules->tproxy && rules->output) {
@@ -117,25 +148,17 @@ prepare_gate(const struct config *config, struct client_rules *rules,
 		    stderr);
 		return -ENOTSUP;
 	}
+	if (wrong)
+		return report_unknown(config->listen.host, wrong, "");
 	rules->listeners = listeners;
-	error = resolve(&config->listen, listeners, &rules->listener_count, "");
-	if (!error)
-		error = check_listeners(rules);
+	error = check_listeners(rules);
 	if (error)
 		return error;
 	if (rules->output && config->local_bind.marked)
 		rules->mark = config->local_bind.mark;
 	rules->servers = servers;
-	if (is_name && (rules->mark || !rules->output))
-		return 0;
-	error = resolve(&config->server, servers, &rules->server_count,
-	    "; with outbound.fwmark set, its addresses need not be known");
-	/* Rules take addresses without a scope. */
-	for (size_t i = 0; i < rules->server_count; i++) {
-		if (servers[i].any.sa_family == AF_INET6)
-			servers[i].v6.sin6_scope_id = 0;
-	}
-	return error;
+	return find_servers(
+	    &config->servers, rules->output && !rules->mark, rules, servers);
 }
 
 static int

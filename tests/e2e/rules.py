@@ -141,9 +141,10 @@ def deliver_bound(exit_host):
 
 
 @contextlib.contextmanager
-def black_hole(host, family, port):
+def black_hole(host, family, port, address=None):
     """Drops all packets to that port inside the with block."""
-    rule = ['INPUT', '-p', 'tcp', '--dport', str(port), '-j', 'DROP']
+    to = ['-d', address] if address else []
+    rule = ['INPUT', *to, '-p', 'tcp', '--dport', str(port), '-j', 'DROP']
     host.run(family.iptables, '-A', *rule)
     try:
         yield

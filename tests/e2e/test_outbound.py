@@ -73,7 +73,11 @@ class ServerByName(OutboundCase):
 
     def test_addresses_that_all_refuse(self):
         name_server(IPV4.exit_link, IPV6.exit_link)
-        self.assert_refused(self.start_client_by_name(), 'server', 'refused')
+        client = self.start_client_by_name()
+        self.assert_refused(client, 'server', 'none of the servers answers')
+        self.assertEqual([event['reason'] for event in
+                          client.events('server-away')],
+                         ['Connection refused'] * 2)
 
     def test_name_whose_address_changes_leads_new_connections_there(self):
         old = self.start_server_at(IPV4.exit_link)

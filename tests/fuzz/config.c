@@ -89,12 +89,16 @@ static void
 check_client(const struct config *config)
 {
 	const union address *local = &config->local_bind.address;
-	const union address *server = &config->server.address;
 
-	MUST(config->server.host[0] && config->server.port > 0);
-	MUST(local->any.sa_family == AF_UNSPEC ||
-	    server->any.sa_family == AF_UNSPEC ||
-	    local->any.sa_family == server->any.sa_family);
+	MUST(config->servers.count > 0);
+	for (size_t i = 0; i < config->servers.count; i++) {
+		const struct endpoint *server = &config->servers.items[i];
+
+		MUST(server->host[0] && server->port > 0);
+		MUST(local->any.sa_family == AF_UNSPEC ||
+		    server->address.any.sa_family == AF_UNSPEC ||
+		    local->any.sa_family == server->address.any.sa_family);
+	}
 	MUST(memchr(config->local_bind.interface, '\0',
 	    sizeof(config->local_bind.interface)));
 }

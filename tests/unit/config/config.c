@@ -88,7 +88,7 @@ START_TEST(the_client_sample_is_read_as_it_stands)
 
 	ck_assert_str_eq(config->listen.host, "");
 	ck_assert_uint_eq(config->listen.port, 9001);
-	check_endpoint(&config->server, "192.0.2.1:21829");
+	check_endpoint(&config->servers.items[0], "192.0.2.1:21829");
 	check_digest(&config->auth, SAMPLE_AUTH);
 	ck_assert_str_eq(
 	    address_format_host(&config->local_bind.address, address),
@@ -155,6 +155,24 @@ START_TEST(how_the_leg_between_the_halves_is_to_be_is_read)
 }
 END_TEST
 
+START_TEST(servers_are_one_or_a_list_in_their_order)
+{
+	struct config *config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: "
+	    "['192.0.2.1:2', 'x:2', '[2001:db8::1]:2'] } }");
+
+	ck_assert_uint_eq(config->servers.count, 3);
+	check_endpoint(&config->servers.items[0], "192.0.2.1:2");
+	ck_assert_str_eq(config->servers.items[1].host, "x");
+	check_endpoint(&config->servers.items[2], "[2001:db8::1]:2");
+	config_unref(config);
+	config = load_good(CONFIG_CLIENT,
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2' } }");
+	ck_assert_uint_eq(config->servers.count, 1);
+	config_unref(config);
+}
+END_TEST
+
 static void
 check_status(enum config_kind kind, const char *text, const char *path)
 {
@@ -183,8 +201,8 @@ START_TEST(a_client_has_defaults_for_all_but_its_two_ends)
 	    "{ inbound: { listen: '[::1]:1' }, outbound: { server: 'x:2' } }");
 
 	check_endpoint(&config->listen, "[::1]:1");
-	ck_assert_str_eq(config->server.host, "x");
-	ck_assert_uint_eq(config->server.port, 2);
+	ck_assert_str_eq(config->servers.items[0].host, "x");
+	ck_assert_uint_eq(config->servers.items[0].port, 2);
 	check_digest(&config->auth, "");
 	ck_assert_int_eq(config->local_bind.address.any.sa_family, AF_UNSPEC);
 	ck_assert_str_eq(config->local_bind.interface, "");
@@ -641,6 +659,17 @@ static const struct mistake client_mistakes[] = {
 	{ "{ " IN "outbound: { server: 'x:http' } }",
 	    "2:21: outbound.server: \"x:http\": "
 	    "the port must be a number from 1 to 65535" },
+	{ "{ " IN "outbound: { server: [] } }",
+	    "2:21: outbound.server: these are 0 servers; write 1 to 16" },
+	{ "{ " IN "outbound: { server: ['x:1', ':2', 7, 'x:1'] } }",
+	    "2:29: outbound.server[1]: \":2\": "
+	    "there is no server's address in it | "
+	    "2:35: outbound.server[2]: this must be a string, not an integer | "
+	    "2:38: outbound.server[3]: this server is in the list twice" },
+	{ "{ " IN "outbound: { server: ['192.0.2.1:1', '[2001:db8::1]:1'],\n"
+	  "local_addr: '192.0.2.2' } }",
+	    "3:13: outbound.local_addr: \"192.0.2.2\": "
+	    "the server's address is of the other family" },
 	{ USERS("users: ['198.51.100.0/33', '!x', '', 7]"),
 	    "1:36: inbound.users[0]: \"198.51.100.0/33\": prefix length is 0 "
 	    "to 32 | 1:55: inbound.users[1]: \"x\": this is not an IPv4 or "
@@ -817,6 +846,7 @@ suite(void)
 
 	tcase_add_test(good, the_server_sample_is_read_as_it_stands);
 	tcase_add_test(good, the_client_sample_is_read_as_it_stands);
+	tcase_add_test(good, servers_are_one_or_a_list_in_their_order);
 	tcase_add_test(good, a_server_has_defaults_for_all_but_listen);
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
 	tcase_add_test(good, a_limit_of_connections_is_read);

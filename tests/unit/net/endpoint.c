@@ -194,6 +194,54 @@ START_TEST(an_address_with_a_scope_is_resolved_with_it)
 }
 END_TEST
 
+START_TEST(each_address_of_a_list_is_there_once_in_its_order)
+{
+	static const char *const texts[] = { "192.0.2.2:80", "[2001:db8::1]:80",
+		LETTERS_50 LETTERS_50 ":80", "192.0.2.1:80",
+		"[::ffff:192.0.2.2]:80", "192.0.2.2:81" };
+	static const char *const expected[] = { "192.0.2.2:80",
+		"[2001:db8::1]:80", "192.0.2.1:80", "192.0.2.2:81" };
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	struct endpoint items[COUNT(texts)];
+	struct endpoint_list list = { items, COUNT(texts) };
+	char text[ADDRESS_STRLEN];
+	size_t count;
+
+	for (size_t i = 0; i < COUNT(texts); i++)
+		ck_assert_ptr_null(endpoint_parse(texts[i], &items[i]));
+	/* A name without an address does not keep others from being used. */
+	ck_assert_ptr_null(endpoint_list_resolve(&list, addresses, &count));
+	ck_assert_uint_eq(count, COUNT(expected));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_str_eq(
+		    address_format(&addresses[i], text), expected[i]);
+	ck_assert_ptr_eq(endpoint_list_find_name(&list), &items[2]);
+}
+END_TEST
+
+START_TEST(a_list_without_an_address_has_the_reason_of_its_first_name)
+{
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	struct endpoint item;
+	struct endpoint_list list = { &item, 1 };
+	size_t count;
+
+	ck_assert_ptr_null(endpoint_parse(LETTERS_50 LETTERS_50 ":80", &item));
+	ck_assert_ptr_nonnull(endpoint_list_resolve(&list, addresses, &count));
+	ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+START_TEST(an_endpoint_is_written_as_it_was_read)
+{
+	struct endpoint endpoint;
+	char text[ENDPOINT_STRLEN];
+
+	ck_assert_ptr_null(endpoint_parse(good[_i].text, &endpoint));
+	ck_assert_str_eq(endpoint_format(&endpoint, text), good[_i].text);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -205,12 +253,18 @@ suite(void)
 	    parse, a_host_and_a_port_are_told_apart, 0, COUNT(good));
 	tcase_add_loop_test(
 	    parse, what_is_wrong_is_said_and_nothing_is_changed, 0, COUNT(bad));
+	tcase_add_loop_test(
+	    parse, an_endpoint_is_written_as_it_was_read, 0, COUNT(good));
 	suite_add_tcase(suite, parse);
 
 	tcase_add_loop_test(
 	    names, digits_or_no_host_at_all_are_one_address, 0, COUNT(digits));
 	tcase_add_test(names, a_name_is_asked_of_the_resolver);
 	tcase_add_test(names, a_name_without_an_address_has_a_reason);
+	tcase_add_test(
+	    names, each_address_of_a_list_is_there_once_in_its_order);
+	tcase_add_test(
+	    names, a_list_without_an_address_has_the_reason_of_its_first_name);
 	tcase_add_test(names, an_address_with_a_scope_is_resolved_with_it);
 	suite_add_tcase(suite, names);
 	return suite;

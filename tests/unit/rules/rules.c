@@ -55,7 +55,7 @@
 /* Up to three of each, then NULL or "". */
 static const struct good {
 	enum config_kind kind;
-	const char *listen, *server;
+	const char *listen, *server; /* server: with blanks between several */
 	uint32_t mark;
 	struct rules_request request;
 	const char *sources[4];  /* the sources of one account */
@@ -167,6 +167,31 @@ static const struct good {
 	    "\t\ttype nat hook output priority -135;\n"
 	    "\t\tip6 saddr { 2001:db8:aaaa::/64 } meta l4proto tcp "
 	    "fib saddr type local jump users\n"
+	    "\t}\n"
+	    "}\n"
+	    "END\n"
+	    ")\n" },
+	/* A name that need not be known does not hide the other servers. */
+	{ CONFIG_CLIENT, ":9001",
+	    "192.0.2.1:21829 exit.invalid:1 192.0.2.3:21830", 0,
+	    { .iptables = false }, { 0 }, { "198.51.100.0/24" },
+	    "(\n"
+	    "set -e\n"
+	    "nft -f - <<'END'\n"
+	    "table inet srcproxy-client-9001\n"
+	    "delete table inet srcproxy-client-9001\n"
+	    "table inet srcproxy-client-9001 {\n"
+	    "\tchain users {\n"
+	    "\t\tfib daddr type local return\n"
+	    "\t\tip daddr 192.0.2.1 tcp dport 21829 return\n"
+	    "\t\tip daddr 192.0.2.3 tcp dport 21830 return\n"
+	    "\t\tip daddr { 198.51.100.0/24 } return\n"
+	    "\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp redirect to "
+	    ":9001\n"
+	    "\t}\n"
+	    "\tchain prerouting-ip-24 {\n"
+	    "\t\ttype nat hook prerouting priority -124;\n"
+	    "\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp jump users\n"
 	    "\t}\n"
 	    "}\n"
 	    "END\n"
@@ -286,12 +311,22 @@ make_config(struct config *config, enum config_kind kind, const char *listen,
 {
 	static struct prefix prefixes[4];
 	static struct acl_user user = { .sources = prefixes };
+	static struct endpoint servers[4];
 
 	*config =
 	    (struct config){ .kind = kind, .return_mark = { 0x50, 0x50 } };
 	ck_assert_ptr_null(endpoint_parse(listen, &config->listen));
-	if (server)
-		ck_assert_ptr_null(endpoint_parse(server, &config->server));
+	config->servers = (struct endpoint_list){ servers, 0 };
+	while (server && *server) {
+		char text[ENDPOINT_STRLEN];
+
+		snprintf(text, sizeof(text), "%.*s", (int)strcspn(server, " "),
+		    server);
+		ck_assert_ptr_null(
+		    endpoint_parse(text, &servers[config->servers.count++]));
+		server += strlen(text);
+		server += *server == ' ';
+	}
 	for (; sources[user.source_count]; user.source_count++)
 		parse_source(
 		    sources[user.source_count], &prefixes[user.source_count]);

@@ -1,0 +1,513 @@
+#include "proxy/client_connect.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "config/config.h"
+#include "net/congestion.h"
+#include "net/fast_open.h"
+#include "net/socket.h"
+#include "proxy/protocol.h"
+#include "proxy/server_health.h"
+
+/* The "Connection Attempt Delay" of RFC 8305. */
+#define NEXT_MS 300
+
+/* How long to wait for the answer of one of several servers. */
+#define RACE_MAX_MS 10000
+
+/*
+ * With the request this fits into a SYN. Most first messages of users are
+ * shorter.
+ */
+#define EARLY_MAX_LEN 1024
+
+static const char connecting[] = "connect to the server";
+
+/*
+ * What opens a connection to the server: the request, and the user's first
+ * bytes, all in one segment, which the server half reads with one call.
+ */
+struct opening {
+	size_t len;
+	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
+};
+
+/*
+ * Attempts to connect to several addresses. ends[0] is the user, who may give
+ * up; the others are the attempts that go on, in the order in which they began.
+ */
+struct race {
+	struct connection *connection;
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	size_t count, next;
+	bool all_away;
+	int64_t deadline;
+	struct pollfd ends[1 + ENDPOINT_MAX_ADDRESSES];
+	const union address *servers[1 + ENDPOINT_MAX_ADDRESSES];
+	size_t end_count;
+	int error; /* the last one */
+};
+
+static void
+write_request(const struct connection *connection, struct opening *opening)
+{
+	struct request request = {
+		.auth_len = sizeof(connection->config->auth.bytes),
+		.destination = connection->facts.destination,
+		.source = connection->facts.source,
+	};
+
+	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
+	opening->len = protocol_encode(&request, opening->data);
+}
+
+/* Ends and errors are left to the relay. */
+static void
+add_early(struct connection *connection, struct opening *opening)
+{
+	ssize_t len = recv(connection->downstream_fd,
+	    opening->data + opening->len, EARLY_MAX_LEN, MSG_DONTWAIT);
+
+	if (len <= 0)
+		return;
+	connection->early = connection->received = (size_t)len;
+	opening->len += (size_t)len;
+}
+
+/*
+ * A user's first bytes follow the accepted handshake a moment later. Sent with
+ * the SYN they are answered a round trip earlier, which is worth this moment.
+ */
+static void
+await_early(struct connection *connection)
+{
+	struct pollfd user = { .fd = connection->downstream_fd,
+		.events = POLLIN };
+	int patience_ms = fast_open_patience(&connection->server);
+
+	if (patience_ms > 0)
+		poll(&user, 1, patience_ms);
+}
+
+/*
+ * A reset after the connection was made is for the relay to find out, which
+ * first delivers what was said before it.
+ */
+static int
+end_opening(const struct connection *connection, int fd, int error)
+{
+	socket_acknowledge_now(fd);
+	if (error == -ECONNRESET || error == -EPIPE)
+		error = 0;
+	if (!error)
+		congestion_keep(fd, connection->config->leg.congestion);
+	return error;
+}
+
+static int
+send_opening(struct connection *connection, int fd)
+{
+	struct opening opening;
+
+	connection->tried = "send the request to the server";
+	write_request(connection, &opening);
+	add_early(connection, &opening);
+	return end_opening(
+	    connection, fd, socket_send_all(fd, opening.data, opening.len));
+}
+
+static int64_t
+moment_of(int64_t deadline)
+{
+	int64_t moment = deadline_after(SERVER_HEALTH_SILENT_MS);
+
+	return moment < deadline ? moment : deadline;
+}
+
+/*
+ * The error of an attempt that was given a moment of its time: true if it goes
+ * on. The log then tells of the silence while the user still waits.
+ */
+static bool
+goes_on(struct connection *connection, int fd, int error, int64_t deadline)
+{
+	if (error != -ETIMEDOUT || deadline_left(deadline) == 0 ||
+	    !socket_is_connecting(fd))
+		return false;
+	server_health_failed(&connection->server, -ETIMEDOUT);
+	return true;
+}
+
+/* By Fast Open, where the SYN may still have to be sent. */
+static int
+send_fast(struct connection *connection, int fd, int64_t deadline)
+{
+	struct opening opening;
+	int user_fd = connection->downstream_fd, error;
+
+	write_request(connection, &opening);
+	await_early(connection);
+	add_early(connection, &opening);
+	error = fast_open_send(fd, &connection->server, opening.data,
+	    opening.len, moment_of(deadline), user_fd);
+	if (goes_on(connection, fd, error, deadline))
+		error = fast_open_await(fd, &connection->server, opening.data,
+		    opening.len, deadline, user_fd);
+	return end_opening(connection, fd, error);
+}
+
+/* For the only address that is left to try. */
+static int
+connect_alone(struct connection *connection, int fd, int64_t deadline)
+{
+	int user_fd = connection->downstream_fd, error;
+	bool fast = connection->config->leg.fast_open &&
+	    fast_open_begin(fd, &connection->server);
+
+	connection->tried = connecting;
+	error = socket_connect(
+	    fd, &connection->server, moment_of(deadline), user_fd);
+	if (goes_on(connection, fd, error, deadline))
+		error = socket_await_connected(fd, deadline, user_fd);
+	if (!error && fast)
+		return send_fast(connection, fd, deadline);
+	return error ? error : send_opening(connection, fd);
+}
+
+/* Returns a descriptor that is ready to connect to connection->server. */
+static int
+open_socket(struct connection *connection)
+{
+	int family = connection->server.any.sa_family;
+	int fd, error;
+
+	connection->tried = "open a socket to the server";
+	fd = socket_open(family);
+	if (fd < 0)
+		return fd;
+	error = local_bind_apply(
+	    &connection->config->local_bind, fd, family, &connection->tried);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	congestion_set(fd, connection->config->leg.congestion);
+	socket_delay_acknowledgements(fd);
+	return fd;
+}
+
+/* fd: a descriptor or an error. Returns the same, where an error closes it. */
+static int
+close_failed(int fd, int error)
+{
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* The attempt on that address has failed; another may still succeed. */
+static void
+note_error(struct race *race, const union address *server, int error)
+{
+	race->error = error;
+	if (race->count > 1 && server_health_concerns(error))
+		server_health_failed(server, error);
+}
+
+static int
+finish_alone(struct race *race)
+{
+	struct connection *connection = race->connection;
+	int fd;
+
+	connection->server = race->addresses[race->next++];
+	fd = open_socket(connection);
+	if (fd >= 0)
+		fd = close_failed(
+		    fd, connect_alone(connection, fd, race->deadline));
+	if (fd < 0)
+		note_error(race, &connection->server, fd);
+	return fd;
+}
+
+/* Without a byte it is no connection for a server half. */
+static void
+end_attempts(struct race *race)
+{
+	for (size_t i = 1; i < race->end_count; i++)
+		socket_close_gracefully(race->ends[i].fd);
+	race->end_count = 1;
+}
+
+/*
+ * Ends the other attempts. Servers that were asked before this one have not
+ * answered for a while.
+ */
+static int
+win(struct race *race, const union address *server, int fd)
+{
+	struct connection *connection = race->connection;
+
+	for (size_t i = 1; i < race->end_count; i++) {
+		if (race->servers[i] < server && !race->all_away)
+			server_health_doubt(
+			    race->servers[i], &connection->config->local_bind);
+	}
+	end_attempts(race);
+	connection->server = *server;
+	if (race->next > 1 || race->all_away)
+		socket_set_send_timeout(fd, SOCKET_WAIT_MS);
+	return close_failed(fd, send_opening(connection, fd));
+}
+
+/*
+ * Begins the next attempt. The first one waits in connect(2), as nearly all
+ * succeed there; the others must not, as one that has begun may be answered.
+ * Returns the winner's descriptor, or -EINPROGRESS, also if this one failed.
+ */
+static int
+begin_next(struct race *race)
+{
+	const union address *server = &race->addresses[race->next++];
+	struct connection *connection = race->connection;
+	int fd;
+
+	connection->server = *server;
+	fd = open_socket(connection);
+	if (fd < 0) {
+		note_error(race, server, fd);
+		return -EINPROGRESS;
+	}
+	if (race->end_count > 1 || race->all_away)
+		socket_set_send_timeout(fd, 1);
+	connection->tried = connecting;
+	if (connect(fd, &server->any, address_len(server)) == 0)
+		return win(race, server, fd);
+	if (errno == EINPROGRESS || errno == EINTR) {
+		race->servers[race->end_count] = server;
+		race->ends[race->end_count++] =
+		    (struct pollfd){ .fd = fd, .events = POLLOUT };
+	} else {
+		note_error(race, server, close_failed(fd, -errno));
+	}
+	return -EINPROGRESS;
+}
+
+static int
+take_end(struct race *race, size_t i)
+{
+	int fd = race->ends[i].fd;
+
+	for (race->end_count--; i < race->end_count; i++) {
+		race->ends[i] = race->ends[i + 1];
+		race->servers[i] = race->servers[i + 1];
+	}
+	return fd;
+}
+
+/* Returns the winner's descriptor, or -EINPROGRESS if there is none yet. */
+static int
+take_ready(struct race *race)
+{
+	size_t i = 1;
+
+	while (i < race->end_count) {
+		const union address *server = race->servers[i];
+		int fd, error;
+
+		if (!race->ends[i].revents) {
+			i++;
+			continue;
+		}
+		fd = take_end(race, i);
+		error =
+		    socket_await_connected(fd, DEADLINE_NEVER, SOCKET_NO_PEER);
+		if (!error)
+			return win(race, server, fd);
+		close(fd);
+		note_error(race, server, error);
+	}
+	return -EINPROGRESS;
+}
+
+/*
+ * Waits until an attempt ends, or the time is over. Like the functions below it
+ * returns -EINPROGRESS while nothing is decided.
+ */
+static int
+await_any(struct race *race, int64_t until)
+{
+	int ready = poll(race->ends, race->end_count, deadline_poll(until));
+
+	if (ready < 0 && errno != EINTR)
+		return -errno;
+	if (ready <= 0)
+		return -EINPROGRESS;
+	return race->ends[0].revents ? -ECONNABORTED : take_ready(race);
+}
+
+/* Waits until one wins, the time is over, or all have failed. */
+static int
+await_winner(struct race *race, int64_t until)
+{
+	int fd = -EINPROGRESS;
+
+	while (fd == -EINPROGRESS && race->end_count > 1 &&
+	    deadline_left(until) > 0)
+		fd = await_any(race, until);
+	return fd;
+}
+
+/* All have begun. The log tells of their silence while the user still waits. */
+static int
+await_last(struct race *race)
+{
+	int fd = await_winner(race, moment_of(race->deadline));
+
+	if (fd != -EINPROGRESS)
+		return fd;
+	for (size_t i = 1; i < race->end_count; i++)
+		note_error(race, race->servers[i], -ETIMEDOUT);
+	fd = await_winner(race, race->deadline);
+	return fd == -EINPROGRESS ? race->error : fd;
+}
+
+/* Servers that were all away a moment ago are asked at the same time. */
+static int
+begin_all(struct race *race)
+{
+	int fd = -EINPROGRESS;
+
+	while (fd == -EINPROGRESS && race->next < race->count) {
+		int64_t next = deadline_after(NEXT_MS);
+
+		if (race->end_count == 1 && race->next + 1 == race->count)
+			return finish_alone(race);
+		fd = begin_next(race);
+		if (fd == -EINPROGRESS && !race->all_away &&
+		    race->next < race->count)
+			fd = await_winner(race, next);
+	}
+	return fd;
+}
+
+/* A name may have addresses that local_addr has no use for. */
+static size_t
+keep_usable(
+    const struct local_bind *local_bind, union address *addresses, size_t count)
+{
+	int family = local_bind->address.any.sa_family;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (count == 1 || family == AF_UNSPEC ||
+		    family == addresses[i].any.sa_family)
+			addresses[kept++] = addresses[i];
+	}
+	return kept;
+}
+
+/* Finds the addresses to try; if there is none the connection has the reason. */
+static void
+find_servers(struct race *race)
+{
+	struct connection *connection = race->connection;
+	const struct config *config = connection->config;
+	size_t count;
+
+	connection->tried = "resolve the server's name";
+	connection->reason =
+	    endpoint_list_resolve(&config->servers, race->addresses, &count);
+	race->count = keep_usable(&config->local_bind, race->addresses, count);
+	if (count > 0 && race->count == 0)
+		connection->reason = "no address of the server is of the "
+				     "family of outbound.local_addr";
+}
+
+/*
+ * Refuses our own connection to a server, which the firewall redirected to us:
+ * a loop.
+ */
+static int
+refuse_redirected_self(const struct race *race)
+{
+	struct connection *connection = race->connection;
+
+	for (size_t i = 0; i < race->count; i++) {
+		if (!address_equal(
+			&race->addresses[i], &connection->facts.destination))
+			continue;
+		connection->tried = "check the destination";
+		connection->reason =
+		    "the destination is the server half itself; exempt "
+		    "its address and port from the redirection";
+		return -ELOOP;
+	}
+	return 0;
+}
+
+static void
+set_pace(struct race *race)
+{
+	const struct config *config = race->connection->config;
+	int64_t most = deadline_after(RACE_MAX_MS);
+
+	race->deadline = deadline_after(config->timeout_ms);
+	if (race->count < 2)
+		return;
+	race->all_away = server_health_sort(race->addresses, race->count,
+			     &config->local_bind) == 0;
+	if (race->all_away)
+		most = deadline_after(NEXT_MS);
+	if (most < race->deadline)
+		race->deadline = most;
+}
+
+static void
+explain(const struct race *race, int error)
+{
+	struct connection *connection = race->connection;
+
+	if (error == -EADDRNOTAVAIL && connection->tried == connecting)
+		connection->reason = "no port is left towards the server; "
+				     "widen net.ipv4.ip_local_port_range";
+	else if (race->count > 1 && server_health_concerns(error))
+		connection->reason = "none of the servers answers; the lines "
+				     "server-away have the reasons";
+}
+
+int
+client_connect(struct connection *connection)
+{
+	struct race race = {
+		.connection = connection,
+		.ends[0].fd = connection->downstream_fd,
+		.end_count = 1,
+		.error = -EADDRNOTAVAIL,
+	};
+	int fd;
+
+	find_servers(&race);
+	fd = refuse_redirected_self(&race);
+	if (fd)
+		return fd;
+	set_pace(&race);
+	fd = begin_all(&race);
+	if (fd == -EINPROGRESS)
+		fd = await_last(&race);
+	end_attempts(&race);
+	if (fd < 0) {
+		explain(&race, fd);
+		return fd;
+	}
+	server_health_answered(&connection->server);
+	if (race.count > 1)
+		connection->facts.server = connection->server;
+	return fd;
+}

@@ -1,0 +1,25 @@
+#ifndef PROXY_CLIENT_CONNECT_H
+#define PROXY_CLIENT_CONNECT_H
+
+/*
+ * The client half's way to a server: it connects to the first address that
+ * answers, as RFC 8305 has it, and sends the request there and nowhere else.
+ *
+ * The addresses are tried in the order of the configuration, those that are
+ * away last (server_health.h). The next attempt begins when the last one has
+ * failed, or after 300 ms without an answer while the last one goes on.
+ *
+ * A SYN carries the request (fast_open.h) only if no other address is left to
+ * try: a server that got it may be one whose answer is lost, and the request
+ * would be served twice.
+ */
+
+#include "proxy/role.h"
+
+/*
+ * Returns a descriptor on which the request of connection->facts has been sent,
+ * or a negative errno as dial() of role.h.
+ */
+int client_connect(struct connection *connection);
+
+#endif
