@@ -6,10 +6,10 @@ import subprocess
 import rules
 from cases import NetworkCase
 from families import BOTH, IPV4, IPV6
-from hosts import Network, join
 from peers import receive, receive_until_reset, reset
 from sandbox import BINARY, WORK
 from test_examples import EXAMPLES, read_example
+from two_exits import TwoExits
 from waiting import wait_until
 
 # The last part of the own addresses of each exit.
@@ -21,46 +21,14 @@ SHARED = (IPV4.exit_link, IPV4.exit_out, IPV6.exit_out)
 HASTE = ('advert_int 1', 'version 3\n\tadvert_int 0.1')
 
 
-class TwoExits(Network):
-    """The link and the network behind the exits are switches.
-
-    Both exits are connected to both switches.
-    """
-
-    def __init__(self):
-        self._hosts = []
-        self.user = self._add('user')
-        self.gate = self._add('gate')
-        self.first = self._add('first')
-        self.spare = self._add('spare')
-        self.destination = self._add('destination')
-        self.switch = self._add('switch')
-        for bridge in ('near', 'far'):
-            self.switch.ip(f'link add {bridge} type bridge',
-                           f'link set {bridge} up')
-        join(self.gate, 'users0', self.user, 'eth0')
-        self._plug(self.gate, 'link0', 'near')
-        self._plug(self.destination, 'eth0', 'far')
-        for host in (self.first, self.spare):
-            self._plug(host, 'link0', 'near')
-            self._plug(host, 'out0', 'far')
-        for family in BOTH:
-            self._set_addresses(family)
-
-    def _plug(self, host, name, bridge):
-        port = f'{host.name}-{bridge}'
-        join(host, name, self.switch, port)
-        self.switch.ip(f'link set {port} master {bridge}')
+class SharedAddresses(TwoExits):
+    """Each exit has addresses of its own, and keepalived moves others."""
 
     def _set_addresses(self, family):
+        super()._set_addresses(family)
         bits = family.length
-        self.user.ip(f'addr add {family.user}/{bits} dev eth0',
-                     f'route add default via {family.gate_users}')
-        self.gate.ip(f'addr add {family.gate_users}/{bits} dev users0',
-                     f'addr add {family.gate_link}/{bits} dev link0')
-        self.destination.ip(f'addr add {family.destination}/{bits} dev eth0',
-                            f'route add default via {family.exit_out}')
-        for host, number in ((self.first, FIRST), (self.spare, SPARE)):
+        self.destination.ip(f'route add default via {family.exit_out}')
+        for host, number in ((self.first, FIRST), (self.second, SPARE)):
             for address, name in ((family.exit_link, 'link0'),
                                   (family.exit_out, 'out0')):
                 own = address.removesuffix('1') + str(number)
@@ -69,14 +37,14 @@ class TwoExits(Network):
 
 
 class SpareExit(NetworkCase):
-    make_network = TwoExits
+    make_network = SharedAddresses
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         rules.forbid_direct(cls.net.gate)
         cls.halves = {}
-        for host in (cls.net.first, cls.net.spare):
+        for host in (cls.net.first, cls.net.second):
             cls.start_half(host, 'server', 'exit.json')
         cls.start_half(cls.net.gate, 'client', 'gate.json',
                        *(family.users for family in BOTH))
@@ -94,7 +62,7 @@ class SpareExit(NetworkCase):
         self.keepalived = {}
         self.start_keepalived(self.net.first)
         self.wait_for_addresses(self.net.first)
-        self.start_keepalived(self.net.spare, ('state MASTER', 'state BACKUP'),
+        self.start_keepalived(self.net.second, ('state MASTER', 'state BACKUP'),
                               ('priority 150', 'priority 100'))
 
     def start_keepalived(self, host, *changes):
@@ -152,8 +120,8 @@ class SpareExit(NetworkCase):
             reset(user)
 
     def assert_spare_takes_over(self):
-        self.wait_for_addresses(self.net.spare)
-        self.assert_serves(self.net.spare)
+        self.wait_for_addresses(self.net.second)
+        self.assert_serves(self.net.second)
 
     def test_configuration_says_nothing_wrong(self):
         result = self.net.first.run(
