@@ -16,7 +16,9 @@
  * Bits of our own, so that the marks of others keep theirs. Several bits, so
  * that the mark of another program which contains them is unlikely.
  */
-#define MARK "0x52000000/0x7f000000"
+#define MARK_VALUE "0x52000000"
+#define MARK_MASK "0x7f000000"
+#define MARK MARK_VALUE "/" MARK_MASK
 #define MARK_EXPRESSION "meta mark & 0x80ffffff | 0x52000000"
 
 /* Each instance has its own routing table. */
@@ -82,6 +84,9 @@ print_table_established(const struct client_rules *rules)
 {
 	const struct script *script = &rules->script;
 
+	/* Another instance, with a longer prefix, has taken it. */
+	fputs("\t\tmeta mark & " MARK_MASK " == " MARK_VALUE " return\n",
+	    script->out);
 	for (const int *family = script_families; *family; family++) {
 		if (!prefix_list_has_family(script->prefixes, *family))
 			continue;
@@ -214,26 +219,31 @@ print_table_users(const struct client_rules *rules)
 
 /*
  * Of two instances whose users overlap, the longer prefix gets the connection,
- * whichever was applied last: NAT chains of lower priorities come first. -100 is
- * dstnat. The kernel takes no NAT chain at -200 or below.
+ * whichever was applied last: chains of lower priorities come first. -100 is
+ * dstnat, and the kernel takes no NAT chain at -200 or below. TPROXY comes
+ * behind mangle (-150), where rules of others restore the marks of connections.
  */
 static int
-priority_of(int family, unsigned bits)
+priority_of(const struct client_rules *rules, int family, unsigned bits)
 {
-	return (family == AF_INET ? -100 : -71) - (int)bits;
+	int shortest = rules->tproxy ? (family == AF_INET ? -108 : -12)
+				     : (family == AF_INET ? -100 : -71);
+
+	return shortest - (int)bits;
 }
 
 static void
-print_nat_hook(const struct client_rules *rules, int family, unsigned bits,
+print_table_hook(const struct client_rules *rules, int family, unsigned bits,
     const char *hook, const char *match)
 {
 	const struct script *script = &rules->script;
 
 	fprintf(script->out,
 	    "\tchain %s-%s-%u {\n"
-	    "\t\ttype nat hook %s priority %d;\n\t\t",
-	    hook, script_protocol(family), bits, hook,
-	    priority_of(family, bits));
+	    "\t\ttype %s hook %s priority %d;\n\t\t",
+	    hook, script_protocol(family), bits,
+	    rules->tproxy ? "filter" : "nat", hook,
+	    priority_of(rules, family, bits));
 	script_print_prefixes_of_length(
 	    script, script->prefixes, family, "saddr", bits);
 	fprintf(script->out, " meta l4proto tcp %sjump users\n\t}\n", match);
@@ -251,27 +261,16 @@ has_length(const struct prefix_list *list, int family, unsigned bits)
 }
 
 static void
-print_nat_hooks(
+print_table_hooks(
     const struct client_rules *rules, const char *hook, const char *match)
 {
 	for (const int *family = script_families; *family; family++) {
 		for (unsigned bits = 1; bits < SCRIPT_ANY_LENGTH; bits++) {
 			if (has_length(rules->script.prefixes, *family, bits))
-				print_nat_hook(
+				print_table_hook(
 				    rules, *family, bits, hook, match);
 		}
 	}
-}
-
-/* Behind mangle, where rules of others restore the marks of connections. */
-static void
-print_tproxy_hook(const struct client_rules *rules)
-{
-	fputs("\tchain prerouting {\n"
-	      "\t\ttype filter hook prerouting priority mangle + 10;\n"
-	      "\t\tmeta l4proto tcp jump users\n"
-	      "\t}\n",
-	    rules->script.out);
 }
 
 static void
@@ -286,12 +285,10 @@ print_table(const struct client_rules *rules)
 	print_table_bypass(rules);
 	print_table_users(rules);
 	fputs("\t}\n", rules->script.out);
-	if (rules->tproxy)
-		print_tproxy_hook(rules);
-	else if (rules->forward)
-		print_nat_hooks(rules, "prerouting", "");
+	if (rules->forward)
+		print_table_hooks(rules, "prerouting", "");
 	if (rules->output)
-		print_nat_hooks(rules, "output", OUTPUT_MATCH);
+		print_table_hooks(rules, "output", OUTPUT_MATCH);
 	script_end_table(&rules->script);
 }
 
@@ -374,7 +371,7 @@ print_chain_users(const struct client_rules *rules, int family)
 }
 
 static void
-print_nat_jumps(const struct client_rules *rules, int family)
+print_jumps(const struct client_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
 
@@ -382,6 +379,8 @@ print_nat_jumps(const struct client_rules *rules, int family)
 		script_hook_users(script, family, "PREROUTING", "");
 	if (rules->output)
 		script_hook_users(script, family, "OUTPUT", OUTPUT_MATCHES);
+	if (rules->tproxy)
+		return;
 	/* Older versions had one jump for all users. */
 	script_unhook_chain(script, family, "PREROUTING", "tcp");
 	script_unhook_chain(script, family, OUTPUT_CHAIN, "tcp");
@@ -401,10 +400,7 @@ print_chain(const struct client_rules *rules, int family)
 	print_chain_bypass(rules, family);
 	print_chain_users(rules, family);
 	script_end_chain(script);
-	if (rules->tproxy)
-		script_hook_chain(script, family, "PREROUTING", "tcp");
-	else
-		print_nat_jumps(rules, family);
+	print_jumps(rules, family);
 }
 
 /*

@@ -418,14 +418,14 @@ class FromTheConfiguration(NetworkCase):
 class OverlappingUsers(NetworkCase):
     """Two instances on the gate: the longer prefix gets the connection."""
 
-    def check(self, *options):
+    def check(self, *options, mode='redirect'):
         server = {**SERVER_CONFIG, 'acl': ACL}
         self.start(self.net.exit, 'server', server)
         delivery = Half(self.net.exit, 'server', server)
         delivery.apply()
         self.addCleanup(delivery.remove)
-        configs = [{**CLIENT_CONFIG, 'inbound': {'listen': listen,
-                                                 'users': users}}
+        configs = [{**CLIENT_CONFIG, 'inbound': {
+            'mode': mode, 'listen': listen, 'users': users}}
                    for listen, users in (
                        (':9001', PREFIXES),
                        (':9002', [family.second_user for family in BOTH]))]
@@ -448,7 +448,8 @@ class OverlappingUsers(NetworkCase):
                     user = self.connect(self.net.user,
                                         listener.getsockname()[:2],
                                         (source, 0))
-                    self.accept(listener)
+                    self.accept(listener).sendall(b'hello')
+                    self.assertEqual(receive(user, 5), b'hello')
                     daemon.wait_for('established', source=endpoint(
                         *user.getsockname()[:2]))
             for half in halves:
@@ -462,6 +463,12 @@ class OverlappingUsers(NetworkCase):
 
     def test_iptables(self):
         self.check('--iptables')
+
+    def test_tproxy_by_nft(self):
+        self.check(mode='tproxy')
+
+    def test_tproxy_by_iptables(self):
+        self.check('--iptables', mode='tproxy')
 
 
 class LostAcknowledgement(NetworkCase):

@@ -496,6 +496,7 @@ static const struct {
 		"$pref\"\n",
 		"table inet srcproxy-client-9001 {\n"
 		"\tchain users {\n"
+		"\t\tmeta mark & 0x7f000000 == 0x52000000 return\n"
 		"\t\tip saddr { 198.51.100.0/24 }" ESTABLISHED_NFT
 		"\t\ttcp flags & (syn | ack) != syn return\n"
 		"\t\tfib daddr type local return\n"
@@ -506,9 +507,10 @@ static const struct {
 		"\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp reject "
 		"with tcp reset\n"
 		"\t}\n"
-		"\tchain prerouting {\n"
-		"\t\ttype filter hook prerouting priority mangle + 10;\n"
-		"\t\tmeta l4proto tcp jump users\n"
+		"\tchain prerouting-ip-24 {\n"
+		"\t\ttype filter hook prerouting priority -132;\n"
+		"\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp jump "
+		"users\n"
 		"\t}\n"
 		"}\n" } },
 	{ "127.0.0.1:9001", { .iptables = true },
@@ -524,8 +526,12 @@ static const struct {
 		"0x52000000/0x7f000000\n"
 		"COMMIT\n"
 		"END\n"
-		"iptables -w -t mangle -C PREROUTING -p tcp -j "
-		"srcproxy-client-9001" } },
+		"# Longer prefixes come first, also those of other "
+		"instances.\n"
+		"hook() {\n"
+		"\tbits=${1#*/}\n"
+		"\tset -- -s \"$1\" -p tcp -j srcproxy-client-9001\n"
+		"\tiptables -w -t mangle -C PREROUTING \"$@\" " } },
 	{ ":9001", { .remove = true },
 	    { "delete table inet srcproxy-client-9001\n",
 		"\tip -4 rule del table 209001\n",
