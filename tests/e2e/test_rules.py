@@ -357,11 +357,17 @@ class FromTheConfiguration(NetworkCase):
                        f'[{IPV6.destination}]:{self.bypass[IPV6]}']}}
 
     def connect_through(self, family, source, port):
-        """The connection arrives with the user's address, proxied or not."""
+        """The connection arrives with the user's address, proxied or not.
+
+        The gate logs it as established once the destination sends.
+        """
         user = self.connect(self.net.user, (family.destination, port),
                             (source, 0))
-        self.assertEqual(self.accept(self.listeners[family, port])
-                         .getpeername()[:2], user.getsockname()[:2])
+        destination = self.accept(self.listeners[family, port])
+        self.assertEqual(destination.getpeername()[:2],
+                         user.getsockname()[:2])
+        destination.sendall(b'hello')
+        self.assertEqual(receive(user, 5), b'hello')
         return endpoint(*user.getsockname()[:2])
 
     def check(self, *options):
