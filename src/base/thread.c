@@ -163,7 +163,11 @@ allocate(void)
 	must(pthread_mutex_lock(&lock));
 	thread = pop(&ended);
 	must(pthread_mutex_unlock(&lock));
-	return thread ? thread : malloc(sizeof(*thread));
+	if (!thread)
+		thread = malloc(sizeof(*thread));
+	if (thread)
+		atomic_init(&thread->called, 0);
+	return thread;
 }
 
 static int

@@ -90,9 +90,10 @@ packet_answer(struct packet *answer, const struct packet *request)
 		{ FIELD_SPORT, FIELD_DPORT },
 		{ FIELD_SADDR_TYPE, FIELD_DADDR_TYPE } };
 	bool is_first = packet_has(request, FIELD_TCP_FLAGS, TCP_SYN);
-	struct value *fields = answer->fields;
+	struct value *fields;
 
 	*answer = *request;
+	fields = answer->fields;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
 		fields[pairs[i][0]] = request->fields[pairs[i][1]];
 		fields[pairs[i][1]] = request->fields[pairs[i][0]];

@@ -192,7 +192,7 @@ receive_data(int fd, uint8_t *data, size_t len)
 int
 passing_receive(int fd, struct passing *message)
 {
-	struct header header;
+	struct header header = { 0 };
 	int error;
 
 	message->data = NULL;
