@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define PRIORITY_TRACKING (-200)
-#define RELOAD " && firewall-cmd --reload"
+#define POLICY "srcproxy" /* of firewalld */
 
 static bool
 is_ipv4(const struct chain *chain)
@@ -101,27 +101,82 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 			    : " -m conntrack --ctstate ESTABLISHED,RELATED");
 }
 
-/* firewalld has a command for ports; other selections need rich rules. */
+/* "public" of the chain filter_IN_public_allow; "": the default zone. */
 static void
-format_firewalld(const struct cause *cause, const struct selection *selection,
-    struct text *command)
+add_zone(struct text *command, const char *chain)
 {
-	bool is_nat = cause->chain->is_nat;
+	static const char *const starts[] = { "_IN_", "_FWD_", "_POST_" };
+	static const char *const ends[] = { "_pre", "_log", "_deny", "_allow",
+		"_post" };
+	const char *zone = NULL, *end = NULL;
+
+	for (size_t i = 0; i < 3 && !zone; i++)
+		zone = strstr(chain, starts[i]);
+	if (!zone || strstr(zone, "_policy_"))
+		return;
+	zone = strchr(zone + 1, '_') + 1;
+	for (size_t i = 0; i < 5 && !end; i++) {
+		end = strrchr(zone, '_');
+		end = end && !strcmp(end, ends[i]) ? end : NULL;
+	}
+	text_add(command, " --zone=%.*s",
+	    end ? (int)(end - zone) : (int)strlen(zone), zone);
+}
+
+static void
+add_rich_rule(struct text *command, const struct selection *selection,
+    const char *negation, const char *action)
+{
 	char text[PREFIX_STRLEN];
 
-	text_set(command, "firewall-cmd --permanent --add-");
-	if (!selection->from) {
-		text_add(command, "port=%u/tcp" RELOAD, selection->port);
+	text_add(command, " --add-rich-rule='rule priority=\"-1\"");
+	if (selection->from || selection->to)
+		text_add(command, " family=\"%s\"",
+		    selection->family == AF_INET ? "ipv4" : "ipv6");
+	if (selection->from)
+		text_add(command, " source %saddress=\"%s\"", negation,
+		    prefix_format(selection->from, text));
+	if (selection->to)
+		text_add(command, " destination address=\"%s\"",
+		    prefix_format(selection->to, text));
+	if (selection->port)
+		text_add(command, " %sport port=\"%u\" protocol=\"tcp\"",
+		    selection->is_reply ? "source-" : "", selection->port);
+	text_add(command, " %s' && firewall-cmd --reload", action);
+}
+
+/*
+ * firewalld accepts what it forwards by rules of a policy only. Rules of
+ * priority -1 come before its others, which may deny.
+ */
+static void
+format_firewalld(const struct chain *chain, const struct selection *selection,
+    struct text *command)
+{
+	static const char change[] = "firewall-cmd --permanent";
+
+	text_set(command, "%s", "");
+	if (strcasestr(chain->name, "_FWD_") ||
+	    strcasestr(chain->name, "_FORWARD")) {
+		text_add(command, "%s --new-policy=" POLICY "; ", change);
+		text_add(command,
+		    "%s --policy=" POLICY " --add-ingress-zone=ANY; ", change);
+		text_add(command,
+		    "%s --policy=" POLICY " --add-egress-zone=ANY; ", change);
+		text_add(command, "%s --policy=" POLICY, change);
+		add_rich_rule(command, selection, "", "accept");
 		return;
 	}
-	text_add(command,
-	    "rich-rule='rule family=\"%s\" source %saddress=\"%s\" ",
-	    selection->family == AF_INET ? "ipv4" : "ipv6",
-	    is_nat ? "NOT " : "", prefix_format(selection->from, text));
-	if (selection->port)
-		text_add(command, "port port=\"%u\" protocol=\"tcp\" ",
-		    selection->port);
-	text_add(command, "%s'" RELOAD, is_nat ? "masquerade" : "accept");
+	if (strstr(chain->name, "nat_")) {
+		text_add(command, "%s", change);
+		add_zone(command, chain->name);
+		text_add(command, " --remove-masquerade; ");
+	}
+	text_add(command, "%s", change);
+	add_zone(command, chain->name);
+	add_rich_rule(command, selection,
+	    strstr(chain->name, "nat_") ? "NOT " : "",
+	    strstr(chain->name, "nat_") ? "masquerade" : "accept");
 }
 
 /* The rules in its "before" chains precede those that ufw(8) adds. */
@@ -200,8 +255,8 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 	if (!chain)
 		return false;
 	if (!strcmp(chain->table, "firewalld") &&
-	    (selection->from || selection->port))
-		format_firewalld(cause, selection, command);
+	    (selection->from || selection->to || selection->port))
+		format_firewalld(chain, selection, command);
 	else if (chain->is_owned)
 		return false;
 	else if (is_ufw(ruleset, chain) &&

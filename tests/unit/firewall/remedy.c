@@ -41,9 +41,10 @@ static const struct {
 	  "{chain:{family:'inet',table:'firewalld',name:'c',type:'filter',"
 	  "hook:'input',prio:10,policy:'accept'}},{rule:{family:'inet',"
 	  "table:'firewalld',chain:'c',handle:5,expr:[{drop:null}]}}",
-	    "firewall-cmd --permanent --add-rich-rule='rule family=\"ipv4\" "
-	    "source address=\"192.0.2.0/24\" port port=\"9001\" "
-	    "protocol=\"tcp\" accept' && firewall-cmd --reload",
+	    "firewall-cmd --permanent --add-rich-rule='rule priority=\"-1\" "
+	    "family=\"ipv4\" source address=\"192.0.2.0/24\" "
+	    "port port=\"9001\" protocol=\"tcp\" accept' "
+	    "&& firewall-cmd --reload",
 	    NULL, NULL },
 };
 
@@ -64,6 +65,49 @@ START_TEST(the_tool_that_made_a_rule_lets_packets_pass_it)
 	if (cases[_i].name)
 		ck_assert_str_eq(
 		    remedy_name(&walk.cause, &name), cases[_i].name);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
+static const struct {
+	const char *chain, *fix; /* fix: its beginning */
+} firewalld[] = {
+	{ "filter_IN_home",
+	    "firewall-cmd --permanent --zone=home --add-rich-rule" },
+	{ "filter_IN_my_net_deny",
+	    "firewall-cmd --permanent --zone=my_net --add-rich-rule" },
+	{ "filter_IN_policy_allow-host-ipv6",
+	    "firewall-cmd --permanent --add-rich-rule" },
+	{ "nat_POST_public_allow",
+	    "firewall-cmd --permanent --zone=public --remove-masquerade; "
+	    "firewall-cmd --permanent --zone=public --add-rich-rule='rule "
+	    "priority=\"-1\" family=\"ipv4\" source NOT address" },
+	{ "filter_FWD_public",
+	    "firewall-cmd --permanent --new-policy=srcproxy; firewall-cmd "
+	    "--permanent --policy=srcproxy --add-ingress-zone=ANY; "
+	    "firewall-cmd --permanent --policy=srcproxy "
+	    "--add-egress-zone=ANY; firewall-cmd --permanent "
+	    "--policy=srcproxy --add-rich-rule" },
+};
+
+/* The commands were tried with firewalld 1.3.3. */
+START_TEST(firewalld_changes_the_zone_of_the_chain)
+{
+	struct ruleset *ruleset;
+	struct walk walk;
+	struct selection selection = select_port();
+	struct text objects, text;
+
+	text_set(&objects,
+	    "{chain:{family:'inet',table:'firewalld',name:'%s',"
+	    "type:'filter',hook:'input',prio:0,policy:'drop'}}",
+	    firewalld[_i].chain);
+	ruleset = make_ruleset(objects.chars);
+	walk = walk_once(ruleset, HOOK_INPUT);
+	ck_assert(remedy_pass_all(ruleset, &walk, &selection, &text));
+	ck_assert_msg(
+	    !strncmp(text.chars, firewalld[_i].fix, strlen(firewalld[_i].fix)),
+	    "%s", text.chars);
 	ruleset_destroy(ruleset);
 }
 END_TEST
@@ -232,6 +276,8 @@ suite(void)
 
 	tcase_add_loop_test(tcase,
 	    the_tool_that_made_a_rule_lets_packets_pass_it, 0, COUNT(cases));
+	tcase_add_loop_test(tcase, firewalld_changes_the_zone_of_the_chain, 0,
+	    COUNT(firewalld));
 	tcase_add_test(tcase, another_programs_own_table_is_left_alone);
 	tcase_add_test(tcase, replies_are_let_pass_in_legacy_tables);
 	tcase_add_loop_test(
