@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "base/thread.h"
+#include "net/passing.h"
 
 /* The time that a client has to ask, and to read all of the answer. */
 #define REQUEST_MS 1000
@@ -35,39 +36,23 @@ struct client {
 	int64_t deadline;
 };
 
-static bool
-parse_path(const char *path, struct sockaddr_un *address)
-{
-	memset(address, 0, sizeof(*address));
-	address->sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(address->sun_path))
-		return false;
-	strcpy(address->sun_path, path);
-	return true;
-}
-
 /* Returns 0, -EADDRINUSE if a process answers, or -EEXIST if it is no socket. */
 static int
-remove_stale(const struct sockaddr_un *address)
+remove_stale(const char *path)
 {
 	struct stat status;
-	int fd, error;
+	int fd;
 
-	if (lstat(address->sun_path, &status))
+	if (lstat(path, &status))
 		return -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
-	/* A blocking connect(2) would wait for room in a full backlog. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	error = connect(fd, (const struct sockaddr *)address, sizeof(*address))
-	    ? errno
-	    : 0;
-	close(fd);
-	if (error != ECONNREFUSED)
-		return error == 0 || error == EAGAIN ? -EADDRINUSE : -error;
-	return unlink(address->sun_path) ? -errno : 0;
+	fd = passing_connect(path);
+	if (fd >= 0)
+		close(fd);
+	if (fd != -ECONNREFUSED)
+		return fd >= 0 || fd == -EAGAIN ? -EADDRINUSE : fd;
+	return unlink(path) ? -errno : 0;
 }
 
 static int
@@ -77,13 +62,11 @@ bind_to(int fd, const struct sockaddr_un *address)
 	mode_t mask = umask(SOCKET_UMASK);
 	int error = bind(fd, to, sizeof(*address)) ? -errno : 0;
 
-	if (error == -EADDRINUSE)
-		error = remove_stale(address);
-	else if (!error)
-		goto out;
-	if (!error && bind(fd, to, sizeof(*address)))
-		error = -errno;
-out:
+	if (error == -EADDRINUSE) {
+		error = remove_stale(address->sun_path);
+		if (!error && bind(fd, to, sizeof(*address)))
+			error = -errno;
+	}
 	umask(mask);
 	return error;
 }
@@ -92,11 +75,11 @@ out:
 static int
 listen_at(const char *path, struct stat *made)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, error;
 
-	if (!parse_path(path, &address))
-		return -ENAMETOOLONG;
+	/* The configuration takes no path that is too long. */
+	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;

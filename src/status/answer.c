@@ -4,32 +4,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "net/passing.h"
+
+/* The half may have another client, and give that five seconds. */
 #define WAIT_S 10
-
-static int
-connect_to(const char *path)
-{
-	struct timeval wait = { .tv_sec = WAIT_S };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, error;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	error = errno == EAGAIN ? -ETIMEDOUT : -errno;
-	close(fd);
-	return error;
-}
 
 int
 answer_read(int fd, struct json_object **answer)
@@ -45,10 +25,12 @@ answer_read(int fd, struct json_object **answer)
 int
 answer_fetch(const char *path, const char *line, struct json_object **answer)
 {
-	int fd = connect_to(path), error;
+	const struct timeval wait = { .tv_sec = WAIT_S };
+	int fd = passing_connect(path), error;
 
 	if (fd < 0)
-		return fd;
+		return fd == -EAGAIN ? -ETIMEDOUT : fd;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		error = -errno;
 	else

@@ -12,7 +12,7 @@
 
 /*
  * Sends the line and reads the answer, which the caller json_object_put()s.
- * Waits ten seconds for each piece. Returns 0, or a negative errno: of
+ * Waits ten seconds at most for each piece. Returns 0, or a negative errno: of
  * connect(2), -ETIMEDOUT, or -EPROTO if the answer is no whole object.
  */
 int answer_fetch(
