@@ -364,6 +364,29 @@ class Hostile(StatusCase):
         self.assertEqual(ask_json(self.server)['state'], 'running')
         self.assertEqual(self.server.stop(), 0)
 
+    def test_clients_that_leave_or_trickle_hold_up_nobody(self):
+        self.start_both()
+        path = path_of(self.server)
+        for request in (b'', b'status\n', b'connections\n', b'connections '):
+            with connect(path) as leaver:
+                leaver.sendall(request)
+        with connect(path) as trickling:
+            trickling.sendall(b'conn')
+            self.assert_proxies()
+            trickling.sendall(b'ections\n')
+            self.assertIn(b'"connections":[', receive_all(trickling))
+        self.assertEqual(ask_json(self.server)['state'], 'running')
+
+    def test_crowd_holds_up_no_connection_and_no_end(self):
+        """They fill the queue of the socket, and say nothing."""
+        self.start_both()
+        crowd = [self.keep(socket.socket(socket.AF_UNIX)) for _ in range(30)]
+        for one in crowd:
+            one.setblocking(False)
+            one.connect_ex(path_of(self.server))
+        self.assert_proxies()
+        self.assertEqual(self.server.stop(), 0)
+
     def test_client_that_does_not_read_is_cut_off_at_the_end(self):
         """Its answer is longer than what the socket holds."""
         acl = [{**BOB, 'name': f'user-{number}', 'auth': f'{number:032}',
