@@ -64,6 +64,17 @@ scan_check(struct json5_scan *scan)
 	return true;
 }
 
+/* Only then may a key hold letters beyond ASCII, as they are or escaped. */
+static bool
+is_beyond_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80 || text[i] == '\\')
+			return true;
+	}
+	return false;
+}
+
 bool
 json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
     struct json5_error *error)
@@ -91,8 +102,13 @@ json5_scan_init(struct json5_scan *scan, const char *text, size_t len,
 	scan->word = malloc(scan->word_size);
 	if (!scan->word)
 		return json5_scan_fail(scan, start.position, "out of memory");
-	/* Without this locale, letters beyond ASCII need quotes. */
-	scan->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	/*
+	 * Without this locale, letters beyond ASCII need quotes. It is a file,
+	 * and each default of the configuration is a text of its own.
+	 */
+	if (is_beyond_ascii(text, len))
+		scan->unicode =
+		    newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	return true;
 }
 

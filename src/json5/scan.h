@@ -29,7 +29,7 @@ struct json5_scan {
 	size_t word_len;
 	uint32_t
 	    high; /* an escaped high surrogate at the end of the word; 0: none */
-	locale_t unicode; /* 0 if the system has no such locale */
+	locale_t unicode; /* 0: none, or the text is plain ASCII */
 	struct json5_error *error;
 };
 
