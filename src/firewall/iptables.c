@@ -1,6 +1,5 @@
 #include "firewall/iptables.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +39,7 @@
  *	%S	the whole match of states of connections
  *	%A	an address, port or both, as members of an object
  *	%W	the values of a socket's wildcard
+ *	%R	a redirection, unless the word is an option for its port
  *	%f %F	the sum of the flags in the first or the second word
  *	%v %m	the number in front of "/" and the number behind it
  *	%n %c	the numbers of --nfmask and --ctmask
@@ -93,6 +93,13 @@ static const struct {
 	    SET_BITS(CT("mark"), "%~c", AND(META("mark"), "%n")), 4 },
 	{ "CONNMARK", "--restore-mark",
 	    SET_BITS(META("mark"), "%~n", AND(CT("mark"), "%c")), 4 },
+	{ "-j", "ACCEPT", "{accept:{}},", 0 },
+	{ "-j", "DROP", "{drop:{}},", 0 },
+	{ "-j", "REJECT", "{reject:{}},", 0 },
+	{ "-j", "RETURN", "{return:{}},", 0 },
+	{ "-j", "NOTRACK", "{notrack:{}},", 0 },
+	{ "-j", "MASQUERADE", "{masquerade:{}},", 0 },
+	{ "-j", "REDIRECT", "%R", 0 },
 	{ "REDIRECT", "--to-ports", "{redirect:{%A}},", 1 },
 	{ NULL, "--to-destination", "{dnat:{%A}},", 1 },
 	{ NULL, "--to-source", "{snat:{%A}},", 1 },
@@ -107,19 +114,16 @@ static const struct {
 /* Matches that test nothing without the options above. */
 static const char matches[] =
     "|tcp|udp|multiport|conntrack|state|mark|connmark|addrtype|comment|iprange|"
-    "owner|socket|rt|frag|hbh|dst|";
+    "owner|";
 
-/* Targets whose statement in nft has the same name. */
-static const char targets[] =
-    "|ACCEPT|DROP|REJECT|RETURN|MASQUERADE|NOTRACK|LOG|";
-
-/* Targets that only their options above describe. */
-static const char described[] = "|MARK|CONNMARK|DNAT|SNAT|CT|TPROXY|";
-
-/* Targets that do not affect a packet's way. Others: chains, or unknown. */
-static const char harmless[] =
-    "|NFLOG|ULOG|TRACE|AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|DSCP|ECN|HL|"
-    "IDLETIMER|LED|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TTL|";
+/*
+ * Targets that do not affect a packet's way, or that only their own options
+ * describe. Others are chains, or unknown.
+ */
+static const char plain[] =
+    "|LOG|NFLOG|ULOG|TRACE|AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|DSCP|ECN|HL|"
+    "IDLETIMER|LED|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TTL|MARK|"
+    "CONNMARK|DNAT|SNAT|CT|TPROXY|";
 
 static const struct {
 	const char *word;
@@ -186,13 +190,6 @@ print_text(FILE *out, const char *text)
 	fputc('\'', out);
 }
 
-static void
-print_lower(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		fputc(tolower((unsigned char)*text), out);
-}
-
 static int
 find_number(const char *word)
 {
@@ -238,6 +235,13 @@ print_wildcard(const struct translation *translation, char *word)
 {
 	fputs(strcmp(word, "--nowildcard") ? "0" : "{set:[0,1]}",
 	    translation->out);
+}
+
+static void
+print_redirect(const struct translation *translation, char *word)
+{
+	if (strcmp(word, "--to-ports") != 0)
+		fputs("{redirect:{}},", translation->out);
 }
 
 static void
@@ -363,7 +367,8 @@ print_word(const struct translation *translation, char letter, char **words)
 		    const struct translation *translation, char *word);
 	} rows[] = { { '!', print_operator }, { 'L', print_list },
 		{ 'N', print_name }, { 'S', print_states },
-		{ 'A', print_destination }, { 'W', print_wildcard } };
+		{ 'A', print_destination }, { 'W', print_wildcard },
+		{ 'R', print_redirect } };
 	char none[] = "";
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -404,24 +409,14 @@ print_option(const struct translation *translation, char **words)
 }
 
 static void
-print_target(const struct translation *translation, const char *verb,
-    const char *name, const char *next)
+print_target(const struct translation *translation, char **words)
 {
-	FILE *out = translation->out;
-	bool is_redirect = !strcmp(name, "REDIRECT");
-
-	if (text_lists(targets, name) ||
-	    (is_redirect && strcmp(next, "--to-ports") != 0)) {
-		fputc('{', out);
-		print_lower(out, name);
-		fputs(":{}},", out);
-	} else if (!text_lists(harmless, name) && !is_redirect &&
-	    !text_lists(described, name)) {
-		fprintf(
-		    out, "{%s:{target:", strcmp(verb, "-g") ? "jump" : "goto");
-		print_text(out, name);
-		fputs("}},", out);
-	}
+	if (print_option(translation, words) || text_lists(plain, *words))
+		return;
+	fprintf(translation->out, "{%s:{target:",
+	    strcmp(translation->context, "-g") ? "jump" : "goto");
+	print_text(translation->out, *words);
+	fputs("}},", translation->out);
 }
 
 /* words: behind -A and the name of the chain. */
@@ -435,15 +430,12 @@ print_statements(struct translation *translation, char **words)
 		translation->is_negated = !strcmp(*words, "!") && words[1];
 		words += translation->is_negated;
 		if (text_lists("|-m|-j|-g|", *words) && words[1]) {
-			const char *verb = *words++;
-
-			translation->context = verb;
-			if (strcmp(verb, "-m") != 0)
-				print_target(translation, verb, *words,
-				    words[1] ? words[1] : "");
-			else if (!text_lists(matches, *words))
+			translation->context = *words++;
+			if (strcmp(translation->context, "-m") != 0)
+				print_target(translation, words);
+			else if (!print_option(translation, words) &&
+			    !text_lists(matches, *words))
 				fputs(UNSURE, translation->out);
-			print_option(translation, words);
 			translation->context = *words;
 		} else if ((last = print_option(translation, words)))
 			words = last;
@@ -481,8 +473,7 @@ print_chain(const struct translation *translation)
 		    strcmp(translation->table, "nat") ? "filter" : "nat",
 		    tables[i].priority,
 		    strcmp(policy, "DROP") ? "accept" : "drop");
-		print_lower(translation->out, chain);
-		fputc('\'', translation->out);
+		fprintf(translation->out, "%s'", chain);
 	}
 	fputs("}},\n", translation->out);
 }

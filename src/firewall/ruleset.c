@@ -158,7 +158,7 @@ add_chain(const struct place *place, const struct json5 *json)
 		.drops = !strcmp(ruleset_text(json, "policy"), "drop"),
 	};
 	for (enum hook i = HOOK_INGRESS; i < HOOK_COUNT; i++) {
-		if (!strcmp(hooks[i], ruleset_text(json, "hook")))
+		if (!strcasecmp(hooks[i], ruleset_text(json, "hook")))
 			chain->hook = i;
 	}
 	ruleset->chains = chain;

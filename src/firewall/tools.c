@@ -8,7 +8,6 @@
 #include "firewall/iptables.h"
 #include "firewall/ruleset.h"
 
-#define CHUNK 65536
 #define COMMAND_MAX_LEN 256
 #define NAME_LEN 256
 
@@ -22,36 +21,17 @@ static const struct {
 	{ "ip6", "ip6tables", "/proc/net/ip6_tables_names" },
 };
 
-/* Returns NULL if memory is short. */
-static char *
-read_all(FILE *file)
-{
-	size_t len = 0, taken = 1;
-	char *text = NULL;
-
-	while (taken > 0) {
-		char *larger = realloc(text, len + CHUNK + 1);
-
-		if (!larger) {
-			free(text);
-			return NULL;
-		}
-		text = larger;
-		taken = fread(text + len, 1, CHUNK, file);
-		len += taken;
-	}
-	text[len] = '\0';
-	return text;
-}
-
 /* Returns the output, or NULL. status: see wait(2); -1: it did not run. */
 static char *
 run(const char *command, int *status)
 {
 	/* No part of it comes from outside. NOLINTNEXTLINE(cert-env33-c) */
 	FILE *file = popen(command, "re");
-	char *text = file ? read_all(file) : NULL;
+	char *text = NULL;
+	size_t size = 0;
 
+	if (file && getdelim(&text, &size, '\0', file) < 0 && text)
+		*text = '\0';
 	*status = file ? pclose(file) : -1;
 	return text;
 }

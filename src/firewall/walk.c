@@ -16,7 +16,16 @@
 #define PRIORITY_SOURCE 100
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-enum verdict { ACCEPT, DROP, RETURN, VERDICT_COUNT };
+enum verdict { DROP, ACCEPT, RETURN, VERDICT_COUNT };
+
+/* What a statement does apart from its run function. */
+enum {
+	DROPS = 1 << DROP,
+	ACCEPTS = 1 << ACCEPT,
+	RETURNS = 1 << RETURN,
+	UNSURE = 1 << VERDICT_COUNT,
+	UNKNOWN = UNSURE | ACCEPTS | DROPS,
+};
 
 /* The way through one base chain. */
 struct passage {
@@ -26,17 +35,15 @@ struct passage {
 	struct cause doubt;               /* the first of unknown effect */
 	enum truth is_rewritten;
 	unsigned depth;
-};
-
-/* The part of that way through one chain: the base chain, or a jump's. */
-struct stretch {
-	struct passage *passage;
-	const struct rule *rule;
-	const struct json5 *json; /* the current statement, and its name */
-	const char *name;
-	enum truth is_here;    /* whether a packet gets to the rule */
-	enum truth is_match;   /* whether the rule matches it there */
-	bool accepts, returns; /* some packets */
+	/* The part through the current chain: the base chain, or a jump's. */
+	struct stretch {
+		const struct rule *rule;
+		const struct json5 *json; /* the statement, and its name */
+		const char *name;
+		enum truth is_here;    /* whether a packet gets to the rule */
+		enum truth is_match;   /* whether the rule matches it there */
+		bool accepts, returns; /* some packets */
+	} at;
 };
 
 static enum truth
@@ -45,175 +52,153 @@ lesser(enum truth a, enum truth b)
 	return a < b ? a : b;
 }
 
+/* Of an effect of the current rule. */
 static struct cause
-make_cause(const struct stretch *stretch)
+make_cause(struct passage *way)
 {
-	return (struct cause){
-		.chain = stretch->rule->chain,
-		.rule = stretch->rule,
+	struct cause cause = { .chain = way->at.rule->chain,
+		.rule = way->at.rule,
 		.is_sure =
-		    lesser(stretch->is_here, stretch->is_match) == TRUTH_YES,
-	};
-}
+		    lesser(way->at.is_here, way->at.is_match) == TRUTH_YES };
 
-static void
-note_doubt(struct stretch *stretch)
-{
-	if (stretch->is_match != TRUTH_YES && !stretch->passage->doubt.chain)
-		stretch->passage->doubt = make_cause(stretch);
+	if (way->at.is_match != TRUTH_YES && !way->doubt.chain)
+		way->doubt = cause;
+	return cause;
 }
 
 /* If the rule only may match, the field may have either value. */
 static void
-assign(struct stretch *stretch, enum field field, struct value value)
+assign(struct passage *way, enum field field, struct value value)
 {
-	struct walk *walk = stretch->passage->walk;
-	struct value *old = &walk->packet.fields[field];
+	struct value *old = &way->walk->packet.fields[field];
+	struct cause cause = make_cause(way);
 
-	note_doubt(stretch);
-	walk->changes[field] = make_cause(stretch);
-	*old = walk->changes[field].is_sure ? value : value_either(*old, value);
+	way->walk->changes[field] = cause;
+	*old = cause.is_sure ? value : value_either(*old, value);
 }
 
 /* False: the rule ends here, because a map has no value for the packet. */
 static bool
 assign_expression(
-    struct stretch *stretch, enum field field, const struct json5 *json)
+    struct passage *way, enum field field, const struct json5 *json)
 {
-	struct value value =
-	    expression_value(&stretch->passage->scope, json, field);
+	struct value value = expression_value(&way->scope, json, field);
 
 	if (value.is_absent)
 		return false;
 	if (!value_is_known(&value) && json5_member(json, "map"))
-		stretch->is_match = TRUTH_MAYBE;
-	assign(stretch, field, value);
+		way->at.is_match = TRUTH_MAYBE;
+	assign(way, field, value);
 	return true;
 }
 
-/* The packets that the rule matches leave the chain. */
+/* Packets that the rule matches leave the chain; those dropped do not count. */
 static void
-leave(struct stretch *stretch, bool accepts)
+leave(struct passage *way, bool drops)
 {
-	note_doubt(stretch);
-	if (stretch->is_match == TRUTH_YES)
-		stretch->is_here = TRUTH_NO;
-	else if (accepts)
-		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
+	if (way->at.is_match == TRUTH_YES)
+		way->at.is_here = TRUTH_NO;
+	else if (!drops)
+		way->at.is_here = lesser(way->at.is_here, TRUTH_MAYBE);
 }
-
-static void
-decide(struct stretch *stretch, enum verdict verdict)
-{
-	stretch->passage->last[verdict] = make_cause(stretch);
-	stretch->accepts |= verdict == ACCEPT;
-	stretch->returns |= verdict == RETURN;
-	leave(stretch, verdict != DROP);
-}
-
-/* What a statement does apart from its run function. */
-enum {
-	UNSURE = 1,
-	ACCEPTS = 2,
-	DROPS = 4,
-	RETURNS = 8,
-	UNKNOWN = UNSURE | ACCEPTS | DROPS,
-};
 
 /* Returns whether the rule goes on. */
 static bool
-apply(struct stretch *stretch, unsigned effects)
+apply(struct passage *way, unsigned effects)
 {
 	if (effects & UNSURE)
-		stretch->is_match = TRUTH_MAYBE;
-	if (effects & DROPS)
-		decide(stretch, DROP);
-	if (effects & ACCEPTS)
-		decide(stretch, ACCEPT);
-	if (effects & RETURNS)
-		decide(stretch, RETURN);
-	return !(effects & (DROPS | ACCEPTS | RETURNS));
+		way->at.is_match = TRUTH_MAYBE;
+	for (enum verdict i = DROP; i < VERDICT_COUNT; i++) {
+		if (!(effects & 1U << i))
+			continue;
+		way->last[i] = make_cause(way);
+		way->at.accepts |= i == ACCEPT;
+		way->at.returns |= i == RETURN;
+		leave(way, i == DROP);
+	}
+	return !(effects & ~(unsigned)UNSURE);
 }
 
 static bool
-has(const struct stretch *stretch, enum field field, uint64_t number)
+has(const struct passage *way, enum field field, uint64_t number)
 {
-	return packet_has(stretch->passage->scope.packet, field, number);
+	return packet_has(way->scope.packet, field, number);
 }
 
 /* nft prints only the kind of the answer, which implies a match. */
 static bool
-run_reject(struct stretch *stretch)
+run_reject(struct passage *way)
 {
-	const char *type = ruleset_text(stretch->json, "type");
+	const char *type = ruleset_text(way->at.json, "type");
 
 	if (!strcmp(type, "icmp"))
-		return has(stretch, FIELD_NFPROTO, NFPROTO_IPV4);
+		return has(way, FIELD_NFPROTO, NFPROTO_IPV4);
 	if (!strcmp(type, "icmpv6"))
-		return has(stretch, FIELD_NFPROTO, NFPROTO_IPV6);
+		return has(way, FIELD_NFPROTO, NFPROTO_IPV6);
 	return strcmp(type, "tcp reset") != 0 ||
-	    has(stretch, FIELD_L4PROTO, IPPROTO_TCP);
+	    has(way, FIELD_L4PROTO, IPPROTO_TCP);
 }
 
-static void run_chain(
-    struct passage *passage, const struct chain *chain, struct stretch *way);
+static void run_chain(struct passage *way, const struct chain *chain);
 
 /* After a goto's chain, the packet goes on where a return would lead it. */
 static bool
-run_jump(struct stretch *stretch)
+run_jump(struct passage *way)
 {
-	struct passage *passage = stretch->passage;
-	const struct chain *from = passage->scope.chain;
+	const struct chain *from = way->scope.chain;
 	const struct chain *chain =
-	    ruleset_chain(passage->scope.ruleset, from->tool, from->family,
-		from->table, ruleset_text(stretch->json, "target"));
-	struct stretch way = { .passage = passage,
-		.is_here = lesser(stretch->is_here, stretch->is_match) };
+	    ruleset_chain(way->scope.ruleset, from->tool, from->family,
+		from->table, ruleset_text(way->at.json, "target"));
+	struct stretch outer = way->at, inner;
+	bool is_goto = !strcmp(outer.name, "goto"), comes_back;
 
-	if (!chain || passage->depth == DEPTH_MAX)
-		return apply(stretch, UNKNOWN);
-	note_doubt(stretch);
-	run_chain(passage, chain, &way);
-	stretch->accepts |= way.accepts;
-	if (way.is_here == TRUTH_NO && !way.returns)
-		leave(stretch, true);
-	else if (!strcmp(stretch->name, "goto")) {
-		stretch->returns = true;
-		leave(stretch, true);
-	} else if (way.accepts)
-		stretch->is_here = lesser(stretch->is_here, TRUTH_MAYBE);
+	if (!chain || way->depth == DEPTH_MAX)
+		return apply(way, UNKNOWN);
+	make_cause(way);
+	way->at.is_here = lesser(outer.is_here, outer.is_match);
+	way->at.accepts = way->at.returns = false;
+	run_chain(way, chain);
+	inner = way->at;
+	way->at = outer;
+	comes_back = inner.is_here || inner.returns;
+	way->at.accepts |= inner.accepts;
+	way->at.returns |= comes_back && is_goto;
+	if (!comes_back || is_goto)
+		leave(way, false);
+	else if (inner.accepts)
+		way->at.is_here = lesser(outer.is_here, TRUTH_MAYBE);
 	return false;
 }
 
 static bool
-run_match(struct stretch *stretch)
+run_match(struct passage *way)
 {
-	stretch->is_match = lesser(stretch->is_match,
-	    expression_matches(&stretch->passage->scope, stretch->json));
-	return stretch->is_match != TRUTH_NO;
+	way->at.is_match = lesser(
+	    way->at.is_match, expression_matches(&way->scope, way->at.json));
+	return way->at.is_match != TRUTH_NO;
 }
 
 static bool
-run_mangle(struct stretch *stretch)
+run_mangle(struct passage *way)
 {
-	const struct json5 *key = json5_member(stretch->json, "key");
-	const struct json5 *value = json5_member(stretch->json, "value");
+	const struct json5 *key = json5_member(way->at.json, "key");
+	const struct json5 *value = json5_member(way->at.json, "value");
 	enum field field = key ? expression_field(key) : FIELD_UNKNOWN;
-	bool is_tracked = !stretch->passage->scope.is_before_tracking &&
-	    !has(stretch, FIELD_CT_STATE, CT_UNTRACKED);
+	bool is_tracked = !way->scope.is_before_tracking &&
+	    !has(way, FIELD_CT_STATE, CT_UNTRACKED);
 
 	if (!field || !value ||
 	    (field >= FIELD_CT_STATE && field != FIELD_CT_ZONE && !is_tracked))
 		return true;
-	return assign_expression(stretch, field, value);
+	return assign_expression(way, field, value);
 }
 
 /* A packet that is tracked already stays tracked. */
 static bool
-run_notrack(struct stretch *stretch)
+run_notrack(struct passage *way)
 {
-	if (stretch->passage->scope.is_before_tracking)
-		assign(stretch, FIELD_CT_STATE, value_of_number(CT_UNTRACKED));
+	if (way->scope.is_before_tracking)
+		assign(way, FIELD_CT_STATE, value_of_number(CT_UNTRACKED));
 	return true;
 }
 
@@ -232,80 +217,79 @@ static const struct {
 
 /* A rule in a table for both families may be for one family only. */
 static bool
-run_assignments(struct stretch *stretch)
+run_assignments(struct passage *way)
 {
-	const char *family = ruleset_text(stretch->json, "family");
+	const char *family = ruleset_text(way->at.json, "family");
 
 	if (*family &&
-	    !has(stretch, FIELD_NFPROTO,
+	    !has(way, FIELD_NFPROTO,
 		strcmp(family, "ip") ? NFPROTO_IPV6 : NFPROTO_IPV4))
 		return false;
 	for (size_t i = 0; i < COUNT(assignments); i++) {
 		const struct json5 *member =
-		    json5_member(stretch->json, assignments[i].member);
+		    json5_member(way->at.json, assignments[i].member);
 		enum field field = assignments[i].field;
 
-		if (!text_lists(assignments[i].names, stretch->name))
+		if (!text_lists(assignments[i].names, way->at.name))
 			continue;
-		if (member && !assign_expression(stretch, field, member))
+		if (member && !assign_expression(way, field, member))
 			return false;
 		if (!member &&
-		    text_lists(assignments[i].otherwise, stretch->name))
-			assign(stretch, field, value_unknown);
+		    text_lists(assignments[i].otherwise, way->at.name))
+			assign(way, field, value_unknown);
 	}
 	return true;
 }
 
 static bool
-run_nat(struct stretch *stretch)
+run_nat(struct passage *way)
 {
-	const struct value *fields = stretch->passage->walk->packet.fields;
-	bool is_source = text_lists("|snat|masquerade|", stretch->name);
-	bool is_here = !strcmp(stretch->name, "redirect");
+	const struct value *fields = way->walk->packet.fields;
+	bool is_source = text_lists("|snat|masquerade|", way->at.name);
+	bool is_here = !strcmp(way->at.name, "redirect");
 
-	if (!run_assignments(stretch))
+	if (!run_assignments(way))
 		return false;
 	if (!is_source)
-		assign(stretch, FIELD_DADDR_TYPE,
+		assign(way, FIELD_DADDR_TYPE,
 		    is_here ? value_of_number(RTN_LOCAL) : value_unknown);
-	assign(stretch, FIELD_CT_STATUS,
+	assign(way, FIELD_CT_STATUS,
 	    value_combine('|', fields[FIELD_CT_STATUS],
 		value_of_number(is_source ? IPS_SRC_NAT : IPS_DST_NAT)));
-	stretch->passage->is_rewritten =
-	    make_cause(stretch).is_sure ? TRUTH_YES : TRUTH_MAYBE;
+	way->is_rewritten = make_cause(way).is_sure ? TRUTH_YES : TRUTH_MAYBE;
 	return true;
 }
 
 /* nft prints no details of these: a target may change any field. */
 static bool
-run_foreign(struct stretch *stretch)
+run_foreign(struct passage *way)
 {
 	static const enum field changed[] = { FIELD_SADDR, FIELD_DADDR,
 		FIELD_DPORT, FIELD_MARK, FIELD_CT_MARK, FIELD_TPROXY_PORT };
 
-	if (!strcmp(ruleset_text(stretch->json, "name"), "comment"))
+	if (!strcmp(ruleset_text(way->at.json, "name"), "comment"))
 		return true;
-	stretch->is_match = TRUTH_MAYBE;
-	if (!strcmp(ruleset_text(stretch->json, "type"), "match"))
+	way->at.is_match = TRUTH_MAYBE;
+	if (!strcmp(ruleset_text(way->at.json, "type"), "match"))
 		return true;
 	for (size_t i = 0; i < COUNT(changed); i++)
-		assign(stretch, changed[i], value_unknown);
-	return apply(stretch, UNKNOWN);
+		assign(way, changed[i], value_unknown);
+	return apply(way, UNKNOWN);
 }
 
 static bool
-run_change(struct stretch *stretch)
+run_change(struct passage *way)
 {
-	return apply(stretch, json5_member(stretch->json, "stmt") ? UNSURE : 0);
+	return apply(way, json5_member(way->at.json, "stmt") ? UNSURE : 0);
 }
 
-static bool run_map(struct stretch *stretch);
+static bool run_map(struct passage *way);
 
 /* run: returns whether the effects follow. The last row is for all others. */
 static const struct {
 	const char *names;
 	unsigned effects;
-	bool (*run)(struct stretch *stretch);
+	bool (*run)(struct passage *way);
 } statements[] = {
 	{ "|match|", 0, run_match },
 	{ "|accept|", ACCEPTS, NULL },
@@ -329,64 +313,62 @@ static const struct {
 
 /* Returns whether the rule goes on to its next statement. */
 static bool
-run_one(struct stretch *stretch, const struct json5 *json)
+run_one(struct passage *way, const struct json5 *json)
 {
 	const struct json5 *member = ruleset_only_member(json);
 	size_t i = 0;
 
-	stretch->json = member ? member : json;
-	stretch->name = member ? json5_key(member) : "";
+	way->at.json = member ? member : json;
+	way->at.name = member ? json5_key(member) : "";
 	while (statements[i].names &&
-	    !text_lists(statements[i].names, stretch->name))
+	    !text_lists(statements[i].names, way->at.name))
 		i++;
-	return (!statements[i].run || statements[i].run(stretch)) &&
-	    apply(stretch, statements[i].effects);
+	return (!statements[i].run || statements[i].run(way)) &&
+	    apply(way, statements[i].effects);
 }
 
 static void
 take_verdict(const struct json5 *data, enum truth truth, void *context)
 {
-	struct stretch *stretch = context;
-	enum truth is_match = stretch->is_match;
+	struct passage *way = context;
+	enum truth is_match = way->at.is_match;
 
-	stretch->is_match = lesser(is_match, truth);
-	run_one(stretch, data);
-	stretch->is_match = is_match;
+	way->at.is_match = lesser(is_match, truth);
+	run_one(way, data);
+	way->at.is_match = is_match;
 }
 
 /* The rule ends also if the map has no verdict for the packet. */
 static bool
-run_map(struct stretch *stretch)
+run_map(struct passage *way)
 {
-	if (expression_look_up(&stretch->passage->scope, stretch->json,
-		take_verdict, stretch) == TRUTH_MAYBE) {
-		stretch->is_match = TRUTH_MAYBE;
-		note_doubt(stretch);
+	if (expression_look_up(&way->scope, way->at.json, take_verdict, way) ==
+	    TRUTH_MAYBE) {
+		way->at.is_match = TRUTH_MAYBE;
+		make_cause(way);
 	}
 	return false;
 }
 
-/* way: whether a packet gets there; then, how packets leave the chain. */
 static void
-run_chain(
-    struct passage *passage, const struct chain *chain, struct stretch *way)
+run_chain(struct passage *way, const struct chain *chain)
 {
-	const struct chain *from = passage->scope.chain;
+	const struct chain *from = way->scope.chain;
+	const struct rule *rule = chain->rules;
 	const struct json5 *json;
 
-	passage->depth++;
-	passage->scope.chain = chain;
-	for (way->rule = chain->rules; way->rule && way->is_here;
-	     way->rule = way->rule->next) {
-		way->is_match = TRUTH_YES;
-		for (size_t i = 0;
-		     (json = json5_item(way->rule->statements, i)) &&
+	way->depth++;
+	way->scope.chain = chain;
+	for (; rule && way->at.is_here; rule = rule->next) {
+		way->at.rule = rule;
+		way->at.is_match = TRUTH_YES;
+		for (size_t i = 0; (json = json5_item(rule->statements, i)) &&
 		     run_one(way, json);
 		     i++)
 			;
 	}
-	passage->scope.chain = from;
-	passage->depth--;
+	way->scope.chain = from;
+	way->depth--;
 }
 
 /* The effective priority: the kernel rewrites at two priorities only. */
@@ -472,16 +454,15 @@ is_for(
 
 /* Sets the walk's fate and cause after a base chain. */
 static void
-conclude(
-    struct passage *passage, const struct chain *chain, struct stretch *way)
+conclude(struct passage *way, const struct chain *chain)
 {
-	struct walk *walk = passage->walk;
-	struct cause *last = passage->last;
+	struct walk *walk = way->walk;
+	struct cause *last = way->last;
 
-	if (way->is_here || way->returns)
+	if (way->at.is_here || way->at.returns)
 		last[chain->drops ? DROP : ACCEPT] =
-		    (struct cause){ chain, NULL, true, way->returns };
-	if (chain->is_nat && passage->is_rewritten == TRUTH_NO &&
+		    (struct cause){ chain, NULL, true, way->at.returns };
+	if (chain->is_nat && way->is_rewritten == TRUTH_NO &&
 	    !walk->passed.rule)
 		walk->passed = last[ACCEPT].rule || !last[RETURN].rule
 		    ? last[ACCEPT]
@@ -496,7 +477,7 @@ conclude(
 			walk->drops[walk->drop_count++] = last[DROP];
 	} else if (walk->fate == FATE_ACCEPTED) {
 		walk->fate = FATE_UNKNOWN;
-		walk->cause = passage->doubt;
+		walk->cause = way->doubt;
 	}
 }
 
@@ -506,24 +487,23 @@ pass(struct walk *walk, struct ruleset *ruleset, const struct chain *chain,
 {
 	bool is_first =
 	    chain->hook == HOOK_PREROUTING || chain->hook == HOOK_OUTPUT;
-	struct passage passage = {
+	struct passage way = {
 		.walk = walk,
 		.scope = { ruleset, chain, &walk->packet, chain->hook,
 		    chain->hook == HOOK_INGRESS ||
 			(is_first &&
 			    hook_priority(chain) <= PRIORITY_TRACKING) },
+		.at.is_here = is_for(chain, walk, *is_rewritten),
 	};
-	struct stretch way = { .passage = &passage,
-		.is_here = is_for(chain, walk, *is_rewritten) };
 
-	if (way.is_here == TRUTH_NO)
+	if (way.at.is_here == TRUTH_NO)
 		return;
-	if (way.is_here == TRUTH_MAYBE)
-		passage.doubt.chain = passage.last[ACCEPT].chain = chain;
-	run_chain(&passage, chain, &way);
-	conclude(&passage, chain, &way);
-	if (passage.is_rewritten > *is_rewritten)
-		*is_rewritten = passage.is_rewritten;
+	if (way.at.is_here == TRUTH_MAYBE)
+		way.doubt.chain = way.last[ACCEPT].chain = chain;
+	run_chain(&way, chain);
+	conclude(&way, chain);
+	if (way.is_rewritten > *is_rewritten)
+		*is_rewritten = way.is_rewritten;
 }
 
 /* Conntrack knows the packet only in the zone of the first packet. */
