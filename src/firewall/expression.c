@@ -90,6 +90,9 @@ expression_field(const struct json5 *json)
 	const struct json5 *object = ruleset_only_member(json), *item;
 	struct text text;
 
+	/* {'&': [{...}, ...]}: the mask is no part of the question. */
+	if (object && (item = json5_item(object, 0)))
+		return expression_field(item);
 	if (!object || json5_type(object) != JSON5_OBJECT)
 		return FIELD_UNKNOWN;
 	text_set(&text, "%s", json5_key(object));

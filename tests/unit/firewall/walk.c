@@ -146,6 +146,10 @@ static const struct {
 		    "{match:{op:'!=',left:{exthdr:{name:'rt',field:'type'}},"
 		    "right:0}}," DROP),
 	    FATE_ACCEPTED, 0 },
+	{ INPUT("accept") RULE("in", "1",
+	      "{match:{op:'==',left:{'&':[{payload:{protocol:'ip',"
+	      "field:'saddr'}},'255.255.0.255']},right:'192.0.0.1'}}," DROP),
+	    FATE_DROPPED, 1 },
 	/* Rules may add elements to a map, too. */
 	{ INPUT("accept") "{map:{family:'inet',table:'t',name:'m',"
 			  "elem:[[22,{accept:null}]]}}," RULE("in", "1",
