@@ -287,6 +287,9 @@ class Nft:
     def outgoing(self):
         return self.path('output')
 
+    def intake(self):
+        return self.filter()
+
     def nat_match(self):
         at = self.places
         return self.pick([

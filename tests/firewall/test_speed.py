@@ -12,7 +12,7 @@ from hosts import Host
 from sandbox import BINARY
 
 RATIO = float(os.environ.get('FIREWALL_RATIO', 3))
-ELEMENTS = 50000
+ELEMENTS = 20000
 CHAINS, RULES, WALKS = 200, 10, 200
 
 
