@@ -350,6 +350,21 @@ check_user(struct arrival *arrival, const union address *user)
 }
 
 static void
+check_tproxy(const struct arrival *arrival)
+{
+	const struct doctor_context *context = arrival->context;
+
+	if (arrival->is_own)
+		finding_note(context->findings,
+		    "%s: these are addresses of this host, whose own "
+		    "connections inbound.mode \"tproxy\" does not take",
+		    arrival->prefix);
+	else
+		tproxy_check_users(context, arrival->users,
+		    *arrival->link ? arrival->link : NULL);
+}
+
+static void
 check_redirection(
     const struct doctor_context *context, const struct prefix *prefix)
 {
@@ -361,8 +376,7 @@ check_redirection(
 		*arrival.link = '\0';
 	prefix_format(prefix, arrival.prefix);
 	if (context->config->mode == INBOUND_TPROXY) {
-		tproxy_check_users(
-		    context, prefix, *arrival.link ? arrival.link : NULL);
+		check_tproxy(&arrival);
 		return;
 	}
 	prefix_sample(prefix, &users[0]);

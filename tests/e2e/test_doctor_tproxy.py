@@ -141,6 +141,10 @@ class Tproxy(GateCase):
                 IPV4, 'net.ipv4.tcp_syncookies is 2', ':', ':')
             self.assert_carries(IPV4)
 
+    def test_prefix_of_the_gate_itself(self):
+        self.assert_note('own connections inbound.mode "tproxy" does not take',
+                         prefixes=[f'{IPV4.gate_users}/32'])
+
     def test_user_who_cannot_set_the_option(self):
         self.assert_wrong('IP_TRANSPARENT cannot be set', 'CAP_NET_RAW',
                           wrapper=NOBODY)

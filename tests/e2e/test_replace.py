@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 
-from cases import RoutedCase
+from cases import RoutedCase, Tproxy
 from families import IPV4, IPV6
 from peers import (Flood, background, digest, end_stream, receive,
                    receive_all, receive_until_reset, reset, send_and_end,
@@ -106,3 +106,7 @@ class ReplaceIPv4(Replace, ReplaceCase):
 
 class ReplaceIPv6(Replace, ReplaceCase):
     family = IPV6
+
+
+class ReplaceTproxyIPv4(Tproxy, ReplaceIPv4):
+    pass

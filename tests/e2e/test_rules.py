@@ -340,9 +340,14 @@ class Applied(NetworkCase):
             half.remove()
             self.assertEqual([line for line in half.state()
                               if 'srcproxy' in line], before)
-        for options in (('--output',), ('--output', '--iptables')):
-            half = Half(self.net.gate, 'client', CLIENT_CONFIG, PREFIXES,
+        tproxy = {**CLIENT_CONFIG, 'inbound': {
+            **CLIENT_CONFIG['inbound'], 'mode': 'tproxy'}}
+        for config, *options in ((CLIENT_CONFIG, '--output'),
+                                 (CLIENT_CONFIG, '--output', '--iptables'),
+                                 (tproxy,), (tproxy, '--iptables')):
+            half = Half(self.net.gate, 'client', config, PREFIXES,
                         options, wrapper=wrapper)
+            half.apply()
             half.apply()
             half.remove()
 
@@ -350,9 +355,11 @@ class Applied(NetworkCase):
 class FromTheConfiguration(NetworkCase):
     """Rules need only inbound.users and inbound.bypass."""
 
+    mode = 'redirect'
+
     def client_config(self, users):
         return {**CLIENT_CONFIG, 'inbound': {
-            **CLIENT_CONFIG['inbound'], 'users': users,
+            **CLIENT_CONFIG['inbound'], 'mode': self.mode, 'users': users,
             'bypass': [f':{self.bypass[IPV4]}',
                        f'[{IPV6.destination}]:{self.bypass[IPV6]}']}}
 
@@ -475,6 +482,10 @@ class OverlappingUsers(NetworkCase):
 
     def test_tproxy_by_iptables(self):
         self.check('--iptables', mode='tproxy')
+
+
+class FromTheConfigurationByTproxy(FromTheConfiguration):
+    mode = 'tproxy'
 
 
 class LostAcknowledgement(NetworkCase):
