@@ -1,8 +1,12 @@
 #include "doctor/tproxy.h"
 
 #include <inttypes.h>
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +28,48 @@ struct passage {
 	union address user, remote;
 	struct walk walk;
 };
+
+static bool
+is_bridge(const char *link)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq request = { .ifr_data = (char *)&driver };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return false;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", link);
+	error = ioctl(fd, SIOCETHTOOL, &request);
+	close(fd);
+	return !error && !strcmp(driver.driver, "bridge");
+}
+
+/*
+ * The packets pass prerouting in the bridge, and not again as routed packets,
+ * whose socket is taken away in between.
+ */
+static bool
+check_bridge(const struct passage *passage)
+{
+	const char *tables =
+	    passage->users.family == AF_INET ? "iptables" : "ip6tables";
+	struct text name, fix;
+	long on = 0;
+
+	if (!passage->link || !is_bridge(passage->link) ||
+	    !sysctl_read(
+		text_set(&name, "bridge/bridge-nf-call-%s", tables), &on) ||
+	    !on)
+		return true;
+	text_set(&fix, "sysctl -w net.bridge.bridge-nf-call-%s=0", tables);
+	finding_problem(passage->context->findings, fix.chars, "",
+	    "%s: these users are on the bridge %s, and bridge-nf-call-%s is "
+	    "1: the bridge then runs the firewall's rules, and their packets "
+	    "lose the listener that TPROXY gives them",
+	    passage->prefix, passage->link, tables);
+	return false;
+}
 
 /* The first packet, or one behind it, which has a socket of the client half. */
 static void
@@ -223,6 +269,8 @@ tproxy_check_users(const struct doctor_context *context,
 	prefix_format(users, passage.prefix);
 	external_sample(passage.users.family, &passage.remote);
 	address_set_port(&passage.remote, PORT);
+	if (!check_bridge(&passage))
+		return;
 	for (size_t i = 0; i < 2; i++) {
 		(i ? prefix_sample_first : prefix_sample)(users, &passage.user);
 		address_set_port(&passage.user, 0);

@@ -3,7 +3,7 @@
 import re
 
 from doctor_case import CLIENT_WITH_AUTH, OF_THIS_HOST, PREFIXES, USER, GateCase
-from families import IPV4, IPV6
+from families import BOTH, IPV4, IPV6
 from rules import REDIRECT_PORT
 from test_privilege import NOBODY
 
@@ -18,7 +18,7 @@ def other_chain(hook, *rules):
             f"{hook}; {' '.join(rule + ';' for rule in rules)} }}; }}'")
 
 
-class Tproxy(GateCase):
+class TproxyCase(GateCase):
 
     config = {**CLIENT_WITH_AUTH, 'inbound': {
         'mode': 'tproxy', 'listen': f':{REDIRECT_PORT}'}}
@@ -32,6 +32,9 @@ class Tproxy(GateCase):
         self.assert_carries(family)
         self.assert_carries_after_mending(family, pattern, command, mend)
         self.assert_carries(family)
+
+
+class Tproxy(TproxyCase):
 
     def test_host_as_it_should_be(self):
         for options in ({}, {'user': USER}):
@@ -148,3 +151,35 @@ class Tproxy(GateCase):
     def test_user_who_cannot_set_the_option(self):
         self.assert_wrong('IP_TRANSPARENT cannot be set', 'CAP_NET_RAW',
                           wrapper=NOBODY)
+
+
+class Bridge(TproxyCase):
+    """The users are on a bridge of the gate, as in a home router."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # In this order, because the address of IPv6 leaves with the link.
+        cls.host.ip('link add br0 type bridge', 'link set users0 master br0',
+                    'link set br0 up')
+        for family in BOTH:
+            own = f'{family.gate_users}/{family.length}'
+            cls.host.ip(f'addr del {own} dev users0',
+                        f'addr add {own} dev br0')
+        for tables in ('iptables', 'ip6tables'):
+            cls.host.sysctl(f'bridge/bridge-nf-call-{tables}', 0)
+
+    def test_bridge_that_runs_the_rules(self):
+        self.start(self.host, 'client', self.config)
+        for family, tables in ((IPV4, 'iptables'), (IPV6, 'ip6tables')):
+            name = f'bridge/bridge-nf-call-{tables}'
+            self.assert_carries(family)
+            with self.sysctl(name, 1, 0):
+                user = self.keep(self.net.user.socket(family.af))
+                user.settimeout(0.3)
+                with self.assertRaises((TimeoutError, ConnectionError)):
+                    user.connect((family.destination, 80))
+                self.assert_carries_after_mending(
+                    family, f'{family.users}: these users are on the bridge '
+                    'br0, and', ':', ':')
+                self.assert_carries(family)
