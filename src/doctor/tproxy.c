@@ -112,7 +112,12 @@ check_given(const struct passage *passage)
 	return false;
 }
 
-/* The socket's local address is the destination in the packet. */
+/*
+ * The socket's local address is the destination in the packet. A change behind
+ * TPROXY takes it away from the socket, and REDIRECT in front of TPROXY makes the
+ * destination one of this host. Another destination in front of TPROXY, which
+ * comes behind dstnat for IPv6, is as good as the first.
+ */
 static bool
 check_unchanged(const struct passage *passage)
 {
@@ -122,7 +127,9 @@ check_unchanged(const struct passage *passage)
 	    : &walk->changes[FIELD_DPORT];
 	struct text fix = { 0 }, name;
 
-	if (!cause->chain || !cause->is_sure)
+	if (!cause->chain || !cause->is_sure ||
+	    (passage->users.family == AF_INET6 &&
+		!packet_has(&walk->packet, FIELD_DADDR_TYPE, RTN_LOCAL)))
 		return true;
 	remedy_pass(passage->context->ruleset, cause, &passage->users, &fix);
 	finding_problem(passage->context->findings, fix.chars,
@@ -251,8 +258,8 @@ check_packet(struct passage *passage, bool is_first)
 	if (passage->walk.fate == FATE_DROPPED)
 		return !trace_report(passage->context, &passage->walk,
 		    &passage->users, "packets of these users");
-	return (!is_first || check_given(passage)) &&
-	    check_unchanged(passage) && check_routes(passage) &&
+	return check_unchanged(passage) &&
+	    (!is_first || check_given(passage)) && check_routes(passage) &&
 	    check_intake(passage);
 }
 

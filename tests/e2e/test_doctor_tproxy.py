@@ -13,8 +13,8 @@ GIVES = [f'{prefix}: the firewall gives connections of these users to port '
          f'{REDIRECT_PORT}' for prefix in PREFIXES]
 
 
-def other_chain(hook, *rules):
-    return ("nft 'table ip others { chain own { type "
+def other_chain(hook, *rules, protocol='ip'):
+    return (f"nft 'table {protocol} others {{ chain own {{ type "
             f"{hook}; {' '.join(rule + ';' for rule in rules)} }}; }}'")
 
 
@@ -121,12 +121,14 @@ class Tproxy(TproxyCase):
             self.assert_carries(IPV4)
 
     def test_destination_that_another_rule_changes(self):
-        self.assert_mended(
-            IPV4, f'{IPV4.users}: a rule changes the destination',
-            other_chain('nat hook prerouting priority -100',
-                        'tcp dport 443 redirect to :9001',
-                        f'ip saddr {IPV4.users} tcp dport != 22 redirect to '
-                        ':9001'), OTHERS)
+        for family, protocol in ((IPV4, 'ip'), (IPV6, 'ip6')):
+            self.assert_mended(
+                family, f'{family.users}: a rule changes the destination',
+                other_chain('nat hook prerouting priority -100',
+                            f'{protocol} saddr {family.users} tcp dport != 22 '
+                            'redirect to :9001', protocol=protocol),
+                OTHERS.replace(' ip ', f' {protocol} '))
+            self.test_daemons.pop().finish()
 
     def test_mark_that_another_rule_changes(self):
         with self.broken(other_chain(
