@@ -324,6 +324,20 @@ class Gate(GateCase):
                           'start the server half',
                           config=self.outbound(server=server))
 
+    def test_each_of_several_servers(self):
+        second = endpoint(SERVER[0], SERVER_PORT + 1)
+        findings = self.assert_wrong(
+            f'{second}: cannot connect: Connection refused',
+            config=self.outbound(server=[endpoint(*SERVER), second]))
+        self.assertEqual(len(findings.of('problem')), 1)
+        self.assertTrue(findings.of(
+            'ok', f'the server half is reached at {endpoint(*SERVER)}'))
+        findings = self.assert_wrong(
+            'cannot resolve outbound.server nowhere.invalid',
+            config=self.outbound(
+                server=['nowhere.invalid:1', endpoint(*SERVER)]))
+        self.assertEqual(len(findings.of('problem')), 1)
+
     def test_server_half_that_there_is_no_route_to(self):
         rule = f'fwmark {MARK} prohibit pref 9'
         with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):

@@ -46,7 +46,8 @@ describe(int fds[HANDOVER_MAX_FDS], size_t *count)
 		.peer = address_of(1),
 		.source = address_of(2),
 		.source_used = address_of(3),
-		.destination = address_of(4) };
+		.destination = address_of(4),
+		.server = address_of(5) };
 	connection.server = address_of(5);
 	*count = handover_describe(&record, &connection, &relay, fds);
 	return record;
@@ -106,6 +107,7 @@ static const struct {
 	FIELD(source.any.sa_family, AF_UNIX),
 	FIELD(destination.any.sa_family, AF_UNSPEC),
 	FIELD(server.any.sa_family, AF_UNIX),
+	FIELD(has_choice, 2),
 	FIELD(idle_ms, (uint64_t)-1),
 	FIELD(end, RELAY_IDLE + 1),
 	FIELD(culprit, 2),
