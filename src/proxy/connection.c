@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -13,7 +14,7 @@
 #include "proxy/admission.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
-#include "proxy/gates.h"
+#include "proxy/counterparts.h"
 #include "proxy/last_refusals.h"
 #include "relay/relay.h"
 
@@ -146,6 +147,23 @@ prepare_relay(struct life *life)
 	relay->answered = note_answer;
 }
 
+/* A gate has many ports, so only its host is noted. */
+static void
+note_counterpart(struct life *life, int error)
+{
+	const struct connection *connection = &life->connection;
+	union address address = connection->facts.peer;
+	socklen_t len = sizeof(address);
+
+	if (connection->role == &client_role &&
+	    (error || getpeername(connection->upstream_fd, &address.any, &len)))
+		return;
+	if (connection->role == &server_role)
+		address_set_port(&address, 0);
+	if (connection->role == &client_role || life->entry.has_place)
+		counterparts_note(life->service->counterparts, &address);
+}
+
 static void
 life_run(void *argument)
 {
@@ -156,8 +174,7 @@ life_run(void *argument)
 	life->began = deadline_now();
 	connection_table_enter(life->service->table, &life->entry, connection);
 	error = connection->role->dial(connection);
-	if (connection->role == &server_role && life->entry.has_place)
-		gates_note(life->service->gates, &connection->facts.peer);
+	note_counterpart(life, error);
 	if (error) {
 		connection_table_leave(connection);
 		if (error != -ENODATA)

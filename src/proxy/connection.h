@@ -10,7 +10,7 @@
 
 struct connection_table;
 struct connection_table_entry;
-struct gates;
+struct counterparts;
 struct last_refusals;
 
 /* All connections share these. */
@@ -19,7 +19,7 @@ struct service {
 	struct admission *admission;
 	struct accounts *accounts;
 	struct connection_table *table;
-	struct gates *gates; /* of a server half */
+	struct counterparts *counterparts;
 	struct last_refusals *refusals;
 };
 

@@ -23,7 +23,7 @@
 #include "proxy/connection.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
-#include "proxy/gates.h"
+#include "proxy/counterparts.h"
 #include "proxy/handover.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
@@ -53,7 +53,7 @@ struct proxy {
 	struct admission admission;
 	struct accounts accounts;
 	struct connection_table table;
-	struct gates gates;
+	struct counterparts counterparts;
 	struct last_refusals refusals;
 	struct service service; /* made of the six above */
 	struct listeners listeners;
@@ -369,11 +369,11 @@ proxy_open(const struct role *role, struct config *config,
 	admission_init(&running.admission);
 	accounts_init(&running.accounts);
 	connection_table_init(&running.table);
-	gates_init(&running.gates);
+	counterparts_init(&running.counterparts);
 	last_refusals_init(&running.refusals);
 	running.service =
 	    (struct service){ role, &running.admission, &running.accounts,
-		    &running.table, &running.gates, &running.refusals };
+		    &running.table, &running.counterparts, &running.refusals };
 	live_config_init(&running.live_config, config_ref(config));
 	/*
 	 * Only this thread has the configuration yet, so its listener may still

@@ -44,9 +44,16 @@ static const struct field config_fields[] = {
 };
 
 static const struct field gate_fields[] = {
-	ROW("address", HOST, gate, address),
-	ROW("requests", NUMBER, gate, requests),
-	ROW("last_request", TIME, gate, last_at),
+	ROW("address", HOST, counterpart, address),
+	ROW("requests", NUMBER, counterpart, requests),
+	ROW("last_request", TIME, counterpart, last_at),
+	{ 0 },
+};
+
+static const struct field server_fields[] = {
+	ROW("address", ADDRESS, counterpart, address),
+	ROW("requests", NUMBER, counterpart, requests),
+	ROW("last_request", TIME, counterpart, last_at),
 	{ 0 },
 };
 
@@ -221,12 +228,15 @@ put_privileges(FILE *out)
 }
 
 static void
-put_gates(FILE *out, struct gates *gates)
+put_counterparts(FILE *out, const struct service *service)
 {
-	struct gate copies[GATES_MAX];
-	size_t count = gates_copy(gates, copies);
+	struct counterpart copies[COUNTERPARTS_MAX];
+	size_t count = counterparts_copy(service->counterparts, copies);
+	bool is_server = service->role == &server_role;
 
-	put_array(out, "gates", gate_fields, copies, sizeof(*copies), count);
+	put_array(out, is_server ? "gates" : "servers",
+	    is_server ? gate_fields : server_fields, copies, sizeof(*copies),
+	    count);
 }
 
 /* "192.0.2.1:21829", "[2001:db8::1]:21829, exit.example:21829" */
@@ -282,9 +292,8 @@ put_summary(FILE *out, const struct status_source *source)
 	put_listeners(out, &source->listeners);
 	put_limits(out, source, config->max_connections);
 	put_privileges(out);
-	if (service->role == &server_role)
-		put_gates(out, service->gates);
-	else
+	put_counterparts(out, service);
+	if (service->role == &client_role)
 		put_server(out, source, &config->servers);
 	put_refusals(out, service->refusals);
 	config_unref(config);

@@ -15,7 +15,7 @@
 #include "proxy/admission.h"
 #include "proxy/connection.h"
 #include "proxy/connection_table.h"
-#include "proxy/gates.h"
+#include "proxy/counterparts.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
 #include "proxy/live_config.h"

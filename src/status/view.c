@@ -98,6 +98,14 @@ static const struct column gates[] = {
 	{ 0 },
 };
 
+/* The first one is in use. */
+static const struct column servers[] = {
+	{ "SERVER", "address", CELL_TEXT, false },
+	{ "REQUESTS", "requests", CELL_NUMBER, false },
+	{ "LAST REQUEST", "last_request", CELL_AGO, false },
+	{ 0 },
+};
+
 static const struct column refusals[] = {
 	{ "REFUSED", "at", CELL_AGO, false },
 	{ "USER", "user", CELL_TEXT, false },
@@ -130,6 +138,7 @@ static const struct {
 	{ "users", users },
 	{ "prefixes", prefixes },
 	{ "gates", gates },
+	{ "servers", servers },
 	{ "refusals", refusals },
 };
 

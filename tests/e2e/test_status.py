@@ -111,6 +111,9 @@ class Status(StatusCase):
         self.assertEqual(answer['limits']['connections'], 1)
         asked = ask_json(self.client)
         self.assertEqual(asked['server']['address'], '192.0.2.1:21829')
+        self.assertEqual([(one['address'], one['requests'])
+                          for one in asked['servers']],
+                         [('192.0.2.1:21829', 1)])
         self.assertLessEqual(
             abs(asked['server']['last_answer'] - time.time()), 60)
         self.assertEqual(asked['half'], 'client')
@@ -118,6 +121,16 @@ class Status(StatusCase):
         self.assertEqual(told['source'],
                          endpoint(*user.getsockname()[:2]))
         self.assertEqual(told['user'], 'alice')
+
+    def test_gate_is_one_from_all_of_its_ports(self):
+        self.start_both()
+        for _ in range(2):
+            self.carry(b'1', b'2')
+        self.assertEqual([(one['address'], one['requests'])
+                          for one in ask_json(self.server)['gates']],
+                         [('192.0.2.2', 2)])
+        self.assertRegex(ask(self.client),
+                         r'(?m)^SERVER +REQUESTS .*\n192\.0\.2\.1:21829 +2 ')
 
     def test_connections_of_one_user_are_listed(self):
         self.start_both()
