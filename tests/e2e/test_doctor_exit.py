@@ -356,6 +356,13 @@ class Exit(ExitCase):
                         'firewall was not examined'):
             self.assertTrue(findings.of('note', pattern), pattern)
         self.assertFalse(findings.of('problem', IPV6.users))
+        self.apply_remedy(findings, IPV4.users)
+        try:
+            self.assertEqual(self.examine(NOBODY).of('problem'), [])
+            self.assert_serves(IPV4, wrapper=NOBODY)
+        finally:
+            self.apply_rules('--remove', '--simple')
+            self.apply_rules()
 
     def test_user_that_the_half_becomes(self):
         findings = self.assert_fine(

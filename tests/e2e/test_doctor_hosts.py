@@ -347,15 +347,24 @@ class HostsExit(HostsExitCase):
 
     def test_firewall_that_forwards_nothing(self):
         """Docker's firewall does this. TCP is carried nevertheless."""
-        findings = self.assert_sound('iptables -P FORWARD DROP; '
-                                     'iptables -N DOCKER-USER; '
-                                     'iptables -A FORWARD -j DOCKER-USER')
-        for what, match in (('packets of these users that are not TCP', '-s'),
-                            ('connections of other hosts to these users', '-d')):
-            self.assertTrue(findings.of(
-                'note', f'{IPV4.users}: .* {what}.* chain FORWARD of .*; to let '
-                f'them pass: iptables -t filter -A FORWARD {match} '
-                f'{IPV4.users} -j ACCEPT$'), findings.text)
+        def is_reached():
+            return self.net.destination.answers(IPV4.user)
+
+        with self.made('iptables -P FORWARD DROP\niptables -N DOCKER-USER\n'
+                       'iptables -A FORWARD -j DOCKER-USER\n'):
+            self.assertTrue(self.carries(IPV4))
+            self.assertFalse(is_reached())
+            findings = self.assert_fine()
+            for what, match in (('packets of these users that are not', '-s'),
+                                ('connections of other hosts to these', '-d')):
+                (text, _), = findings.of(
+                    'note', f'^{IPV4.users}: the firewall drops .*{what}')
+                self.assertRegex(text, 'chain FORWARD of .*; to let them pass: '
+                                 f'iptables -t filter -A FORWARD {match} '
+                                 f'{IPV4.users} -j ACCEPT$')
+                self.host.run('sh', '-ec', text.split('them pass: ')[1])
+            self.assertTrue(is_reached())
+            self.assertEqual(self.examine().of('note', 'forwarded'), [])
 
     def printed_rules(self, *options, config=None):
         return srcproxy('rules', *options, 'server',
