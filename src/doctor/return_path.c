@@ -1,6 +1,7 @@
 #include "doctor/return_path.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -276,21 +277,34 @@ explain_silence(const struct wave *wave, const struct path *path, bool filtered)
 	return answers ? SILENCE_HERE : SILENCE_INPUT;
 }
 
+/* A rule that forbids itself is deleted; one for a table may be of use. */
 static void
 report_forbidden(
     const struct doctor_context *context, const struct path *path, int error)
 {
+	const union address *router = &path->router->address;
+	int version = path->user.any.sa_family == AF_INET ? 4 : 6;
 	char text[ADDRESS_STRLEN];
-	struct text advice;
+	struct text fix = { 0 }, advice, rule = { 0 };
+	struct trace_route route;
+	bool is_there = trace_find_route(&path->user, router, &route);
 
 	address_format_host(&path->user, text);
 	text_set(&advice,
-	    "find the routing rule or route that forbids it: ip "
-	    "rule; ip route get %s from %s iif lo",
+	    "find the routing rule or route that forbids it: ip rule; ip route "
+	    "get %s from %s iif lo",
 	    path->router->text, text);
-	finding_problem(context->findings, NULL, advice.chars,
-	    "%s: cannot connect from %s to %s: %s", path->prefix, text,
-	    path->router->text, strerror(-error));
+	if (!is_there && route.answer.rule) {
+		routing_rule_format(&route.rule, &rule);
+		if (route.rule.action != FR_ACT_TO_TBL)
+			text_set(
+			    &fix, "ip -%d rule del %s", version, rule.chars);
+	}
+	finding_problem(context->findings, fix.chars, advice.chars,
+	    "%s: cannot connect from %s to %s: %s%s%s%s", path->prefix, text,
+	    path->router->text, strerror(-error),
+	    rule.len ? ": the routing rule \"" : "", rule.chars,
+	    rule.len ? "\" decides" : "");
 }
 
 /* Returns NULL, or why no router can be tested with. */
@@ -298,13 +312,13 @@ static const char *
 find_gateway(const union address *user, union address *gateway)
 {
 	union address external;
-	struct routing_answer answer;
+	struct trace_route found;
 	struct route route;
 
 	external_sample(user->any.sa_family, &external);
 	/* Of the routers that share the load, any one is enough. */
-	if (trace_find_route(user, &external, &answer) && answer.interface)
-		*gateway = answer.gateway;
+	if (trace_find_route(user, &external, &found) && found.answer.interface)
+		*gateway = found.answer.gateway;
 	else if (route_find(&external, 0, &route) == 0 && !route.is_local)
 		*gateway = route.gateway;
 	else

@@ -115,6 +115,8 @@ check_sent(const struct doctor_context *context, const union address *user,
 	struct outgoing outgoing;
 	char text[PREFIX_STRLEN];
 	union address seen;
+	struct cause cause;
+	struct text name;
 	int error = find_source(user, &seen);
 
 	/* return_path_check() reports a connection that cannot be made. */
@@ -129,6 +131,12 @@ check_sent(const struct doctor_context *context, const union address *user,
 		    "%s: cannot examine whether the firewall rewrites "
 		    "these addresses: %s",
 		    text, strerror(-error));
+	else if (address_same_host(&seen, user) &&
+	    trace_rewrites_some(context, user, &cause))
+		finding_note(findings,
+		    "%s: the firewall may rewrite these addresses for some "
+		    "destinations: it depends on %s",
+		    text, remedy_name(&cause, &name));
 	else if (address_same_host(&seen, user))
 		finding_ok(findings,
 		    "%s: the firewall does not rewrite these addresses", text);
@@ -141,7 +149,7 @@ source_nat_check(
     const struct doctor_context *context, const struct prefix *prefix)
 {
 	union address user, external;
-	struct routing_answer route;
+	struct trace_route route;
 
 	prefix_sample(prefix, &user);
 	external_sample(user.any.sa_family, &external);

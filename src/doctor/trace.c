@@ -66,29 +66,44 @@ trace_answer(struct walk *walk, const struct walk *request, const char *oif)
 
 bool
 trace_find_route(const union address *user, const union address *remote,
-    struct routing_answer *answer)
+    struct trace_route *route)
 {
+	struct routing_answer *answer = &route->answer;
 	struct routing_question question = {
 		.from = *user, .to = *remote, .protocol = IPPROTO_TCP
 	};
 	struct routing_rules rules = { 0 };
-	bool is_there;
 
+	*route = (struct trace_route){ .answer.rule = NULL };
 	if (routing_rules_init(&rules, remote->any.sa_family))
 		return false;
-	is_there = routing_rules_ask(&rules, &question, answer) == 0 &&
-	    answer->rule && answer->type == RTN_UNICAST;
+	if (routing_rules_ask(&rules, &question, answer))
+		answer->rule = NULL;
+	if (answer->rule) {
+		route->rule = *answer->rule;
+		answer->rule = &route->rule;
+	}
 	routing_rules_finish(&rules);
-	return is_there;
+	return answer->rule && answer->type == RTN_UNICAST;
 }
 
+/* is_any: remote only chooses the link; the packet goes to any host. */
 static void
 send_first(const struct doctor_context *context, const union address *user,
-    const union address *remote, struct outgoing *outgoing)
+    const union address *remote, bool is_any, struct outgoing *outgoing)
 {
 	struct walk *sent = &outgoing->sent;
+	struct trace_route route;
 
+	*outgoing->link = '\0';
+	if (trace_find_route(user, remote, &route))
+		if_indextoname(route.answer.interface, outgoing->link);
 	trace_begin(sent, user, remote, IPPROTO_TCP, NULL);
+	if (is_any) {
+		set_unknown(sent, FIELD_DADDR);
+		set_unknown(sent, FIELD_DADDR_TYPE);
+		set_unknown(sent, FIELD_DPORT);
+	}
 	set_unknown(sent, FIELD_UID);
 	set_unknown(sent, FIELD_GID);
 	trace_set(sent, FIELD_TRANSPARENT, 1);
@@ -104,15 +119,11 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
     const union address *remote, struct outgoing *outgoing)
 {
 	struct walk *answer = &outgoing->answer;
-	struct routing_answer route;
 	union address to = *remote;
 
 	if (remote->any.sa_family == AF_UNSPEC)
 		external_sample(user->any.sa_family, &to);
-	*outgoing->link = '\0';
-	if (trace_find_route(user, &to, &route))
-		if_indextoname(route.interface, outgoing->link);
-	send_first(context, user, &to, outgoing);
+	send_first(context, user, &to, false, outgoing);
 	outgoing->is_rewritten =
 	    outgoing->sent.changes[FIELD_SADDR].chain != NULL;
 	trace_answer(answer, &outgoing->sent, NULL);
@@ -128,6 +139,19 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
 	walk_through(answer, context->ruleset, HOOK_PREROUTING);
 	trace_set(answer, FIELD_DADDR_TYPE, RTN_LOCAL);
 	walk_through(answer, context->ruleset, HOOK_INPUT);
+}
+
+bool
+trace_rewrites_some(const struct doctor_context *context,
+    const union address *user, struct cause *cause)
+{
+	struct outgoing outgoing;
+	union address external;
+
+	external_sample(user->any.sa_family, &external);
+	send_first(context, user, &external, true, &outgoing);
+	*cause = outgoing.sent.changes[FIELD_SADDR];
+	return cause->chain;
 }
 
 const char *

@@ -32,10 +32,14 @@ void trace_answer(
 
 /*
  * Finds the route by which this host sends a user's packets to that address.
- * False: there is none, or they stay here. answer->rule is not valid.
+ * False: there is none, or they stay here.
  */
+struct trace_route {
+	struct routing_answer answer;
+	struct routing_rule rule; /* that answer.rule points to */
+};
 bool trace_find_route(const union address *user, const union address *remote,
-    struct routing_answer *answer);
+    struct trace_route *route);
 
 /* A user's connection from this host to an outside host, and the answer. */
 struct outgoing {
@@ -48,6 +52,10 @@ struct outgoing {
 void trace_outgoing(const struct doctor_context *context,
     const union address *user, const union address *remote,
     struct outgoing *outgoing);
+
+/* Whether a rule may rewrite the source for some destinations; *cause: which. */
+bool trace_rewrites_some(const struct doctor_context *context,
+    const union address *user, struct cause *cause);
 
 /* Sets the text to "198.51.100.0/24: ", or "" if no users are selected. */
 const char *trace_format_users(

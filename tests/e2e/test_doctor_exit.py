@@ -259,10 +259,13 @@ class Exit(ExitCase):
                 """ + '\nEND\n', 'nft delete table inet others')
 
     def test_routing_that_forbids_users(self):
-        rule = f'from {IPV4.users} prohibit pref 100'
-        with self.broken(f'ip rule add {rule}', f'ip rule del {rule}'):
+        rule = f'from {IPV4.users} lookup 77 pref 100'
+        route = 'prohibit default table 77'
+        with self.broken(f'ip rule add {rule}; ip route add {route}',
+                         f'ip rule del {rule}; ip route del {route}'):
             findings = self.assert_wrong(
-                f'{IPV4.users}: cannot connect from .*: Permission denied',
+                f'{IPV4.users}: cannot connect from .*: Permission denied: '
+                f'the routing rule "pref 100 from {IPV4.users} lookup 77"',
                 '^find the routing rule or route that forbids it: ip rule')
             self.assertFalse(findings.of('note', 'cannot examine'))
 

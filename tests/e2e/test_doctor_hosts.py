@@ -15,9 +15,13 @@ from waiting import wait_until
 
 # What firewalld does, if the port is to be open in the only zone.
 FIREWALL_CMD = '''#!/bin/sh -e
-[ "$1 $2" = '--permanent --add-port=21829/tcp' ] || [ "$1" = --reload ]
-[ "$1" != --reload ] || \\
-    nft insert rule inet firewalld filter_INPUT tcp dport 21829 accept
+case $* in
+--reload)
+    nft insert rule inet firewalld filter_INPUT tcp dport 21829 accept ;;
+'--permanent --add-port=21829/tcp') ;;
+"--permanent --add-rich-rule=rule "*'port="21829" protocol="tcp" accept') ;;
+*) exit 1 ;;
+esac
 '''
 
 PRIVATE, PRIVATE6 = '10.7.0.0/24', 'fd07::/64'
@@ -283,6 +287,32 @@ class HostsExit(HostsExitCase):
                                    kind='nat', priority='100'))):
             self.assertEqual(self.source(IPV4), IPV4.exit_out)
             self.assert_wrong(f'{IPV4.users}: a MASQUERADE or SNAT rule')
+
+    def test_routing_rule_that_forbids_the_users(self):
+        for kind in ('unreachable', 'prohibit', 'blackhole'):
+            with self.subTest(kind):
+                self.assert_found(
+                    f'ip rule add from {IPV4.users} {kind} pref 60',
+                    f'{IPV4.users}: cannot connect from .*: the routing rule '
+                    f'"pref 60 from {IPV4.users} {kind}" decides')
+
+    def test_replies_that_are_not_tracked(self):
+        """No rule for states lets them pass."""
+        self.assert_found(
+            f'iptables -t raw -A OUTPUT -s {IPV4.users} -j CT --notrack\n'
+            f'iptables -t raw -A PREROUTING -d {IPV4.users} -j CT --notrack\n'
+            'iptables -A INPUT -i out0 -m conntrack --ctstate ESTABLISHED '
+            '-j ACCEPT\niptables -A INPUT -i out0 -j DROP',
+            f'{IPV4.users}: .* chain INPUT of iptables table filter, rule 2$')
+
+    def test_masquerade_for_some_destinations(self):
+        """They may want it, so no verdict."""
+        with self.made(f'iptables -t nat -A POSTROUTING -s {IPV4.users} '
+                       '-d 203.0.113.0/24 -j MASQUERADE'):
+            self.assertEqual(self.source(IPV4), IPV4.exit_out)
+            self.assert_note(f'{IPV4.users}: the firewall may rewrite these '
+                             'addresses for some destinations: it depends on '
+                             'chain POSTROUTING of iptables table nat, rule 1')
 
     def test_one_user_without_prefixes(self):
         """The printed command names those that rules cannot know."""
