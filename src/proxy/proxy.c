@@ -287,6 +287,17 @@ reload(struct proxy *proxy, const char *path)
 	notify_ready();
 }
 
+/* For a process that has connections already: it does not give up. */
+static void
+accept_surely(struct proxy *proxy)
+{
+	admission_open(&proxy->admission);
+	while (start_acceptors(proxy)) {
+		poll(NULL, 0, RETRY_MS);
+		admission_open(&proxy->admission);
+	}
+}
+
 /*
  * Gives everything to the process that waits for it. New connections wait in the
  * backlog of the listeners, which both processes have.
@@ -298,13 +309,8 @@ be_replaced(struct proxy *proxy)
 
 	stop_acceptors(proxy, proxy->listeners.count);
 	is_given = !handover_give(&proxy->handover);
-	if (!is_given) {
-		admission_open(&proxy->admission);
-		while (start_acceptors(proxy)) {
-			poll(NULL, 0, RETRY_MS);
-			admission_open(&proxy->admission);
-		}
-	}
+	if (!is_given)
+		accept_surely(proxy);
 	handover_decide(&proxy->handover, is_given);
 	return is_given;
 }
@@ -352,6 +358,29 @@ start_status(struct proxy *proxy, const char *path)
 	handover_init(&proxy->handover, &proxy->service, &proxy->listeners,
 	    proxy->status_socket.listen_fd, proxy->role == &server_role);
 	status_socket_start(&proxy->status_socket, source, &proxy->handover);
+}
+
+static int
+start(struct proxy *proxy)
+{
+	if (start_acceptors(proxy))
+		return -1;
+	if (pidfile_write() == 0)
+		return 0;
+	stop_acceptors(proxy, proxy->listeners.count);
+	return -1;
+}
+
+/* No failure to accept ends the connections that have been taken. */
+static int
+take_over(struct proxy *proxy)
+{
+	if (takeover_run(
+		&proxy->takeover, &proxy->service, &proxy->live_config))
+		return -1;
+	accept_surely(proxy);
+	pidfile_write();
+	return 0;
 }
 
 int
@@ -402,14 +431,9 @@ proxy_run(const struct limits *limits, const char *path,
 	running.reloaded = reloaded;
 	use_live_config(&running);
 	if (!error && running.takeover.fd >= 0)
-		error = takeover_run(
-		    &running.takeover, &running.service, &running.live_config);
-	if (!error)
-		error = start_acceptors(&running);
-	if (!error && pidfile_write()) {
-		stop_acceptors(&running, running.listeners.count);
-		error = -1;
-	}
+		error = take_over(&running);
+	else if (!error)
+		error = start(&running);
 	if (error) {
 		listeners_close(&running.listeners);
 		*live = admission_live(&running.admission);

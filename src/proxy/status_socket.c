@@ -160,6 +160,7 @@ status_socket_open(struct status_socket *status_socket,
 		return;
 	if (inherited_fd >= 0 && lstat(path, &status_socket->made) == 0) {
 		status_socket->listen_fd = inherited_fd;
+		status_socket->is_lent = true;
 		return;
 	}
 	if (!config->is_status_path_set && geteuid() == 0)
@@ -322,6 +323,7 @@ status_socket_start(struct status_socket *status_socket,
 		return;
 	status_socket->source = source;
 	status_socket->handover = handover;
+	status_socket->is_lent = false;
 	status_socket->is_running = true;
 	error = thread_start(run, status_socket);
 	if (!error)
@@ -346,7 +348,7 @@ remove_made(const struct stat *made, const char *path)
 void
 status_socket_close(struct status_socket *status_socket, const char *path)
 {
-	bool is_ours = !is_given(status_socket);
+	bool is_ours = !status_socket->is_lent && !is_given(status_socket);
 
 	if (status_socket->listen_fd < 0)
 		return;

@@ -29,6 +29,7 @@ struct status_socket {
 	struct stat made; /* the file that bind(2) made */
 	const struct status_source *source;
 	struct handover *handover;
+	bool is_lent; /* by the process that is replaced, until it has ended */
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t ended; /* signalled when is_running becomes false */
 	int client_fd;        /* -1: none */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -315,7 +316,9 @@ take_round(struct takeover *takeover)
 		    round.count);
 	if (is_ours) {
 		resume_all(&round);
-		passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0);
+		/* Otherwise the other process sees the end, and lets go, too. */
+		if (passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0))
+			shutdown(takeover->fd, SHUT_RDWR);
 		count = (ssize_t)round.count;
 	} else {
 		drop_all(&round);

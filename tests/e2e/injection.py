@@ -9,12 +9,13 @@ import tempfile
 from sandbox import BINARY, INJECTABLE, WORK
 
 # struct control: armed, fired, unparked, error, call, clock_s, limited,
-# passed_s
+# passed_s; and then steps, step_error
 _CONTROL = struct.Struct('@IIIi32sqIq')
 _UNPARKED_OFFSET = 8
 _CLOCK_OFFSET = 48
 _LIMITED_OFFSET = 56
 _PASSED_OFFSET = 64
+_STEPS_OFFSET = 72
 
 Failure = collections.namedtuple('Failure', 'call error')
 
@@ -52,6 +53,14 @@ class Injection:
     def let_pass(self, seconds):
         """Makes the daemon believe that so much more time has passed."""
         struct.pack_into('@q', self._memory, _PASSED_OFFSET, seconds)
+
+    def end_at_step(self, steps, error):
+        """That step of a hand-over fails with the error, or is a kill (0)."""
+        struct.pack_into('@Ii', self._memory, _STEPS_OFFSET, steps, error)
+
+    def has_ended(self):
+        """Tells whether that step was made."""
+        return struct.unpack_from('@I', self._memory, _STEPS_OFFSET)[0] == 0
 
     def limit_log(self):
         """Limits the log as in normal operation.

@@ -18,6 +18,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,8 @@ struct control {
 	_Atomic int64_t clock_s;  /* how far the wall clock has jumped */
 	atomic_uint limited;      /* rate limits of the log are on, as usual */
 	_Atomic int64_t passed_s; /* how far the monotonic clock has jumped */
+	atomic_uint steps; /* of a hand-over until the last one; 0: no end */
+	atomic_int step_error; /* with which that one fails; 0: a kill */
 };
 
 struct site {
@@ -194,6 +198,39 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	errno = error;
 	return -1;
 }
+
+/* Returns the error of this step of a hand-over; 0: none. */
+static int
+take_step(void)
+{
+	unsigned left = control ? atomic_load(&control->steps) : 0;
+
+	if (left == 0 || atomic_fetch_sub(&control->steps, 1) != 1)
+		return 0;
+	if (atomic_load(&control->step_error) == 0)
+		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGKILL);
+	return atomic_load(&control->step_error);
+}
+
+/* Only a hand-over makes these calls: they part it into steps. */
+#define WRAP_STEP(type, name, parameters, arguments)    \
+	type __real_##name parameters;                  \
+	type __wrap_##name parameters;                  \
+	type __wrap_##name parameters                   \
+	{                                               \
+		int error = take_step();                \
+		if (!error)                             \
+			return __real_##name arguments; \
+		errno = error;                          \
+		return -1;                              \
+	}
+
+WRAP_STEP(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
+    (fd, message, flags))
+WRAP_STEP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags),
+    (fd, message, flags))
+WRAP_STEP(int, eventfd, (unsigned value, int flags), (value, flags))
+WRAP_STEP(int, dup, (int fd), (fd))
 
 /*
  * After EINTR and EINPROGRESS the connection is still made, as connect(2) says.
