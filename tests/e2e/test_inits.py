@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
+import threading
 import unittest
 
 import rules
@@ -26,6 +28,7 @@ CLOSED_CONFIG = {**SERVER_CONFIG, 'acl': [{**EXIT_CONFIG['acl'][0],
 GATE_CONFIG = {**CLIENT_CONFIG, 'inbound': {
     **CLIENT_CONFIG['inbound'], 'users': [family.users for family in BOTH]}}
 BROKEN = '{ listen: }'
+RESTARTS = 3
 SETTINGS = ('SRCPROXY_RULES=yes\n'
             f'SRCPROXY_PREFIXES="{" ".join(f.users for f in BOTH)}"\n')
 
@@ -36,7 +39,7 @@ OPENRC_NAMES = {
     'supervisor', 'command', 'command_args', 'pidfile', 'retry',
     'respawn_delay', 'respawn_max', 'extra_commands',
     'extra_started_commands', 'depend', 'checkconfig', 'reload', 'start_pre',
-    'start_post', 'stop_pre', 'stop_post'}
+    'start_post', 'stop', 'stop_pre', 'stop_post'}
 
 
 class Names(unittest.TestCase):
@@ -200,6 +203,34 @@ class Lives:
             self.succeed('exit', 'restart')
             self.assertTrue(self.has_rules('exit'))
             self.assert_proxies()
+
+    def test_restart_ends_no_connection(self):
+        listener = self.listen_at_destination()
+        pairs = [self.open(listener) for _ in range(3)]
+        pairs[1][1].shutdown(socket.SHUT_WR)
+        stop = threading.Event()
+        exchanges = background(self.exchange_until, stop, listener)
+        for _ in range(RESTARTS):
+            for name in self.machines:
+                before = self.pid(name)
+                self.succeed(name, 'restart')
+                wait_until(lambda: self.pid(name) not in (None, before),
+                           f'{name}: another process alone')
+                self.succeed(name, 'status')
+                for user, destination in pairs:
+                    user.sendall(b'still there?')
+                    self.assertEqual(receive(destination, 12),
+                                     b'still there?')
+        stop.set()
+        self.assertGreater(exchanges.result(), 0)
+
+    def exchange_until(self, stop, listener):
+        """Returns how many new connections were served."""
+        count = 0
+        while not stop.is_set():
+            self.exchange(listener)
+            count += 1
+        return count
 
     def test_stop_under_traffic_refuses_nobody(self, mode='redirect'):
         # A user who is not redirected any more goes straight to the
