@@ -86,6 +86,7 @@ signals_wait(int64_t wait_ms)
 	sigset_t set = ending_signals();
 
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGNALS_WOKEN);
 	return wait_for(&set, wait_ms);
 }

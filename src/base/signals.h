@@ -24,7 +24,7 @@ pid_t signals_thread(void);
  */
 void signals_interrupt(pid_t thread);
 
-/* Waits for SIGTERM, SIGINT, SIGHUP or SIGUSR1; 0 if none came in wait_ms. */
+/* Waits for SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGUSR1; 0 if none came in wait_ms. */
 int signals_wait(int64_t wait_ms);
 
 /*
@@ -34,7 +34,7 @@ int signals_wait(int64_t wait_ms);
 #define SIGNALS_WOKEN SIGIO
 void signals_wake_main(void);
 
-/* The same without SIGHUP and waking. */
+/* The same without SIGHUP, SIGQUIT and waking. */
 int signals_wait_ending(int64_t wait_ms);
 
 #endif

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/rights.h"
+
 #define MAGIC 0x53504d31 /* "SPM1" */
 
 struct header {
@@ -54,32 +56,17 @@ error_of_wait(void)
 	return errno == EAGAIN ? -ETIMEDOUT : -errno;
 }
 
-/* The descriptors go with the first byte. */
 static int
 send_header(int fd, const struct passing *message)
 {
 	struct header header = { MAGIC, message->kind, message->len,
 		message->fd_count };
-	struct iovec piece = { &header, sizeof(header) };
-	size_t fds_len = message->fd_count * sizeof(int);
-	union control control = { 0 };
-	struct msghdr envelope = { .msg_iov = &piece, .msg_iovlen = 1 };
-	ssize_t sent;
+	ssize_t sent = rights_send(
+	    fd, &header, sizeof(header), message->fds, message->fd_count);
 
-	if (fds_len > 0) {
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(fds_len);
-		memcpy(CMSG_DATA(&control.header), message->fds, fds_len);
-		envelope.msg_control = &control;
-		envelope.msg_controllen = CMSG_SPACE(fds_len);
-	}
-	do {
-		sent = sendmsg(fd, &envelope, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
-	if (sent < 0)
-		return error_of_wait();
-	return sent == sizeof(header) ? 0 : -EPROTO;
+	if (sent == -EAGAIN)
+		return -ETIMEDOUT;
+	return sent == sizeof(header) ? 0 : sent < 0 ? (int)sent : -EPROTO;
 }
 
 int

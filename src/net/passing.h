@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The kernel allows 253. */
-#define PASSING_MAX_FDS 250
+#include "base/rights.h"
+
+#define PASSING_MAX_FDS RIGHTS_MAX
 #define PASSING_MAX_LEN (16 * 1024 * 1024)
 #define PASSING_WAIT_MS 5000
 

@@ -52,6 +52,8 @@ struct reading {
 	const char *root;
 };
 
+static rlim_t at_exec;
+
 void
 limits_raise_descriptors(void)
 {
@@ -59,8 +61,15 @@ limits_raise_descriptors(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
+	at_exec = limit.rlim_cur;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+size_t
+limits_descriptors_at_exec(void)
+{
+	return at_exec;
 }
 
 static size_t

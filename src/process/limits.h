@@ -49,4 +49,10 @@ void limits_read(struct limits *limits, const char *root);
 /* The number of pipes that can be open beside that many connections. */
 size_t limits_pipes(const struct limits *limits, size_t connections);
 
+/*
+ * The limit of descriptors with which the program was started: the service
+ * manager does not start it again with more.
+ */
+size_t limits_descriptors_at_exec(void);
+
 #endif

@@ -1,8 +1,9 @@
 #include "process/notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <stddef.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rights.h"
 
 /* Wait for a bounded time only: the manager may hang. */
 #define SEND_S 5
+#define AWAIT_MS 20000
 
 static int manager_fd = -1;
 
@@ -126,4 +129,47 @@ notify_main_pid(pid_t pid)
 
 	snprintf(state, sizeof(state), "MAINPID=%ld", (long)pid);
 	notify(state);
+}
+
+bool
+notify_is_open(void)
+{
+	return manager_fd >= 0;
+}
+
+/* FDPOLL=0: otherwise what is reset meanwhile vanishes without a word. */
+int
+notify_store(const int *fds, size_t count)
+{
+	static const char state[] =
+	    "FDSTORE=1\nFDNAME=" NOTIFY_STORED "\nFDPOLL=0";
+	ssize_t sent =
+	    rights_send(manager_fd, state, strlen(state), fds, count);
+
+	return sent < 0 ? (int)sent : 0;
+}
+
+void
+notify_forget_stored(void)
+{
+	notify("FDSTOREREMOVE=1\nFDNAME=" NOTIFY_STORED);
+}
+
+/* The manager closes its end of the pipe. */
+bool
+notify_await(void)
+{
+	static const char state[] = "BARRIER=1";
+	struct pollfd end = { .events = 0 };
+	int pipe[2], ready;
+	ssize_t sent;
+
+	if (pipe2(pipe, O_CLOEXEC))
+		return false;
+	sent = rights_send(manager_fd, state, strlen(state), &pipe[1], 1);
+	close(pipe[1]);
+	end.fd = pipe[0];
+	ready = sent < 0 ? -1 : poll(&end, 1, AWAIT_MS);
+	close(pipe[0]);
+	return ready > 0;
 }

@@ -6,6 +6,8 @@
  * socket in NOTIFY_SOCKET. Does nothing without that variable.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Call at start, while the socket can still be reached. Reports failures. */
@@ -18,6 +20,20 @@ void notify_stopping(void);
 
 /* Another process serves from now on; this one ends soon. */
 void notify_main_pid(pid_t pid);
+
+/* Whether there is a service manager. */
+bool notify_is_open(void);
+
+/*
+ * The manager's store keeps descriptors while the service is restarted
+ * (FileDescriptorStoreMax=). All of them have that name. notify_await() returns
+ * when the manager has done all that it was told, or false if it does not.
+ * notify_store() returns 0 or a negative errno; at most RIGHTS_MAX at a time.
+ */
+#define NOTIFY_STORED "stored"
+int notify_store(const int *fds, size_t count);
+void notify_forget_stored(void);
+bool notify_await(void);
 
 /* The line that systemctl status shows, without a newline. */
 void notify_status(const char *text);

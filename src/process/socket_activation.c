@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,13 +34,50 @@ read_count(void)
 	return wanted == getpid() ? parse_number(count) : 0;
 }
 
-int
-socket_activation_count(void)
+/* The name at *names, which moves on to the next one. */
+static bool
+is_next_stored(const char **names)
 {
-	long count = read_count();
+	size_t len = strcspn(*names, ":");
+	bool is_stored = len == strlen(SOCKET_ACTIVATION_STORED) &&
+	    strncmp(*names, SOCKET_ACTIVATION_STORED, len) == 0;
 
+	*names += len + ((*names)[len] == ':');
+	return is_stored;
+}
+
+/* Stored ones fill the array from its end. */
+static int
+sort(struct socket_activation *given, int total, const char *names)
+{
+	given->fds = malloc(((size_t)total + 1) * sizeof(int));
+	if (!given->fds)
+		return -ENOMEM;
+	for (int i = 0; i < total; i++) {
+		int fd = HANDOVER_FIRST_FD + i;
+
+		if (is_next_stored(&names))
+			given->fds[total - ++given->stored_count] = fd;
+		else
+			given->fds[given->count++] = fd;
+	}
+	return 0;
+}
+
+int
+socket_activation_read(struct socket_activation *given)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	long total = read_count();
+	int error;
+
+	*given = (struct socket_activation){ 0 };
+	if (total > INT_MAX - HANDOVER_FIRST_FD)
+		total = -EINVAL;
+	error = total < 0 ? (int)total
+			  : sort(given, (int)total, names ? names : "");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return count > INT_MAX - HANDOVER_FIRST_FD ? -EINVAL : (int)count;
+	return error;
 }

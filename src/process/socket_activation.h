@@ -9,11 +9,19 @@
 /* The first descriptor; the others follow it. */
 #define HANDOVER_FIRST_FD 3
 
+/* What an earlier process of the service left in the manager's store. */
+#define SOCKET_ACTIVATION_STORED "stored"
+
+struct socket_activation {
+	int *fds; /* the descriptors; allocated, stored ones last */
+	int count, stored_count;
+};
+
 /*
- * The number of sockets; 0 if there are none, or if they are for another
- * process. -EINVAL if a variable is no number. Call it once: it unsets the
- * variables.
+ * Reads them; there are none if they are for another process. LISTEN_FDNAMES
+ * tells which are SOCKET_ACTIVATION_STORED. Returns 0, -EINVAL if a variable is
+ * no number, or -ENOMEM. Call it once: it unsets the variables.
  */
-int socket_activation_count(void);
+int socket_activation_read(struct socket_activation *given);
 
 #endif

@@ -135,6 +135,21 @@ connection_table_stop(struct connection_table *table, int64_t quiet_ms)
 	return moving;
 }
 
+/* The markers of walkers count as well, for the moment that a walk takes. */
+size_t
+connection_table_pending(struct connection_table *table)
+{
+	struct connection_table_entry *entry;
+	size_t count = 0;
+
+	must(pthread_mutex_lock(&table->lock));
+	for (entry = table->ends.older; entry != &table->ends;
+	     entry = entry->older)
+		count += entry->relay == NULL;
+	must(pthread_mutex_unlock(&table->lock));
+	return count;
+}
+
 size_t
 connection_table_list_still(struct connection_table *table,
     struct connection_table_entry **list, size_t max)

@@ -81,6 +81,9 @@ void connection_table_restore(struct connection *connection,
  */
 size_t connection_table_stop(struct connection_table *table, int64_t quiet_ms);
 
+/* How many connections are not established yet. */
+size_t connection_table_pending(struct connection_table *table);
+
 /*
  * Lists the relays that are still, each one once, at most max of them. Returns
  * how many. Until its relay goes on, nothing changes or removes an entry.

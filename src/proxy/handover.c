@@ -21,6 +21,7 @@
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
+#include "proxy/store.h"
 
 /* For a new process to read its configuration and enter its sandbox. */
 #define PREPARE_MS 60000
@@ -74,28 +75,45 @@ refuse_version(const char *version)
 	return NULL;
 }
 
-static int
-greet(struct handover *handover, int fd)
+static struct handover_hello
+hello_of(const struct handover *handover)
 {
-	const struct listeners *listeners = handover->listeners;
-	struct handover_hello hello = {
-		.size = sizeof(hello),
+	return (struct handover_hello){
+		.size = sizeof(struct handover_hello),
 		.is_server = handover->is_server,
-		.are_adopted = listeners->are_adopted,
-		.has_pidfile = pidfile_descriptor() >= 0,
-		.listener_count = (uint32_t)listeners->count,
+		.are_adopted = handover->listeners->are_adopted,
+		.listener_count = (uint32_t)handover->listeners->count,
 		.entered = admission_entered(handover->service->admission),
 		.connections = admission_live(handover->service->admission),
 	};
-	struct passing message = { .kind = HANDOVER_HELLO,
-		.len = sizeof(hello),
-		.data = (uint8_t *)&hello };
+}
 
-	message.fds[message.fd_count++] = handover->status_fd;
-	for (size_t i = 0; i < listeners->count; i++)
-		message.fds[message.fd_count++] = listeners->list[i].fd;
-	if (hello.has_pidfile)
+static struct passing
+say_hello(const struct handover *handover, struct handover_hello *hello)
+{
+	struct passing message = { .kind = HANDOVER_HELLO,
+		.len = sizeof(*hello),
+		.data = (uint8_t *)hello };
+
+	if (hello->has_status)
+		message.fds[message.fd_count++] = handover->status_fd;
+	for (uint32_t i = 0; i < hello->listener_count; i++)
+		message.fds[message.fd_count++] =
+		    handover->listeners->list[i].fd;
+	if (hello->has_pidfile)
 		message.fds[message.fd_count++] = pidfile_descriptor();
+	return message;
+}
+
+static int
+greet(const struct handover *handover, int fd)
+{
+	struct handover_hello hello = hello_of(handover);
+	struct passing message;
+
+	hello.has_status = true;
+	hello.has_pidfile = pidfile_descriptor() >= 0;
+	message = say_hello(handover, &hello);
 	return passing_send(fd, &message);
 }
 
@@ -197,6 +215,7 @@ handover_close(struct handover *handover)
 struct round {
 	const struct handover *handover;
 	bool is_first;
+	bool to_store; /* the manager's, instead of the new process */
 	int token;
 	struct connection_table_entry **list; /* the relays that are still */
 	size_t count, max;
@@ -209,8 +228,11 @@ exchange(const struct round *round, const struct passing *message)
 	    message->kind == HANDOVER_END ? HANDOVER_TAKEN : HANDOVER_RECEIVED;
 	int fd = round->handover->fd;
 	struct passing answer;
-	int error = passing_send(fd, message);
+	int error;
 
+	if (round->to_store)
+		return store_put(message);
+	error = passing_send(fd, message);
 	if (!error)
 		error = passing_receive(fd, &answer);
 	if (error)
@@ -218,6 +240,21 @@ exchange(const struct round *round, const struct passing *message)
 	error = answer.kind == wanted ? 0 : -EPROTO;
 	passing_finish(&answer);
 	return error;
+}
+
+/* The manager keeps the listeners of its own. */
+static int
+store_hello(const struct round *round)
+{
+	const struct handover *handover = round->handover;
+	struct handover_hello hello = hello_of(handover);
+	struct passing message;
+
+	if (hello.are_adopted)
+		hello.listener_count = 0;
+	hello.are_adopted = false;
+	message = say_hello(handover, &hello);
+	return store_put(&message);
 }
 
 static int
@@ -325,7 +362,7 @@ stop_quiet(struct round *round, int64_t quiet_ms)
 static int
 send_all(struct round *round)
 {
-	int error = send_token(round);
+	int error = round->to_store ? store_hello(round) : send_token(round);
 
 	for (int64_t quiet_ms = QUIET_MS; !error && quiet_ms >= 0;
 	     quiet_ms -= QUIET_MS) {
@@ -357,7 +394,8 @@ send_round(struct round *round)
 
 	if (error || (!round->is_first && round->count == 0))
 		return error;
-	return exchange(round, &end);
+	error = exchange(round, &end);
+	return !error && round->to_store ? store_finish() : error;
 }
 
 /* False if the new process has been quicker, and owns the round. */
@@ -412,6 +450,8 @@ give(struct round *round)
 	error = send_round(round);
 	thread_set_parking(true);
 	if (error && take_back(round)) {
+		if (round->to_store)
+			store_discard();
 		resume_all(round);
 		return error;
 	}
@@ -420,20 +460,27 @@ give(struct round *round)
 	return 0;
 }
 
+/* Returns 0, or a negative errno, and all connections go on here. */
+static int
+give_round(struct handover *handover, bool to_store)
+{
+	struct round round;
+	int error = open_round(&round, handover);
+
+	if (error)
+		return error;
+	round.to_store = to_store;
+	error = give(&round);
+	close(round.token);
+	free(round.list);
+	return error;
+}
+
 int
 handover_give(struct handover *handover)
 {
-	struct round round;
-	int error;
+	int error = handover->fd < 0 ? 0 : give_round(handover, false);
 
-	if (handover->fd < 0)
-		return 0;
-	error = open_round(&round, handover);
-	if (!error) {
-		error = give(&round);
-		close(round.token);
-		free(round.list);
-	}
 	if (!error)
 		return 0;
 	if (handover->state == HANDOVER_GIVEN)
@@ -442,4 +489,16 @@ handover_give(struct handover *handover)
 		  "with all connections",
 	    (long)handover->pid, strerror(-error));
 	return -1;
+}
+
+int
+handover_store(struct handover *handover)
+{
+	int error = give_round(handover, true);
+
+	if (error)
+		log_error("cannot leave the connections to the service "
+			  "manager: %s; they have drain_timeout to end",
+		    strerror(-error));
+	return error ? -1 : 0;
 }

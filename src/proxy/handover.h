@@ -60,6 +60,12 @@ bool handover_is_in(struct handover *handover, enum handover_state state);
  */
 int handover_give(struct handover *handover);
 
+/*
+ * Gives all established connections to the service manager's store, from which
+ * the next process of the service takes them. Returns 0, or -1 as above.
+ */
+int handover_store(struct handover *handover);
+
 /* What is wanted is given or not. */
 void handover_decide(struct handover *handover, bool is_given);
 

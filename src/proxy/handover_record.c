@@ -218,7 +218,7 @@ handover_read_hello(
 	return read_record(
 		   &data, &len, hello, sizeof(*hello), sizeof(*hello)) &&
 	    hello->is_server <= 1 && hello->are_adopted <= 1 &&
-	    hello->has_pidfile <= 1;
+	    hello->has_pidfile <= 1 && hello->has_status <= 1;
 }
 
 bool

@@ -45,12 +45,13 @@ enum handover_kind {
 };
 
 /*
- * The descriptors are the status socket, the listeners and, if there is one, the
- * pidfile.
+ * The descriptors are the status socket, the listeners and the pidfile, where
+ * there are any. The first two go into the service manager's store only if the
+ * manager does not have them, and the pidfile never does.
  */
 struct handover_hello {
 	uint32_t size; /* of this record, as of all others */
-	uint8_t is_server, are_adopted, has_pidfile, unused;
+	uint8_t is_server, are_adopted, has_pidfile, has_status;
 	uint32_t listener_count;
 	uint64_t entered; /* the last number of a connection */
 	uint64_t connections;

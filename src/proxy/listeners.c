@@ -126,7 +126,7 @@ adopt_all(struct listeners *listeners, const int *fds, int count)
 		struct listener *next = &listeners->list[listeners->count];
 		int error;
 
-		next->fd = fds ? fds[i] : HANDOVER_FIRST_FD + i;
+		next->fd = fds[i];
 		error = socket_adopt(next->fd, &next->address);
 		if (error) {
 			log_error("cannot use descriptor %d, which the service "
@@ -226,18 +226,13 @@ close_unused(struct takeover *takeover)
 
 int
 listeners_open(struct listeners *listeners, struct endpoint *endpoint,
-    struct takeover *takeover)
+    const struct socket_activation *given, struct takeover *takeover)
 {
-	int count = socket_activation_count(), error;
-	const int *fds = NULL;
+	const int *fds = given->fds;
+	int count = given->count, error;
 
 	listeners->count = 0;
 	listeners->are_adopted = false;
-	if (count < 0) {
-		log_error("LISTEN_PID and LISTEN_FDS of the service manager "
-			  "are not numbers");
-		return -1;
-	}
 	if (count == 0 && takeover->are_adopted) {
 		fds = takeover->listen_fds;
 		count = (int)takeover->listener_count;

@@ -10,6 +10,7 @@
 
 #include "net/endpoint.h"
 
+struct socket_activation;
 struct takeover;
 
 struct listener {
@@ -31,7 +32,7 @@ struct listeners {
  * address is the same, and closes the others.
  */
 int listeners_open(struct listeners *listeners, struct endpoint *endpoint,
-    struct takeover *takeover);
+    const struct socket_activation *given, struct takeover *takeover);
 
 void listeners_close(struct listeners *listeners);
 

@@ -30,6 +30,7 @@
 #include "proxy/live_config.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
+#include "proxy/store.h"
 #include "proxy/takeover.h"
 #include "relay/pump.h"
 
@@ -45,6 +46,9 @@
 /* The pause between two attempts to accept again. */
 #define RETRY_MS 100
 
+/* How long handshakes may take before a restart by the service manager. */
+#define HANDSHAKES_MS 2000
+
 struct proxy {
 	const struct role *role;
 	proxy_reloaded *reloaded;
@@ -58,10 +62,12 @@ struct proxy {
 	struct service service; /* made of the six above */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
+	size_t accepting; /* so many of them */
 	struct status_source status_source;
 	struct status_socket status_socket;
 	struct takeover takeover; /* from the process before */
 	struct handover handover; /* to the next one */
+	bool is_stored;           /* in between */
 	int64_t sampled_at;       /* monotonic clock, milliseconds */
 };
 
@@ -81,11 +87,11 @@ hand_over(void *owner, int fd, const union address *peer)
 }
 
 static void
-stop_acceptors(struct proxy *proxy, size_t started)
+stop_acceptors(struct proxy *proxy)
 {
 	admission_close(&proxy->admission);
-	for (size_t i = 0; i < started; i++)
-		acceptor_stop(&proxy->acceptors[i]);
+	while (proxy->accepting > 0)
+		acceptor_stop(&proxy->acceptors[--proxy->accepting]);
 }
 
 static int
@@ -108,9 +114,10 @@ start_acceptors(struct proxy *proxy)
 			log_error("cannot start to accept: %s (raise "
 				  "ulimit -n, ulimit -u, pids.max or TasksMax)",
 			    strerror(-error));
-			stop_acceptors(proxy, i);
+			stop_acceptors(proxy);
 			return -1;
 		}
+		proxy->accepting++;
 		log_info("listening role=%s address=%s", proxy->role->name,
 		    address_format(&listener->address, text));
 	}
@@ -186,7 +193,8 @@ static size_t
 drain(struct proxy *proxy)
 {
 	struct config *config = live_config_ref(&proxy->live_config);
-	int64_t deadline = deadline_after(config->drain_ms);
+	int64_t deadline =
+	    proxy->is_stored ? 0 : deadline_after(config->drain_ms);
 	size_t live = count_live(proxy);
 	int signal = 0;
 
@@ -242,8 +250,18 @@ static int
 open_listeners(struct listeners *listeners, const struct role *role,
     struct config *config, struct takeover *takeover)
 {
-	int error = listeners_open(listeners, &config->listen, takeover);
+	struct socket_activation given;
+	int error = socket_activation_read(&given);
 
+	if (error) {
+		log_error("LISTEN_PID and LISTEN_FDS of the service manager "
+			  "are not numbers");
+		return error;
+	}
+	if (takeover->fd < 0)
+		takeover_load(takeover, &given, role == &server_role);
+	error = listeners_open(listeners, &config->listen, &given, takeover);
+	free(given.fds);
 	if (error)
 		return error;
 	for (size_t i = 0; i < listeners->count && role->open && !error; i++)
@@ -307,12 +325,31 @@ be_replaced(struct proxy *proxy)
 {
 	bool is_given;
 
-	stop_acceptors(proxy, proxy->listeners.count);
+	stop_acceptors(proxy);
 	is_given = !handover_give(&proxy->handover);
 	if (!is_given)
 		accept_surely(proxy);
 	handover_decide(&proxy->handover, is_given);
 	return is_given;
+}
+
+/*
+ * Leaves everything to the service manager, which starts the next process once
+ * this one has ended. Handshakes must end first, as that process cannot finish
+ * them.
+ */
+static bool
+be_stored(struct proxy *proxy)
+{
+	int64_t deadline = deadline_after(HANDSHAKES_MS);
+
+	if (!notify_is_open())
+		return false;
+	stop_acceptors(proxy);
+	while (connection_table_pending(&proxy->table) > 0 &&
+	    deadline_left(deadline) > 0)
+		poll(NULL, 0, RETRY_MS / 10);
+	return handover_store(&proxy->handover) == 0;
 }
 
 static void
@@ -322,7 +359,8 @@ serve(struct proxy *proxy, const char *path)
 	int signal;
 
 	notify_ready();
-	while (!is_replaced && !is_ending(signal = signals_wait(SKIPPED_MS))) {
+	while (!is_replaced && !is_ending(signal = signals_wait(SKIPPED_MS)) &&
+	    signal != SIGQUIT) {
 		if (signal == SIGUSR1)
 			log_status(proxy);
 		else if (signal == SIGHUP)
@@ -336,7 +374,8 @@ serve(struct proxy *proxy, const char *path)
 	if (!is_replaced) {
 		handover_close(&proxy->handover);
 		notify_stopping();
-		stop_acceptors(proxy, proxy->listeners.count);
+		proxy->is_stored = signal == SIGQUIT && be_stored(proxy);
+		stop_acceptors(proxy);
 	}
 	listeners_close(&proxy->listeners);
 }
@@ -367,7 +406,7 @@ start(struct proxy *proxy)
 		return -1;
 	if (pidfile_write() == 0)
 		return 0;
-	stop_acceptors(proxy, proxy->listeners.count);
+	stop_acceptors(proxy);
 	return -1;
 }
 
@@ -414,6 +453,7 @@ proxy_open(const struct role *role, struct config *config,
 		return -1;
 	}
 	tune_listeners(&running, config);
+	store_open();
 	status_socket_open(
 	    &running.status_socket, config, owner, running.takeover.status_fd);
 	return 0;
@@ -430,7 +470,7 @@ proxy_run(const struct limits *limits, const char *path,
 	running.limits = *limits;
 	running.reloaded = reloaded;
 	use_live_config(&running);
-	if (!error && running.takeover.fd >= 0)
+	if (!error && (running.takeover.fd >= 0 || running.takeover.is_stored))
 		error = take_over(&running);
 	else if (!error)
 		error = start(&running);

@@ -15,6 +15,7 @@
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
+#include "proxy/store.h"
 
 /* Uses the descriptors of the message, which must not close them any more. */
 static bool
@@ -24,9 +25,10 @@ keep_greeting(struct takeover *takeover, struct passing *message,
 	size_t count = hello->listener_count, next = 0;
 
 	if (count > ENDPOINT_MAX_ADDRESSES ||
-	    message->fd_count != 1 + count + hello->has_pidfile)
+	    message->fd_count != hello->has_status + count + hello->has_pidfile)
 		return false;
-	takeover->status_fd = message->fds[next++];
+	if (hello->has_status)
+		takeover->status_fd = message->fds[next++];
 	for (size_t i = 0; i < count; i++)
 		takeover->listen_fds[i] = message->fds[next++];
 	takeover->listener_count = count;
@@ -114,6 +116,34 @@ takeover_greet(struct takeover *takeover, const char *path, bool is_server)
 	return why ? -1 : 0;
 }
 
+void
+takeover_load(
+    struct takeover *takeover, struct socket_activation *given, bool is_server)
+{
+	char reason[256];
+	struct passing message;
+	const char *why;
+	int error;
+
+	if (given->stored_count == 0)
+		return;
+	error = store_read(given);
+	if (!error)
+		error = store_next(&message);
+	why = error == -EPROTO ? "another version has stored them"
+	    : error            ? strerror(-error)
+		    : read_greeting(takeover, &message, is_server, reason);
+	if (!error)
+		passing_finish(&message);
+	takeover->is_stored = !why;
+	if (!why)
+		return;
+	store_close();
+	log_error("cannot take over the connections that the service manager "
+		  "has stored: %s; they are reset",
+	    why);
+}
+
 /* What is taken at once: all of it, or nothing. */
 struct round {
 	struct takeover *takeover;
@@ -163,6 +193,15 @@ take_connection(struct round *round, const struct handover_connection *record,
 	return thread_reserve(2);
 }
 
+/* A store may have lost one. */
+static bool
+are_there(const int *fds, size_t count)
+{
+	while (count > 0 && fds[count - 1] >= 0)
+		count--;
+	return count == 0;
+}
+
 static int
 take_connections(struct round *round, struct passing *message)
 {
@@ -180,6 +219,10 @@ take_connections(struct round *round, struct passing *message)
 		count = handover_fd_count(&record);
 		if (used + count > message->fd_count)
 			return -EPROTO;
+		if (!are_there(message->fds + used, count)) {
+			used += count;
+			continue;
+		}
 		error =
 		    take_connection(round, &record, bytes, message->fds + used);
 		/* They are the connection's now. */
@@ -231,7 +274,9 @@ take_message(struct round *round, struct passing *message)
 	case HANDOVER_CONNECTIONS:
 		return take_connections(round, message);
 	case HANDOVER_END:
-		return round->token >= 0 ? 0 : -EPROTO;
+		return round->token >= 0 || round->takeover->is_stored
+		    ? 0
+		    : -EPROTO;
 	default:
 		return -EPROTO;
 	}
@@ -244,6 +289,8 @@ receive(const struct round *round, struct passing *message)
 	struct takeover *takeover = round->takeover;
 	int error;
 
+	if (takeover->is_stored)
+		return store_next(message);
 	do {
 		error = passing_receive(takeover->fd, message);
 	} while (error == -ETIMEDOUT && round->token < 0 &&
@@ -255,9 +302,10 @@ receive(const struct round *round, struct passing *message)
 static int
 receive_all(struct round *round)
 {
-	int fd = round->takeover->fd, error;
+	struct takeover *takeover = round->takeover;
 	struct passing message;
 	bool is_end;
+	int error;
 
 	do {
 		error = receive(round, &message);
@@ -266,8 +314,9 @@ receive_all(struct round *round)
 		error = take_message(round, &message);
 		is_end = message.kind == HANDOVER_END;
 		passing_finish(&message);
-		if (!error && !is_end)
-			error = passing_say(fd, HANDOVER_RECEIVED, NULL, 0);
+		if (!error && !is_end && !takeover->is_stored)
+			error = passing_say(
+			    takeover->fd, HANDOVER_RECEIVED, NULL, 0);
 	} while (!error && !is_end);
 	return error;
 }
@@ -278,6 +327,8 @@ win(const struct round *round)
 {
 	uint64_t value;
 
+	if (round->takeover->is_stored)
+		return true;
 	return round->token >= 0 &&
 	    read(round->token, &value, sizeof(value)) == sizeof(value);
 }
@@ -306,7 +357,9 @@ take_round(struct takeover *takeover)
 {
 	struct round round = { .takeover = takeover, .token = -1 };
 	int error = receive_all(&round);
-	bool is_ours = (!error || error == -ECONNRESET) && win(&round);
+	bool is_ours =
+	    (!error || error == -ECONNRESET || takeover->is_stored) &&
+	    win(&round);
 	ssize_t count = error ? error : -ECANCELED;
 
 	if (is_ours && error)
@@ -314,10 +367,13 @@ take_round(struct takeover *takeover)
 			    "taken over connections=%zu, and the others are "
 			    "reset",
 		    round.count);
+	if (takeover->is_stored)
+		store_close();
 	if (is_ours) {
 		resume_all(&round);
 		/* Otherwise the other process sees the end, and lets go, too. */
-		if (passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0))
+		if (!takeover->is_stored &&
+		    passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0))
 			shutdown(takeover->fd, SHUT_RDWR);
 		count = (ssize_t)round.count;
 	} else {
@@ -346,7 +402,9 @@ begin(struct takeover *takeover)
 {
 	struct handover_go go = { .size = sizeof(go),
 		.has_pidfile = pidfile_is_inherited() };
-	int error = passing_say(takeover->fd, HANDOVER_GO, &go, sizeof(go));
+	int error = takeover->is_stored
+	    ? 0
+	    : passing_say(takeover->fd, HANDOVER_GO, &go, sizeof(go));
 
 	return error ? error : take_round(takeover);
 }
@@ -372,6 +430,8 @@ takeover_run(struct takeover *takeover, const struct service *service,
 	log_info("handed-over connections=%zd listeners=%zu seconds=%.3f",
 	    count, takeover->listener_count,
 	    (double)(deadline_now() - began) / 1000);
+	if (takeover->is_stored)
+		return 0;
 	atomic_store(&takeover->is_following, true);
 	if (thread_start(follow, takeover)) {
 		close(takeover->fd);

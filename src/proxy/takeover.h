@@ -13,12 +13,14 @@
 #include <stdbool.h>
 
 #include "net/endpoint.h"
+#include "process/socket_activation.h"
 #include "proxy/connection.h"
 #include "proxy/live_config.h"
 
 struct takeover {
-	int fd;        /* to the other process; -1: nobody is replaced */
-	int status_fd; /* -1: none; whoever uses it makes it -1 */
+	int fd;         /* to the other process; -1: nobody is replaced */
+	bool is_stored; /* by a process that has ended (proxy/store.h) */
+	int status_fd;  /* -1: none; whoever uses it makes it -1 */
 	int listen_fds[ENDPOINT_MAX_ADDRESSES]; /* the same */
 	size_t listener_count;
 	bool are_adopted; /* a service manager shares them */
@@ -34,6 +36,13 @@ struct takeover {
  * there, or -1 after logging why that one does not let itself be replaced.
  */
 int takeover_greet(struct takeover *takeover, const char *path, bool is_server);
+
+/*
+ * The same for a process that has left everything in the service manager's
+ * store. If it cannot be used, logs why and starts as usual.
+ */
+void takeover_load(
+    struct takeover *takeover, struct socket_activation *given, bool is_server);
 
 /*
  * Takes all connections. This process must be ready to serve: it owns them when

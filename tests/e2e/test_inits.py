@@ -554,11 +554,14 @@ class Systemd(Lives, Respawns, InitCase):
         wait_until(lambda: self.is_reset(listener), 'a refusal')
         self.assertEqual(self.pid('exit'), before)
         self.configure('exit', EXIT_CONFIG)
+        machine.run('systemctl', 'reload', 'srcproxy@exit')
+        user, destination = self.open()
         # systemctl does not wait for the jobs of the instances.
         machine.run('systemctl', 'restart', 'srcproxy')
         wait_until(lambda: self.pid('exit') not in (None, before),
                    'another process')
-        self.net.exit.wait_for_listener(SERVER_PORT)
+        user.sendall(b'still there?')
+        self.assertEqual(receive(destination, 12), b'still there?')
         self.assert_proxies()
 
     def test_units_are_right_and_hardened(self):
