@@ -14,23 +14,28 @@
 
 #define PORT 443
 
-/* A link-local address is enough: REDIRECT uses it if there is no other. */
+/*
+ * REDIRECT uses the first address, and for IPv6 the one added last; a
+ * link-local one is enough. True with AF_UNSPEC: it cannot be told.
+ */
 static bool
-has_address(const char *interface, int family)
+find_address(const char *interface, int family, union address *own)
 {
 	struct ifaddrs *list = NULL;
-	bool found = false;
+	bool is_unknown = getifaddrs(&list) != 0;
 
-	if (getifaddrs(&list))
-		return true;
-	for (struct ifaddrs *entry = list; entry && !found;
-	     entry = entry->ifa_next) {
-		found = entry->ifa_addr &&
-		    !strcmp(entry->ifa_name, interface) &&
-		    entry->ifa_addr->sa_family == family;
+	*own = (union address){ .any.sa_family = AF_UNSPEC };
+	for (const struct ifaddrs *entry = list;
+	     entry && own->any.sa_family != family; entry = entry->ifa_next) {
+		if (entry->ifa_addr && entry->ifa_addr->sa_family == family &&
+		    !strcmp(entry->ifa_name, interface))
+			memcpy(own, entry->ifa_addr,
+			    family == AF_INET ? sizeof(own->v4)
+					      : sizeof(own->v6));
 	}
-	freeifaddrs(list);
-	return found;
+	if (list)
+		freeifaddrs(list);
+	return is_unknown || own->any.sa_family == family;
 }
 
 static bool
@@ -48,11 +53,12 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 {
 	const struct endpoint *listen = &context->config->listen;
 	char name[IF_NAMESIZE] = "";
+	union address own;
 	struct text advice;
 
 	if_indextoname(index, name);
 	if (context->config->mode == INBOUND_TPROXY || !is_for_all(listen) ||
-	    has_address(name, family)) {
+	    find_address(name, family, &own)) {
 		finding_ok(context->findings,
 		    "%s: this host has a route to these users", prefix);
 		return;
@@ -155,30 +161,6 @@ is_this_host(const struct prefix *prefix)
 	prefix_sample_first(prefix, &first);
 	prefix_sample(prefix, &other);
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
-}
-
-/* REDIRECT uses the first address, and for IPv6 the address added last. */
-static void
-set_own_address(struct walk *walk, int family, const char *interface)
-{
-	struct ifaddrs *list = NULL;
-	union address own = { .any.sa_family = AF_UNSPEC };
-
-	if (getifaddrs(&list))
-		return;
-	for (const struct ifaddrs *entry = list; entry;
-	     entry = entry->ifa_next) {
-		if (!entry->ifa_addr ||
-		    strcmp(entry->ifa_name, interface) != 0 ||
-		    entry->ifa_addr->sa_family != family)
-			continue;
-		memcpy(&own, entry->ifa_addr,
-		    family == AF_INET ? sizeof(own.v4) : sizeof(own.v6));
-		break;
-	}
-	freeifaddrs(list);
-	if (own.any.sa_family == family)
-		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
 }
 
 /* A user, and the first packet of its connection to an outside host. */
@@ -314,11 +296,14 @@ check_intake(struct arrival *arrival)
 		.to = arrival->users };
 	struct walk *walk = &arrival->walk, answer;
 	const char *link = *arrival->link ? arrival->link : NULL;
+	union address own = { .any.sa_family = AF_UNSPEC };
 	struct text what;
 
 	selection.port = context->config->listen.port;
 	if (link)
-		set_own_address(walk, selection.family, link);
+		find_address(link, selection.family, &own);
+	if (own.any.sa_family == selection.family)
+		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
 	text_set(&what, "redirected packets of these users to port %u",
 	    selection.port);
 	walk_through(walk, context->ruleset, HOOK_INPUT);

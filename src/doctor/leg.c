@@ -212,46 +212,35 @@ try_fast_open(const struct doctor_context *context, const union address *server)
 	return result;
 }
 
+#define NOT_ACCEPTED                                                          \
+	"requests in the SYN are not accepted, so each connection takes one " \
+	"more round trip; to permit it on the exit: sysctl -w "               \
+	"net.ipv4.tcp_fastopen=3, and no fast_open: false"
+
+static const char *const fast_open_notes[] = {
+	[FAST_OPEN_UNKNOWN] = "cannot tell whether requests in the SYN are "
+			      "accepted",
+	[FAST_OPEN_NO_COOKIE] = NOT_ACCEPTED,
+	[FAST_OPEN_DECLINED] = NOT_ACCEPTED,
+	[FAST_OPEN_DROPPED] =
+	    "SYNs that carry a request are lost on the way, and each "
+	    "connection waits until one is sent again: let the firewalls on "
+	    "the way accept them, or set outbound.fast_open: false",
+	[FAST_OPEN_HELD_UP] = "requests in the SYN are delayed on the way, as "
+			      "by a SYNPROXY: set outbound.fast_open: false",
+};
+
 static void
 report_fast_open(
     struct findings *findings, enum fast_open_result result, const char *server)
 {
-	switch (result) {
-	case FAST_OPEN_TAKEN:
+	if (result == FAST_OPEN_TAKEN)
 		finding_ok(findings,
-		    "TCP Fast Open: %s accepts requests in the SYN", server);
-		break;
-	case FAST_OPEN_NO_COOKIE:
-	case FAST_OPEN_DECLINED:
-		finding_note(findings,
-		    "TCP Fast Open: %s does not accept requests in the "
-		    "SYN, so each connection takes one more round trip; "
-		    "to permit it on the exit: sysctl -w "
-		    "net.ipv4.tcp_fastopen=3, and no fast_open: false",
+		    "TCP Fast Open to %s: requests in the SYN are accepted",
 		    server);
-		break;
-	case FAST_OPEN_DROPPED:
-		finding_note(findings,
-		    "TCP Fast Open: SYNs that carry a request are lost "
-		    "on the way to %s, and each connection waits until "
-		    "one is sent again: let the firewalls on the way "
-		    "accept them, or set outbound.fast_open: false",
-		    server);
-		break;
-	case FAST_OPEN_HELD_UP:
-		finding_note(findings,
-		    "TCP Fast Open: requests in the SYN are delayed on "
-		    "the way to %s, as by a SYNPROXY: set "
-		    "outbound.fast_open: false",
-		    server);
-		break;
-	case FAST_OPEN_UNKNOWN:
-		finding_note(findings,
-		    "TCP Fast Open: cannot tell whether %s accepts "
-		    "requests in the SYN",
-		    server);
-		break;
-	}
+	else
+		finding_note(findings, "TCP Fast Open to %s: %s", server,
+		    fast_open_notes[result]);
 }
 
 static double

@@ -36,15 +36,6 @@ find_network(const struct ifaddrs *entry, struct prefix *network)
 	    !prefix_is_single(network);
 }
 
-static bool
-leads_to(const union address *to, uint32_t interface)
-{
-	struct route route;
-
-	return to->any.sa_family != AF_UNSPEC &&
-	    route_find(to, 0, &route) == 0 && route.interface == interface;
-}
-
 /* Whether the users, a server half or the default route are on that link. */
 static bool
 is_link_of_ours(
@@ -56,12 +47,12 @@ is_link_of_ours(
 	bool is_ours;
 
 	external_sample(family, &address);
-	is_ours = leads_to(&address, interface);
+	is_ours = route_leads_to(&address, interface);
 	for (size_t i = 0; i < servers->count && !is_ours; i++)
-		is_ours = leads_to(&servers->items[i].address, interface);
+		is_ours = route_leads_to(&servers->items[i].address, interface);
 	for (size_t i = 0; i < users->count && !is_ours; i++) {
 		prefix_sample(&users->items[i], &address);
-		is_ours = leads_to(&address, interface);
+		is_ours = route_leads_to(&address, interface);
 	}
 	return is_ours;
 }

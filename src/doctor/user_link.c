@@ -32,16 +32,15 @@ static uint32_t
 find_interface(const struct prefix *prefix)
 {
 	union address user, external;
-	struct route route, other;
+	struct route route;
 
 	prefix_sample(prefix, &user);
 	external_sample(user.any.sa_family, &external);
 	if (route_find(&user, 0, &route) || route.is_local ||
-	    route.gateway.any.sa_family != AF_UNSPEC)
+	    route.gateway.any.sa_family != AF_UNSPEC ||
+	    route_leads_to(&external, route.interface))
 		return 0;
-	return !route_find(&external, 0, &other) && other.interface == route.interface ? 0
-										       : route
-											     .interface;
+	return route.interface;
 }
 
 /*
@@ -68,12 +67,10 @@ leads_to(const struct prefix_list *users, uint32_t interface, int family)
 {
 	for (size_t i = 0; i < users->count; i++) {
 		union address user;
-		struct route route;
 
 		prefix_sample(&users->items[i], &user);
 		if (user.any.sa_family == family &&
-		    route_find(&user, 0, &route) == 0 &&
-		    route.interface == interface)
+		    route_leads_to(&user, interface))
 			return true;
 	}
 	return false;

@@ -172,6 +172,15 @@ is_forbidden(const union address *to)
 	return forbidden;
 }
 
+bool
+route_leads_to(const union address *to, uint32_t interface)
+{
+	struct route route;
+
+	return to->any.sa_family != AF_UNSPEC &&
+	    route_find(to, 0, &route) == 0 && route.interface == interface;
+}
+
 int
 route_ends_here(const union address *to)
 {

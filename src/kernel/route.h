@@ -24,6 +24,9 @@ int route_find(const union address *to, uint32_t mark, struct route *route);
 int route_find_arriving(const union address *from, uint32_t interface,
     const union address *to, uint32_t mark, struct route *route);
 
+/* Whether there is a route by that interface; not for AF_UNSPEC. */
+bool route_leads_to(const union address *to, uint32_t interface);
+
 /*
  * 1 if a TCP connection to this address and port would end on this host: a
  * loopback address, an address of an interface, or one that a rule or route

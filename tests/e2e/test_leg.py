@@ -97,12 +97,12 @@ class LegOfGate(Leg, DoctorCase):
         return {'outbound': {**self.config['outbound'], **leg}}
 
     def test_data_with_a_syn(self):
-        self.assert_says('ok', 'TCP Fast Open: .* accepts requests')
+        self.assert_says('ok', 'TCP Fast Open to .* are accepted')
 
     def test_exit_that_takes_none(self):
         self.net.exit.sysctl('ipv4/tcp_fastopen', 1)
         self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 3)
-        self.assert_says('note', 'TCP Fast Open: .* does not accept.*on the '
+        self.assert_says('note', 'TCP Fast Open to .* are not accepted.*on the '
                          'exit: sysctl -w net.ipv4.tcp_fastopen=3')
 
     def test_gate_that_sends_none(self):
@@ -119,8 +119,8 @@ class LegOfGate(Leg, DoctorCase):
         }''')
         self.addCleanup(self.net.exit.run, 'nft', 'delete', 'table', 'inet',
                         'weather')
-        self.assert_says('note', 'TCP Fast Open: SYNs that carry a request are '
-                         'lost')
+        self.assert_says('note', 'TCP Fast Open to .*: SYNs that carry a '
+                         'request are lost')
 
     def test_round_trip_and_what_it_allows(self):
         """doctor reports the real round trip and speed."""
