@@ -21,12 +21,12 @@
 #define MARK MARK_VALUE "/" MARK_MASK
 #define MARK_EXPRESSION "meta mark & 0x80ffffff | 0x52000000"
 
-/* Each instance has its own routing table. */
-static unsigned
-table_number(const struct client_rules *rules)
-{
-	return 200000U + rules->port;
-}
+/*
+ * One routing table serves all instances. With one for each, the "throw" routes
+ * of an instance would lead on to the default route of another one. The metric
+ * of a "throw" route, the port, says whose it is.
+ */
+#define TABLE 200000U
 
 const union address *
 client_rules_listener(const struct client_rules *rules, int family)
@@ -411,11 +411,44 @@ static void
 print_delivery(const struct client_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
-	unsigned table = table_number(rules);
 
-	delivery_print_routes(script, family, "throw", "table", table);
-	delivery_print_default(script, family, table);
-	delivery_print_lookup(script, family, "fwmark " MARK, table);
+	delivery_print_routes(
+	    script, family, "throw", "table 200000 metric", rules->port);
+	delivery_print_default(script, family, TABLE);
+	delivery_print_lookup(script, family, "fwmark " MARK, TABLE);
+}
+
+/* The last instance takes the table with it. */
+static void
+print_delivery_removal(const struct client_rules *rules, int family)
+{
+	const struct script *script = &rules->script;
+	const char *ip = family == AF_INET ? "ip -4" : "ip -6";
+
+	fprintf(script->out,
+	    "%s route flush table %u metric %u 2>/dev/null || :\n"
+	    "if ! %s route list table %u 2>/dev/null | grep -q ^throw; then\n",
+	    ip, TABLE, rules->port, ip, TABLE);
+	delivery_print_removal(script, family, TABLE);
+	fputs("fi\n", script->out);
+}
+
+/*
+ * The other mode has its chain in another table. The question whether that table
+ * is there must not create it, because NAT would begin to track connections.
+ */
+static void
+print_other_chain_removal(const struct client_rules *rules, int family)
+{
+	struct script other = rules->script;
+
+	other.table = rules->tproxy ? "nat" : "mangle";
+	fprintf(other.out,
+	    "\n# The rules of the other inbound.mode, if there are any.\n"
+	    "if %s-save 2>/dev/null | grep -qx '\\*%s'; then\n",
+	    family == AF_INET ? "iptables" : "ip6tables", other.table);
+	script_remove_chain(&other, family);
+	fputs("fi\n", other.out);
 }
 
 static void
@@ -424,8 +457,10 @@ print_family(const struct client_rules *rules, int family)
 	script_begin_family(&rules->script, family, rules->iptables);
 	if (rules->tproxy)
 		print_delivery(rules, family);
-	if (rules->iptables)
+	if (rules->iptables) {
 		print_chain(rules, family);
+		print_other_chain_removal(rules, family);
+	}
 	script_end_family(&rules->script, family);
 }
 
@@ -466,10 +501,10 @@ client_rules_print_removal(const struct client_rules *rules)
 	if (!rules->iptables)
 		script_remove_table(script);
 	for (const int *family = script_families; *family; family++) {
-		if (rules->iptables)
+		if (rules->iptables) {
 			script_remove_chain(script, *family);
-		if (rules->tproxy)
-			delivery_print_removal(
-			    script, *family, table_number(rules));
+			print_other_chain_removal(rules, *family);
+		}
+		print_delivery_removal(rules, *family);
 	}
 }

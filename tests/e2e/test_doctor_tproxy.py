@@ -7,7 +7,7 @@ from families import BOTH, IPV4, IPV6
 from rules import REDIRECT_PORT
 from test_privilege import NOBODY
 
-TABLE = 200000 + REDIRECT_PORT
+TABLE = 200000
 OTHERS = 'nft delete table ip others'
 GIVES = [f'{prefix}: the firewall gives connections of these users to port '
          f'{REDIRECT_PORT}' for prefix in PREFIXES]
@@ -102,7 +102,8 @@ class Tproxy(TproxyCase):
                 self.assert_mended(
                     IPV4, f'{IPV4.users}: src_valid_mark is 1, .* dropped as '
                     'spoofed',
-                    f'ip route del throw {IPV4.users} table {TABLE}', '')
+                    f'ip route del throw {IPV4.users} table {TABLE} '
+                    f'metric {REDIRECT_PORT}', '')
                 self.test_daemons.pop().finish()
 
     def test_input_that_is_filtered(self):

@@ -13,7 +13,7 @@ from cases import CLIENT_CONFIG, SERVER_CONFIG, SERVER_PORT, NetworkCase
 from daemons import write_config
 from families import BOTH, IPV4, IPV6, af_of, endpoint
 from hosts import DISCARD_PORT, LAST_ACK
-from peers import receive
+from peers import receive, reset
 from test_command import srcproxy
 from test_privilege import NOBODY
 from waiting import TIMEOUT, wait_until
@@ -431,6 +431,20 @@ class FromTheConfiguration(NetworkCase):
 class OverlappingUsers(NetworkCase):
     """Two instances on the gate: the longer prefix gets the connection."""
 
+    def serve(self, source, daemon):
+        """The connection from that address is the daemon's."""
+        family = IPV6 if ':' in source else IPV4
+        daemon.mark()
+        listener = self.listen(self.net.destination, family.destination)
+        user = self.keep(self.net.user.socket(family.af))
+        user.settimeout(TIMEOUT)
+        user.bind((source, 0))
+        user.connect(listener.getsockname()[:2])
+        self.accept(listener).sendall(b'hello')
+        self.assertEqual(receive(user, 5), b'hello')
+        daemon.wait_for('established', source=endpoint(
+            *user.getsockname()[:2]))
+
     def check(self, *options, mode='redirect'):
         server = {**SERVER_CONFIG, 'acl': ACL}
         self.start(self.net.exit, 'server', server)
@@ -448,25 +462,20 @@ class OverlappingUsers(NetworkCase):
                   for config in configs]
         before = halves[0].state()
         wide, narrow = halves
+        # Some VPNs set this. One's packets are then spoofed to the other's
+        # routes, if these are for all addresses.
+        self.net.gate.sysctl('ipv4/conf/all/src_valid_mark', 1)
         for order in (wide, narrow, wide), (narrow, wide, narrow, wide):
             for half in order:
                 half.apply()
                 self.addCleanup(half.remove)
             for family in BOTH:
-                for source, daemon in ((family.user, daemons[0]),
-                                       (family.second_user, daemons[1])):
-                    daemon.mark()
-                    listener = self.listen(self.net.destination,
-                                           family.destination)
-                    user = self.connect(self.net.user,
-                                        listener.getsockname()[:2],
-                                        (source, 0))
-                    self.accept(listener).sendall(b'hello')
-                    self.assertEqual(receive(user, 5), b'hello')
-                    daemon.wait_for('established', source=endpoint(
-                        *user.getsockname()[:2]))
-            for half in halves:
-                half.remove()
+                self.serve(family.user, daemons[0])
+                self.serve(family.second_user, daemons[1])
+            narrow.remove()
+            for family in BOTH:
+                self.serve(family.second_user, daemons[0])
+            wide.remove()
             self.assertEqual([line for line in halves[0].state()
                               if 'srcproxy' in line],
                              [line for line in before if 'srcproxy' in line])
@@ -486,6 +495,50 @@ class OverlappingUsers(NetworkCase):
 
 class FromTheConfigurationByTproxy(FromTheConfiguration):
     mode = 'tproxy'
+
+
+class ChangedMode(NetworkCase):
+    """The gate's rules for one mode are applied, then those for the other."""
+
+    def check(self, *options):
+        server = {**SERVER_CONFIG, 'acl': ACL}
+        self.start(self.net.exit, 'server', server)
+        Half(self.net.exit, 'server', server).apply()
+        for modes in ('redirect', 'tproxy'), ('tproxy', 'redirect'):
+            configs = [{**CLIENT_CONFIG, 'inbound': {
+                'mode': mode, 'listen': ':9001', 'users': PREFIXES}}
+                       for mode in modes]
+            first, second = [
+                Half(self.net.gate, 'client', config, (), options)
+                for config in configs]
+            before = first.state()
+            first.apply()
+            second.apply()
+            client = self.start(self.net.gate, 'client', configs[1])
+            for family in BOTH:
+                listener = self.listen(self.net.destination,
+                                       family.destination)
+                user = self.keep(self.net.user.socket(family.af))
+                user.settimeout(TIMEOUT)
+                user.connect(listener.getsockname()[:2])
+                self.accept(listener).sendall(b'hello')
+                self.assertEqual(receive(user, 5), b'hello')
+                reset(user)
+            client.stop()
+            first.apply()
+            second.apply()
+            second.remove()
+            # The built-in chains stay.
+            self.assertEqual([line for line in second.state()
+                              if re.search('srcproxy|20000', line)],
+                             [line for line in before
+                              if re.search('srcproxy|20000', line)])
+
+    def test_nft(self):
+        self.check()
+
+    def test_iptables(self):
+        self.check('--iptables')
 
 
 class LostAcknowledgement(NetworkCase):

@@ -73,15 +73,16 @@ class SourcesValidatedByMark(Tproxy, ProxyCase):
         self.assert_proxies()
 
     def test_without_the_throw_route_they_are_not(self):
-        table = 200000 + rules.REDIRECT_PORT
-        self.net.gate.ip(f'route del throw {IPV4.users} table {table}')
+        route = (f'throw {IPV4.users} table 200000 '
+                 f'metric {rules.REDIRECT_PORT}')
+        self.net.gate.ip(f'route del {route}')
         try:
             user = self.keep(self.net.user.socket(socket.AF_INET))
             user.settimeout(0.3)
             with self.assertRaises(TimeoutError):
                 user.connect((IPV4.destination, 80))
         finally:
-            self.net.gate.ip(f'route add throw {IPV4.users} table {table}')
+            self.net.gate.ip(f'route add {route}')
         self.assert_proxies()
 
 
@@ -128,7 +129,7 @@ class Stopped(Tproxy, RoutedCase):
         listener = self.listen_at_destination()
         for version in '46':
             self.net.gate.run('ip', f'-{version}', 'rule', 'del', 'table',
-                              str(200000 + rules.REDIRECT_PORT))
+                              '200000')
         try:
             user = self.keep(self.net.user.socket(socket.AF_INET))
             user.settimeout(0.3)

@@ -229,6 +229,21 @@ static const struct good {
 	    "hook 2001:db8:aaaa::/64\n"
 	    UNHOOK("PREROUTING")
 	    UNHOOK("OUTPUT -m addrtype --src-type LOCAL")
+	    "if ip6tables-save 2>/dev/null | grep -qx '\\*mangle'; then\n"
+	    "if nft list chain ip6 mangle srcproxy-client-9001 >/dev/null 2>&1; then\n"
+	    "\tnft -a list table ip6 mangle 2>/dev/null | awk '\n"
+	    "\t\t$1 == \"chain\" { chain = $2 }\n"
+	    "\t\t/ (jump|goto) srcproxy-client-9001( |$)/ {\n"
+	    "\t\t\tprint \"delete rule ip6 mangle\", chain, \"handle\", $NF }\n"
+	    "\t\tEND { print \"delete chain ip6 mangle srcproxy-client-9001\" }' | nft -f -\n"
+	    "fi\n"
+	    "ip6tables -w -t mangle -S 2>/dev/null | sed -n 's/^-A \\(.* -j srcproxy-client-9001\\)$/\\1/p' |\n"
+	    "\twhile read -r jump; do ip6tables -w -t mangle -D $jump; done\n"
+	    "if ip6tables -w -t mangle -S srcproxy-client-9001 >/dev/null 2>&1; then\n"
+	    "\tip6tables -w -t mangle -F srcproxy-client-9001\n"
+	    "\tip6tables -w -t mangle -X srcproxy-client-9001\n"
+	    "fi\n"
+	    "fi\n"
 	    "fi\n"
 	    ")\n" },
 	/* clang-format on */
@@ -265,6 +280,22 @@ static const struct good {
 	    "table inet srcproxy-client-9001\n"
 	    "delete table inet srcproxy-client-9001\n"
 	    "END\n"
+	    "ip -4 route flush table 200000 metric 9001 2>/dev/null || :\n"
+	    "if ! ip -4 route list table 200000 2>/dev/null | grep -q ^throw; "
+	    "then\n"
+	    "while [ \"$(ip -4 rule list table 200000 2>/dev/null)\" ]; do\n"
+	    "\tip -4 rule del table 200000\n"
+	    "done\n"
+	    "ip -4 route flush table 200000 2>/dev/null || :\n"
+	    "fi\n"
+	    "ip -6 route flush table 200000 metric 9001 2>/dev/null || :\n"
+	    "if ! ip -6 route list table 200000 2>/dev/null | grep -q ^throw; "
+	    "then\n"
+	    "while [ \"$(ip -6 rule list table 200000 2>/dev/null)\" ]; do\n"
+	    "\tip -6 rule del table 200000\n"
+	    "done\n"
+	    "ip -6 route flush table 200000 2>/dev/null || :\n"
+	    "fi\n"
 	    ")\n" },
 };
 
@@ -489,10 +520,11 @@ static const struct {
 	const char *printed[4]; /* in this order */
 } transparent[] = {
 	{ ":9001", { 0 },
-	    { "ip -4 route replace throw 198.51.100.0/24 table 209001\n"
-	      "ip -4 route replace local default dev lo table 209001\n"
+	    { "ip -4 route replace throw 198.51.100.0/24 table 200000 metric "
+	      "9001\n"
+	      "ip -4 route replace local default dev lo table 200000\n"
 	      "# The rule comes in front of those of others.\n",
-		"rule=\"fwmark 0x52000000/0x7f000000 table 209001 pref "
+		"rule=\"fwmark 0x52000000/0x7f000000 table 200000 pref "
 		"$pref\"\n",
 		"table inet srcproxy-client-9001 {\n"
 		"\tchain users {\n"
@@ -514,7 +546,7 @@ static const struct {
 		"\t}\n"
 		"}\n" } },
 	{ "127.0.0.1:9001", { .iptables = true },
-	    { "rule=\"fwmark 0x52000000/0x7f000000 table 209001 ", "*mangle\n",
+	    { "rule=\"fwmark 0x52000000/0x7f000000 table 200000 ", "*mangle\n",
 		"-A srcproxy-client-9001 -s 198.51.100.0/24 -p tcp ! --syn -m "
 		"socket --transparent -j MARK --set-xmark "
 		"0x52000000/0x7f000000\n"
@@ -534,9 +566,9 @@ static const struct {
 		"\tiptables -w -t mangle -C PREROUTING \"$@\" " } },
 	{ ":9001", { .remove = true },
 	    { "delete table inet srcproxy-client-9001\n",
-		"\tip -4 rule del table 209001\n",
-		"ip -4 route flush table 209001",
-		"ip -6 route flush table 209001" } },
+		"ip -4 route flush table 200000 metric 9001",
+		"\tip -4 rule del table 200000\n",
+		"ip -6 route flush table 200000 metric 9001" } },
 };
 
 START_TEST(gives_connections_to_a_transparent_listener)
