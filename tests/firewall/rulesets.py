@@ -125,6 +125,10 @@ class Nft:
                             for chain in chains] * 2)
 
     def rule(self, chains):
+        """No rule changes what another packet has left with every packet.
+
+        The outcome would depend on the number of packets.
+        """
         if self.random.random() < .12:
             last = chains[0] if chains else None
             return self.pick([
@@ -137,7 +141,7 @@ class Nft:
                 'iifname vmap { "lo" : accept, "eth0" : '
                 + (f'jump {last}' if last else 'accept') + ' }',
                 'log prefix "drop: "', 'counter comment "accept all"',
-                'meta mark set 0x3', 'ct mark set meta mark',
+                'meta mark set 0x3', 'ct mark set meta mark | 0x3',
                 'meta mark set ct mark', 'meta mark set meta mark | 0x3',
                 'meta mark set meta mark & 0xfffffff0',
                 'tcp dport 9001 meta mark set 0x3',
