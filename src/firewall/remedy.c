@@ -1,10 +1,12 @@
 #include "firewall/remedy.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PRIORITY_TRACKING (-200)
-#define POLICY "srcproxy" /* of firewalld */
+#define CHANGE "firewall-cmd --permanent"
+#define POLICY CHANGE " --policy=srcproxy"
 
 static bool
 is_ipv4(const struct chain *chain)
@@ -101,26 +103,20 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 			    : " -m conntrack --ctstate ESTABLISHED,RELATED");
 }
 
-/* "public" of the chain filter_IN_public_allow; "": the default zone. */
+/* "public" of the chain filter_IN_public_allow; no zone: the default one. */
 static void
-add_zone(struct text *command, const char *chain)
+add_change_of_zone(const char *chain, struct text *command)
 {
-	static const char *const starts[] = { "_IN_", "_FWD_", "_POST_" };
-	static const char *const ends[] = { "_pre", "_log", "_deny", "_allow",
-		"_post" };
-	const char *zone = NULL, *end = NULL;
+	char part[16], zone[64], *end;
 
-	for (size_t i = 0; i < 3 && !zone; i++)
-		zone = strstr(chain, starts[i]);
-	if (!zone || strstr(zone, "_policy_"))
+	text_add(command, CHANGE);
+	if (sscanf(chain, "%*[a-z]_%15[A-Z]_%63s", part, zone) != 2 ||
+	    !text_lists("|IN|POST|", part) || !strncmp(zone, "policy_", 7))
 		return;
-	zone = strchr(zone + 1, '_') + 1;
-	for (size_t i = 0; i < 5 && !end; i++) {
-		end = strrchr(zone, '_');
-		end = end && !strcmp(end, ends[i]) ? end : NULL;
-	}
-	text_add(command, " --zone=%.*s",
-	    end ? (int)(end - zone) : (int)strlen(zone), zone);
+	end = strrchr(zone, '_');
+	if (end && text_lists("|_pre|_log|_deny|_allow|_post|", end))
+		*end = '\0';
+	text_add(command, " --zone=%s", zone);
 }
 
 static void
@@ -153,30 +149,24 @@ static void
 format_firewalld(const struct chain *chain, const struct selection *selection,
     struct text *command)
 {
-	static const char change[] = "firewall-cmd --permanent";
+	bool is_nat = !strncmp(chain->name, "nat_", 4);
 
 	text_set(command, "%s", "");
-	if (strcasestr(chain->name, "_FWD_") ||
-	    strcasestr(chain->name, "_FORWARD")) {
-		text_add(command, "%s --new-policy=" POLICY "; ", change);
+	if (strstr(chain->name, "_FWD_") || strstr(chain->name, "_FORWARD")) {
 		text_add(command,
-		    "%s --policy=" POLICY " --add-ingress-zone=ANY; ", change);
-		text_add(command,
-		    "%s --policy=" POLICY " --add-egress-zone=ANY; ", change);
-		text_add(command, "%s --policy=" POLICY, change);
+		    CHANGE " --new-policy=srcproxy; " POLICY
+			   " --add-ingress-zone=ANY; " POLICY
+			   " --add-egress-zone=ANY; " POLICY);
 		add_rich_rule(command, selection, "", "accept");
 		return;
 	}
-	if (strstr(chain->name, "nat_")) {
-		text_add(command, "%s", change);
-		add_zone(command, chain->name);
+	if (is_nat) {
+		add_change_of_zone(chain->name, command);
 		text_add(command, " --remove-masquerade; ");
 	}
-	text_add(command, "%s", change);
-	add_zone(command, chain->name);
-	add_rich_rule(command, selection,
-	    strstr(chain->name, "nat_") ? "NOT " : "",
-	    strstr(chain->name, "nat_") ? "masquerade" : "accept");
+	add_change_of_zone(chain->name, command);
+	add_rich_rule(command, selection, is_nat ? "NOT " : "",
+	    is_nat ? "masquerade" : "accept");
 }
 
 /* The rules in its "before" chains precede those that ufw(8) adds. */

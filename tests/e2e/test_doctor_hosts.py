@@ -142,6 +142,16 @@ class HostsExit(HostsExitCase):
                                   '(pre|post|in|out).* of the table inet '
                                   'others, rule with handle')
 
+    def test_drops_in_several_chains(self):
+        """One fix opens all of them."""
+        for side, hooks in (('saddr', ('output', 'postrouting')),
+                            ('daddr', ('prerouting', 'input'))):
+            rules = ''.join(chain(hook, f'ip {side} {IPV4.users} drop')
+                            for hook in hooks)
+            with self.subTest(hooks=hooks):
+                self.assert_found(table(rules), f'{IPV4.users}: .* chain '
+                                  f'{hooks[0]} of the table inet others')
+
     def test_drops_of_iptables(self):
         for table_name, name in (('mangle', 'POSTROUTING'),
                                  ('mangle', 'INPUT'), ('raw', 'PREROUTING')):
