@@ -31,8 +31,9 @@
 #define NEVER MATCH("{payload:{protocol:'esp',field:'spi'}}", "0")
 
 /*
- * What an option means, after "-m match" or "-j target" if other ones have an
- * option of that name. "%" and a letter stand for a word behind the option:
+ * Each option has a meaning in the form of libnftables-json(5). A context is
+ * the match or target before the option: others may have an option of the same
+ * name. "%" and a letter stand for a word behind the option:
  *
  *	%!	the operator, which "!" in front of the option negates
  *	%L %N	a list of values or ranges; the name of an interface

@@ -2,9 +2,8 @@
 #define FIREWALL_VALUE_H
 
 /*
- * What a packet has for a rule to look at, and what the rule compares it with:
- * 128 bits, of which some may be unknown. Numbers and addresses are right-
- * aligned, names of interfaces start with their first character.
+ * Values that rules compare: 128 bits, of which some may be unknown. Numbers
+ * and addresses are right-aligned; the name of an interface is left-aligned.
  */
 
 #include "net/address.h"

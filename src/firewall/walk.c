@@ -18,7 +18,7 @@
 
 enum verdict { DROP, ACCEPT, RETURN, VERDICT_COUNT };
 
-/* What a statement does apart from its run function. */
+/* The effects of a statement, apart from those of its run function. */
 enum {
 	DROPS = 1 << DROP,
 	ACCEPTS = 1 << ACCEPT,
@@ -202,11 +202,11 @@ run_notrack(struct passage *way)
 	return true;
 }
 
-/* What a statement's member assigns, and who assigns it without one. */
+/* The field that a member of a statement assigns. */
 static const struct {
 	const char *names, *member;
 	enum field field;
-	const char *otherwise; /* then the value is unknown */
+	const char *otherwise; /* assign an unknown value without it */
 } assignments[] = {
 	{ "|redirect|dnat|", "addr", FIELD_DADDR, "|redirect|" },
 	{ "|redirect|dnat|", "port", FIELD_DPORT, "" },
