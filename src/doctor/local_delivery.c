@@ -156,6 +156,7 @@ find_exception(const struct search *search, struct local_delivery *delivery)
 	uint32_t mark = delivery->way == LOCAL_DELIVERY_MARKED
 	    ? delivering_mark(search)
 	    : 0;
+	struct routing_answer usual;
 
 	for (size_t i = 0; i < search->rules->count; i++) {
 		const struct routing_rule *rule = &search->rules->items[i];
@@ -171,6 +172,11 @@ find_exception(const struct search *search, struct local_delivery *delivery)
 		delivery->exception = *rule;
 		return;
 	}
+	ask(search->rules, &search->remote, &search->user, search->link, mark,
+	    &usual);
+	delivery->has_exception = usual.doubt && usual.doubt->has_unknown;
+	if (delivery->has_exception)
+		delivery->exception = *usual.doubt;
 }
 
 static void

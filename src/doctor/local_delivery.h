@@ -21,7 +21,10 @@ struct local_delivery {
 	/* LOCAL_DELIVERY_NONE: wanted would deliver, but decisive is first. */
 	bool is_late;
 	struct routing_rule wanted, decisive;
-	/* exception takes away replies that it selects by ports or sender. */
+	/*
+	 * exception takes away replies that it selects by ports or sender, or,
+	 * with has_unknown, may do so.
+	 */
 	bool has_exception;
 	struct routing_rule exception;
 };

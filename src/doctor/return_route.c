@@ -85,6 +85,14 @@ report_exception(const struct doctor_context *context,
 	if (!delivery->has_exception)
 		return;
 	routing_rule_format(rule, &name);
+	if (rule->has_unknown) {
+		finding_note(context->findings,
+		    "%s: cannot tell whether reply packets are delivered on "
+		    "this host: the routing rule \"%s\" may decide for them, "
+		    "by a condition that this program does not know",
+		    prefix, name.chars);
+		return;
+	}
 	if (!rule->sports[1] && !rule->dports[1]) {
 		finding_note(context->findings,
 		    "%s: reply packets from some hosts are not "

@@ -93,6 +93,14 @@ class HostsExit(HostsExitCase):
             self.assert_wrong('"pref 0 iif out0 lookup 254" decides before',
                               '^give that rule a preference above 0')
 
+    def test_routing_rule_with_an_unknown_condition(self):
+        with self.made('ip rule add tun_id 7 prohibit pref 0'):
+            self.boot('ip rule add tun_id 7 prohibit pref 0',
+                      self.printed_rules())
+            self.assertTrue(self.carries(IPV4))
+            self.assert_note(f'{IPV4.users}: cannot tell whether reply .* '
+                             '"pref 0 prohibit" may decide')
+
     def rules_of_ours(self):
         return self.host.run(
             'ip', 'rule', 'list', 'table',
