@@ -109,6 +109,20 @@ expression_field(const struct json5 *json)
 	return FIELD_UNKNOWN;
 }
 
+/* Before tracking, only a zone makes conntrack see a packet, as a new one. */
+static struct value
+see_untracked(const struct packet *packet, enum field field)
+{
+	const struct value *zone = &packet->fields[FIELD_CT_ZONE];
+	bool has_zone = !packet_has(packet, FIELD_CT_ZONE, 0);
+
+	if (field == FIELD_CT_STATE && value_is_known(zone))
+		return value_of_number(has_zone ? CT_NEW : CT_INVALID);
+	if (field == FIELD_CT_ZONE && has_zone)
+		return *zone;
+	return has_zone ? value_unknown : value_absent;
+}
+
 /* Returns the value of a field at the packet's place on its way. */
 static struct value
 see(const struct scope *scope, enum field field)
@@ -116,12 +130,11 @@ see(const struct scope *scope, enum field field)
 	const struct packet *packet = scope->packet;
 	bool is_untracked = packet_has(packet, FIELD_CT_STATE, CT_UNTRACKED);
 
-	if (field == FIELD_CT_STATE && scope->is_before_tracking &&
+	if (field >= FIELD_CT_STATE && scope->is_before_tracking &&
 	    !is_untracked)
-		return value_of_number(CT_INVALID);
+		return see_untracked(packet, field);
 	if (field > FIELD_CT_STATE &&
-	    (scope->is_before_tracking || is_untracked ||
-		packet_has(packet, FIELD_CT_STATE, CT_INVALID)))
+	    (is_untracked || packet_has(packet, FIELD_CT_STATE, CT_INVALID)))
 		return value_absent;
 	if ((field == FIELD_IIF && scope->hook == HOOK_OUTPUT) ||
 	    (field == FIELD_OIF && scope->hook <= HOOK_INPUT))

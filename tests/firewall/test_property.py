@@ -26,8 +26,9 @@ SEED = int(os.environ.get('FIREWALL_SEED', time.time_ns() % 10 ** 9))
 # proof. If kernel and walk disagree, the test asks again with LONG_PATIENCE.
 PATIENCE = 0.1
 LONG_PATIENCE = 3
-# The least share of closed ones that are told; 'intake': of unknown senders.
-CLOSED_TOLD, INTAKE_TOLD = 0.95, 0.9
+# The least share of closed ones that are told. 'intake' is for unknown senders:
+# it is 90 % of many, but a run has few of them.
+CLOSED_TOLD, INTAKE_TOLD = 0.95, 0.75
 ROUNDS = 8
 JUDGES = 'filter', 'nat', 'forward', 'intake', 'outgoing'
 

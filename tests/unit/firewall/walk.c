@@ -262,6 +262,24 @@ START_TEST(nothing_is_tracked_yet_where_raw_rules_look)
 }
 END_TEST
 
+/* A zone is put on the packet with an entry of its own, which is new. */
+START_TEST(a_zone_makes_a_packet_new_where_raw_rules_look)
+{
+	struct ruleset *ruleset = make_ruleset(
+	    PREROUTING("filter", "-300") RULE("pre", "1",
+		"{mangle:{key:{ct:{key:'zone'}},value:7}}") RULE("pre", "2",
+		"{match:{op:'in',left:{ct:{key:'state'}},right:1}}," DROP)
+		RULE("pre", "3",
+		    "{match:{op:'in',left:{ct:{key:'state'}},right:8}},"
+		    "{match:{op:'==',left:{ct:{key:'zone'}},right:7}}," DROP));
+	struct walk walk = walk_once(ruleset, HOOK_PREROUTING);
+
+	ck_assert_int_eq(walk.fate, FATE_DROPPED);
+	ck_assert_uint_eq(walk.cause.rule->handle, 3);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
 /* At the same priority, the kernel asks the chain made last first. */
 START_TEST(the_later_of_two_nat_chains_is_asked_first)
 {
@@ -351,6 +369,7 @@ suite(void)
 	tcase_add_test(
 	    other, a_redirection_that_may_be_leaves_the_port_unknown);
 	tcase_add_test(other, nothing_is_tracked_yet_where_raw_rules_look);
+	tcase_add_test(other, a_zone_makes_a_packet_new_where_raw_rules_look);
 	tcase_add_test(other, the_later_of_two_nat_chains_is_asked_first);
 	tcase_add_test(other, masquerading_changes_the_source_for_sure);
 	suite_add_tcase(suite, filter);
