@@ -20,7 +20,7 @@ enum kind {
 	KIND_TIME,   /* int64_t, seconds since 1970; 0 is null */
 	KIND_TEXT,   /* char[]; "" is null */
 	KIND_ADDRESS,
-	KIND_HOST, /* an address without its port */
+	KIND_HOST, /* an address, without its port if that is 0 */
 	KIND_USER, /* a pointer to an account */
 };
 
@@ -43,15 +43,8 @@ static const struct field config_fields[] = {
 	{ 0 },
 };
 
-static const struct field gate_fields[] = {
+static const struct field counterpart_fields[] = {
 	ROW("address", HOST, counterpart, address),
-	ROW("requests", NUMBER, counterpart, requests),
-	ROW("last_request", TIME, counterpart, last_at),
-	{ 0 },
-};
-
-static const struct field server_fields[] = {
-	ROW("address", ADDRESS, counterpart, address),
 	ROW("requests", NUMBER, counterpart, requests),
 	ROW("last_request", TIME, counterpart, last_at),
 	{ 0 },
@@ -138,7 +131,9 @@ put_value(FILE *out, enum kind kind, const void *at)
 		fprintf(out, "\"%s\"", address_format(at, text));
 		break;
 	case KIND_HOST:
-		fprintf(out, "\"%s\"", address_format_host(at, text));
+		fprintf(out, "\"%s\"",
+		    address_port(at) ? address_format(at, text)
+				     : address_format_host(at, text));
 		break;
 	case KIND_USER:
 		fprintf(out, "\"%s\"",
@@ -232,11 +227,9 @@ put_counterparts(FILE *out, const struct service *service)
 {
 	struct counterpart copies[COUNTERPARTS_MAX];
 	size_t count = counterparts_copy(service->counterparts, copies);
-	bool is_server = service->role == &server_role;
 
-	put_array(out, is_server ? "gates" : "servers",
-	    is_server ? gate_fields : server_fields, copies, sizeof(*copies),
-	    count);
+	put_array(out, service->role == &server_role ? "gates" : "servers",
+	    counterpart_fields, copies, sizeof(*copies), count);
 }
 
 /* "192.0.2.1:21829", "[2001:db8::1]:21829, exit.example:21829" */
