@@ -165,6 +165,7 @@ class Follows(Carries):
         (show,) = [text for before, text in blocks('3. Prove that it works')
                    if before.startswith('With ' + self.init)]
         user, destination = self.assert_keeps_the_source(IPV4)
+        destination.sendall(b'answer')
         line = (f'source={endpoint(*user.getsockname())} .*'
                 f'destination={endpoint(*destination.getsockname())}\\n')
         wait_until(lambda: re.search(line, self.machines['gate'].run(
