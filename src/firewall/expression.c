@@ -35,38 +35,44 @@ static const struct {
 };
 
 /* The expressions that read a field: their name, and the words in it. */
-static const char *const expressions[FIELD_COUNT] = {
-	[FIELD_SADDR] = "|payload saddr|",
-	[FIELD_DADDR] = "|payload daddr|",
-	[FIELD_SPORT] = "|payload sport|",
-	[FIELD_DPORT] = "|payload dport|",
-	[FIELD_L4PROTO] = "|meta l4proto|payload protocol|payload nexthdr|",
-	[FIELD_NFPROTO] = "|meta nfproto|",
-	[FIELD_ETHERTYPE] = "|meta protocol|",
-	[FIELD_TCP_FLAGS] = "|payload flags|",
-	[FIELD_IIF] = "|meta iif|meta iifname|",
-	[FIELD_OIF] = "|meta oif|meta oifname|",
-	[FIELD_PKTTYPE] = "|meta pkttype|",
-	[FIELD_MARK] = "|meta mark|",
-	[FIELD_UID] = "|meta skuid|",
-	[FIELD_GID] = "|meta skgid|",
-	[FIELD_SADDR_TYPE] = "|fib type saddr|",
-	[FIELD_DADDR_TYPE] = "|fib type daddr|",
-	[FIELD_REVERSE_PATH] = "|fib oif saddr iif|fib oif saddr mark iif|"
-			       "fib check saddr iif|fib check saddr mark iif|",
-	[FIELD_TRANSPARENT] = "|socket transparent|",
-	[FIELD_WILDCARD] = "|socket wildcard|",
-	[FIELD_CT_STATE] = "|ct state|",
-	[FIELD_CT_MARK] = "|ct mark|",
-	[FIELD_CT_STATUS] = "|ct status|",
-	[FIELD_CT_DIRECTION] = "|ct direction|",
-	[FIELD_CT_ZONE] = "|ct zone|ct original zone|",
-	[FIELD_CT_SADDR] = "|ct original saddr|ct original ip saddr|"
-			   "ct original ip6 saddr|",
-	[FIELD_CT_DADDR] = "|ct original daddr|ct original ip daddr|"
-			   "ct original ip6 daddr|",
-	[FIELD_CT_SPORT] = "|ct original proto-src|",
-	[FIELD_CT_DPORT] = "|ct original proto-dst|",
+static const struct {
+	enum field field;
+	const char *texts;
+} expressions[] = {
+	{ FIELD_SADDR, "|payload saddr|" },
+	{ FIELD_DADDR, "|payload daddr|" },
+	{ FIELD_SPORT, "|payload sport|" },
+	{ FIELD_DPORT, "|payload dport|" },
+	{ FIELD_L4PROTO, "|meta l4proto|payload protocol|payload nexthdr|" },
+	{ FIELD_NFPROTO, "|meta nfproto|" },
+	{ FIELD_ETHERTYPE, "|meta protocol|" },
+	{ FIELD_TCP_FLAGS, "|payload flags|" },
+	{ FIELD_IIF, "|meta iif|meta iifname|" },
+	{ FIELD_OIF, "|meta oif|meta oifname|" },
+	{ FIELD_PKTTYPE, "|meta pkttype|" },
+	{ FIELD_MARK, "|meta mark|" },
+	{ FIELD_UID, "|meta skuid|" },
+	{ FIELD_GID, "|meta skgid|" },
+	{ FIELD_SADDR_TYPE, "|fib type saddr|" },
+	{ FIELD_DADDR_TYPE, "|fib type daddr|" },
+	{ FIELD_REVERSE_PATH,
+	    "|fib oif saddr iif|fib oif saddr mark iif|"
+	    "fib check saddr iif|fib check saddr mark iif|" },
+	{ FIELD_TRANSPARENT, "|socket transparent|" },
+	{ FIELD_WILDCARD, "|socket wildcard|" },
+	{ FIELD_CT_STATE, "|ct state|" },
+	{ FIELD_CT_MARK, "|ct mark|" },
+	{ FIELD_CT_STATUS, "|ct status|" },
+	{ FIELD_CT_DIRECTION, "|ct direction|" },
+	{ FIELD_CT_ZONE, "|ct zone|ct original zone|" },
+	{ FIELD_CT_SADDR,
+	    "|ct original saddr|ct original ip saddr|"
+	    "ct original ip6 saddr|" },
+	{ FIELD_CT_DADDR,
+	    "|ct original daddr|ct original ip daddr|"
+	    "ct original ip6 daddr|" },
+	{ FIELD_CT_SPORT, "|ct original proto-src|" },
+	{ FIELD_CT_DPORT, "|ct original proto-dst|" },
 };
 
 /* The operands of a match or a lookup: one value, or several in a row. */
@@ -102,9 +108,9 @@ expression_field(const struct json5 *json)
 		for (size_t j = 0; (item = ruleset_item(words, j)); j++)
 			text_add(&text, " %s", ruleset_string(item));
 	}
-	for (enum field i = FIELD_SADDR; i < FIELD_COUNT; i++) {
-		if (expressions[i] && text_lists(expressions[i], text.chars))
-			return i;
+	for (size_t i = 0; i < COUNT(expressions); i++) {
+		if (text_lists(expressions[i].texts, text.chars))
+			return expressions[i].field;
 	}
 	return FIELD_UNKNOWN;
 }

@@ -282,7 +282,7 @@ ruleset_add(
 	const struct json5 *item, *json;
 
 	if (!list || json5_count(list) == 0 ||
-	    ruleset->root_count == COUNT(ruleset->roots)) {
+	    ruleset->root_count == RULESET_ROOTS_MAX) {
 		json5_destroy(root);
 		return false;
 	}

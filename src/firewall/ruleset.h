@@ -70,11 +70,13 @@ struct set {
 	bool is_sorted;
 };
 
+#define RULESET_ROOTS_MAX 8
+
 struct ruleset {
 	const char *blind;    /* why it could not be read; NULL: it was */
 	struct chain *chains; /* the last of the listing first */
 	struct set *sets;
-	struct json5 *roots[8];
+	struct json5 *roots[RULESET_ROOTS_MAX];
 	size_t root_count;
 };
 

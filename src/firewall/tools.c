@@ -108,7 +108,7 @@ add_devices(struct ruleset *ruleset)
 		*end = '\0';
 		text_add(&out, "%s{chain:{family:'%s',table:'%s',name:'%s',",
 		    out.len ? "," : "{nftables:[", family, table, chain);
-		name = strtok_r(device, " ={},\"", &next);
+		strtok_r(device, " ={},\"", &next);
 		for (text_add(&out, "dev:[");
 		     (name = strtok_r(NULL, " ={},\"", &next));)
 			text_add(&out, "'%s',", name);
