@@ -94,8 +94,11 @@ ask_once(const struct config *config, const struct status_request *request)
 	return -EIO;
 }
 
-/* Written all at once, so that nothing flickers. */
-static void
+/*
+ * Written all at once, so that nothing flickers. Returns false if the terminal
+ * is gone.
+ */
+static bool
 show(struct json_object *answer, struct json_object *before, double seconds)
 {
 	struct screen screen;
@@ -106,26 +109,29 @@ show(struct json_object *answer, struct json_object *before, double seconds)
 	screen_open(&screen);
 	screen.out = open_memstream(&text, &len);
 	if (!screen.out)
-		return;
+		return true;
 	view_print_live(answer, before, seconds, &screen);
 	fclose(screen.out);
 	/* Home, and clear what is below: console_codes(4). */
 	printf("\033[H\033[J%s", text);
-	fflush(stdout);
 	free(text);
+	fflush(stdout);
+	return !ferror(stdout);
 }
 
-/* Until it is interrupted, or the half does not answer. */
+/* Until it is interrupted, or the half or the terminal does not answer. */
 static int
 watch(const struct config *config)
 {
 	struct json_object *before = NULL, *answer;
+	bool is_shown = true;
 	int64_t asked_at = 0;
 
-	while ((answer = ask(config, "status\n"))) {
+	while (is_shown && (answer = ask(config, "status\n"))) {
 		int64_t now = deadline_now();
 
-		show(answer, before, (double)(now - asked_at) / 1000);
+		is_shown =
+		    show(answer, before, (double)(now - asked_at) / 1000);
 		asked_at = now;
 		json_object_put(before);
 		before = answer;

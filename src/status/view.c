@@ -142,10 +142,12 @@ static const struct {
 	{ "refusals", refusals },
 };
 
+/* Cuts the line off at that width. */
 static void
 print_line(const struct screen *screen, const struct line *line,
-    struct json_object *answer)
+    struct json_object *answer, size_t width)
 {
+	size_t room = width > LABEL_WIDTH ? width - LABEL_WIDTH : 0;
 	struct json_object *object =
 	    line->object ? answer_member(answer, line->object) : answer;
 	int64_t now = answer_number(answer, "now");
@@ -158,21 +160,22 @@ print_line(const struct screen *screen, const struct line *line,
 	for (size_t i = 0; i < 5 && line->members[i].title; i++)
 		text_add(&text, "%s%s", line->members[i].title,
 		    cell_format(&line->members[i], object, now, cell));
-	screen_print(screen, SCREEN_DIM, line->label, LABEL_WIDTH);
-	fprintf(screen->out, "%*s", LABEL_WIDTH - (int)strlen(line->label), "");
+	screen_print(screen, SCREEN_DIM, line->label, width);
+	fprintf(screen->out, "%*s",
+	    room ? LABEL_WIDTH - (int)strlen(line->label) : 0, "");
 	screen_print(screen,
 	    line->is_bad && line->is_bad(object) ? SCREEN_RED : SCREEN_PLAIN,
-	    text.chars, SIZE_MAX);
+	    text.chars, room);
 	putc('\n', screen->out);
 }
 
 void
 view_print(struct json_object *answer, const struct screen *screen)
 {
-	print_line(screen, &head, answer);
-	print_line(screen, &limits, answer);
+	print_line(screen, &head, answer, SIZE_MAX);
+	print_line(screen, &limits, answer, SIZE_MAX);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
-		print_line(screen, &lines[i], answer);
+		print_line(screen, &lines[i], answer, SIZE_MAX);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		struct json_object *array =
 		    answer_member(answer, tables[i].key);
@@ -263,8 +266,9 @@ view_print_live(struct json_object *answer, struct json_object *before,
 
 	set_rates(array, answer_member(before, "users"), seconds);
 	sorted = sort_users(array);
-	print_line(screen, &head, answer);
-	print_line(screen, &limits, answer);
+	/* A line that wraps would scroll the first ones away. */
+	print_line(screen, &head, answer, screen->width);
+	print_line(screen, &limits, answer, screen->width);
 	table_print(screen, users, sorted, answer_number(answer, "now"), room);
 	json_object_put(sorted);
 }

@@ -635,15 +635,28 @@ class Watch(StatusCase):
     def test_table_has_colour_and_fits_the_terminal(self):
         self.start_both()
         self.carry(b'1', b'2')
-        for columns in (40, 100):
+        for columns in (20, 40, 100):
             screen = self.watch(self.server, columns)
             self.assertIn('\033[1m', screen)
             lines = re.sub(r'\033\[\d*m', '', screen).splitlines()
             self.assertLessEqual(len(lines), 9)
             table = [line for line in lines if line.startswith('alice')]
             self.assertEqual(len(table), 1)
-            self.assertLessEqual(max(map(len, table)), columns)
+            # A line that wraps scrolls the first ones away.
+            self.assertLessEqual(max(map(len, lines)), columns)
             self.assertEqual('LAST SEEN' in screen, columns == 100)
+
+    def test_it_ends_with_its_terminal(self):
+        """Under nohup(1) no signal tells it."""
+        server = self.start_server()
+        main, end = pty.openpty()
+        process = subprocess.Popen(
+            [BINARY, 'status', '--watch', 'server', server.config_path],
+            stdout=end, stderr=subprocess.DEVNULL, start_new_session=True)
+        os.close(end)
+        self.assertTrue(os.read(main, 1))
+        os.close(main)
+        self.assertEqual(process.wait(TIMEOUT), 1)
 
     def test_it_is_for_a_terminal(self):
         server = self.start_server()
