@@ -52,7 +52,8 @@ class CongestionCase(RoutedCase):
 
     def used(self):
         """The congestion control of exit and gate, for a new connection."""
-        user, _ = self.open()
+        user, destination = self.open()
+        destination.sendall(b'.')
         # The client half has set everything only when it has logged this.
         port = user.getsockname()[1]
         self.test_daemons[-1].wait_for(
