@@ -100,6 +100,19 @@ print_table_established(const struct client_rules *rules)
 	fputs("\t\ttcp flags & (syn | ack) != syn return\n", script->out);
 }
 
+/* Any router on the way to a user may send them. */
+static void
+print_table_errors(const struct client_rules *rules)
+{
+	fprintf(rules->script.out,
+	    "\tchain errors {\n"
+	    "\t\ttype filter hook prerouting priority -108;\n"
+	    "\t\tmeta l4proto { %s, %s } socket transparent 1 "
+	    "meta mark set " MARK_EXPRESSION "\n"
+	    "\t}\n",
+	    script_icmp(AF_INET), script_icmp(AF_INET6));
+}
+
 static void
 print_chain_established(const struct client_rules *rules, int family)
 {
@@ -107,6 +120,10 @@ print_chain_established(const struct client_rules *rules, int family)
 	const struct prefix_list *list = script->prefixes;
 	char text[PREFIX_STRLEN];
 
+	fprintf(script->out,
+	    "-A %s -p %s -m socket --transparent -j MARK --set-xmark " MARK
+	    "\n",
+	    script->name, script_icmp(family));
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->items[i].base.any.sa_family == family)
 			fprintf(script->out,
@@ -287,6 +304,8 @@ print_table(const struct client_rules *rules)
 	fputs("\t}\n", rules->script.out);
 	if (rules->forward)
 		print_table_hooks(rules, "prerouting", "");
+	if (rules->tproxy)
+		print_table_errors(rules);
 	if (rules->output)
 		print_table_hooks(rules, "output", OUTPUT_MATCH);
 	script_end_table(&rules->script);
@@ -379,8 +398,11 @@ print_jumps(const struct client_rules *rules, int family)
 		script_hook_users(script, family, "PREROUTING", "");
 	if (rules->output)
 		script_hook_users(script, family, "OUTPUT", OUTPUT_MATCHES);
-	if (rules->tproxy)
+	if (rules->tproxy) {
+		script_hook_chain(
+		    script, family, "PREROUTING", script_icmp(family));
 		return;
+	}
 	/* Older versions had one jump for all users. */
 	script_unhook_chain(script, family, "PREROUTING", "tcp");
 	script_unhook_chain(script, family, OUTPUT_CHAIN, "tcp");

@@ -16,6 +16,12 @@ script_protocol(int family)
 	return family == AF_INET ? "ip" : "ip6";
 }
 
+const char *
+script_icmp(int family)
+{
+	return family == AF_INET ? "icmp" : "icmpv6";
+}
+
 static void
 print_left_out(const struct script *script, const char *why)
 {

@@ -27,6 +27,15 @@ extern const int script_families[];
 const char *script_protocol(int family);
 
 /*
+ * The protocol "icmp" or "icmpv6", which nft(8) knows even on a host without
+ * /etc/protocols. Its errors belong to the sockets whose packets they quote, and
+ * the socket matches of nft(8) and iptables(8) look into the quote. Without
+ * these errors an unreachable host would seem silent, and packets too large for
+ * a path would be lost for ever.
+ */
+const char *script_icmp(int family);
+
+/*
  * Print commands that fail if the host lacks the family between these two. The
  * printed script checks this when it runs, because it may run on another host,
  * or after IPv6 was switched off. Without IPv6, or without ip6tables(8) if

@@ -35,18 +35,6 @@ iptables_match(int family)
 	return family == AF_INET ? "-m socket --transparent" : "-m socket";
 }
 
-/*
- * ICMP errors belong to the sockets whose packets they quote, and both matches
- * look into the quote. Without these errors an unreachable destination would
- * seem silent, and packets too large for a path would be lost for ever. nft(8)
- * knows these names even on a host without /etc/protocols.
- */
-static const char *
-icmp(int family)
-{
-	return family == AF_INET ? "icmp" : "icmpv6";
-}
-
 static void
 print_wildcard_exception(const struct script *script)
 {
@@ -81,7 +69,7 @@ print_table(const struct server_rules *rules)
 		fprintf(script->out,
 		    " meta l4proto { tcp, %s } %s meta mark set meta mark "
 		    "& 0x%08" PRIx32 " | 0x%" PRIx32 "\n",
-		    icmp(*family), nft_match(*family), ~mark->mask,
+		    script_icmp(*family), nft_match(*family), ~mark->mask,
 		    mark->value);
 	}
 	fputs("\t}\n", script->out);
@@ -126,7 +114,7 @@ print_chain(const struct server_rules *rules, int family)
 	}
 	script_end_chain(script);
 	for (size_t i = 0; i < 2; i++) {
-		const char *protocol = i ? icmp(family) : "tcp";
+		const char *protocol = i ? script_icmp(family) : "tcp";
 
 		script_hook_chain(script, family, "PREROUTING", protocol);
 		script_hook_chain_last(script, family, "PREROUTING", protocol);

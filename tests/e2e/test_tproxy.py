@@ -7,11 +7,13 @@ import rules
 from cases import CLIENT_CONFIG, SERVER_CONFIG, ProxyCase, RoutedCase, Tproxy
 from daemons import write_config
 from families import BOTH, IPV4, IPV6
+from hosts import Host, join
 from peers import receive, receive_until_reset, reset
 from test_command import srcproxy
 from test_handover import handing_over
 from test_privilege import NOBODY, DropCase
 from test_rules import Half, needs
+from waiting import wait_until
 
 PORT = 7777
 
@@ -84,6 +86,54 @@ class SourcesValidatedByMark(Tproxy, ProxyCase):
         finally:
             self.net.gate.ip(f'route add {route}')
         self.assert_proxies()
+
+
+class NarrowLink(Tproxy, ProxyCase):
+    """A user behind a router that has a link with a smaller MTU."""
+
+    family = IPV4
+    deliver = staticmethod(rules.deliver_marked)
+    users = {IPV4: ('198.51.100.200', '10.0.0.1', '10.0.0.2', 24),
+             IPV6: ('2001:db8:aaaa::200', 'fd00::1', 'fd00::2', 64)}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.inner = inner = Host('inner')
+        cls.addClassCleanup(inner.destroy)
+        router = cls.net.user
+        router.sysctl('ipv4/ip_forward', 1)
+        router.sysctl('ipv6/conf/all/forwarding', 1)
+        join(router, 'narrow0', inner, 'eth0')
+        router.ip('link set narrow0 mtu 1300')
+        for family, (user, near, far, bits) in cls.users.items():
+            router.ip(f'addr add {near}/{bits} dev narrow0',
+                      f'route add {user} via {far}', family=family)
+            # The user's own MTU is larger, so its SYN does not tell.
+            inner.ip(f'addr add {far}/{bits} dev eth0',
+                     f'addr add {user}/{family.host_bits} dev lo',
+                     family=family)
+            # For a moment the kernel does not send from a new IPv6 address.
+            route = f'ip {family.ip_option} route add default via {near}'
+            wait_until(lambda: not inner.run(
+                *route.split(), 'src', user, check=False).returncode,
+                       f'{user} can be used')
+            cls.net.gate.ip(f'route add {user} via {family.user}',
+                            family=family)
+            wait_until(lambda: inner.answers(family.gate_users),
+                       'the gate answers')
+
+    def test_packets_get_smaller(self):
+        for family, (user, *_) in self.users.items():
+            listener = self.listen(self.net.destination, family.destination)
+            reader = self.connect(self.inner, listener.getsockname()[:2],
+                                  (user, 0))
+            self.accept(listener).sendall(b'1' * 20000)
+            self.assertEqual(receive(reader, 20000), b'1' * 20000)
+
+
+class NarrowLinkByIptables(NarrowLink):
+    redirect = staticmethod(rules.tproxy_with_iptables)
 
 
 class Stopped(Tproxy, RoutedCase):

@@ -544,6 +544,11 @@ static const struct {
 		"\t\tip saddr { 198.51.100.0/24 } meta l4proto tcp jump "
 		"users\n"
 		"\t}\n"
+		"\tchain errors {\n"
+		"\t\ttype filter hook prerouting priority -108;\n"
+		"\t\tmeta l4proto { icmp, icmpv6 } socket transparent 1 "
+		"meta mark set meta mark & 0x80ffffff | 0x52000000\n"
+		"\t}\n"
 		"}\n" } },
 	{ "127.0.0.1:9001", { .iptables = true },
 	    { "rule=\"fwmark 0x52000000/0x7f000000 table 200000 ", "*mangle\n",
