@@ -3,21 +3,31 @@
 import contextlib
 import errno
 import itertools
+import json
+import os
 import random
 import signal
 import socket
+import tempfile
 import threading
+import time
 
-from cases import RoutedCase, Tproxy
+from cases import (CLIENT_CONFIG, SERVER, SERVER_PORT, RoutedCase, Tproxy,
+                   fresh_port)
 from families import IPV4, IPV6
 from injection import Injection
-from peers import (background, digest, receive, receive_until_reset, reset,
-                   send_in_pieces)
+from peers import (background, digest, end_stream, receive,
+                   receive_until_reset, reset, send_in_pieces)
+from rules import REDIRECT_PORT
+from sandbox import BINARY, WORK
+from test_torture import SECONDS, Torture
 from waiting import wait_until
+from wire import encode_request
 
 MEBIBYTE = 1024 * 1024
 RESTARTS = 10
 KILL = 0    # instead of an error
+PAUSE_SECONDS = 0.3     # between two hand-overs
 
 
 class ReplaceCase(RoutedCase):
@@ -221,3 +231,223 @@ class Steps(ReplaceCase):
 
     def test_kills_of_the_old_process(self):
         self.assert_one_owner('client', 'old')
+
+
+class Refused(ReplaceCase):
+    """The new process is not let in, or cannot serve; the old one goes on."""
+
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        self.start_pair()
+        self.user, self.destination = self.open()
+
+    def assert_refused(self, pattern, role='server', config=None, **options):
+        old = self.halves[role]
+        full = (self.server_config if role == 'server'
+                else self.client_config)(config)
+        new = self.launch(old.host, role, full, **{
+            'flags': ('--replace',), **options})
+        self.assertEqual(new.wait(), 1)
+        self.assertRegex(new.log, pattern)
+        self.assertTrue(old.is_running())
+        self.user.sendall(b'still there?')
+        self.assertEqual(receive(self.destination, 12), b'still there?')
+        self.assert_proxies()
+
+    def test_who_is_not_the_services_user(self):
+        # As if an administrator had opened the socket to everybody.
+        path = f'/run/srcproxy/server-{SERVER_PORT}.sock'
+        for mode, opened in ((0o755, os.path.dirname(path)), (0o666, path)):
+            os.chmod(opened, mode)
+        self.assert_refused(
+            'only root and the user of the service may do that',
+            wrapper=('setpriv', '--reuid', '12345', '--regid', '12345',
+                     '--clear-groups'))
+
+    def test_configuration_that_cannot_be_served(self):
+        self.listen(self.net.exit, '0.0.0.0', 4321)
+        self.assert_refused('cannot listen on 0.0.0.0:4321',
+                            config={'listen': '0.0.0.0:4321', 'status':
+                                    f'/run/srcproxy/server-{SERVER_PORT}.sock'
+                                    })
+
+    def test_no_room_for_the_descriptors(self):
+        listener = self.listen_at_destination()
+        pairs = [self.open(listener) for _ in range(20)]
+        self.assert_refused('cannot take over the connections: Too many open',
+                            wrapper=('prlimit', '--nofile=30:30'))
+        for user, destination in pairs:
+            user.sendall(b'x')
+            self.assertEqual(receive(destination, 1), b'x')
+        self.halves['server'].wait_for_line('cannot hand over to process')
+
+    def test_configuration_without_status(self):
+        self.assert_refused('status is false', config={'status': False})
+
+    def test_socket_that_speaks_another_language(self):
+        path = os.path.join(tempfile.mkdtemp(dir=WORK), 'socket')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            answer = background(self.answer_as_of_old, listener)
+            self.assert_refused('that version cannot hand over',
+                                config={'status': path})
+            self.assertRegex(answer.result(), rb'replace \d+ \d+\n')
+
+    @staticmethod
+    def answer_as_of_old(listener):
+        with listener.accept()[0] as client:
+            request = client.recv(64)
+            client.sendall(b'{"error":"unknown request"}\n')
+            return request
+
+    def test_other_versions_of_the_format(self):
+        path = f'/run/srcproxy/server-{SERVER_PORT}.sock'
+        for version in (b'0 0', b'2 0', b'1 -1', b'1', b'x'):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                client.sendall(b'replace ' + version + b'\n')
+                self.assertIn(b'in another format', receive(client, 4096))
+        self.assert_proxies()
+
+
+class Applied(ReplaceCase):
+    """What the new process takes from the old one, and what not."""
+
+    family = IPV4
+
+    def test_users_and_their_counts_go_on(self):
+        acl = [{'name': 'alice', 'auth': 'secret', 'max_connections': 2}]
+        self.halves = {
+            'server': self.start_server({'acl': acl}),
+            'client': self.start_client({'outbound': {
+                **CLIENT_CONFIG['outbound'], 'auth': 'secret'}})}
+        listener = self.listen_at_destination()
+        user, destination = self.open(listener)
+        user.sendall(b'12345')
+        self.assertEqual(receive(destination, 5), b'12345')
+        number = int(self.halves['server'].events('established')[0]['id'])
+        _, new = self.replace('server', {'acl': acl})
+        # The one that is there counts for the limit.
+        other, _ = self.open(listener)
+        self.assertEqual(int(new.wait_for('established')['id']), number + 1)
+        self.assert_reset(self.net.user, listener.getsockname()[:2])
+        # The connection of a user who is gone goes on.
+        _, new = self.replace('server', {'acl': [{**acl[0], 'name': 'bob',
+                                                  'auth': 'other'}]})
+        self.assert_reset(self.net.user, listener.getsockname()[:2])
+        user.sendall(b'678')
+        self.assertEqual(receive(destination, 3), b'678')
+        new.send_signal(signal.SIGUSR1)
+        count = new.wait_for('user', user='alice')
+        self.assertEqual((count['connections'], count['established'],
+                          count['sent']), ('2', '2', '8'))
+        end_stream(user)
+        end_stream(destination)
+        closed = new.wait_for('closed', id=str(number))
+        self.assertEqual((closed['user'], closed['sent'], closed['end']),
+                         ('alice', '8', 'eof'))
+        self.assertEqual(receive(user, 1), b'')
+        reset(other)
+
+    def test_listener_may_change(self):
+        self.start_pair()
+        user, destination = self.open()
+        _, new = self.replace('client', {
+            'inbound': {'listen': f'0.0.0.0:{REDIRECT_PORT}'}})
+        user.sendall(b'x')
+        self.assertEqual(receive(destination, 1), b'x')
+        self.assert_proxies()
+
+    def test_pidfile_changes_hands(self):
+        self.halves = {'client': self.start_client()}
+        path = os.path.join(tempfile.mkdtemp(dir=WORK), 'pidfile')
+        self.halves['server'] = self.start_server(flags=('-p', path))
+        user, destination = self.open()
+        for _ in range(2):
+            old = self.halves['server']
+            new = self.launch(old.host, 'server', self.server_config(),
+                              flags=('--replace', '-p', path))
+            self.halves['server'] = new
+            self.assertEqual(old.wait(), 0)
+            wait_until(lambda: self.read(path) == f'{new.process.pid}\n',
+                       'the number of the new process')
+            user.sendall(b'x')
+            self.assertEqual(receive(destination, 1), b'x')
+        # It is locked for others all the time.
+        other = self.launch(new.host, 'server', self.server_config(),
+                            flags=('-p', path))
+        self.assertEqual(other.wait(), 1)
+        self.assertIn('another srcproxy', other.log)
+
+    @staticmethod
+    def read(path):
+        with open(path) as file:
+            return file.read()
+
+    def test_status_is_answered_by_the_new_process(self):
+        self.start_pair()
+        for _ in range(2):
+            _, new = self.replace('server')
+            result = new.host.run(BINARY, 'status', '--json', 'server',
+                                  new.config_path)
+            self.assertEqual(json.loads(result.stdout)['pid'],
+                             new.process.pid)
+        new.stop()
+        self.assertFalse(os.path.exists(
+            f'/run/srcproxy/server-{SERVER_PORT}.sock'))
+
+    def test_handshakes_under_way_are_finished_and_brought(self):
+        self.start_pair()
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        request = encode_request((IPV4.user, fresh_port()), to)
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(request[:5])
+        old = self.halves['server']
+        new = self.launch_replacement('server')
+        new.wait_for('listening')
+        self.halves['server'] = new
+        gate.sendall(request[5:])
+        destination = self.accept(listener)
+        self.assertEqual(old.wait(), 0)
+        # The old process has ended, and the connection lives.
+        gate.sendall(b'x')
+        self.assertEqual(receive(destination, 1), b'x')
+        destination.sendall(b'y')
+        self.assertEqual(receive(gate, 1), b'y')
+
+    def test_without_a_running_half_it_starts_as_usual(self):
+        daemon = self.start_server(flags=('--replace',))
+        self.assertEqual(len(daemon.events('replace')), 1)
+
+
+class Weather(Torture, ReplaceCase):
+    """Connections whose ends act at random, and hand-overs all the time."""
+
+    family = IPV4
+
+    def test_every_byte_arrives_and_every_ending_is_passed_on(self):
+        self.start_pair()
+        until = time.monotonic() + SECONDS
+        stop = threading.Event()
+        replaced = background(self.replace_often, stop)
+        number = 0
+        while time.monotonic() < until:
+            self.torture(number)
+            number += 1
+        stop.set()
+        self.assertGreater(replaced.result(), 1)
+
+    def replace_often(self, stop):
+        count = 0
+        while not stop.wait(PAUSE_SECONDS):
+            self.replace(('server', 'client')[count % 2])
+            count += 1
+        return count
+
+
+class WeatherIPv6(Weather):
+    family = IPV6
