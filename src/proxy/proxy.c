@@ -325,6 +325,9 @@ be_replaced(struct proxy *proxy)
 {
 	bool is_given;
 
+	/* Anybody who may signal this process can send the same signal. */
+	if (!handover_is_in(&proxy->handover, HANDOVER_WANTED))
+		return false;
 	stop_acceptors(proxy);
 	is_given = !handover_give(&proxy->handover);
 	if (!is_given)
