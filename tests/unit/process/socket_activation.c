@@ -13,8 +13,10 @@ static struct socket_activation given;
 static int
 read_all(void)
 {
-	int error = socket_activation_read(&given);
+	int error;
 
+	free(given.fds);
+	error = socket_activation_read(&given);
 	return error ? error : given.count;
 }
 

@@ -191,7 +191,7 @@ START_TEST(an_account_keeps_its_counts_and_its_key)
 	struct handover_account sent, got;
 	const uint8_t *data = (const uint8_t *)&sent;
 	size_t len = sizeof(sent);
-	struct accounts accounts;
+	static struct accounts accounts; /* never freed */
 	struct account *found;
 
 	strcpy(old.name, names[_i]);
