@@ -4,13 +4,14 @@ import dataclasses
 import functools
 import typing
 
-from measures import (FEW_PORTS, asked, connect, floor, idle, round_trips,
-                      status, stream)
+from measures import (FEW_PORTS, MOVING, asked, connect, floor, idle, replaced,
+                      round_trips, status, stream)
 
 SIZES = (1, 10, 100, 1000, 2000, 4000)
 FEW_SIZES = (1, 100, 1000, 4000)
 FLOOR = 'memory-floor'
 ASKED_CONNECTIONS = 5000
+REPLACED_CONNECTIONS = 2000
 
 
 class Value(typing.NamedTuple):
@@ -67,6 +68,11 @@ _ASKED_VALUES = (
     Value('p99_ratio', '', ''),
     Value('p50_ratio', 'p50', ''),
 )
+_REPLACED_VALUES = (
+    Value('pause_ms', '', 'ms'),
+    Value('longest_ms', 'longest pause', 'ms'),
+    Value('memory_ratio', 'memory of both processes, to one', ''),
+)
 _MEMORY = Value('memory_kib', '', 'KiB')
 
 _part = functools.partial
@@ -117,6 +123,13 @@ def _status():
                   _part(asked, connections=1), _ASKED_VALUES, is_own=True)
 
 
+def _replaced():
+    yield Measure('replaced', f'--replace, {REPLACED_CONNECTIONS:,} open, '
+                  f'{MOVING} busy',
+                  _part(replaced, connections=REPLACED_CONNECTIONS),
+                  _REPLACED_VALUES, REPLACED_CONNECTIONS, is_own=True)
+
+
 GROWTH = (
     Curve('stream', 'gbit_s', 'streams up, sum of all, Gbit/s'),
     Curve('stream', 'cpu_s', 'CPU of both halves, s/GB'),
@@ -142,4 +155,5 @@ def _growth(sizes):
 
 def all_measures(busy, sizes):
     return [*_streams(), *_connects(), *_round_trips(False),
-            *(_round_trips(True) if busy else ()), *_memory(), *_status(), *_growth(sizes)]
+            *(_round_trips(True) if busy else ()), *_memory(), *_status(), *_replaced(),
+            *_growth(sizes)]

@@ -22,6 +22,11 @@ MESSAGE_BYTES = 64
 
 ASK_ROUNDS = 5
 
+# Of a hand-over, and what each sends and gets back again and again.
+MOVING = 100
+MOVING_BYTES = 16384
+QUIET_SECONDS = 1.5
+
 # Longer than any measurement; it ends with the measurement.
 BUSY_MS = 100_000
 
@@ -145,6 +150,30 @@ def asked(visit, milliseconds, connections):
            for key in ('p50', 'p99')},
         'failed': sum(each['failed'] for each in (before, during, after)),
         'attempts': 3 * connections,
+    }
+
+
+def replaced(visit, milliseconds, connections):
+    """One server half replaces another, with MOVING busy connections."""
+    with visit.load('pingpong', connections=connections - MOVING,
+                    message=MESSAGE_BYTES, milliseconds=1000) as quiet, \
+            visit.load('pingpong', connections=MOVING, message=MOVING_BYTES,
+                       milliseconds=milliseconds) as moving:
+        opened = [load.event()['failed'] for load in (quiet, moving)]
+        # So that the quiet ones are that.
+        time.sleep(QUIET_SECONDS)
+        moving.go_on()
+        time.sleep(milliseconds / 4000)
+        before, most = visit.replace_exit()
+        result = moving.event()
+        quiet.go_on()
+        after = quiet.event()
+    return {
+        'pause_ms': result['pause_us'] / 1000,
+        'longest_ms': result['max_us'] / 1000,
+        'memory_ratio': most / before,
+        'failed': sum(opened) + result['failed'] + after['failed'],
+        'attempts': connections,
     }
 
 

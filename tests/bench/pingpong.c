@@ -71,6 +71,21 @@ work(void *argument)
 	return NULL;
 }
 
+/*
+ * The time that half as many round trips took as there are connections. If all
+ * of them stand still once, it is the median of how long.
+ */
+static double
+median_pause(const struct worker *sum)
+{
+	double slow = (double)sum->options->connections / 2;
+	double all = (double)sum->times.total;
+
+	return slow < all
+	    ? histogram_percentile(&sum->times, 100 - 100 * slow / all)
+	    : 0;
+}
+
 static void
 report(const struct worker *sum)
 {
@@ -78,12 +93,12 @@ report(const struct worker *sum)
 
 	printf("{\"round_trips\": %ju, \"failed\": %zu, \"per_s\": %.1f, "
 	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-	       "\"max_us\": %.1f}\n",
+	       "\"pause_us\": %.1f, \"max_us\": %.1f}\n",
 	    (uintmax_t)times->total, sum->failed,
 	    (double)sum->in_time * SECOND_NS /
 		(double)sum->options->duration_ns,
 	    histogram_percentile(times, 50), histogram_percentile(times, 99),
-	    histogram_percentile(times, 99.9),
+	    histogram_percentile(times, 99.9), median_pause(sum),
 	    histogram_percentile(times, 100));
 }
 

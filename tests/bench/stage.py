@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 import rules
 from contenders import EXIT_PORT
@@ -87,6 +88,7 @@ class Visit:
         self._stage = stage
         self._is_bare = is_bare or stage.contender.gate is None
         self._accounts = {}
+        self._daemons = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -111,6 +113,7 @@ class Visit:
         daemon = Daemon(self._accounts[name], command)
         stack.callback(daemon.kill)
         daemon.wait_for_listener(self._stage.hosts[name], port)
+        self._daemons[name] = daemon
 
     def load(self, mode, host='user', **options):
         """Starts the load generator in that mode on that host."""
@@ -120,6 +123,27 @@ class Visit:
     def exit_config(self):
         """The path of the configuration; srcproxy only."""
         return self._stage.contender.exit.split()[-1]
+
+    def replace_exit(self):
+        """Replaces the server half; srcproxy only.
+
+        Returns the memory of the old process, and the most of both together.
+        """
+        account = self._accounts['exit']
+        command = self._stage.contender.exit.replace(
+            ' server ', ' --replace server ')
+        old = self._daemons['exit']
+        most = before = account.memory_bytes()
+        new = Daemon(account, command)
+        self._stack.callback(new.kill)
+        deadline = time.monotonic() + TIMEOUT
+        while old.is_running():
+            most = max(most, account.memory_bytes())
+            if time.monotonic() > deadline:
+                raise AssertionError(f'{command}: nothing was handed over\n'
+                                     f'{new.output()}')
+            time.sleep(0.002)
+        return before, most
 
     def on_exit(self, command):
         """Runs a command of sh(1) on the exit, outside of the accounts."""
@@ -168,16 +192,22 @@ class Daemon:
 
     def wait_for_listener(self, host, port):
         def listens_or_ended():
-            if self._process.poll() is not None:
-                self._output.seek(0)
+            if not self.is_running():
                 raise AssertionError(
                     f'{self._command}: exit status '
-                    f'{self._process.returncode}\n{self._output.read()}')
+                    f'{self._process.returncode}\n{self.output()}')
             # Not /proc/net/tcp, which may list thousands of connections.
             return host.run('ss', '-Hltn', f'sport = :{port}').stdout
 
         wait_until(listens_or_ended, f'{self._command}: a listener on port '
                    f'{port} of {host.name}')
+
+    def is_running(self):
+        return self._process.poll() is None
+
+    def output(self):
+        self._output.seek(0)
+        return self._output.read()
 
     def kill(self):
         with contextlib.suppress(ProcessLookupError):
