@@ -32,6 +32,9 @@
  */
 #define QUIET_MS 1000
 
+/* The longest pause between two signals to threads that have not stopped. */
+#define STOP_MAX_MS 8
+
 /* Connections that may be established while a round begins. */
 #define SPARE 64
 
@@ -348,11 +351,13 @@ stop_quiet(struct round *round, int64_t quiet_ms)
 {
 	struct connection_table *table = round->handover->service->table;
 	int64_t deadline = deadline_after(PASSING_WAIT_MS);
+	int wait_ms = 1;
 
 	while (connection_table_stop(table, quiet_ms) > 0) {
 		if (deadline_left(deadline) == 0)
 			return -ETIMEDOUT;
-		poll(NULL, 0, 1);
+		poll(NULL, 0, wait_ms);
+		wait_ms = wait_ms < STOP_MAX_MS ? 2 * wait_ms : STOP_MAX_MS;
 	}
 	round->count += connection_table_list_still(
 	    table, round->list + round->count, round->max - round->count);

@@ -1,6 +1,7 @@
 #include "proxy/takeover.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
 #include "proxy/store.h"
+
+/* How many connections go on before the busy ones get the processors again. */
+#define RESUMED_AT_ONCE 64
 
 /* Uses the descriptors of the message, which must not close them any more. */
 static bool
@@ -333,12 +337,18 @@ win(const struct round *round)
 	    read(round->token, &value, sizeof(value)) == sizeof(value);
 }
 
-/* The busy ones came last, and go on first. */
+/*
+ * The busy ones came last, and go on first. Waking all others at once would take
+ * the processors away from them.
+ */
 static void
 resume_all(const struct round *round)
 {
-	for (size_t i = round->count; i > 0; i--)
+	for (size_t i = round->count; i > 0; i--) {
 		connection_resume(round->list[i - 1]);
+		if (i % RESUMED_AT_ONCE == 0)
+			poll(NULL, 0, 1);
+	}
 }
 
 static void

@@ -70,6 +70,7 @@ _ASKED_VALUES = (
 )
 _REPLACED_VALUES = (
     Value('pause_ms', '', 'ms'),
+    Value('p50_ms', 'round trip otherwise', 'ms'),
     Value('longest_ms', 'longest pause', 'ms'),
     Value('memory_ratio', 'memory of both processes, to one', ''),
 )

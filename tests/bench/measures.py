@@ -170,6 +170,7 @@ def replaced(visit, milliseconds, connections):
         after = quiet.event()
     return {
         'pause_ms': result['pause_us'] / 1000,
+        'p50_ms': result['p50_us'] / 1000,
         'longest_ms': result['max_us'] / 1000,
         'memory_ratio': most / before,
         'failed': sum(opened) + result['failed'] + after['failed'],
