@@ -340,10 +340,9 @@ class Applied(ReplaceCase):
         self.assert_reset(self.net.user, listener.getsockname()[:2])
         user.sendall(b'678')
         self.assertEqual(receive(destination, 3), b'678')
-        new.send_signal(signal.SIGUSR1)
-        count = new.wait_for('user', user='alice')
-        self.assertEqual((count['connections'], count['established'],
-                          count['sent']), ('2', '2', '8'))
+        # What has arrived is counted a moment later.
+        wait_until(lambda: self.counts_of_alice(new) == ('2', '2', '8'),
+                   'the counts of both processes')
         end_stream(user)
         end_stream(destination)
         closed = new.wait_for('closed', id=str(number))
@@ -351,6 +350,13 @@ class Applied(ReplaceCase):
                          ('alice', '8', 'eof'))
         self.assertEqual(receive(user, 1), b'')
         reset(other)
+
+    @staticmethod
+    def counts_of_alice(half):
+        half.mark()
+        half.send_signal(signal.SIGUSR1)
+        count = half.wait_for('user', user='alice')
+        return count['connections'], count['established'], count['sent']
 
     def test_listener_may_change(self):
         self.start_pair()
