@@ -15,6 +15,7 @@
 #include "kernel/routing_rules.h"
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
+#include "rules/client_rules.h"
 
 #define PORT 443
 #define FORCED 2 /* of tcp_syncookies */
@@ -225,14 +226,22 @@ check_routes(const struct passage *passage)
 	return is_fine;
 }
 
+/* The fix must not open this host's own services to the users. */
 static bool
 check_intake(struct passage *passage)
 {
 	struct walk *walk = &passage->walk;
+	const struct value *mark = &walk->packet.fields[FIELD_MARK];
+	struct selection given = passage->users;
 
+	if (value_is_known(mark) &&
+	    (mark->bits[1] & CLIENT_RULES_MASK) == CLIENT_RULES_MARK) {
+		given.mark = CLIENT_RULES_MARK;
+		given.mask = CLIENT_RULES_MASK;
+	}
 	trace_set(walk, FIELD_TRANSPARENT, 1);
 	walk_through(walk, passage->context->ruleset, HOOK_INPUT);
-	return !trace_report(passage->context, walk, &passage->users,
+	return !trace_report(passage->context, walk, &given,
 	    "packets of these users to the client half");
 }
 

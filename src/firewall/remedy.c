@@ -97,6 +97,13 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 	if (selection->port)
 		text_add(command, " %s%s %u", for_nft ? "tcp " : "-p tcp --",
 		    selection->is_reply ? "sport" : "dport", selection->port);
+	/* A shell would take "&" for its own. */
+	if (selection->mark && for_nft)
+		text_add(command, " meta mark and 0x%" PRIx32 " == 0x%" PRIx32,
+		    selection->mask, selection->mark);
+	else if (selection->mark)
+		text_add(command, " -m mark --mark 0x%" PRIx32 "/0x%" PRIx32,
+		    selection->mark, selection->mask);
 	if (selection->is_reply && !selection->is_untracked && is_tracked)
 		text_add(command, "%s",
 		    for_nft ? " ct state established,related"

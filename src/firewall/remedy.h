@@ -16,6 +16,7 @@ struct selection {
 	int family;
 	const struct prefix *from, *to; /* NULL: any */
 	uint16_t port;                  /* of the server; 0: any */
+	uint32_t mark, mask;            /* of the packets; 0: any */
 	bool is_reply;                  /* from the server, of a connection */
 	bool is_untracked;              /* conntrack does not know that */
 };

@@ -12,10 +12,7 @@
 #define OUTPUT_CHAIN "OUTPUT " OUTPUT_MATCHES
 #define OUTPUT_MATCH "fib saddr type local "
 
-/*
- * Bits of our own, so that the marks of others keep theirs. Several bits, so
- * that the mark of another program which contains them is unlikely.
- */
+/* CLIENT_RULES_MARK */
 #define MARK_VALUE "0x52000000"
 #define MARK_MASK "0x7f000000"
 #define MARK MARK_VALUE "/" MARK_MASK

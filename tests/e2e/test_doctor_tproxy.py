@@ -110,11 +110,15 @@ class Tproxy(TproxyCase):
         hook = 'filter hook input priority 0; policy drop'
         known = ('ct state established accept', 'iif lo accept')
         for rule in ('tcp dport 9001 accept', 'tcp dport 22 accept'):
+            dropped = other_chain(hook, *known, rule)
             self.assert_mended(
                 IPV4, f'{IPV4.users}: the firewall drops packets of these '
-                'users to the client half', other_chain(hook, *known, rule),
-                OTHERS)
+                'users to the client half', dropped, OTHERS)
             self.test_daemons.pop().finish()
+            # The gate's own services stay closed to the users.
+            with self.broken(dropped, OTHERS):
+                self.assert_wrong('to the client half', 'meta mark and '
+                                  '0x7f000000 == 0x52000000 accept')
         marked = 'meta mark & 0x7f000000 == 0x52000000 accept'
         with self.broken(other_chain(hook, *known, marked), OTHERS):
             self.assert_fine(*GIVES)

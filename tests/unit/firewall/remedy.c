@@ -69,6 +69,37 @@ START_TEST(the_tool_that_made_a_rule_lets_packets_pass_it)
 }
 END_TEST
 
+/* Only what has the mark passes, not all that the users send. */
+START_TEST(the_mark_is_part_of_the_command)
+{
+	static const struct {
+		const char *objects, *pass;
+	} marked[] = {
+		{ INPUT("drop"),
+		    "nft add rule inet t in ip saddr 192.0.2.0/24 meta mark "
+		    "and 0x7f000000 == 0x52000000 accept" },
+		{ "{chain:{family:'ip',table:'filter',name:'INPUT',"
+		  "type:'filter',hook:'input',prio:0,policy:'drop'}}",
+		    "iptables -t filter -A INPUT -s 192.0.2.0/24 -m mark "
+		    "--mark 0x52000000/0x7f000000 -j ACCEPT" },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ruleset *ruleset = make_ruleset(marked[i].objects);
+		struct walk walk = walk_once(ruleset, HOOK_INPUT);
+		struct selection selection = select_port();
+		struct text text;
+
+		selection.port = 0;
+		selection.mark = 0x52000000;
+		selection.mask = 0x7f000000;
+		ck_assert(remedy_pass(ruleset, &walk.cause, &selection, &text));
+		ck_assert_str_eq(text.chars, marked[i].pass);
+		ruleset_destroy(ruleset);
+	}
+}
+END_TEST
+
 static const struct {
 	const char *chain, *fix; /* fix: its beginning */
 } firewalld[] = {
@@ -276,6 +307,7 @@ suite(void)
 
 	tcase_add_loop_test(tcase,
 	    the_tool_that_made_a_rule_lets_packets_pass_it, 0, COUNT(cases));
+	tcase_add_test(tcase, the_mark_is_part_of_the_command);
 	tcase_add_loop_test(tcase, firewalld_changes_the_zone_of_the_chain, 0,
 	    COUNT(firewalld));
 	tcase_add_test(tcase, another_programs_own_table_is_left_alone);
