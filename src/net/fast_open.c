@@ -137,6 +137,12 @@ read_info(int fd)
 	return info;
 }
 
+bool
+fast_open_is_deferred(int fd)
+{
+	return read_info(fd).tcpi_state == STATE_SYN_SENT;
+}
+
 /*
  * tcpi_fastopen_client_fail says why the data was not taken. A server that was
  * restarted without Fast Open, SYN cookies and a full queue make the kernel
@@ -203,6 +209,12 @@ note_bad(const union address *server, enum fast_open_result result)
 	must(pthread_mutex_unlock(&lock));
 	if (is_new)
 		warn_off(server, result);
+}
+
+void
+fast_open_failed(const union address *server)
+{
+	note_bad(server, FAST_OPEN_DROPPED);
 }
 
 static void

@@ -43,6 +43,12 @@ int fast_open_patience(const union address *server);
 int fast_open_send(int fd, const union address *server, const void *data,
     size_t len, int64_t deadline, int peer_fd);
 
+/* After connect(2): whether it left the SYN to fast_open_send(). */
+bool fast_open_is_deferred(int fd);
+
+/* The server did not answer a SYN of Fast Open, but an ordinary one. */
+void fast_open_failed(const union address *server);
+
 /* Goes on after fast_open_send() returned -ETIMEDOUT; the data is the same. */
 int fast_open_await(int fd, const union address *server, const void *data,
     size_t len, int64_t deadline, int peer_fd);

@@ -43,6 +43,8 @@ struct opening {
  */
 struct race {
 	struct connection *connection;
+	int fast_fd;            /* the attempt by Fast Open; -1: none */
+	struct opening request; /* that went with its SYN; or nothing */
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	size_t count, next;
 	bool all_away;
@@ -116,6 +118,17 @@ send_opening(struct connection *connection, int fd)
 
 	connection->tried = "send the request to the server";
 	write_request(connection, &opening);
+	add_early(connection, &opening);
+	return end_opening(
+	    connection, fd, socket_send_all(fd, opening.data, opening.len));
+}
+
+/* The server has the request already. */
+static int
+send_early(struct connection *connection, int fd)
+{
+	struct opening opening = { 0 };
+
 	add_early(connection, &opening);
 	return end_opening(
 	    connection, fd, socket_send_all(fd, opening.data, opening.len));
@@ -249,21 +262,76 @@ end_attempts(struct race *race)
  * Ends the other attempts. Servers that were asked before this one have not
  * answered for a while.
  */
-static int
+static void
 win(struct race *race, const union address *server, int fd)
 {
 	struct connection *connection = race->connection;
 
 	for (size_t i = 1; i < race->end_count; i++) {
 		if (race->servers[i] < server && !race->all_away)
-			server_health_doubt(
-			    race->servers[i], &connection->config->local_bind);
+			server_health_doubt(race->servers[i],
+			    &connection->config->local_bind,
+			    race->ends[i].fd == race->fast_fd);
 	}
 	end_attempts(race);
 	connection->server = *server;
 	if (race->next > 1 || race->all_away)
 		socket_set_send_timeout(fd, SOCKET_WAIT_MS);
-	return close_failed(fd, send_opening(connection, fd));
+}
+
+static int
+go_on(struct race *race, const union address *server, int fd)
+{
+	race->servers[race->end_count] = server;
+	race->ends[race->end_count++] =
+	    (struct pollfd){ .fd = fd, .events = POLLOUT };
+	return -EINPROGRESS;
+}
+
+/*
+ * The request goes with the SYN, so that the server half connects to the
+ * destination a round trip earlier. The user's bytes do not: the SYN may arrive
+ * although no answer to it does, and then the next server gets them. For the
+ * destination that is one connection more, which ends without a byte.
+ */
+static int
+ask_fast(struct race *race, const union address *server, int fd)
+{
+	struct connection *connection = race->connection;
+	int error;
+
+	write_request(connection, &race->request);
+	error =
+	    fast_open_send(fd, server, race->request.data, race->request.len,
+		deadline_after(NEXT_MS), connection->downstream_fd);
+	if (error == -ETIMEDOUT && socket_is_connecting(fd))
+		return go_on(race, server, fd);
+	if (!error || error == -ECONNRESET || error == -EPIPE) {
+		win(race, server, fd);
+		return close_failed(fd, send_early(connection, fd));
+	}
+	close(fd);
+	if (error == -ECONNABORTED)
+		return error;
+	note_error(race, server, error);
+	return -EINPROGRESS;
+}
+
+/* The attempt has succeeded. Returns its descriptor. */
+static int
+finish_attempt(struct race *race, const union address *server, int fd)
+{
+	struct connection *connection = race->connection;
+	int error = 0;
+
+	win(race, server, fd);
+	if (fd != race->fast_fd || race->request.len == 0)
+		return close_failed(fd, send_opening(connection, fd));
+	error = fast_open_await(fd, server, race->request.data,
+	    race->request.len, DEADLINE_NEVER, SOCKET_NO_PEER);
+	if (!error)
+		error = send_early(connection, fd);
+	return close_failed(fd, error);
 }
 
 /*
@@ -276,6 +344,7 @@ begin_next(struct race *race)
 {
 	const union address *server = &race->addresses[race->next++];
 	struct connection *connection = race->connection;
+	bool is_first = race->next == 1 && !race->all_away;
 	int fd;
 
 	connection->server = *server;
@@ -286,16 +355,17 @@ begin_next(struct race *race)
 	}
 	if (race->end_count > 1 || race->all_away)
 		socket_set_send_timeout(fd, 1);
+	if (is_first && connection->config->leg.fast_open &&
+	    fast_open_begin(fd, server))
+		race->fast_fd = fd;
 	connection->tried = connecting;
 	if (connect(fd, &server->any, address_len(server)) == 0)
-		return win(race, server, fd);
-	if (errno == EINPROGRESS || errno == EINTR) {
-		race->servers[race->end_count] = server;
-		race->ends[race->end_count++] =
-		    (struct pollfd){ .fd = fd, .events = POLLOUT };
-	} else {
-		note_error(race, server, close_failed(fd, -errno));
-	}
+		return fd == race->fast_fd && fast_open_is_deferred(fd)
+		    ? ask_fast(race, server, fd)
+		    : finish_attempt(race, server, fd);
+	if (errno == EINPROGRESS || errno == EINTR)
+		return go_on(race, server, fd);
+	note_error(race, server, close_failed(fd, -errno));
 	return -EINPROGRESS;
 }
 
@@ -329,7 +399,7 @@ take_ready(struct race *race)
 		error =
 		    socket_await_connected(fd, DEADLINE_NEVER, SOCKET_NO_PEER);
 		if (!error)
-			return win(race, server, fd);
+			return finish_attempt(race, server, fd);
 		close(fd);
 		note_error(race, server, error);
 	}
@@ -487,6 +557,7 @@ client_connect(struct connection *connection)
 {
 	struct race race = {
 		.connection = connection,
+		.fast_fd = -1,
 		.ends[0].fd = connection->downstream_fd,
 		.end_count = 1,
 		.error = -EADDRNOTAVAIL,

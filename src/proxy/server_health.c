@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "base/thread.h"
 #include "net/endpoint.h"
+#include "net/fast_open.h"
 #include "net/socket.h"
 
 /* How long an address that is away is left alone. */
@@ -38,6 +39,7 @@ static atomic_bool any_away;
 struct look {
 	union address server;
 	struct local_bind local_bind;
+	bool fast; /* silence is held against Fast Open */
 };
 
 /* With the lock, like the next one. NULL if nothing is known of it. */
@@ -145,6 +147,8 @@ run_look(void *argument)
 
 	if (fd >= 0)
 		socket_close_gracefully(fd);
+	if (!error && look->fast)
+		fast_open_failed(&look->server);
 	if (!error)
 		server_health_answered(&look->server);
 	else if (server_health_concerns(error))
@@ -153,20 +157,21 @@ run_look(void *argument)
 }
 
 static void
-start_look(const union address *server, const struct local_bind *local_bind)
+start_look(
+    const union address *server, const struct local_bind *local_bind, bool fast)
 {
 	struct look *look = malloc(sizeof(*look));
 
 	if (!look)
 		return;
-	*look = (struct look){ *server, *local_bind };
+	*look = (struct look){ *server, *local_bind, fast };
 	if (thread_start(run_look, look))
 		free(look);
 }
 
 void
 server_health_doubt(
-    const union address *server, const struct local_bind *local_bind)
+    const union address *server, const struct local_bind *local_bind, bool fast)
 {
 	struct entry *entry;
 	bool was_away;
@@ -180,7 +185,7 @@ server_health_doubt(
 		entry->look_at = deadline_after(REST_MS);
 	must(pthread_mutex_unlock(&lock));
 	if (!was_away)
-		start_look(server, local_bind);
+		start_look(server, local_bind, fast);
 }
 
 /* *is_due: it is away, and nobody else looks again. */
@@ -217,7 +222,7 @@ server_health_sort(
 		else
 			servers[kept++] = servers[i];
 		if (is_due)
-			start_look(&servers[i], local_bind);
+			start_look(&servers[i], local_bind, false);
 	}
 	memcpy(&servers[kept], away, away_count * sizeof(*away));
 	return kept;

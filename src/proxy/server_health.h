@@ -9,6 +9,7 @@
  * Any thread may call these functions.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "net/address.h"
@@ -27,10 +28,11 @@ void server_health_failed(const union address *server, int error);
 
 /*
  * No answer yet, while another one has answered. One lost packet is enough for
- * that, so a thread looks at once, and only then the log may say so.
+ * that, so a thread looks at once, and only then the log may say so. fast: the
+ * SYN was one of Fast Open; if the thread is answered this is held against it.
  */
-void server_health_doubt(
-    const union address *server, const struct local_bind *local_bind);
+void server_health_doubt(const union address *server,
+    const struct local_bind *local_bind, bool fast);
 
 /* It costs nothing while no address is away. */
 void server_health_answered(const union address *server);

@@ -1,15 +1,17 @@
 """Several servers: which of them is used, and what it costs if one is away."""
 
 import re
+import socket
 
 import rules
 from cases import CLIENT_CONFIG, SERVER_PORT, RoutedCase
 from families import IPV4, IPV6, endpoint
 from injection import Injection
-from peers import receive, receive_until_reset, reset
+from peers import receive, receive_all, receive_until_reset, reset
 from sandbox import BINARY
 from segments import Segments
 from waiting import wait_until
+from wire import encode_request
 
 AWAY, BACK = 'server-away', 'server-back'
 NO_ANSWER = re.compile('^no answer for 3 s')
@@ -63,6 +65,12 @@ class ServersCase(RoutedCase):
         reset(user)
         receive_until_reset(destination)
         self.assertEqual(client.wait_for('closed')['server'], server)
+
+    def serving(self, client):
+        """The server of a new connection."""
+        client.mark()
+        self.serve_one()
+        return client.wait_for('established')['server']
 
     def asked(self, segments):
         """The addresses that got a SYN since the last call, in order."""
@@ -190,26 +198,71 @@ class Several:
         wait_until(lambda: not self.net.gate.is_dialling(
             (self.first, SERVER_PORT)), 'both attempts are given up')
 
-    def test_nothing_goes_with_a_syn_while_another_may_be_tried(self):
-        """Not even with a cookie: two servers would get the request."""
+    def start_with_cookies(self):
+        """Two servers that take data with SYNs, and know this gate."""
         self.net.exit.sysctl('ipv4/tcp_fastopen', 3)
         self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 1)
-        self.start_at(self.first)
-        second = self.start_at(self.second)
-        one = self.start_gate(server=endpoint(self.first, SERVER_PORT))
-        segments = self.watch()
-        self.serve_one()
-        self.serve_one()
-        self.assertNotEqual(segments.take_syns(SERVER_PORT)[-1].payload, b'')
-        one.finish()
+        servers = [self.start_at(at) for at in (self.first, self.second)]
+        for address in self.first, self.second:
+            one = self.start_gate(server=endpoint(address, SERVER_PORT))
+            self.serve_one()
+            one.finish()
+        return servers
+
+    def test_first_gets_the_request_alone_with_its_syn(self):
+        """Two servers must not get the bytes of one user."""
+        _, second = self.start_with_cookies()
         client = self.start_gate()
+        segments = self.watch()
+        self.assert_served_by(client, self.first)
+        request = segments.take_syns(SERVER_PORT)[-1].payload
+        self.assertEqual(len(request), len(encode_request(
+            (self.family.user, 1), (self.family.destination, 80))))
         with self.silence(self.first):
             self.assert_served_by(client, self.second)
-        syns = segments.take_syns(SERVER_PORT)
-        self.assertEqual({syn.destination[0] for syn in syns},
-                         {self.first, self.second})
-        self.assertEqual({syn.payload for syn in syns}, {b''})
+            syns = segments.take_syns(SERVER_PORT)
+        self.assertEqual({syn.payload for syn in syns
+                          if syn.destination[0] == self.second}, {b''})
         wait_until(lambda: second.events('established'), 'it has the request')
+
+    def test_answer_that_is_late_repeats_nothing(self):
+        """The first server got the request, and the second one all."""
+        first, _ = self.start_with_cookies()
+        client = self.start_gate()
+        listener = self.listen_at_destination()
+        family = 'ip6' if ':' in self.first else 'ip'
+        with rules.dropping(self.net.gate,
+                            f'{family} saddr {self.first} '
+                            'tcp flags & (syn | ack) == (syn | ack)'):
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            user.sendall(b'once')
+            ends = [self.accept(listener), self.accept(listener)]
+            ends[1].sendall(b'!')
+            self.assertEqual(receive(user, 1), b'!')
+            client.wait_for('established',
+                            server=endpoint(self.second, SERVER_PORT))
+        user.shutdown(socket.SHUT_WR)
+        # The first one ends without a byte, by a reset.
+        self.assertEqual(receive_until_reset(ends[0]), b'')
+        self.assertEqual(receive_all(ends[1]), b'once')
+        first.wait_for('closed', end='reset')
+
+    def test_path_that_drops_syns_with_data(self):
+        """An ordinary SYN is answered, so Fast Open is what is given up."""
+        self.start_with_cookies()
+        client = self.start_gate()
+
+        def is_off():
+            self.serve_one()
+            return any(event.matches('fast-open-off', {'server': endpoint(
+                self.first, SERVER_PORT)})
+                       for event in client.events('fast-open-off'))
+
+        with rules.dropping_data(self.net.exit, self.family):
+            wait_until(is_off, 'two in a row are enough')
+            wait_until(lambda: self.serving(client) == endpoint(
+                self.first, SERVER_PORT), 'an ordinary SYN is enough there')
+        self.assertEqual(client.events(AWAY), [])
 
     def test_last_one_left_gets_the_request_with_its_syn(self):
         self.net.exit.sysctl('ipv4/tcp_fastopen', 3)
