@@ -71,7 +71,7 @@ class Replace:
         for _ in range(RESTARTS):
             for role in self.halves:
                 _, new = self.replace(role)
-                event, = new.events('handed-over')
+                event = new.wait_for('handed-over')
                 self.assertGreaterEqual(int(event['connections']), 5)
         stop.set()
         self.assertEqual(refused.result(), 0)
@@ -122,6 +122,16 @@ class ReplaceIPv6(Replace, ReplaceCase):
 
 class ReplaceTproxyIPv4(Tproxy, ReplaceIPv4):
     pass
+
+
+class ReplaceFastOpen(ReplaceIPv4):
+    """The request comes with the SYN, also during a hand-over."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for host in (cls.net.gate, cls.net.exit):
+            host.sysctl('ipv4/tcp_fastopen', 3)
 
 
 class Steps(ReplaceCase):
@@ -328,7 +338,7 @@ class Applied(ReplaceCase):
         user, destination = self.open(listener)
         user.sendall(b'12345')
         self.assertEqual(receive(destination, 5), b'12345')
-        number = int(self.halves['server'].events('established')[0]['id'])
+        number = int(self.halves['server'].wait_for('established')['id'])
         _, new = self.replace('server', {'acl': acl})
         # The one that is there counts for the limit.
         other, _ = self.open(listener)
