@@ -22,6 +22,7 @@ fds = [os.dup(int(number)) for number in sys.argv[1].split(',')]
 for target, fd in enumerate(fds, 3):
     os.dup2(fd, target)
     os.set_inheritable(target, True)
+os.closerange(3 + len(fds), 4096)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
 os.execv(sys.argv[2], sys.argv[2:])
 """

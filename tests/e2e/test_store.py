@@ -1,0 +1,150 @@
+"""A restart by the service manager, whose descriptor store the test plays."""
+
+import os
+import random
+import signal
+import socket
+import tempfile
+import threading
+
+from cases import RoutedCase
+from families import IPV4
+from peers import receive, receive_until_reset, reset
+from sandbox import WORK
+from test_handover import handing_over
+
+MOST_AT_ONCE = 253
+
+
+class Manager(threading.Thread):
+    """Keeps what it is told to store."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        path = os.path.join(tempfile.mkdtemp(dir=WORK), 'notify')
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(path)
+        self.env = {**os.environ, 'NOTIFY_SOCKET': path}
+        self.stored = []
+        self.forgot = threading.Event()
+        self.start()
+
+    def run(self):
+        while True:
+            data, fds, _, _ = socket.recv_fds(self._socket, 4096,
+                                              MOST_AT_ONCE)
+            if b'FDSTORE=1' in data:
+                assert b'FDPOLL=0' in data and b'FDNAME=stored' in data
+                self.stored += fds
+            elif b'FDSTOREREMOVE=1' in data:
+                self.close_all(self.stored)
+                self.stored = []
+                self.forgot.set()
+            elif b'BARRIER=1' in data:
+                self.close_all(fds)
+
+    @staticmethod
+    def close_all(fds):
+        for fd in fds:
+            os.close(fd)
+
+
+class Descriptor:
+    """For handing_over(), which wants sockets."""
+
+    def __init__(self, number):
+        self.fileno = lambda: number
+
+
+class Store(RoutedCase):
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        self.manager = Manager()
+        self.start_client()
+
+    def start_again(self):
+        """Starts the next process with all that is stored, in any order."""
+        fds = self.manager.stored[:]
+        random.shuffle(fds)
+        names = ':'.join(['stored'] * len(fds))
+        self.manager.forgot.clear()
+        server = self.launch(
+            self.net.exit, 'server', self.server_config(),
+            **{**handing_over(*map(Descriptor, fds)),
+               'env': {**self.manager.env, 'LISTEN_FDNAMES': names}})
+        server.wait_for('listening')
+        # The test has no descriptor of a connection any more.
+        self.assertTrue(self.manager.forgot.wait(20))
+        return server
+
+    def test_connections_survive_and_end_as_they_should(self):
+        server = self.start_server(env=self.manager.env)
+        listener = self.listen_at_destination()
+        pairs = [self.open(listener) for _ in range(3)]
+        for _ in range(2):
+            server.send_signal(signal.SIGQUIT)
+            # While nobody is there, a user speaks, and another one is new.
+            self.assertEqual(server.wait(), 0)
+            pairs[0][0].sendall(b'meanwhile')
+            user = self.connect(self.net.user, listener.getsockname()[:2])
+            server = self.start_again()
+            self.assertEqual(server.wait_for('handed-over')['connections'],
+                             str(len(pairs)))
+            pairs.append((user, self.accept(listener)))
+            self.assertEqual(receive(pairs[0][1], 9), b'meanwhile')
+            for user, destination in pairs:
+                user.sendall(b'still there?')
+                self.assertEqual(receive(destination, 12), b'still there?')
+        reset(pairs[1][0])
+        self.assertEqual(receive_until_reset(pairs[1][1]), b'')
+
+    def test_peer_that_resets_meanwhile(self):
+        server = self.start_server(env=self.manager.env)
+        user, destination = self.open()
+        server.send_signal(signal.SIGQUIT)
+        self.assertEqual(server.wait(), 0)
+        destination.sendall(b'last')
+        reset(destination)
+        self.start_again()
+        receive_until_reset(user)
+        self.assert_proxies()
+
+    def test_too_many_are_not_stored_and_have_their_time_to_end(self):
+        server = self.start_server(
+            {'drain_timeout': '10m'}, env=self.manager.env,
+            wrapper=('prlimit', '--nofile=104:4096'))
+        user, destination = self.open()
+        second, _ = self.open()
+        server.send_signal(signal.SIGQUIT)
+        server.wait_for('stopping', connections='2')
+        server.wait_for_line('cannot leave the connections to the service '
+                             'manager: Too many open files')
+        self.assertTrue(self.manager.forgot.wait(20))
+        user.sendall(b'x')
+        self.assertEqual(receive(destination, 1), b'x')
+        reset(user)
+        reset(second)
+        self.assertEqual(server.wait(), 0)
+
+    def test_store_of_another_version_is_not_used(self):
+        server = self.start_server(env=self.manager.env)
+        user, _ = self.open()
+        server.send_signal(signal.SIGQUIT)
+        self.assertEqual(server.wait(), 0)
+        for fd in self.manager.stored:
+            if os.readlink(f'/proc/self/fd/{fd}').startswith('/memfd:'):
+                os.pwrite(fd, b'\x09', 4)
+        server = self.start_again()
+        server.wait_for_line('another version has stored them')
+        self.assertEqual(receive_until_reset(user), b'')
+        self.assert_proxies()
+
+    def test_without_a_manager_it_stops(self):
+        server = self.start_server()
+        user, _ = self.open()
+        server.send_signal(signal.SIGQUIT)
+        server.wait_for('stopping', connections='1')
+        reset(user)
+        self.assertEqual(server.wait(), 0)
