@@ -452,6 +452,17 @@ is_for(
 	return chain->is_doubtful ? lesser(truth, TRUTH_MAYBE) : truth;
 }
 
+/*
+ * A packet of a connection that was let in may have marked it, although it was
+ * dropped itself: the next one then meets other rules.
+ */
+static bool
+may_pass_later(const struct walk *walk)
+{
+	return walk->changes[FIELD_CT_MARK].chain &&
+	    packet_has(&walk->packet, FIELD_CT_STATE, CT_ESTABLISHED);
+}
+
 /* Sets the walk's fate and cause after a base chain. */
 static void
 conclude(struct passage *way, const struct chain *chain)
@@ -469,6 +480,10 @@ conclude(struct passage *way, const struct chain *chain)
 		    : last[RETURN];
 	if (!last[DROP].chain)
 		return;
+	if (!last[ACCEPT].chain && may_pass_later(walk)) {
+		way->doubt = walk->changes[FIELD_CT_MARK];
+		last[ACCEPT] = way->doubt;
+	}
 	if (!last[ACCEPT].chain) {
 		if (walk->fate != FATE_DROPPED)
 			walk->cause = last[DROP];

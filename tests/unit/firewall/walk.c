@@ -280,6 +280,27 @@ START_TEST(a_zone_makes_a_packet_new_where_raw_rules_look)
 }
 END_TEST
 
+/* The connection has the mark for the next packet. */
+START_TEST(a_dropped_packet_that_marks_its_connection_is_unsure)
+{
+	struct ruleset *ruleset = make_ruleset(INPUT("drop")
+		RULE("in", "4", "{mangle:{key:{ct:{key:'mark'}},value:3}}"));
+	struct packet first, answer, second;
+	struct walk walk;
+
+	ck_assert_int_eq(walk_once(ruleset, HOOK_INPUT).fate, FATE_DROPPED);
+	make_packet(&first);
+	packet_answer(&answer, &first);
+	second = first;
+	packet_follow(&second, &answer);
+	walk_init(&walk, &second);
+	walk_through(&walk, ruleset, HOOK_INPUT);
+	ck_assert_int_eq(walk.fate, FATE_UNKNOWN);
+	ck_assert_uint_eq(walk.cause.rule->handle, 4);
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
 /* At the same priority, the kernel asks the chain made last first. */
 START_TEST(the_later_of_two_nat_chains_is_asked_first)
 {
@@ -370,6 +391,8 @@ suite(void)
 	    other, a_redirection_that_may_be_leaves_the_port_unknown);
 	tcase_add_test(other, nothing_is_tracked_yet_where_raw_rules_look);
 	tcase_add_test(other, a_zone_makes_a_packet_new_where_raw_rules_look);
+	tcase_add_test(
+	    other, a_dropped_packet_that_marks_its_connection_is_unsure);
 	tcase_add_test(other, the_later_of_two_nat_chains_is_asked_first);
 	tcase_add_test(other, masquerading_changes_the_source_for_sure);
 	suite_add_tcase(suite, filter);
