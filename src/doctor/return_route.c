@@ -10,6 +10,7 @@
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
+#include "rules/client_rules.h"
 
 /* Without IP_TRANSPARENT, IPv4 needs a route in the table local: ip(7). */
 static bool
@@ -141,7 +142,8 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 
 /*
  * A table that a mark selects may have a local route for all addresses. With
- * src_valid_mark each outside sender then looks like this host itself.
+ * src_valid_mark each outside sender then looks like this host itself. The table
+ * of a client half with TPROXY leads on to the senders' routes: the users'.
  */
 static void
 check_rule_for_mark(
@@ -153,6 +155,7 @@ check_rule_for_mark(
 
 	external_sample(AF_INET, &external);
 	if (!rule->mark || rule->is_inverted ||
+	    rule->mark == CLIENT_RULES_MARK ||
 	    route_find(&external, rule->mark, &route) != 0 || !route.is_local)
 		return;
 	text_set(&fix, "ip route del local default dev lo table %u; %s",

@@ -344,6 +344,15 @@ class Exit(ExitCase):
                 'ip route flush table {}; ip route add {}'.format(
                     route.split()[-1], route), '')
 
+    def test_table_of_tproxy_on_the_same_host(self):
+        """It takes all addresses, too, but has "throw" routes."""
+        self.host.run('sh', input=rules.tproxy_commands())
+        try:
+            with self.sysctl('ipv4/conf/all/src_valid_mark', 1, 0):
+                self.assert_fine()
+        finally:
+            self.host.run('sh', input=rules.tproxy_commands('--remove'))
+
     def test_strict_validation_of_sources(self):
         self.assert_note('rp_filter is 1 \\(strict\\) on link0, out0:')
         with self.sysctl('ipv4/conf/all/rp_filter', 2, 1):
