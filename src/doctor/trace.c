@@ -145,7 +145,7 @@ bool
 trace_rewrites_some(const struct doctor_context *context,
     const union address *user, struct cause *cause)
 {
-	struct outgoing outgoing;
+	struct outgoing outgoing = { .link = "" };
 	union address external;
 
 	external_sample(user->any.sa_family, &external);

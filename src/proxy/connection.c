@@ -22,7 +22,7 @@
  * One connection, from accept(2) to close(2). The thread that serves it owns
  * it.
  */
-struct life {
+struct session {
 	const struct service *service;
 	struct config *config; /* a reference */
 	struct connection connection;
@@ -46,49 +46,50 @@ close_end(int fd, bool needs_grace)
  * Returns true if the peer must see a clean end of the stream, and has not yet.
  */
 static bool
-needs_grace(const struct life *life, enum relay_side side)
+needs_grace(const struct session *session, enum relay_side side)
 {
-	return life->relay.end == RELAY_EOF && !life->relay.is_over[side];
+	return session->relay.end == RELAY_EOF && !session->relay.is_over[side];
 }
 
 /* admission_leave() comes last: the program may exit after it. */
 static void
-life_end(struct life *life, bool was_established)
+session_end(struct session *session, bool was_established)
 {
-	struct admission *admission = life->service->admission;
+	struct admission *admission = session->service->admission;
 
-	close_end(life->connection.upstream_fd,
-	    was_established && needs_grace(life, RELAY_UPSTREAM));
-	close_end(life->connection.downstream_fd,
-	    was_established && needs_grace(life, RELAY_DOWNSTREAM));
-	config_unref(life->config);
-	free(life);
+	close_end(session->connection.upstream_fd,
+	    was_established && needs_grace(session, RELAY_UPSTREAM));
+	close_end(session->connection.downstream_fd,
+	    was_established && needs_grace(session, RELAY_DOWNSTREAM));
+	config_unref(session->config);
+	free(session);
 	admission_leave(admission);
 }
 
 static void
-note_refusal(struct life *life, int error)
+note_refusal(struct session *session, int error)
 {
-	struct connection *connection = &life->connection;
+	struct connection *connection = &session->connection;
 
 	account_refuse(connection->facts.account, refusal_of(error));
-	last_refusals_note(life->service->refusals, connection,
+	last_refusals_note(session->service->refusals, connection,
 	    connection->tried, connection_log_reason(connection, error));
 	connection_log_refused(connection, error);
 }
 
 static void
-log_established(struct life *life)
+log_established(struct session *session)
 {
-	if (!life->is_logged)
-		connection_log_established(&life->connection);
-	life->is_logged = true;
+	if (!session->is_logged)
+		connection_log_established(&session->connection);
+	session->is_logged = true;
 }
 
-static struct life *
-life_of_relay(struct relay *relay)
+static struct session *
+session_of_relay(struct relay *relay)
 {
-	return (struct life *)((char *)relay - offsetof(struct life, relay));
+	return (
+	    struct session *)((char *)relay - offsetof(struct session, relay));
 }
 
 /*
@@ -99,21 +100,21 @@ life_of_relay(struct relay *relay)
 static void
 note_answer(struct relay *relay)
 {
-	log_established(life_of_relay(relay));
+	log_established(session_of_relay(relay));
 }
 
 static void
-note_end(struct life *life)
+note_end(struct session *session)
 {
 	const char *reason =
-	    connection_log_unanswered(&life->connection, &life->relay);
+	    connection_log_unanswered(&session->connection, &session->relay);
 
 	if (!reason) {
-		log_established(life);
+		log_established(session);
 		return;
 	}
-	account_refuse(life->connection.facts.account, REFUSAL_UNREACHABLE);
-	last_refusals_note(life->service->refusals, &life->connection,
+	account_refuse(session->connection.facts.account, REFUSAL_UNREACHABLE);
+	last_refusals_note(session->service->refusals, &session->connection,
 	    "ask the server", reason);
 }
 
@@ -121,26 +122,26 @@ note_end(struct life *life)
 static void
 end_relay(struct relay *relay)
 {
-	struct life *life = life_of_relay(relay);
+	struct session *session = session_of_relay(relay);
 
-	connection_table_leave(&life->connection);
-	if (life->connection.role->end)
-		life->connection.role->end(&life->connection);
-	note_end(life);
+	connection_table_leave(&session->connection);
+	if (session->connection.role->end)
+		session->connection.role->end(&session->connection);
+	note_end(session);
 	connection_log_closed(
-	    &life->connection, relay, deadline_now() - life->began);
-	life_end(life, true);
+	    &session->connection, relay, deadline_now() - session->began);
+	session_end(session, true);
 }
 
 static void
-prepare_relay(struct life *life)
+prepare_relay(struct session *session)
 {
-	const struct connection *connection = &life->connection;
-	struct relay *relay = &life->relay;
+	const struct connection *connection = &session->connection;
+	struct relay *relay = &session->relay;
 
 	relay->fd[RELAY_DOWNSTREAM] = connection->downstream_fd;
 	relay->fd[RELAY_UPSTREAM] = connection->upstream_fd;
-	relay->idle_ms = life->config->timeout_ms;
+	relay->idle_ms = session->config->timeout_ms;
 	relay->received_before = connection->received;
 	relay->forwarded = connection->early;
 	relay->done = end_relay;
@@ -149,9 +150,9 @@ prepare_relay(struct life *life)
 
 /* A gate has many ports, so only its host is noted. */
 static void
-note_counterpart(struct life *life, int error)
+note_counterpart(struct session *session, int error)
 {
-	const struct connection *connection = &life->connection;
+	const struct connection *connection = &session->connection;
 	union address address = connection->facts.peer;
 	socklen_t len = sizeof(address);
 
@@ -160,39 +161,41 @@ note_counterpart(struct life *life, int error)
 		return;
 	if (connection->role == &server_role)
 		address_set_port(&address, 0);
-	if (connection->role == &client_role || life->entry.has_place)
-		counterparts_note(life->service->counterparts, &address);
+	if (connection->role == &client_role || session->entry.has_place)
+		counterparts_note(session->service->counterparts, &address);
 }
 
 static void
-life_run(void *argument)
+session_run(void *argument)
 {
-	struct life *life = argument;
-	struct connection *connection = &life->connection;
+	struct session *session = argument;
+	struct connection *connection = &session->connection;
 	int error;
 
-	life->began = deadline_now();
-	connection_table_enter(life->service->table, &life->entry, connection);
+	session->began = deadline_now();
+	connection_table_enter(
+	    session->service->table, &session->entry, connection);
 	error = connection->role->dial(connection);
-	note_counterpart(life, error);
+	note_counterpart(session, error);
 	if (error) {
 		connection_table_leave(connection);
 		if (error != -ENODATA)
-			note_refusal(life, error);
-		life_end(life, false);
+			note_refusal(session, error);
+		session_end(session, false);
 		return;
 	}
-	prepare_relay(life);
-	connection_table_establish(connection, &life->relay);
+	prepare_relay(session);
+	connection_table_establish(connection, &session->relay);
 	if (connection->role == &server_role)
-		log_established(life);
-	relay_run(&life->relay);
+		log_established(session);
+	relay_run(&session->relay);
 }
 
-static struct life *
+static struct session *
 life_of(const struct connection_table_entry *entry)
 {
-	return (struct life *)((char *)entry - offsetof(struct life, entry));
+	return (
+	    struct session *)((char *)entry - offsetof(struct session, entry));
 }
 
 size_t
@@ -200,13 +203,13 @@ connection_describe(const struct connection_table_entry *entry,
     struct handover_connection *record, const uint8_t *bytes[2],
     int fds[HANDOVER_MAX_FDS])
 {
-	const struct life *life = life_of(entry);
-	size_t count =
-	    handover_describe(record, &life->connection, &life->relay, fds);
+	const struct session *session = life_of(entry);
+	size_t count = handover_describe(
+	    record, &session->connection, &session->relay, fds);
 
-	record->began = life->began;
+	record->began = session->began;
 	for (int side = 0; side < 2; side++)
-		bytes[side] = life->relay.flow[side].rest.bytes;
+		bytes[side] = session->relay.flow[side].rest.bytes;
 	return count;
 }
 
@@ -214,12 +217,12 @@ connection_describe(const struct connection_table_entry *entry,
 void
 connection_forget(struct connection_table_entry *entry)
 {
-	struct life *life = life_of(entry);
+	struct session *session = life_of(entry);
 
-	connection_table_leave(&life->connection);
+	connection_table_leave(&session->connection);
 	for (int side = 0; side < 2; side++)
-		pump_rest_finish(&life->relay.flow[side].rest);
-	life_end(life, false);
+		pump_rest_finish(&session->relay.flow[side].rest);
+	session_end(session, false);
 }
 
 void
@@ -230,44 +233,45 @@ connection_resume(struct connection_table_entry *entry)
 }
 
 /* Fields that stay 0 are not known yet: AF_UNSPEC is 0 as well. */
-static struct life *
-life_create(const struct service *service, struct config *config,
+static struct session *
+session_create(const struct service *service, struct config *config,
     uint64_t number, int fd, const union address *peer)
 {
-	struct life *life = calloc(1, sizeof(*life));
+	struct session *session = calloc(1, sizeof(*session));
 
-	if (!life)
+	if (!session)
 		return NULL;
-	life->service = service;
-	life->config = config;
-	life->connection.role = service->role;
-	life->connection.config = config;
-	life->connection.admission = service->admission;
-	life->connection.accounts = service->accounts;
-	life->connection.facts.number = number;
-	life->connection.downstream_fd = fd;
-	life->connection.facts.peer = *peer;
-	address_unmap(&life->connection.facts.peer);
-	life->connection.upstream_fd = -1;
-	return life;
+	session->service = service;
+	session->config = config;
+	session->connection.role = service->role;
+	session->connection.config = config;
+	session->connection.admission = service->admission;
+	session->connection.accounts = service->accounts;
+	session->connection.facts.number = number;
+	session->connection.downstream_fd = fd;
+	session->connection.facts.peer = *peer;
+	address_unmap(&session->connection.facts.peer);
+	session->connection.upstream_fd = -1;
+	return session;
 }
 
 int
 connection_start(const struct service *service, struct config *config,
     uint64_t number, int fd, const union address *peer)
 {
-	struct life *life = life_create(service, config, number, fd, peer);
+	struct session *session =
+	    session_create(service, config, number, fd, peer);
 	int error;
 
-	if (!life) {
+	if (!session) {
 		close(fd);
 		config_unref(config);
 		admission_leave(service->admission);
 		return -ENOMEM;
 	}
-	error = thread_start(life_run, life);
+	error = thread_start(session_run, session);
 	if (error)
-		life_end(life, false);
+		session_end(session, false);
 	return error;
 }
 
@@ -278,27 +282,27 @@ connection_restore(const struct service *service, struct config *config,
 {
 	struct account *account =
 	    handover_find_account(service->accounts, &record->user);
-	struct life *life =
-	    life_create(service, config, record->number, fds[0], &record->peer);
+	struct session *session = session_create(
+	    service, config, record->number, fds[0], &record->peer);
 	struct connection *connection;
 
-	if (!life || !account ||
+	if (!session || !account ||
 	    handover_restore(
-		record, bytes, fds, &life->connection, &life->relay)) {
-		free(life);
+		record, bytes, fds, &session->connection, &session->relay)) {
+		free(session);
 		return NULL;
 	}
-	connection = &life->connection;
-	life->began = record->began;
-	life->relay.done = end_relay;
-	life->relay.answered = note_answer;
-	life->is_logged = connection->role == &server_role ||
-	    life->relay.bytes[RELAY_UPSTREAM] > 0;
-	relay_restore(&life->relay);
-	connection_table_enter(service->table, &life->entry, connection);
+	connection = &session->connection;
+	session->began = record->began;
+	session->relay.done = end_relay;
+	session->relay.answered = note_answer;
+	session->is_logged = connection->role == &server_role ||
+	    session->relay.bytes[RELAY_UPSTREAM] > 0;
+	relay_restore(&session->relay);
+	connection_table_enter(service->table, &session->entry, connection);
 	connection_table_admit(connection, account, 0);
 	connection_table_restore(
-	    connection, &life->relay, record->began, !record->is_new);
+	    connection, &session->relay, record->began, !record->is_new);
 	admission_adopt(service->admission, record->number);
-	return &life->entry;
+	return &session->entry;
 }

@@ -99,7 +99,7 @@ print_sample(FILE *out, const char *name, const char *label,
 	char escaped[LABELS_LEN];
 
 	fprintf(out, "srcproxy_%s{%s", name, half_labels);
-	if (label)
+	if (label && label_value)
 		fprintf(out, ",%s=\"%s\"", label, escape(label_value, escaped));
 	if (more)
 		fprintf(out, ",%s", more);
