@@ -13,7 +13,7 @@ struct block {
 
 #define SPECIAL(prefix, name)                                                 \
 	{                                                                     \
-		.text = prefix,                                               \
+		.text = (prefix),                                             \
 		.reason = name " destinations (" prefix ") must be named in " \
 			       "allowed_dst_ips"                              \
 	}

@@ -69,10 +69,10 @@ refuse_peer(int fd, pid_t *pid)
 static const char *
 refuse_version(const char *version)
 {
-	int major, minor;
+	char *rest;
+	long major = strtol(version, &rest, 10), minor = strtol(rest, NULL, 10);
 
-	if (sscanf(version, "%d %d", &major, &minor) != 2 ||
-	    major != HANDOVER_MAJOR || minor < HANDOVER_MINOR)
+	if (major != HANDOVER_MAJOR || minor < HANDOVER_MINOR)
 		return "the running version hands over in another format; "
 		       "restart without --replace";
 	return NULL;
@@ -431,6 +431,8 @@ resume_all(struct round *round)
 static int
 open_round(struct round *round, struct handover *handover)
 {
+	int error;
+
 	*round = (struct round){ .handover = handover,
 		.is_first = handover->state != HANDOVER_GIVEN,
 		.max = admission_live(handover->service->admission) + SPARE };
@@ -439,10 +441,10 @@ open_round(struct round *round, struct handover *handover)
 	if (!round->list)
 		return -ENOMEM;
 	round->token = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (round->token >= 0)
-		return 0;
-	free(round->list);
-	return -errno;
+	error = round->token < 0 ? -errno : 0;
+	if (error)
+		free(round->list);
+	return error;
 }
 
 /* Threads that have stopped end, so that the new process has room for its own. */

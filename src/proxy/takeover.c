@@ -163,7 +163,8 @@ keep(struct round *round, struct connection_table_entry *entry)
 	struct connection_table_entry **longer = round->list;
 
 	if (round->count == round->max) {
-		longer = realloc(longer, max * sizeof(*longer));
+		longer = realloc(
+		    longer, max * sizeof(struct connection_table_entry *));
 		if (!longer)
 			return false;
 		round->list = longer;
