@@ -11,6 +11,7 @@
 #include "net/congestion.h"
 #include "net/fast_open.h"
 #include "net/socket.h"
+#include "proxy/first_words.h"
 #include "proxy/protocol.h"
 #include "proxy/server_health.h"
 
@@ -88,12 +89,13 @@ add_early(struct connection *connection, struct opening *opening)
 static void
 await_early(struct connection *connection)
 {
+	uint16_t port = address_port(&connection->facts.destination);
 	struct pollfd user = { .fd = connection->downstream_fd,
 		.events = POLLIN };
 	int patience_ms = fast_open_patience(&connection->server);
 
-	if (patience_ms > 0)
-		poll(&user, 1, patience_ms);
+	if (patience_ms > 0 && first_words_expected(port))
+		first_words_note(port, poll(&user, 1, patience_ms) > 0);
 }
 
 /*
