@@ -69,10 +69,10 @@ refuse_peer(int fd, pid_t *pid)
 static const char *
 refuse_version(const char *version)
 {
-	char *rest;
-	long major = strtol(version, &rest, 10), minor = strtol(rest, NULL, 10);
+	char *rest, *end;
+	long major = strtol(version, &rest, 10), minor = strtol(rest, &end, 10);
 
-	if (major != HANDOVER_MAJOR || minor < HANDOVER_MINOR)
+	if (end == rest || major != HANDOVER_MAJOR || minor < HANDOVER_MINOR)
 		return "the running version hands over in another format; "
 		       "restart without --replace";
 	return NULL;
