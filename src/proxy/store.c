@@ -107,7 +107,7 @@ store_put(const struct passing *message)
 	size_t limit = limits_descriptors_at_exec();
 	int error = file_fd < 0 ? -ENOSYS : 0;
 
-	if (!error && put_count == 0)
+	if (!error && message->kind == HANDOVER_HELLO)
 		error = begin();
 	put_count += message->fd_count;
 	if (put_count > STORED_MAX || put_count + OTHERS > limit)

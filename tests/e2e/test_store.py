@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 
-from cases import RoutedCase
+from cases import SERVER, RoutedCase
 from families import IPV4
 from peers import receive, receive_until_reset, reset
 from sandbox import WORK
@@ -64,15 +64,19 @@ class Store(RoutedCase):
         self.manager = Manager()
         self.start_client()
 
-    def start_again(self):
-        """Starts the next process with all that is stored, in any order."""
+    def start_again(self, *listeners):
+        """
+        Starts the next process with these listeners of the manager's, and all
+        that is stored, in any order.
+        """
         fds = self.manager.stored[:]
         random.shuffle(fds)
-        names = ':'.join(['stored'] * len(fds))
+        names = ':'.join(['listener'] * len(listeners) +
+                         ['stored'] * len(fds))
         self.manager.forgot.clear()
         server = self.launch(
             self.net.exit, 'server', self.server_config(),
-            **{**handing_over(*map(Descriptor, fds)),
+            **{**handing_over(*listeners, *map(Descriptor, fds)),
                'env': {**self.manager.env, 'LISTEN_FDNAMES': names}})
         server.wait_for('listening')
         # The test has no descriptor of a connection any more.
@@ -99,6 +103,20 @@ class Store(RoutedCase):
                 self.assertEqual(receive(destination, 12), b'still there?')
         reset(pairs[1][0])
         self.assertEqual(receive_until_reset(pairs[1][1]), b'')
+
+    def test_listener_of_the_manager_is_not_stored(self):
+        listener = self.listen(self.net.exit, *SERVER)
+        server = self.start_server(**handing_over(listener),
+                                   env=self.manager.env)
+        user, destination = self.open()
+        for _ in range(2):
+            server.send_signal(signal.SIGQUIT)
+            self.assertEqual(server.wait(), 0)
+            server = self.start_again(listener)
+            server.wait_for('handed-over', connections='1')
+            user.sendall(b'still there?')
+            self.assertEqual(receive(destination, 12), b'still there?')
+            self.assert_proxies()
 
     def test_peer_that_resets_meanwhile(self):
         server = self.start_server(env=self.manager.env)
