@@ -50,10 +50,13 @@ passing_connect(const char *path)
 	return error;
 }
 
+/* The end of the peer has one name, whichever call finds it first. */
 static int
-error_of_wait(void)
+error_of_wait(int error)
 {
-	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (error == EPIPE)
+		return -ECONNRESET;
+	return error == EAGAIN ? -ETIMEDOUT : -error;
 }
 
 static int
@@ -64,9 +67,9 @@ send_header(int fd, const struct passing *message)
 	ssize_t sent = rights_send(
 	    fd, &header, sizeof(header), message->fds, message->fd_count);
 
-	if (sent == -EAGAIN)
-		return -ETIMEDOUT;
-	return sent == sizeof(header) ? 0 : sent < 0 ? (int)sent : -EPROTO;
+	if (sent < 0)
+		return error_of_wait((int)-sent);
+	return sent == sizeof(header) ? 0 : -EPROTO;
 }
 
 int
@@ -80,7 +83,7 @@ passing_write(int fd, const void *data, size_t len)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0)
-			return error_of_wait();
+			return error_of_wait(errno);
 		next += sent;
 		len -= (size_t)sent;
 	}
@@ -145,7 +148,7 @@ receive_header(int fd, struct header *header, struct passing *message)
 		    recvmsg(fd, &envelope, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	} while (received < 0 && errno == EINTR);
 	if (received < 0)
-		return error_of_wait();
+		return error_of_wait(errno);
 	message->fd_count = (uint32_t)take_fds(&envelope, message->fds);
 	if (received == 0)
 		return -ECONNRESET;
@@ -167,7 +170,7 @@ receive_data(int fd, uint8_t *data, size_t len)
 		if (received < 0 && errno == EINTR)
 			continue;
 		if (received < 0)
-			return error_of_wait();
+			return error_of_wait(errno);
 		if (received == 0)
 			return -ECONNRESET;
 		data += received;

@@ -33,7 +33,10 @@ int passing_connect(const char *path);
 /* Prepares an accepted socket. */
 void passing_prepare(int fd);
 
-/* Sends bytes that are no message. Returns 0 or a negative errno. */
+/*
+ * Sends bytes that are no message. Returns 0 or a negative errno, as all that
+ * send: -ECONNRESET at the peer's end, -ETIMEDOUT.
+ */
 int passing_write(int fd, const void *data, size_t len);
 
 /* Sends the message, whose descriptors stay the caller's. Returns 0 or errno. */

@@ -136,6 +136,23 @@ START_TEST(what_is_no_whole_message_is_refused)
 }
 END_TEST
 
+/* A process that has died between two messages is the next one's to inherit. */
+START_TEST(the_peers_end_has_one_name_for_all_calls)
+{
+	uint8_t data[] = "x";
+	struct passing sent, got;
+
+	open_pair();
+	sent = message_of(1, data, sizeof(data));
+	close(theirs);
+	ck_assert_int_eq(passing_say(ours, 8, NULL, 0), -ECONNRESET);
+	ck_assert_int_eq(passing_send(ours, &sent), -ECONNRESET);
+	ck_assert_int_eq(passing_write(ours, data, 1), -ECONNRESET);
+	ck_assert_int_eq(passing_receive(ours, &got), -ECONNRESET);
+	close(ours);
+}
+END_TEST
+
 START_TEST(nobody_listens_at_a_path)
 {
 	char longest[200];
@@ -159,6 +176,7 @@ suite(void)
 	    passing, a_receiver_without_room_for_descriptors_keeps_none);
 	tcase_add_loop_test(
 	    passing, what_is_no_whole_message_is_refused, 0, COUNT(bad));
+	tcase_add_test(passing, the_peers_end_has_one_name_for_all_calls);
 	tcase_add_test(passing, nobody_listens_at_a_path);
 	suite_add_tcase(suite, passing);
 	return suite;
