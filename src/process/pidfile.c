@@ -186,12 +186,22 @@ pidfile_open(const char *path)
 	return 0;
 }
 
+/* Its lock lasts as long as anybody has it open. */
+static void
+forget_inherited(void)
+{
+	if (inherited_fd >= 0 && inherited_fd != pidfile_fd)
+		close(inherited_fd);
+	inherited_fd = -1;
+}
+
 int
 pidfile_write(void)
 {
 	char number[NUMBER_MAX_LEN];
 	int len = snprintf(number, sizeof(number), "%ld\n", (long)getpid());
 
+	forget_inherited();
 	/*
 	 * Never empty in between: an inherited file has the number of the
 	 * other process, and shares its position.
@@ -209,6 +219,7 @@ pidfile_write(void)
 void
 pidfile_empty(void)
 {
-	if (pidfile_fd >= 0 && ftruncate(pidfile_fd, 0))
+	if (pidfile_fd >= 0 && !pidfile_is_inherited() &&
+	    ftruncate(pidfile_fd, 0))
 		log_warning("cannot empty the file of -p: %s", strerror(errno));
 }

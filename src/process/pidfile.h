@@ -21,7 +21,8 @@ int pidfile_open(const char *path);
 /*
  * Call before pidfile_open() in a process that replaces another one: takes over
  * that one's pidfile, with its lock. It is used if its path is that of
- * pidfile_open(), and else closed.
+ * pidfile_open(). Until pidfile_write() it is still the other process's, and
+ * pidfile_empty() does nothing; then it is ours or closed.
  */
 void pidfile_inherit(int fd);
 bool pidfile_is_inherited(void);

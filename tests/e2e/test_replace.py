@@ -392,6 +392,16 @@ class Applied(ReplaceCase):
                        'the number of the new process')
             user.sendall(b'x')
             self.assertEqual(receive(destination, 1), b'x')
+        # Not if the new process cannot take over.
+        listener = self.listen_at_destination()
+        for _ in range(20):
+            self.open(listener)
+        failed = self.launch(new.host, 'server', self.server_config(),
+                             flags=('--replace', '-p', path),
+                             wrapper=('prlimit', '--nofile=30:30'))
+        self.assertEqual(failed.wait(), 1)
+        self.assertIn('cannot take over the connections', failed.log)
+        self.assertEqual(self.read(path), f'{new.process.pid}\n')
         # It is locked for others all the time.
         other = self.launch(new.host, 'server', self.server_config(),
                             flags=('-p', path))

@@ -1,5 +1,6 @@
 #include "process/pidfile.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,38 @@ START_TEST(a_file_that_is_not_there_is_made)
 	assert_content(number);
 	pidfile_empty();
 	assert_content("");
+}
+END_TEST
+
+/* Until it is written, the process that is replaced goes on with it. */
+START_TEST(an_inherited_file_is_the_other_process_s_until_written)
+{
+	int fd;
+
+	write_file("4711\n");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	pidfile_inherit(fd);
+	ck_assert_int_eq(pidfile_open(path), 0);
+	ck_assert_int_eq(pidfile_descriptor(), fd);
+	pidfile_empty();
+	assert_content("4711\n");
+	ck_assert_int_eq(pidfile_write(), 0);
+	pidfile_empty();
+	assert_content("");
+}
+END_TEST
+
+/* Otherwise its lock would forbid it to the next program. */
+START_TEST(an_inherited_file_of_another_path_is_closed)
+{
+	int fd;
+
+	write_file("4711\n");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	pidfile_inherit(fd);
+	ck_assert_int_eq(pidfile_write(), 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	assert_content("4711\n");
 }
 END_TEST
 
@@ -137,6 +170,9 @@ suite(void)
 
 	tcase_add_checked_fixture(tcase, make_directory, remove_directory);
 	tcase_add_test(tcase, a_file_that_is_not_there_is_made);
+	tcase_add_test(
+	    tcase, an_inherited_file_is_the_other_process_s_until_written);
+	tcase_add_test(tcase, an_inherited_file_of_another_path_is_closed);
 	tcase_add_loop_test(tcase,
 	    an_empty_file_and_a_process_id_are_overwritten, 0,
 	    COUNT(taken_over));
