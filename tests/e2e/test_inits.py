@@ -265,7 +265,7 @@ class Lives:
     def lets_pass(self, name):
         """Tells whether new connections are not redirected any more."""
         return re.search(r'chain (users|srcproxy-client-\d+) {\s*'
-                         r'(meta l4proto tcp )?(tcp flags [a-z/, ]+)?'
+                         r'(meta l4proto tcp )?(tcp flags [^\n]+ )?'
                          r'(counter [a-z0-9 ]+ )?return',
                          self.machines[name].run('nft', 'list',
                                                  'ruleset').stdout)
