@@ -214,7 +214,7 @@ handover_close(struct handover *handover)
 	set_state(handover, HANDOVER_CLOSED);
 }
 
-/* What is given at once: all of it, or nothing. */
+/* The connections that are given at once: all of them, or none. */
 struct round {
 	const struct handover *handover;
 	bool is_first;

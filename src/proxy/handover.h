@@ -66,7 +66,7 @@ int handover_give(struct handover *handover);
  */
 int handover_store(struct handover *handover);
 
-/* What is wanted is given or not. */
+/* Answers the process that waits for a hand-over: it is given or refused. */
 void handover_decide(struct handover *handover, bool is_given);
 
 /* Refuses from now on. */

@@ -13,7 +13,7 @@
 #include "proxy/connection_log.h"
 #include "relay/pump.h"
 
-/* What is at the offset of a field. */
+/* The type of the number or text at the offset of a field. */
 enum kind {
 	KIND_NUMBER, /* 64 bits */
 	KIND_COUNT,  /* the same, atomic */

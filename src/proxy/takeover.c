@@ -148,7 +148,7 @@ takeover_load(
 	    why);
 }
 
-/* What is taken at once: all of it, or nothing. */
+/* The connections that are taken at once: all of them, or none. */
 struct round {
 	struct takeover *takeover;
 	int token;
