@@ -10,7 +10,7 @@
 #include "doctor/tproxy.h"
 #include "doctor/trace.h"
 #include "doctor/user_link.h"
-#include "kernel/route.h"
+#include "net/route.h"
 
 #define PORT 443
 

@@ -12,8 +12,8 @@
 #include "doctor/test_request.h"
 #include "doctor/trace.h"
 #include "kernel/conntrack.h"
-#include "kernel/route.h"
 #include "kernel/sysctl.h"
+#include "net/route.h"
 #include "net/socket.h"
 
 #define ALL_MS 5000 /* after that no further prefix is tried */

@@ -5,8 +5,8 @@
 
 #include "doctor/external.h"
 #include "doctor/trace.h"
-#include "kernel/route.h"
 #include "kernel/sysctl.h"
+#include "net/route.h"
 
 #define DNS_PORT 53
 #define WEB_PORT 443

@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kernel/route.h"
 #include "kernel/sysctl.h"
+#include "net/route.h"
 #include "process/limits.h"
 
 /* Binds to any port: the half may be running and hold its own port. */

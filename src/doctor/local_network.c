@@ -8,7 +8,7 @@
 #include "config/special_purpose.h"
 #include "doctor/external.h"
 #include "doctor/trace.h"
-#include "kernel/route.h"
+#include "net/route.h"
 
 #define PORT 443
 #define TEXT_LEN (ADDRESS_STRLEN + 8)

@@ -14,7 +14,7 @@
 #include "kernel/capture.h"
 #include "kernel/counters.h"
 #include "kernel/proxied_address.h"
-#include "kernel/route.h"
+#include "net/route.h"
 
 #define ANSWER_MS 1500
 #define ALL_MS 7500 /* after that no more is begun */

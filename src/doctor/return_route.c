@@ -7,8 +7,8 @@
 #include "doctor/external.h"
 #include "doctor/local_delivery.h"
 #include "doctor/trace.h"
-#include "kernel/route.h"
 #include "kernel/sysctl.h"
+#include "net/route.h"
 #include "proxy/source_bind.h"
 #include "rules/client_rules.h"
 

@@ -11,9 +11,9 @@
 #include "doctor/return_path.h"
 #include "doctor/return_route.h"
 #include "doctor/source_nat.h"
-#include "kernel/host_address.h"
 #include "kernel/sysctl.h"
 #include "kernel/wildcard_listeners.h"
+#include "net/host_address.h"
 
 #define PORTS_MAX 16
 #define PORTS_TEXT_MAX_LEN (PORTS_MAX * 8)

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "doctor/external.h"
-#include "kernel/route.h"
+#include "net/route.h"
 
 void
 trace_set(struct walk *walk, enum field field, uint64_t number)

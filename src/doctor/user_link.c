@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "doctor/external.h"
-#include "kernel/route.h"
+#include "net/route.h"
 
 /* Hosts have these addresses in addition to their routable ones. */
 static bool

@@ -5,7 +5,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
 
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 #define QUESTION (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET)
 #define ANSWER (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW)

@@ -3,7 +3,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 struct search {
 	const struct prefix *prefix;

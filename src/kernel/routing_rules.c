@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 /* FRA_SPORT_MASK and FRA_DPORT_MASK are newer than many systems' headers. */
 enum { SPORT_MASK = 28, DPORT_MASK = 29 };

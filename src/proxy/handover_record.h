@@ -22,7 +22,7 @@
 #define HANDOVER_MINOR 0
 
 /*
- * The messages (net/passing.h). After "replace MAJOR MINOR" on the status socket
+ * The messages (base/passing.h). After "replace MAJOR MINOR" on the status socket
  * the old process says HELLO or REFUSED, and the new one GO once it is ready to
  * serve. Then the old one gives everything away in rounds. The new one answers
  * each message with RECEIVED, and END with TAKEN.

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "kernel/route.h"
+#include "net/route.h"
 #include "proxy/role.h"
 #include "proxy/source_bind.h"
 

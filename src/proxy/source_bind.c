@@ -6,8 +6,8 @@
 
 #include "base/deadline.h"
 #include "config/config.h"
-#include "kernel/host_address.h"
-#include "kernel/route.h"
+#include "net/host_address.h"
+#include "net/route.h"
 #include "net/socket.h"
 #include "proxy/role.h"
 

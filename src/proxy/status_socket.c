@@ -13,8 +13,8 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "base/passing.h"
 #include "base/thread.h"
-#include "net/passing.h"
 
 /* The time that a client has to ask, and to read all of the answer. */
 #define REQUEST_MS 1000

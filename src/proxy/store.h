@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "net/passing.h"
+#include "base/passing.h"
 #include "process/socket_activation.h"
 
 /* Before the sandbox is entered: makes the file, if there is a manager. */

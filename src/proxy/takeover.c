@@ -10,8 +10,8 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "base/passing.h"
 #include "base/thread.h"
-#include "net/passing.h"
 #include "process/pidfile.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"

@@ -6,7 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "net/passing.h"
+#include "base/passing.h"
 
 /* The half may have another client, and give that five seconds. */
 #define WAIT_S 10

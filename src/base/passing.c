@@ -1,4 +1,4 @@
-#include "net/passing.h"
+#include "base/passing.h"
 
 #include <errno.h>
 #include <stdlib.h>

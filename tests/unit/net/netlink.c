@@ -1,4 +1,4 @@
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>

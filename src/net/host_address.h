@@ -1,5 +1,5 @@
-#ifndef KERNEL_HOST_ADDRESS_H
-#define KERNEL_HOST_ADDRESS_H
+#ifndef NET_HOST_ADDRESS_H
+#define NET_HOST_ADDRESS_H
 
 /*
  * The addresses of this host's own interfaces. The first two functions ask

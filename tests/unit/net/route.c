@@ -1,4 +1,4 @@
-#include "kernel/route.h"
+#include "net/route.h"
 
 #include <errno.h>
 #include <ifaddrs.h>

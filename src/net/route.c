@@ -1,4 +1,4 @@
-#include "kernel/route.h"
+#include "net/route.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 /* Rules may tell protocols and ports apart: "to PREFIX ipproto tcp". */
 static void

@@ -1,4 +1,4 @@
-#include "kernel/host_address.h"
+#include "net/host_address.h"
 
 #include <errno.h>
 #include <ifaddrs.h>

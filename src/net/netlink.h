@@ -1,5 +1,5 @@
-#ifndef KERNEL_NETLINK_H
-#define KERNEL_NETLINK_H
+#ifndef NET_NETLINK_H
+#define NET_NETLINK_H
 
 /* Questions to the kernel and their answers: netlink(7). */
 

@@ -1,11 +1,11 @@
-#include "kernel/host_address.h"
+#include "net/host_address.h"
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 struct search {
 	const union address *address;

@@ -1,5 +1,5 @@
-#ifndef KERNEL_ROUTE_H
-#define KERNEL_ROUTE_H
+#ifndef NET_ROUTE_H
+#define NET_ROUTE_H
 
 /* The kernel's route for a connection that is not made yet. */
 

@@ -1,5 +1,5 @@
-#ifndef NET_PASSING_H
-#define NET_PASSING_H
+#ifndef BASE_PASSING_H
+#define BASE_PASSING_H
 
 /*
  * Messages with descriptors over a connected Unix stream socket (unix(7),

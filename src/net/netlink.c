@@ -1,4 +1,4 @@
-#include "kernel/netlink.h"
+#include "net/netlink.h"
 
 #include <errno.h>
 #include <string.h>
