@@ -28,6 +28,14 @@ enum inbound_mode {
 	INBOUND_TPROXY,
 };
 
+/*
+ * The firewall mark of packets that TPROXY gives to the client: bits of our
+ * own, so that the marks of others keep theirs. Several bits, so that the mark
+ * of another program which contains them is unlikely.
+ */
+#define INBOUND_MARK 0x52000000U
+#define INBOUND_MASK 0x7f000000U
+
 /* The source port of a connection to the destination. */
 enum source_port {
 	SOURCE_PORT_PREFER, /* the user's; another one if that is taken */

@@ -10,7 +10,6 @@
 #include "kernel/sysctl.h"
 #include "net/route.h"
 #include "proxy/source_bind.h"
-#include "rules/client_rules.h"
 
 /* Without IP_TRANSPARENT, IPv4 needs a route in the table local: ip(7). */
 static bool
@@ -154,8 +153,7 @@ check_rule_for_mark(
 	struct text fix;
 
 	external_sample(AF_INET, &external);
-	if (!rule->mark || rule->is_inverted ||
-	    rule->mark == CLIENT_RULES_MARK ||
+	if (!rule->mark || rule->is_inverted || rule->mark == INBOUND_MARK ||
 	    route_find(&external, rule->mark, &route) != 0 || !route.is_local)
 		return;
 	text_set(&fix, "ip route del local default dev lo table %u; %s",

@@ -15,7 +15,6 @@
 #include "kernel/routing_rules.h"
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
-#include "rules/client_rules.h"
 
 #define PORT 443
 #define FORCED 2 /* of tcp_syncookies */
@@ -235,9 +234,9 @@ check_intake(struct passage *passage)
 	struct selection given = passage->users;
 
 	if (value_is_known(mark) &&
-	    (mark->bits[1] & CLIENT_RULES_MASK) == CLIENT_RULES_MARK) {
-		given.mark = CLIENT_RULES_MARK;
-		given.mask = CLIENT_RULES_MASK;
+	    (mark->bits[1] & INBOUND_MASK) == INBOUND_MARK) {
+		given.mark = INBOUND_MARK;
+		given.mask = INBOUND_MASK;
 	}
 	trace_set(walk, FIELD_TRANSPARENT, 1);
 	walk_through(walk, passage->context->ruleset, HOOK_INPUT);

@@ -12,7 +12,7 @@
 #define OUTPUT_CHAIN "OUTPUT " OUTPUT_MATCHES
 #define OUTPUT_MATCH "fib saddr type local "
 
-/* CLIENT_RULES_MARK */
+/* INBOUND_MARK */
 #define MARK_VALUE "0x52000000"
 #define MARK_MASK "0x7f000000"
 #define MARK MARK_VALUE "/" MARK_MASK

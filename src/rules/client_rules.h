@@ -11,14 +11,6 @@
 #include "net/target.h"
 #include "rules/script.h"
 
-/*
- * What the packets have that TPROXY gives to the client: bits of our own, so
- * that the marks of others keep theirs. Several bits, so that the mark of
- * another program which contains them is unlikely.
- */
-#define CLIENT_RULES_MARK 0x52000000U
-#define CLIENT_RULES_MASK 0x7f000000U
-
 struct client_rules {
 	struct script script;
 	bool iptables;
