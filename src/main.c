@@ -22,6 +22,7 @@
 #include "proxy/live_config.h"
 #include "proxy/proxy.h"
 #include "proxy/role.h"
+#include "rules/count.h"
 #include "rules/rules.h"
 #include "status/status.h"
 
@@ -262,11 +263,18 @@ examine(const struct config *config, const struct options *options,
 	return EXIT_FAILURE;
 }
 
+/* The kernel's counters go with an answer about users, once. */
 static int
-ask(const struct config *config, const struct status_request *request)
+ask(const struct config *config, struct status_request *request)
 {
-	int error = status_run(config, request);
+	int error;
 
+	request->path = config->status_path;
+	if (config->kind == CONFIG_SERVER && !request->connections &&
+	    !request->watch)
+		request->prefixes = count_read(config->listen.port);
+	error = status_run(request);
+	json_object_put(request->prefixes);
 	if (error)
 		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	return EXIT_SUCCESS;

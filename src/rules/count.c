@@ -1,7 +1,11 @@
 #include "rules/count.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* "srcproxy-server-", a port, "-count", and the end of the string */
+#define NAME_LEN 28
 
 /*
  * On the exit only packets of the server half's own sockets have the users'
@@ -16,10 +20,11 @@ static const struct {
 
 #define CHAIN_COUNT (sizeof(chains) / sizeof(*chains))
 
-const char *
-count_table(uint16_t port, char name[COUNT_NAME_LEN])
+/* Returns name. */
+static const char *
+table_of(uint16_t port, char name[NAME_LEN])
 {
-	snprintf(name, COUNT_NAME_LEN, "srcproxy-server-%u-count", port);
+	snprintf(name, NAME_LEN, "srcproxy-server-%u-count", port);
 	return name;
 }
 
@@ -95,10 +100,10 @@ print_map(const struct script *script, size_t chain, int family)
 void
 count_print(const struct script *script, uint16_t port)
 {
-	char table[COUNT_NAME_LEN];
+	char table[NAME_LEN];
 	FILE *out = script->out;
 
-	count_table(port, table);
+	table_of(port, table);
 	fprintf(out,
 	    "\n# The bytes of the users are counted, for srcproxy status. "
 	    "Counters that are there\n"
@@ -125,10 +130,86 @@ void
 count_print_removal(const struct script *script, uint16_t port)
 {
 	struct script counters = *script;
-	char table[COUNT_NAME_LEN];
+	char table[NAME_LEN];
 
-	counters.name = count_table(port, table);
+	counters.name = table_of(port, table);
 	fputs("\n# The bytes of the users are not counted any more.\n",
 	    script->out);
 	script_remove_table(&counters);
+}
+
+/* Returns what nft(8) prints, or NULL if there is no such table. */
+static struct json_object *
+list(uint16_t port)
+{
+	char command[128], table[NAME_LEN];
+	struct json_object *listing = NULL;
+	FILE *file;
+
+	snprintf(command, sizeof(command),
+	    "PATH=$PATH:/usr/sbin:/sbin; "
+	    "exec nft -j list counters table inet %s 2>/dev/null",
+	    table_of(port, table));
+	/* No part of it comes from outside. NOLINTNEXTLINE(cert-env33-c) */
+	file = popen(command, "re");
+	if (!file)
+		return NULL;
+	listing = json_object_from_fd(fileno(file));
+	pclose(file);
+	return listing;
+}
+
+/* by_prefix: an object for each prefix, in the order of the counters. */
+static void
+add_counter(struct json_object *by_prefix, struct json_object *counter)
+{
+	const char *direction, *prefix;
+	const char *name =
+	    json_object_get_string(json_object_object_get(counter, "name"));
+	char copy[COUNT_COUNTER_LEN];
+	struct json_object *object;
+
+	if (!name || !count_parse(name, copy, &direction, &prefix))
+		return;
+	object = json_object_object_get(by_prefix, prefix);
+	if (!object) {
+		object = json_object_new_object();
+		json_object_object_add(
+		    object, "prefix", json_object_new_string(prefix));
+		json_object_object_add(by_prefix, prefix, object);
+	}
+	json_object_object_add(object, direction,
+	    json_object_get(json_object_object_get(counter, "bytes")));
+}
+
+static struct json_object *
+collect(struct json_object *items)
+{
+	struct json_object *by_prefix = json_object_new_object();
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < json_object_array_length(items); i++)
+		add_counter(by_prefix,
+		    json_object_object_get(
+			json_object_array_get_idx(items, i), "counter"));
+	json_object_object_foreach(by_prefix, prefix, object)
+	{
+		(void)prefix;
+		json_object_array_add(array, json_object_get(object));
+	}
+	json_object_put(by_prefix);
+	return array;
+}
+
+struct json_object *
+count_read(uint16_t port)
+{
+	struct json_object *listing = geteuid() == 0 ? list(port) : NULL;
+	struct json_object *items = json_object_object_get(listing, "nftables");
+	struct json_object *counts = NULL;
+
+	if (json_object_is_type(items, json_type_array))
+		counts = collect(items);
+	json_object_put(listing);
+	return counts;
 }

@@ -8,17 +8,23 @@
  * counters that are there keep their values.
  */
 
+#include <json-c/json.h>
+
 #include "net/prefix.h"
 #include "rules/script.h"
 
-#define COUNT_NAME_LEN 48
 #define COUNT_COUNTER_LEN (16 + PREFIX_STRLEN)
 
-/* The table of the server half with that port. Returns name. */
-const char *count_table(uint16_t port, char name[COUNT_NAME_LEN]);
-
+/* The counters of the server half with that port. */
 void count_print(const struct script *script, uint16_t port);
 void count_print_removal(const struct script *script, uint16_t port);
+
+/*
+ * What they have counted: an array of objects with prefix, sent and received,
+ * which the caller json_object_put()s. NULL if there are none, or if this is not
+ * root, whom alone nft(8) shows them.
+ */
+struct json_object *count_read(uint16_t port);
 
 /*
  * Finds direction, "sent" or "received", and prefix in the name of a counter,

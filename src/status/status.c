@@ -9,7 +9,6 @@
 
 #include "base/deadline.h"
 #include "status/answer.h"
-#include "status/counters.h"
 #include "status/metrics.h"
 #include "status/screen.h"
 #include "status/view.h"
@@ -42,15 +41,14 @@ explain(int error)
 
 /* The caller owns the answer. NULL: an error was reported. */
 static struct json_object *
-ask(const struct config *config, const char *line)
+ask(const char *path, const char *line)
 {
 	struct json_object *answer;
-	int error = answer_fetch(config->status_path, line, &answer);
+	int error = answer_fetch(path, line, &answer);
 
 	if (!error)
 		return answer;
-	fprintf(stderr, "srcproxy: cannot ask %s: %s\n", config->status_path,
-	    explain(error));
+	fprintf(stderr, "srcproxy: cannot ask %s: %s\n", path, explain(error));
 	return NULL;
 }
 
@@ -72,7 +70,7 @@ print(const struct status_request *request, struct json_object *answer)
 }
 
 static int
-ask_once(const struct config *config, const struct status_request *request)
+ask_once(const struct status_request *request)
 {
 	const char *user = request->user;
 	struct json_object *answer;
@@ -81,11 +79,12 @@ ask_once(const struct config *config, const struct status_request *request)
 	if (request->connections)
 		snprintf(line, sizeof(line), "connections%s%.64s\n",
 		    user ? " " : "", user ? user : "");
-	answer = ask(config, line);
+	answer = ask(request->path, line);
 	if (!answer)
 		return -EIO;
-	if (config->kind == CONFIG_SERVER && !request->connections)
-		counters_add(answer, config->listen.port);
+	if (request->prefixes)
+		json_object_object_add(
+		    answer, "prefixes", json_object_get(request->prefixes));
 	print(request, answer);
 	json_object_put(answer);
 	if (fflush(stdout) == 0)
@@ -121,13 +120,13 @@ show(struct json_object *answer, struct json_object *before, double seconds)
 
 /* Until it is interrupted, or the half or the terminal does not answer. */
 static int
-watch(const struct config *config)
+watch(const char *path)
 {
 	struct json_object *before = NULL, *answer;
 	bool is_shown = true;
 	int64_t asked_at = 0;
 
-	while (is_shown && (answer = ask(config, "status\n"))) {
+	while (is_shown && (answer = ask(path, "status\n"))) {
 		int64_t now = deadline_now();
 
 		is_shown =
@@ -142,9 +141,9 @@ watch(const struct config *config)
 }
 
 int
-status_run(const struct config *config, const struct status_request *request)
+status_run(const struct status_request *request)
 {
-	if (!*config->status_path) {
+	if (!*request->path) {
 		fputs("srcproxy: status is false in this configuration, so "
 		      "there is nobody to ask: leave it out, and restart the "
 		      "half\n",
@@ -152,9 +151,9 @@ status_run(const struct config *config, const struct status_request *request)
 		return -ENOTSUP;
 	}
 	if (!request->watch)
-		return ask_once(config, request);
+		return ask_once(request);
 	if (isatty(STDOUT_FILENO))
-		return watch(config);
+		return watch(request->path);
 	fputs("srcproxy: --watch is for a terminal; leave it out\n", stderr);
 	return -EINVAL;
 }
