@@ -10,10 +10,10 @@
 #include "config/config.h"
 #include "net/congestion.h"
 #include "net/fast_open.h"
+#include "net/server_health.h"
 #include "net/socket.h"
 #include "proxy/first_words.h"
 #include "proxy/protocol.h"
-#include "proxy/server_health.h"
 
 /* The "Connection Attempt Delay" of RFC 8305. */
 #define NEXT_MS 300

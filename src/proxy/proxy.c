@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "config/live_config.h"
 #include "process/limits.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
@@ -27,7 +28,6 @@
 #include "proxy/handover.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
-#include "proxy/live_config.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
 #include "proxy/store.h"
@@ -294,7 +294,8 @@ static void
 reload(struct proxy *proxy, const char *path)
 {
 	notify_reloading();
-	if (live_config_reload(&proxy->live_config, proxy->role, path)) {
+	if (live_config_reload(
+		&proxy->live_config, proxy->role->prepare, path)) {
 		struct config *config = live_config_ref(&proxy->live_config);
 
 		tune_listeners(proxy, config);

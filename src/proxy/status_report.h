@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "config/live_config.h"
 #include "process/limits.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
@@ -18,7 +19,6 @@
 #include "proxy/counterparts.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
-#include "proxy/live_config.h"
 
 /* The parts of the running program; they outlive this. */
 struct status_source {

@@ -12,10 +12,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "config/live_config.h"
 #include "net/endpoint.h"
 #include "process/socket_activation.h"
 #include "proxy/connection.h"
-#include "proxy/live_config.h"
 
 struct takeover {
 	int fd;         /* to the other process; -1: nobody is replaced */

@@ -1,5 +1,5 @@
-#ifndef PROXY_LIVE_CONFIG_H
-#define PROXY_LIVE_CONFIG_H
+#ifndef CONFIG_LIVE_CONFIG_H
+#define CONFIG_LIVE_CONFIG_H
 
 /*
  * The configuration for new connections, and its replacement at a reload. Each
@@ -9,7 +9,6 @@
 #include <pthread.h>
 
 #include "config/config.h"
-#include "proxy/role.h"
 
 /* When the configuration was read, and why a later version was not used. */
 struct live_config_state {
@@ -44,11 +43,11 @@ void live_config_state(
 void live_config_log_problem(bool fatal, const char *problem);
 
 /*
- * Reads the file again and calls the role's prepare(). On a failure it logs
- * why, keeps the old configuration and returns false. Only one thread may call
- * this.
+ * Reads the file again and calls the role's prepare() (proxy/role.h). On a
+ * failure it logs why, keeps the old configuration and returns false. Only one
+ * thread may call this.
  */
-bool live_config_reload(
-    struct live_config *live_config, const struct role *role, const char *path);
+bool live_config_reload(struct live_config *live_config,
+    int (*prepare)(const struct config *config), const char *path);
 
 #endif

@@ -1,4 +1,4 @@
-#include "proxy/server_health.h"
+#include "net/server_health.h"
 
 #include <errno.h>
 #include <pthread.h>

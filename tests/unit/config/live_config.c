@@ -1,4 +1,4 @@
-#include "proxy/live_config.h"
+#include "config/live_config.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -58,7 +58,6 @@ prepare(const struct config *config)
 	return prepared;
 }
 
-static const struct role role = { .prepare = prepare };
 static struct live_config live_config;
 static const char *path;
 
@@ -85,7 +84,7 @@ reload(const char *text)
 {
 	logged[0] = '\0';
 	write_config(text);
-	live_config_reload(&live_config, &role, path);
+	live_config_reload(&live_config, prepare, path);
 	problems_forget_file();
 }
 
@@ -176,7 +175,7 @@ END_TEST
 START_TEST(a_missing_file_changes_nothing)
 {
 	logged[0] = '\0';
-	live_config_reload(&live_config, &role, "/nonexistent/srcproxy.json");
+	live_config_reload(&live_config, prepare, "/nonexistent/srcproxy.json");
 	ck_assert_int_eq(timeout_now(), 1000);
 	ck_assert_ptr_nonnull(
 	    strstr(logged, "error config /nonexistent/srcproxy.json: "));

@@ -1,5 +1,5 @@
-#ifndef PROXY_SERVER_HEALTH_H
-#define PROXY_SERVER_HEALTH_H
+#ifndef NET_SERVER_HEALTH_H
+#define NET_SERVER_HEALTH_H
 
 /*
  * Which addresses of servers are away: the last attempt to connect failed.

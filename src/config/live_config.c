@@ -1,4 +1,4 @@
-#include "proxy/live_config.h"
+#include "config/live_config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,8 +145,8 @@ can_be_read_again(const char *path)
 }
 
 bool
-live_config_reload(
-    struct live_config *live_config, const struct role *role, const char *path)
+live_config_reload(struct live_config *live_config,
+    int (*prepare)(const struct config *config), const char *path)
 {
 	struct config *config = NULL;
 
@@ -155,7 +155,7 @@ live_config_reload(
 		config = config_load(
 		    path, live_config->config->kind, live_config_log_problem);
 	if (!config || !keeps_mode(config, live_config->config) ||
-	    role->prepare(config)) {
+	    prepare(config)) {
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",
 		    path);
