@@ -18,10 +18,10 @@
 #include "base/thread.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
+#include "process/store.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
-#include "proxy/store.h"
 
 /* For a new process to read its configuration and enter its sandbox. */
 #define PREPARE_MS 60000
@@ -252,12 +252,14 @@ store_hello(const struct round *round)
 	const struct handover *handover = round->handover;
 	struct handover_hello hello = hello_of(handover);
 	struct passing message;
+	int error;
 
 	if (hello.are_adopted)
 		hello.listener_count = 0;
 	hello.are_adopted = false;
 	message = say_hello(handover, &hello);
-	return store_put(&message);
+	error = store_begin(HANDOVER_MAJOR, HANDOVER_MINOR);
+	return error ? error : store_put(&message);
 }
 
 static int

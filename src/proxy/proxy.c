@@ -18,6 +18,7 @@
 #include "process/notify.h"
 #include "process/pidfile.h"
 #include "process/sandbox.h"
+#include "process/store.h"
 #include "proxy/acceptor.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
@@ -30,7 +31,6 @@
 #include "proxy/listeners.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
-#include "proxy/store.h"
 #include "proxy/takeover.h"
 #include "relay/pump.h"
 

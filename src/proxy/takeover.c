@@ -13,10 +13,10 @@
 #include "base/passing.h"
 #include "base/thread.h"
 #include "process/pidfile.h"
+#include "process/store.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
-#include "proxy/store.h"
 
 /* How many connections go on before the busy ones get the processors again. */
 #define RESUMED_AT_ONCE 64
@@ -131,7 +131,7 @@ takeover_load(
 
 	if (given->stored_count == 0)
 		return;
-	error = store_read(given);
+	error = store_read(given, HANDOVER_MAJOR, HANDOVER_MINOR);
 	if (!error)
 		error = store_next(&message);
 	why = error == -EPROTO ? "another version has stored them"

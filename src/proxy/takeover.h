@@ -19,7 +19,7 @@
 
 struct takeover {
 	int fd;         /* to the other process; -1: nobody is replaced */
-	bool is_stored; /* by a process that has ended (proxy/store.h) */
+	bool is_stored; /* by a process that has ended (process/store.h) */
 	int status_fd;  /* -1: none; whoever uses it makes it -1 */
 	int listen_fds[ENDPOINT_MAX_ADDRESSES]; /* the same */
 	size_t listener_count;

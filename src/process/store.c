@@ -1,4 +1,4 @@
-#include "proxy/store.h"
+#include "process/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,11 +7,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "process/limits.h"
 #include "process/notify.h"
-#include "proxy/handover_record.h"
 
 /*
  * Storing takes the manager a time that grows with the square: 7 s for 5,000.
@@ -68,55 +68,42 @@ id_of(int fd)
 	    ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY);
 }
 
-static int
-put(const void *data, size_t len)
+int
+store_begin(uint32_t major, uint32_t minor)
 {
-	if (len == 0)
-		return 0;
-	return write(file_fd, data, len) == (ssize_t)len ? 0 : -EIO;
-}
+	struct version version = { MAGIC, major, minor };
 
-static int
-begin(void)
-{
-	struct version version = { MAGIC, HANDOVER_MAJOR, HANDOVER_MINOR };
-
+	if (file_fd < 0)
+		return -ENOSYS;
 	if (ftruncate(file_fd, 0) || lseek(file_fd, 0, SEEK_SET) < 0)
 		return -errno;
-	return put(&version, sizeof(version));
-}
-
-static int
-put_data(const struct passing *message)
-{
-	struct header header = { message->kind, message->len,
-		message->fd_count };
-	uint64_t ids[PASSING_MAX_FDS];
-	int error = put(&header, sizeof(header));
-
-	for (uint32_t i = 0; i < message->fd_count; i++)
-		ids[i] = id_of(message->fds[i]);
-	if (!error)
-		error = put(ids, message->fd_count * sizeof(*ids));
-	return error ? error : put(message->data, message->len);
+	return write(file_fd, &version, sizeof(version)) == sizeof(version)
+	    ? 0
+	    : -EIO;
 }
 
 int
 store_put(const struct passing *message)
 {
-	size_t limit = limits_descriptors_at_exec();
-	int error = file_fd < 0 ? -ENOSYS : 0;
+	struct header header = { message->kind, message->len,
+		message->fd_count };
+	uint64_t ids[PASSING_MAX_FDS];
+	struct iovec pieces[] = { { &header, sizeof(header) },
+		{ ids, message->fd_count * sizeof(*ids) },
+		{ message->data, message->len } };
+	size_t len = pieces[0].iov_len + pieces[1].iov_len + pieces[2].iov_len;
 
-	if (!error && message->kind == HANDOVER_HELLO)
-		error = begin();
 	put_count += message->fd_count;
-	if (put_count > STORED_MAX || put_count + OTHERS > limit)
+	if (put_count > STORED_MAX ||
+	    put_count + OTHERS > limits_descriptors_at_exec())
 		return -EMFILE;
-	if (!error)
-		error = put_data(message);
-	if (!error && message->fd_count > 0)
-		error = notify_store(message->fds, message->fd_count);
-	return error;
+	for (uint32_t i = 0; i < message->fd_count; i++)
+		ids[i] = id_of(message->fds[i]);
+	if (writev(file_fd, pieces, 3) != (ssize_t)len)
+		return -EIO;
+	return message->fd_count > 0
+	    ? notify_store(message->fds, message->fd_count)
+	    : 0;
 }
 
 int
@@ -172,23 +159,19 @@ get(void *data, size_t len)
 }
 
 int
-store_read(struct socket_activation *given)
+store_read(struct socket_activation *given, uint32_t major, uint32_t minor)
 {
 	struct version version;
-	int error;
 
 	stored = malloc((size_t)given->stored_count * sizeof(*stored));
 	if (!stored)
 		return -ENOMEM;
 	sort_stored(given);
-	if (read_fd < 0 || lseek(read_fd, 0, SEEK_SET) < 0)
+	if (read_fd < 0 || lseek(read_fd, 0, SEEK_SET) < 0 ||
+	    get(&version, sizeof(version)) || version.magic != MAGIC ||
+	    version.major != major || version.minor > minor)
 		return -EPROTO;
-	error = get(&version, sizeof(version));
-	if (!error &&
-	    (version.magic != MAGIC || version.major != HANDOVER_MAJOR ||
-		(int)version.minor > HANDOVER_MINOR))
-		error = -EPROTO;
-	return error;
+	return 0;
 }
 
 /* Returns a descriptor, or -1 if it is not there. */
@@ -217,22 +200,18 @@ store_next(struct passing *message)
 		return error;
 	if (header.fd_count > PASSING_MAX_FDS || header.len > PASSING_MAX_LEN)
 		return -EPROTO;
-	error = get(ids, header.fd_count * sizeof(*ids));
-	if (!error && header.len > 0) {
-		message->data = malloc(header.len);
-		error =
-		    message->data ? get(message->data, header.len) : -ENOMEM;
-	}
-	if (error) {
+	message->data = malloc(header.len);
+	if (!message->data && header.len > 0)
+		return -ENOMEM;
+	if (get(ids, header.fd_count * sizeof(*ids)) ||
+	    get(message->data, header.len)) {
 		passing_finish(message);
-		return error;
+		return -EPROTO;
 	}
 	message->kind = header.kind;
 	message->len = header.len;
-	while (message->fd_count < header.fd_count) {
-		message->fds[message->fd_count] = take(ids[message->fd_count]);
-		message->fd_count++;
-	}
+	for (uint32_t i = 0; i < header.fd_count; i++)
+		message->fds[message->fd_count++] = take(ids[i]);
 	return 0;
 }
 
