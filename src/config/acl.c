@@ -1,5 +1,6 @@
 #include "config/acl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,16 @@ acl_finish(struct acl *acl)
 		target_list_finish(&acl->users[i].denied);
 	}
 	free(acl->users);
+	for (struct acl_key *key = acl->keys, *older; key; key = older) {
+		older = key->older;
+		explicit_bzero(&key->key, sizeof(key->key));
+		free(key);
+	}
 	digest_index_finish(&acl->by_auth);
+	digest_index_finish(&acl->by_hint);
 	target_list_finish(&acl->denied);
 	acl->users = NULL;
+	acl->keys = NULL;
 	acl->user_count = 0;
 }
 
@@ -29,6 +37,50 @@ acl_find(const struct acl *acl, const uint8_t *auth, size_t auth_len)
 		return NULL;
 	memcpy(given.bytes, auth, auth_len);
 	return digest_index_find(&acl->by_auth, &given);
+}
+
+/* As the index has it. */
+static struct digest
+pad_hint(const uint8_t hint[PROTOCOL_HINT_LEN])
+{
+	struct digest padded = { { 0 } };
+
+	memcpy(padded.bytes, hint, PROTOCOL_HINT_LEN);
+	return padded;
+}
+
+int
+acl_add_key(struct acl *acl, const struct protocol_key *protocol_key,
+    const struct acl_user *user)
+{
+	struct digest hint = pad_hint(protocol_key->hint);
+	struct acl_key *first = digest_index_find(&acl->by_hint, &hint);
+	struct acl_key *key = malloc(sizeof(*key));
+
+	if (!key || (!first && digest_index_add(&acl->by_hint, &hint, key))) {
+		free(key);
+		return -ENOMEM;
+	}
+	*key = (struct acl_key){
+		.key = protocol_key->key,
+		.user = user,
+		.next = first ? first->next : NULL,
+		.older = acl->keys,
+	};
+	acl->keys = key;
+	if (first)
+		first->next = key;
+	return 0;
+}
+
+const struct acl_key *
+acl_find_keys(const struct acl *acl, const uint8_t hint[PROTOCOL_HINT_LEN])
+{
+	static const struct acl_key nobody = { .user = NULL };
+	struct digest padded = pad_hint(hint);
+	const struct acl_key *first = digest_index_find(&acl->by_hint, &padded);
+
+	return first ? first : &nobody;
 }
 
 bool

@@ -8,6 +8,7 @@
  */
 
 #include "base/digest_index.h"
+#include "config/protocol_key.h"
 #include "net/target.h"
 
 #define ACL_NAME_MAX_LEN 64
@@ -23,10 +24,20 @@ struct acl_user {
 	size_t max_connections;     /* 0: no limit */
 };
 
+/* A user's key for version 2 of the protocol. */
+struct acl_key {
+	struct digest key;
+	const struct acl_user *user;
+	struct acl_key *next; /* with the same hint; NULL: none */
+	struct acl_key *older;
+};
+
 struct acl {
 	struct acl_user *users;
 	size_t user_count; /* 0: the ACL is off */
 	struct digest_index by_auth;
+	struct digest_index by_hint; /* the first key of each hint */
+	struct acl_key *keys;        /* all, the latest first */
 	struct target_list denied; /* to everybody, also while the ACL is off */
 };
 
@@ -39,6 +50,17 @@ void acl_finish(struct acl *acl);
  */
 const struct acl_user *acl_find(
     const struct acl *acl, const uint8_t *auth, size_t auth_len);
+
+/* Adds a user's key. Returns 0 or -ENOMEM. */
+int acl_add_key(struct acl *acl, const struct protocol_key *protocol_key,
+    const struct acl_user *user);
+
+/*
+ * Returns the keys with that hint; if there are none, a key of nobody (user is
+ * NULL), so that both take the same time.
+ */
+const struct acl_key *acl_find_keys(
+    const struct acl *acl, const uint8_t hint[PROTOCOL_HINT_LEN]);
 
 /* Whether any user may send from addresses of that family. */
 bool acl_knows_family(const struct acl *acl, sa_family_t family);

@@ -21,7 +21,8 @@ enum {
 
 static key_read read_mode, read_log_level, read_source_port, read_users,
     read_inbound, read_outbound, read_servers, read_acl, read_name,
-    read_sources, read_allowed, read_auths, read_status;
+    read_sources, read_allowed, read_auth, read_auths, read_protocol,
+    read_status;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -36,7 +37,7 @@ static const struct key keys[] = {
 	{ INBOUND, KEY_LIST, "bypass", value_targets, AT(bypass), NULL },
 	{ INBOUND | SERVER, KEY_REQUIRED, "listen", value_endpoint, AT(listen), NULL },
 	{ OUTBOUND, KEY_REQUIRED, "server", read_servers, AT(servers), NULL },
-	{ OUTBOUND, KEY_OPTIONAL, "auth", value_digest, AT(auth), "''" },
+	{ OUTBOUND, KEY_OPTIONAL, "auth", read_auth, 0, "''" },
 	{ OUTBOUND, KEY_OPTIONAL, "local_addr", value_local_addr, AT(local_bind), NULL },
 	{ OUTBOUND, KEY_OPTIONAL, "fwmark", value_fwmark, AT(local_bind), NULL },
 	{ SERVER, KEY_LIST, "acl", read_acl, AT(acl), "[]" },
@@ -52,6 +53,7 @@ static const struct key keys[] = {
 	{ SERVER, KEY_OPTIONAL, "source_port", read_source_port, AT(source_port), "'prefer'" },
 	{ SERVER, KEY_OPTIONAL, "return_mark", value_mark, AT(return_mark), "'0x50/0x50'" },
 	{ SERVER, KEY_OPTIONAL, "handshake_timeout", value_duration, AT(handshake_ms), "'10s'" },
+	{ BOTH, KEY_OPTIONAL, "protocol", read_protocol, AT(protocol), "'auto'" },
 	{ BOTH, KEY_OPTIONAL, "timeout", value_duration, AT(timeout_ms), "'5m'" },
 	{ BOTH, KEY_OPTIONAL, "drain_timeout", value_duration, AT(drain_ms), "'10s'" },
 	{ BOTH, KEY_OPTIONAL, "log_level", read_log_level, AT(log_level), "'info'" },
@@ -90,6 +92,23 @@ read_source_port(struct reader *reader, const struct json5 *value, void *field)
 		NULL };
 
 	value_choice(reader, value, words, field);
+}
+
+static void
+read_protocol(struct reader *reader, const struct json5 *value, void *field)
+{
+	enum protocol_choice *choice = field;
+	const char *text = json5_string(value, NULL);
+	int64_t version;
+
+	if (text && !strcmp(text, "auto"))
+		*choice = PROTOCOL_AUTO;
+	else if (json5_integer(value, &version) &&
+	    (version == PROTOCOL_ONLY_1 || version == PROTOCOL_ONLY_2))
+		*choice = (enum protocol_choice)version;
+	else
+		reader_fail(reader, value,
+		    "this must be \"auto\", or 1 or 2 without quotes");
 }
 
 /* Reads "PREFIX" into the users, and "!PREFIX" into the exceptions. */
@@ -152,6 +171,18 @@ check_local_addr(struct reader *reader, const struct json5 *outbound,
 		    "the server's address is of the other family");
 		return;
 	}
+}
+
+static void
+read_auth(struct reader *reader, const struct json5 *value, void *field)
+{
+	struct config *config = field;
+	size_t len;
+	const char *text = json5_string(value, &len);
+
+	value_digest(reader, value, &config->auth);
+	if (text)
+		protocol_key_derive(text, len, &config->protocol_key);
 }
 
 static void
@@ -305,6 +336,7 @@ claim_auth(struct reader *reader, const struct json5 *value,
     const struct json5 *object, struct acl *acl, struct acl_user *user)
 {
 	const struct acl_user *first;
+	struct protocol_key protocol_key;
 	const char *text = "";
 	struct digest digest;
 	size_t len = 0;
@@ -315,6 +347,9 @@ claim_auth(struct reader *reader, const struct json5 *value,
 		return;
 	digest_compute(text, len, &digest);
 	first = claim(reader, &acl->by_auth, &digest, user);
+	protocol_key_derive(text, len, &protocol_key);
+	if (!first && acl_add_key(acl, &protocol_key, user))
+		reader_fail_memory(reader);
 	if (first == user)
 		reader_fail(reader, value, "this auth is in the list twice");
 	else if (first)
@@ -514,5 +549,6 @@ config_unref(struct config *config)
 	prefix_list_finish(&config->exceptions);
 	target_list_finish(&config->bypass);
 	endpoint_list_finish(&config->servers);
+	explicit_bzero(&config->protocol_key, sizeof(config->protocol_key));
 	free(config);
 }

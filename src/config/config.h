@@ -43,6 +43,13 @@ enum source_port {
 	SOURCE_PORT_ANY,    /* the kernel chooses */
 };
 
+/* The versions of the protocol between the halves. */
+enum protocol_choice {
+	PROTOCOL_AUTO, /* server half: both; client half: as the server does */
+	PROTOCOL_ONLY_1,
+	PROTOCOL_ONLY_2,
+};
+
 /* As unix(7) has it, with the NUL. */
 #define CONFIG_STATUS_PATH_LEN 108
 
@@ -54,6 +61,7 @@ struct config {
 	int64_t drain_ms;   /* for connections to end at exit; 0: no limit */
 	enum log_level log_level;
 	size_t max_connections; /* 0: what the host's limits allow */
+	enum protocol_choice protocol;
 	struct leg leg;
 	char status_path[CONFIG_STATUS_PATH_LEN]; /* absolute; "": no socket */
 	bool is_status_path_set; /* by the file; false: the default */
@@ -71,6 +79,7 @@ struct config {
 	struct target_list bypass;     /* destinations left alone by rules */
 	struct endpoint_list servers;  /* in the order of preference */
 	struct digest auth;
+	struct protocol_key protocol_key; /* of the same secret */
 	struct local_bind local_bind;
 };
 

@@ -126,6 +126,50 @@ START_TEST(a_finished_acl_is_off)
 }
 END_TEST
 
+static struct protocol_key
+make_key(uint8_t hint, uint8_t key)
+{
+	struct protocol_key made = { .hint = { hint } };
+
+	memset(made.key.bytes, key, sizeof(made.key.bytes));
+	return made;
+}
+
+/* The users whose keys have that hint. */
+static void
+check_keys(uint8_t first_of_hint, const char *first, const char *second)
+{
+	const uint8_t hint[PROTOCOL_HINT_LEN] = { first_of_hint };
+	const struct acl_key *key = acl_find_keys(&acl, hint);
+
+	ck_assert_ptr_nonnull(key);
+	ck_assert_pstr_eq(key->user ? key->user->name : NULL, first);
+	key = key->next;
+	ck_assert_pstr_eq(key ? key->user->name : NULL, second);
+	ck_assert(!key || !key->next);
+}
+
+START_TEST(a_hint_finds_each_key_that_has_it_or_nobodys)
+{
+	const struct protocol_key one = make_key(1, 'a'),
+				  same = make_key(1, 'b'),
+				  other = make_key(2, 'c');
+
+	check_keys(1, NULL, NULL);
+	ck_assert_int_eq(acl_add_key(&acl, &one, &acl.users[0]), 0);
+	ck_assert_int_eq(acl_add_key(&acl, &other, &acl.users[0]), 0);
+	check_keys(1, "fred", NULL);
+	ck_assert_int_eq(acl_add_key(&acl, &same, &acl.users[1]), 0);
+	check_keys(1, "fred", "anna");
+	check_keys(2, "fred", NULL);
+	check_keys(3, NULL, NULL);
+	ck_assert_mem_eq(acl_find_keys(&acl, one.hint)->key.bytes,
+	    one.key.bytes, DIGEST_LEN);
+	ck_assert_mem_eq(acl_find_keys(&acl, one.hint)->next->key.bytes,
+	    same.key.bytes, DIGEST_LEN);
+}
+END_TEST
+
 static const struct {
 	const char *source;
 	bool permitted; /* for fred */
@@ -430,6 +474,7 @@ suite(void)
 	tcase_add_test(who, the_auth_itself_is_not_its_digest);
 	tcase_add_test(who, an_absent_acl_knows_nobody);
 	tcase_add_test(who, a_finished_acl_is_off);
+	tcase_add_test(who, a_hint_finds_each_key_that_has_it_or_nobodys);
 	suite_add_tcase(suite, who);
 
 	tcase_add_checked_fixture(where, open_acl, finish_acl);

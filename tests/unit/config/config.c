@@ -137,6 +137,55 @@ START_TEST(a_limit_of_connections_is_read)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	enum protocol_choice choice;
+} protocols[] = {
+	{ "", PROTOCOL_AUTO },
+	{ "protocol: 'auto'", PROTOCOL_AUTO },
+	{ "protocol: null", PROTOCOL_AUTO },
+	{ "protocol: 1", PROTOCOL_ONLY_1 },
+	{ "protocol: 0x2", PROTOCOL_ONLY_2 },
+};
+
+START_TEST(the_versions_of_the_protocol_are_read_for_both_halves)
+{
+	char text[128];
+	struct config *config;
+
+	snprintf(
+	    text, sizeof(text), "{ listen: ':1', %s }", protocols[_i].text);
+	config = load_good(CONFIG_SERVER, text);
+	ck_assert_int_eq(config->protocol, protocols[_i].choice);
+	config_unref(config);
+	snprintf(text, sizeof(text),
+	    "{ inbound: { listen: ':1' }, outbound: { server: 'x:2' }, %s }",
+	    protocols[_i].text);
+	config = load_good(CONFIG_CLIENT, text);
+	ck_assert_int_eq(config->protocol, protocols[_i].choice);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(the_key_of_a_client_is_made_of_its_secret)
+{
+	static const char *const files[] = {
+		"{ inbound: { listen: ':1' }, outbound: { server: 'x:2' } }",
+		"{ inbound: { listen: ':1' }, outbound: { server: 'x:2', "
+		"auth: 'secret' } }",
+	};
+	static const char *const auths[] = { "", "secret" };
+	struct config *config = load_good(CONFIG_CLIENT, files[_i]);
+	struct protocol_key made;
+
+	protocol_key_derive(auths[_i], strlen(auths[_i]), &made);
+	ck_assert(digest_equal(&config->protocol_key.key, &made.key));
+	ck_assert_mem_eq(
+	    config->protocol_key.hint, made.hint, PROTOCOL_HINT_LEN);
+	config_unref(config);
+}
+END_TEST
+
 /* Where each half has them. */
 START_TEST(how_the_leg_between_the_halves_is_to_be_is_read)
 {
@@ -269,6 +318,8 @@ START_TEST(a_user_may_have_several_secrets)
 	    "{ auth: 'other' }] }");
 	const struct acl_user *users = config->acl.users;
 	static const char *const auths[] = { "old", "new", "other" };
+	struct protocol_key made;
+	const struct acl_key *key;
 
 	check_digest(&users[0].digest, "old");
 	for (size_t i = 0; i < COUNT(auths); i++) {
@@ -278,6 +329,10 @@ START_TEST(a_user_may_have_several_secrets)
 		ck_assert_ptr_eq(
 		    acl_find(&config->acl, digest.bytes, sizeof(digest.bytes)),
 		    &users[i / 2]);
+		protocol_key_derive(auths[i], strlen(auths[i]), &made);
+		key = acl_find_keys(&config->acl, made.hint);
+		ck_assert_ptr_eq(key->user, &users[i / 2]);
+		ck_assert(digest_equal(&key->key, &made.key));
 	}
 	config_unref(config);
 }
@@ -451,6 +506,8 @@ struct mistake {
 #define SAME_AUTH \
 	"acl[0] has the same auth; each user needs a secret of its own"
 
+#define NO_PROTOCOL "this must be \"auto\", or 1 or 2 without quotes"
+
 static const struct mistake server_mistakes[] = {
 	{ "", "1:1: expected a value but found the end of the text" },
 	{ "[]", "1:1: this must be an object, not an array" },
@@ -506,6 +563,10 @@ static const struct mistake server_mistakes[] = {
 	    "2:14: source_port: this must be a string, not an integer" },
 	{ SERVER("fast_open: 1"),
 	    "2:12: fast_open: this must be a boolean, not an integer" },
+	{ SERVER("protocol: 3"), "2:11: protocol: " NO_PROTOCOL },
+	{ SERVER("protocol: 0"), "2:11: protocol: " NO_PROTOCOL },
+	{ SERVER("protocol: 2.0"), "2:11: protocol: " NO_PROTOCOL },
+	{ SERVER("protocol: '2'"), "2:11: protocol: " NO_PROTOCOL },
 	{ SERVER("congestion: true"),
 	    "2:13: congestion: this must be a string, not a boolean" },
 	{ SERVER("congestion: ''"), "2:13: congestion: \"\": " NO_CONGESTION },
@@ -851,6 +912,11 @@ suite(void)
 	tcase_add_test(good, a_client_has_defaults_for_all_but_its_two_ends);
 	tcase_add_test(good, a_limit_of_connections_is_read);
 	tcase_add_test(good, how_the_leg_between_the_halves_is_to_be_is_read);
+	tcase_add_loop_test(good,
+	    the_versions_of_the_protocol_are_read_for_both_halves, 0,
+	    COUNT(protocols));
+	tcase_add_loop_test(
+	    good, the_key_of_a_client_is_made_of_its_secret, 0, 2);
 	tcase_add_test(
 	    good, the_status_socket_is_called_after_the_half_and_its_port);
 	tcase_add_test(good, an_acl_entry_has_defaults_for_everything);
