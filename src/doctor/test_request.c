@@ -121,6 +121,8 @@ send_request(const struct config *config, int fd, const union address *user,
     const union address *destination)
 {
 	struct request request = {
+		.version = 1,
+		.opcode = PROTOCOL_RELAY,
 		.auth_len = sizeof(config->auth.bytes),
 		.destination = *destination,
 		.source = *user,

@@ -60,6 +60,8 @@ static void
 write_request(const struct connection *connection, struct opening *opening)
 {
 	struct request request = {
+		.version = 1,
+		.opcode = PROTOCOL_RELAY,
 		.auth_len = sizeof(connection->config->auth.bytes),
 		.destination = connection->facts.destination,
 		.source = connection->facts.source,

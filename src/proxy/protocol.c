@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define VERSION 1
-#define OPCODE_RELAY 1
+#include "base/hmac.h"
+
+/* Version 2: what stands before the addresses. */
+#define HEAD_LEN \
+	(2 + PROTOCOL_TIME_LEN + PROTOCOL_NONCE_LEN + PROTOCOL_HINT_LEN)
 
 static size_t
 encode_address(const union address *address, uint8_t *data)
@@ -20,19 +23,77 @@ encode_address(const union address *address, uint8_t *data)
 	return 3 + raw_len;
 }
 
+void
+protocol_encode_time(uint64_t time_ms, uint8_t data[PROTOCOL_TIME_LEN])
+{
+	for (int i = 0; i < PROTOCOL_TIME_LEN; i++)
+		data[i] = (uint8_t)(time_ms >> 8 * (PROTOCOL_TIME_LEN - 1 - i));
+}
+
+uint64_t
+protocol_decode_time(const uint8_t data[PROTOCOL_TIME_LEN])
+{
+	uint64_t time_ms = 0;
+
+	for (int i = 0; i < PROTOCOL_TIME_LEN; i++)
+		time_ms = time_ms << 8 | data[i];
+	return time_ms;
+}
+
+static uint8_t *
+append(uint8_t *next, const void *bytes, size_t len)
+{
+	memcpy(next, bytes, len);
+	return next + len;
+}
+
+static uint8_t *
+encode_head(const struct request *request, uint8_t *next)
+{
+	*next++ = request->version;
+	*next++ = request->opcode;
+	if (request->version == 1) {
+		*next++ = request->auth_len;
+		return append(next, request->auth, request->auth_len);
+	}
+	protocol_encode_time(request->time_ms, next);
+	next += PROTOCOL_TIME_LEN;
+	next = append(next, request->nonce, sizeof(request->nonce));
+	return append(next, request->hint, sizeof(request->hint));
+}
+
 size_t
 protocol_encode(const struct request *request, uint8_t *data)
 {
-	uint8_t *next = data;
+	uint8_t *next = encode_head(request, data);
 
-	*next++ = VERSION;
-	*next++ = OPCODE_RELAY;
-	*next++ = request->auth_len;
-	memcpy(next, request->auth, request->auth_len);
-	next += request->auth_len;
 	next += encode_address(&request->destination, next);
 	next += encode_address(&request->source, next);
+	if (request->version == 2)
+		next = append(
+		    next, request->mac.bytes, sizeof(request->mac.bytes));
 	return (size_t)(next - data);
+}
+
+void
+protocol_sign(const struct digest *key, uint8_t *data, size_t len)
+{
+	struct digest mac;
+
+	len -= sizeof(mac.bytes);
+	hmac_compute(key->bytes, sizeof(key->bytes), data, len, &mac);
+	memcpy(data + len, mac.bytes, sizeof(mac.bytes));
+}
+
+bool
+protocol_is_signed(const struct digest *key, const uint8_t *data, size_t len)
+{
+	struct digest mac, given;
+
+	len -= sizeof(mac.bytes);
+	memcpy(given.bytes, data + len, sizeof(given.bytes));
+	hmac_compute(key->bytes, sizeof(key->bytes), data, len, &mac);
+	return digest_equal(&mac, &given);
 }
 
 /*
@@ -59,16 +120,11 @@ decode_address(const uint8_t *data, size_t len, union address *address,
 	return (ssize_t)(3 + raw_len);
 }
 
-/* The part before the addresses. */
 static ssize_t
-decode_head(const uint8_t *data, size_t len, struct request *request,
+decode_head_1(const uint8_t *data, size_t len, struct request *request,
     const char **reason)
 {
-	if (len >= 1 && data[0] != VERSION) {
-		*reason = "the first byte is not version 1 of the protocol";
-		return -EPROTO;
-	}
-	if (len >= 2 && data[1] != OPCODE_RELAY) {
+	if (len >= 2 && data[1] != PROTOCOL_RELAY) {
 		*reason = "the second byte is not opcode 1 (relay)";
 		return -EPROTO;
 	}
@@ -79,11 +135,64 @@ decode_head(const uint8_t *data, size_t len, struct request *request,
 	return 3 + request->auth_len;
 }
 
+static ssize_t
+decode_head_2(const uint8_t *data, size_t len, struct request *request,
+    const char **reason)
+{
+	if (len >= 2 && data[1] != PROTOCOL_RELAY &&
+	    data[1] != PROTOCOL_CHECK) {
+		request->refusal = PROTOCOL_BAD_OPCODE;
+		*reason = "the second byte is not opcode 1 or 2 (relay, check)";
+		return -EPROTO;
+	}
+	if (len < HEAD_LEN)
+		return 0;
+	request->time_ms = protocol_decode_time(data + 2);
+	data += 2 + PROTOCOL_TIME_LEN;
+	memcpy(request->nonce, data, sizeof(request->nonce));
+	data += sizeof(request->nonce);
+	memcpy(request->hint, data, sizeof(request->hint));
+	return HEAD_LEN;
+}
+
+/* The part before the addresses. */
+static ssize_t
+decode_head(const uint8_t *data, size_t len, struct request *request,
+    const char **reason)
+{
+	request->refusal = PROTOCOL_MALFORMED;
+	if (len >= 1 && data[0] != 1 && data[0] != 2) {
+		request->refusal = PROTOCOL_BAD_VERSION;
+		*reason =
+		    "the first byte is not version 1 or 2 of the protocol";
+		return -EPROTO;
+	}
+	if (len < 2)
+		return 0;
+	request->version = data[0];
+	request->opcode = data[1];
+	return request->version == 1
+	    ? decode_head_1(data, len, request, reason)
+	    : decode_head_2(data, len, request, reason);
+}
+
+/* The part behind the addresses. */
+static ssize_t
+decode_tail(const uint8_t *data, size_t len, struct request *request)
+{
+	if (request->version == 1)
+		return 0;
+	if (len < sizeof(request->mac.bytes))
+		return -1;
+	memcpy(request->mac.bytes, data, sizeof(request->mac.bytes));
+	return sizeof(request->mac.bytes);
+}
+
 ssize_t
 protocol_decode(const uint8_t *data, size_t len, struct request *request,
     const char **reason)
 {
-	ssize_t head, destination, source;
+	ssize_t head, destination, source, tail;
 
 	head = decode_head(data, len, request, reason);
 	if (head <= 0)
@@ -100,5 +209,6 @@ protocol_decode(const uint8_t *data, size_t len, struct request *request,
 	    "the source address is not 4 or 16 bytes long", reason);
 	if (source <= 0)
 		return source;
-	return head + destination + source;
+	tail = decode_tail(data + source, len - (size_t)source, request);
+	return tail < 0 ? 0 : head + destination + source + tail;
 }

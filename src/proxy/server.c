@@ -85,6 +85,21 @@ await_more(int fd, int64_t deadline)
 	poll(&peer, 1, deadline_poll(deadline));
 }
 
+/* -EPROTO if the configuration forbids the version, which is the first byte. */
+static int
+check_version(struct connection *connection, uint8_t version)
+{
+	enum protocol_choice choice = connection->config->protocol;
+
+	if (version == 1 && choice == PROTOCOL_ONLY_2)
+		connection->reason = "protocol: 2 forbids version 1";
+	else if (version == 2)
+		connection->reason = "protocol: 1 forbids version 2";
+	else
+		return 0;
+	return -EPROTO;
+}
+
 /* The request may arrive in pieces, but all of it before the deadline. */
 static int
 receive_request(struct connection *connection, struct inbox *inbox)
@@ -119,8 +134,11 @@ receive_request(struct connection *connection, struct inbox *inbox)
 			return -ECONNRESET;
 		}
 		connection->received += (size_t)received;
-		taken = protocol_decode(inbox->data, connection->received,
-		    &inbox->request, &connection->reason);
+		taken = check_version(connection, inbox->data[0]);
+		if (taken == 0)
+			taken =
+			    protocol_decode(inbox->data, connection->received,
+				&inbox->request, &connection->reason);
 		/*
 		 * The peer may send the rest only after these bytes are
 		 * acknowledged.

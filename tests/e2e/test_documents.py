@@ -3,9 +3,11 @@
 contrib/INSTALL.md has its own tests in test_install.py.
 """
 
+import calendar
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -17,7 +19,9 @@ from families import IPV4, IPV6, endpoint
 from peers import receive, receive_until_reset
 from sandbox import BINARY, WORK
 from waiting import TIMEOUT
-from wire import BLANK_AUTH, auth_digest, encode_request
+from wire import (BLANK_AUTH, CHECK, CLOCK_OFF, CONNECTED, UNSPECIFIED,
+                  auth_digest, derive_hint, derive_key, encode_request,
+                  encode_request_2)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -122,18 +126,45 @@ class ProtocolPage(unittest.TestCase):
             bytes.fromhex(block) for block in
             re.findall(r'\n\.Bd -literal.*\n((?:[0-9a-f ]+\n)+)\.Ed', page)]
 
-    def test_there_are_two_examples(self):
-        self.assertEqual(len(self.examples), 2)
+        cls.v1, cls.v2 = cls.examples[:2], cls.examples[2:]
+
+    def test_every_example_has_its_test(self):
+        self.assertEqual(len(self.examples), 2 + 9)
 
     def test_ipv4_example_is_the_request_that_it_is_said_to_be(self):
-        self.assertEqual(self.examples[0], encode_request(
+        self.assertEqual(self.v1[0], encode_request(
             ('198.51.100.7', 51334), ('203.0.113.5', 443),
             auth_digest('secret')))
 
     def test_ipv6_example_is_the_request_that_it_is_said_to_be(self):
-        self.assertEqual(self.examples[1], encode_request(
+        self.assertEqual(self.v1[1], encode_request(
             ('2001:db8:aaaa::7', 51334), ('2001:db8:dddd::5', 443),
             BLANK_AUTH))
+
+    def test_keys_and_hints_are_those_of_the_auth_strings(self):
+        for example, auth in (0, 'secret'), (3, ''):
+            self.assertEqual(self.v2[example], derive_key(auth))
+            self.assertEqual(self.v2[example + 1], derive_hint(auth))
+
+    def assert_is_request(self, data, *args, **options):
+        self.assertEqual(data, encode_request_2(
+            *args, **options, time_ms=self.time_ms, nonce=data[10:26]))
+
+    def test_examples_of_version_2_are_what_they_are_said_to_be(self):
+        self.assert_is_request(self.v2[2], ('198.51.100.7', 51334),
+                               ('203.0.113.5', 443), 'secret')
+        self.assert_is_request(self.v2[5], ('2001:db8:aaaa::7', 51334),
+                               ('2001:db8:dddd::5', 443), '')
+        self.assert_is_request(self.v2[6], UNSPECIFIED, UNSPECIFIED, 'secret',
+                               opcode=CHECK)
+
+    def test_answers_are_what_they_are_said_to_be(self):
+        self.assertEqual(self.v2[7], bytes([CONNECTED]) + b'hello')
+        self.assertEqual(self.v2[8], bytes([CLOCK_OFF]) + struct.pack(
+            '>Q', self.time_ms + 95000))
+
+    # As the page has it.
+    time_ms = 1000 * calendar.timegm((2026, 11, 28, 12, 0, 0)) + 250
 
 
 class Picture(unittest.TestCase):

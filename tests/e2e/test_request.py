@@ -154,7 +154,7 @@ class BadRequest:
         self.assertEqual(receive_until_reset(client), b'')
 
     def test_wrong_version(self):
-        for version in (0, 2, 255):
+        for version in (0, 3, 255):
             with self.subTest(version=version):
                 self.assert_refused(self.request(version=version), 'version')
 
