@@ -200,7 +200,12 @@ class ProxyCase(RoutedCase):
         super().setUp()
         self.mark_logs()
 
+    def await_rest(self):
+        self.client.await_rest(rules.REDIRECT_PORT)
+        self.server.await_rest(SERVER_PORT)
+
     def mark_logs(self):
+        self.await_rest()
         self.client.mark()
         self.server.mark()
 

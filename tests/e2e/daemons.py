@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -87,6 +89,7 @@ class Daemon:
         self.role = role
         self._changed = threading.Condition()
         self._lines = []
+        self._rest = b''     # of a line that is not whole yet
         self._mark = 0
         self._log_has_ended = False
         self._was_awaited = False
@@ -97,40 +100,60 @@ class Daemon:
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
                **options})
         if self.process.stderr:
+            os.set_blocking(self.process.stderr.fileno(), False)
             threading.Thread(target=self._read_log, daemon=True).start()
 
     def _read_log(self):
         with self.process.stderr as log:
-            for line in log:
+            poller = select.poll()
+            poller.register(log, select.POLLIN)
+            while not self._log_has_ended:
+                poller.poll()
                 with self._changed:
-                    self._lines.append(line.decode(errors='replace').rstrip())
-                    self._changed.notify_all()
+                    self._take_written()
+
+    def _take_written(self):
+        """Takes all that the daemon has written until now; with the lock."""
+        if not self.process.stderr or self._log_has_ended:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while not self._log_has_ended:
+                data = os.read(self.process.stderr.fileno(), 65536)
+                *lines, self._rest = (self._rest + data).split(b'\n')
+                self._log_has_ended = not data
+                if self._log_has_ended and self._rest:
+                    lines.append(self._rest)
+                self._lines += (line.decode(errors='replace').rstrip()
+                                for line in lines)
+        self._changed.notify_all()
+
+    def _written(self):
         with self._changed:
-            self._log_has_ended = True
-            self._changed.notify_all()
+            self._take_written()
+            return list(self._lines)
 
     @property
     def log(self):
-        return '\n'.join(self._lines)
+        return '\n'.join(self._written())
 
     def log_tail(self):
-        return '\n'.join(self._lines[-DIAGNOSTIC_LINES:])
+        return '\n'.join(self._written()[-DIAGNOSTIC_LINES:])
 
     def warnings(self):
         """All warnings except those about an open configuration."""
-        return [line for line in self._lines
+        return [line for line in self._written()
                 if ' warning ' in line and ' warning config ' not in line]
 
     def mark(self):
         """From now on, the lines logged before do not count."""
-        self._mark = len(self._lines)
+        self._mark = len(self._written())
 
     def lines_since_mark(self):
-        return self._lines[self._mark:]
+        return self._written()[self._mark:]
 
     def events(self, name):
         """All events of that name since the mark."""
-        return [event for event in _parse_events(self._lines[self._mark:])
+        return [event for event in _parse_events(self.lines_since_mark())
                 if event.name == name]
 
     def wait_for(self, name, **fields):
@@ -151,6 +174,24 @@ class Daemon:
                     raise AssertionError(f'{self.role}: no line "{name}" with '
                                          f'{fields} in the log')
                 self._changed.wait(left)
+
+    def await_rest(self, port):
+        """Waits until all connections have ended, and are logged.
+
+        A peer sees the end of a connection before the half logs it. So events
+        can be counted, and the log can be marked, only at rest. port is that of
+        the listener.
+        """
+        wait_until(lambda: self._count_live(port) == 0,
+                   f'{self.role}: the end of all connections')
+
+    def _count_live(self, port):
+        """A half counts a connection until its last line is written."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f'/run/srcproxy/{self.role}-{port}.sock')
+            client.sendall(b'status\n')
+            with client.makefile() as answer:
+                return json.load(answer)['limits']['connections']
 
     def wait_for_line(self, pattern):
         """Waits for a line that is not an event. Returns the match."""
@@ -240,7 +281,7 @@ class Daemon:
         if status:
             raise AssertionError(f'{self.role}: exit status {status}\n' +
                                  self.log_tail())
-        strange = [line for line in self._lines if not is_log_line(line)
+        strange = [line for line in self._written() if not is_log_line(line)
                    and not _EARLY_WARNING.match(line)
                    and not (UNDER and _TOOL_NOTE.match(line))]
         if strange:

@@ -4,6 +4,7 @@ import datetime
 import signal
 import time
 
+import rules
 from cases import SERVER, RoutedCase
 from families import IPV4
 from injection import Injection
@@ -53,6 +54,7 @@ class Jumps(RoutedCase):
         for seconds in JUMPS:
             with self.subTest(seconds=seconds):
                 self.jump(seconds)
+                self.client.await_rest(rules.REDIRECT_PORT)
                 self.client.mark()
                 self.assert_proxies()
                 self.client.wait_for('established')

@@ -21,7 +21,7 @@ class Loop:
         self.assert_reset(host, to)
         self.client.wait_for('refused', reason=re.compile(reason))
         self.assert_proxies()
-        self.client.wait_for('closed', by='user')
+        self.await_rest()
         # The client half had the refused one and the one of assert_proxies().
         self.assertEqual(connections(self.client), 2)
         self.assertEqual(connections(self.server), 1)
@@ -31,7 +31,7 @@ class Loop:
         self.server.wait_for('refused', destination=endpoint(*to),
                              reason=re.compile('listener'))
         self.assert_proxies()
-        self.client.wait_for('closed', by='user')
+        self.await_rest()
         self.assertEqual(connections(self.client), 2)
         self.assertEqual(connections(self.server), 2)
 
@@ -95,7 +95,7 @@ class OwnTraffic(ProxyCase):
         finally:
             self.net.gate.run(*(word.format('-D') for word in rule))
         self.client.wait_for('refused', reason=re.compile('server half'))
-        self.client.wait_for('closed', by='server')
+        self.await_rest()
         # The client half had the user's connection, and the one that came
         # back.
         self.assertEqual(connections(self.client), 2)
