@@ -4,6 +4,9 @@ import sys
 import time
 import unittest
 
+# ../summary finds the reasons of a test behind this.
+FAILED = '=== failed: '
+
 
 class TapResult(unittest.TestResult):
     """Prints a line for each test when it ends, and why it failed."""
@@ -70,8 +73,9 @@ class TapResult(unittest.TestResult):
         self._print_seconds()
         for problem in self._problems:
             # Meson shows only the verdicts of standard output, so the details
-            # go to standard error.
-            print(problem, file=sys.stderr, flush=True)
+            # go to standard error. ../summary looks for the first line.
+            print(f'{FAILED}{test.id()}', problem, sep='\n',
+                  file=sys.stderr, flush=True)
         self._problems = []
         self._skipped = None
 
