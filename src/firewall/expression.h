@@ -21,9 +21,9 @@ struct scope {
 /* Returns the field that an expression reads; FIELD_UNKNOWN: none. */
 enum field expression_field(const struct json5 *json);
 
-/* json: a number, field, sum or map. field: the use of its value. */
+/* json: a number, address, field, sum or map. */
 struct value expression_value(
-    const struct scope *scope, const struct json5 *json, enum field field);
+    const struct scope *scope, const struct json5 *json);
 
 /* Whether the packet fulfils a "match" statement. */
 enum truth expression_matches(

@@ -1,8 +1,6 @@
 #include "firewall/iptables.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +18,13 @@
 #define FIB(flags) "{fib:{result:'type',flags:'" flags "'}}"
 #define SOCKET(key) "{socket:{key:'" key "'}}"
 #define MATCH(left, right) "{match:{op:'%!',left:" left ",right:" right "}},"
+#define STATES "{match:{op:'%?',left:" CT("xt state") ",right:%f}},"
 #define AND(left, mask) "{'&':[" left "," mask "]}"
 
-/* Bits outside the mask stay; kept: the complement of the mask. */
-#define SET_BITS(key, kept, value) \
-	"{mangle:{key:" key ",value:{'^':[" AND(key, kept) "," value "]}}},"
+/* Bits outside the mask stay. */
+#define SET_BITS(key, mask, value)               \
+	"{mangle:{key:" key ",value:{'^':[" AND( \
+	    key, "{'^':[" mask ",4294967295]}") "," value "]}}},"
 
 /* A rule with this statement may match a packet or not; with this one, none. */
 #define UNSURE "{limit:{}},"
@@ -35,16 +35,12 @@
  * the match or target before the option: others may have an option of the same
  * name. "%" and a letter stand for a word behind the option:
  *
- *	%!	the operator, which "!" in front of the option negates
+ *	%! %?	the operator for values or for flags, which "!" negates
  *	%L %N	a list of values or ranges; the name of an interface
- *	%S	the whole match of states of connections
- *	%A	an address, port or both, as members of an object
- *	%W	the values of a socket's wildcard
- *	%R	a redirection, unless the word is an option for its port
  *	%f %F	the sum of the flags in the first or the second word
+ *	%A	behind "--to...": an address, port or both, as members
  *	%v %m	the number in front of "/" and the number behind it
  *	%n %c	the numbers of --nfmask and --ctmask
- *	%~	the complement of the number that the next letter stands for
  */
 static const struct {
 	const char *context, *option, *meaning;
@@ -64,8 +60,8 @@ static const struct {
 	{ NULL, "--tcp-flags", MATCH(AND(TCP_FLAGS, "%f"), "%F"), 2 },
 	{ "connmark", "--mark", MATCH(AND(CT("mark"), "%m"), "%v"), 1 },
 	{ "mark", "--mark", MATCH(AND(META("mark"), "%m"), "%v"), 1 },
-	{ NULL, "--ctstate", "%S", 1 },
-	{ NULL, "--state", "%S", 1 },
+	{ NULL, "--ctstate", STATES, 1 },
+	{ NULL, "--state", STATES, 1 },
 	{ NULL, "--ctdir", MATCH(CT("direction"), "%L"), 1 },
 	{ NULL, "--ctorigsrc", MATCH(ORIGINAL("saddr"), "%L"), 1 },
 	{ NULL, "--ctorigdst", MATCH(ORIGINAL("daddr"), "%L"), 1 },
@@ -81,35 +77,34 @@ static const struct {
 	/* "socket" matches any socket, but by default no wildcard listener. */
 	{ "-m", "socket",
 	    MATCH(SOCKET("transparent"), "{set:[0,1]}")
-		MATCH(SOCKET("wildcard"), "%W"),
+		MATCH(SOCKET("wildcard"), "0"),
 	    0 },
 	/* No packet that we ask about has these headers. */
 	{ "-m", "rt", NEVER, 0 },
 	{ "-m", "frag", NEVER, 0 },
 	{ "-m", "hbh", NEVER, 0 },
 	{ "-m", "dst", NEVER, 0 },
-	{ "MARK", "--set-xmark", SET_BITS(META("mark"), "%~m", "%v"), 1 },
-	{ "CONNMARK", "--set-xmark", SET_BITS(CT("mark"), "%~m", "%v"), 1 },
+	{ "MARK", "--set-xmark", SET_BITS(META("mark"), "%m", "%v"), 1 },
+	{ "CONNMARK", "--set-xmark", SET_BITS(CT("mark"), "%m", "%v"), 1 },
 	{ "CONNMARK", "--save-mark",
-	    SET_BITS(CT("mark"), "%~c", AND(META("mark"), "%n")), 4 },
+	    SET_BITS(CT("mark"), "%c", AND(META("mark"), "%n")), 4 },
 	{ "CONNMARK", "--restore-mark",
-	    SET_BITS(META("mark"), "%~n", AND(CT("mark"), "%c")), 4 },
+	    SET_BITS(META("mark"), "%n", AND(CT("mark"), "%c")), 4 },
 	{ "-j", "ACCEPT", "{accept:{}},", 0 },
 	{ "-j", "DROP", "{drop:{}},", 0 },
 	{ "-j", "REJECT", "{reject:{}},", 0 },
 	{ "-j", "RETURN", "{return:{}},", 0 },
 	{ "-j", "NOTRACK", "{notrack:{}},", 0 },
-	{ "-j", "MASQUERADE", "{masquerade:{}},", 0 },
-	{ "-j", "REDIRECT", "%R", 0 },
-	{ "REDIRECT", "--to-ports", "{redirect:{%A}},", 1 },
-	{ NULL, "--to-destination", "{dnat:{%A}},", 1 },
-	{ NULL, "--to-source", "{snat:{%A}},", 1 },
+	{ "-j", "MASQUERADE", "{masquerade:{%A}},", 0 },
+	{ "-j", "REDIRECT", "{redirect:{%A}},", 0 },
+	{ "-j", "DNAT", "{dnat:{%A}},", 0 },
+	{ "-j", "SNAT", "{snat:{%A}},", 0 },
 	{ "CT", "--notrack", "{notrack:null},", 0 },
 	{ "CT", "--zone", "{mangle:{key:" CT("zone") ",value:%v}},", 1 },
 	{ "TPROXY", "--on-port", "{tproxy:{port:%v}},", 1 },
 	{ "TPROXY", "--on-ip", "", 1 },
 	{ "TPROXY", "--tproxy-mark",
-	    SET_BITS(META("mark"), "%~m", "%v") "{accept:null}", 1 },
+	    SET_BITS(META("mark"), "%m", "%v") "{accept:null}", 1 },
 };
 
 /* Matches that test nothing without the options above. */
@@ -124,7 +119,7 @@ static const char matches[] =
 static const char plain[] =
     "|LOG|NFLOG|ULOG|TRACE|AUDIT|CHECKSUM|CLASSIFY|CONNSECMARK|DSCP|ECN|HL|"
     "IDLETIMER|LED|RATEEST|SECMARK|SET|TCPMSS|TCPOPTSTRIP|TEE|TOS|TTL|MARK|"
-    "CONNMARK|DNAT|SNAT|CT|TPROXY|";
+    "CONNMARK|CT|TPROXY|";
 
 static const struct {
 	const char *word;
@@ -154,7 +149,7 @@ struct translation {
 	char *words[WORDS_MAX + 1]; /* of a line; NULL ends them */
 };
 
-/* Splits at blanks outside quotes; \" is a literal quote. */
+/* Splits at blanks outside quotes; \" is a literal quote. Drops "'". */
 static void
 split(struct translation *translation, char *line)
 {
@@ -165,12 +160,10 @@ split(struct translation *translation, char *line)
 		bool is_quoted = false;
 
 		for (; *line && (is_quoted || *line != ' '); line++) {
-			if (*line == '"') {
-				is_quoted = !is_quoted;
-				continue;
-			}
+			is_quoted ^= *line == '"';
 			line += *line == '\\' && line[1];
-			*end++ = *line;
+			if (!strchr("\"'\\", *line))
+				*end++ = *line;
 		}
 		line += *line != '\0';
 		*end = '\0';
@@ -178,208 +171,117 @@ split(struct translation *translation, char *line)
 	translation->words[count] = NULL;
 }
 
-/* Prints a name in quotes: it may contain any character but blanks. */
+/* "80", "80:90" of ports, "192.0.2.1-192.0.2.9", or "LOCAL", a number. */
 static void
-print_text(FILE *out, const char *text)
+print_value(FILE *out, const char *word)
 {
-	fputc('\'', out);
-	for (; *text; text++) {
-		if (*text == '\'' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-	fputc('\'', out);
-}
+	size_t digits = strspn(word, "0123456789"), first = strcspn(word, "-");
+	size_t i = 0;
 
-static int
-find_number(const char *word)
-{
-	for (size_t i = 0; i < COUNT(numbers); i++) {
-		if (!strcmp(numbers[i].word, word))
-			return (int)numbers[i].number;
-	}
-	return -1;
-}
-
-/* "80", "80:90" of ports, "192.0.2.1-192.0.2.9" or "LOCAL". */
-static void
-print_value(FILE *out, char *word)
-{
-	size_t digits = strspn(word, "0123456789");
-	char *last = word[digits] == ':' && !strchr(word + digits + 1, ':')
-	    ? word + digits
-	    : strchr(word, '-');
-
-	if (find_number(word) >= 0) {
-		fprintf(out, "%d", find_number(word));
-	} else if (last) {
-		*last = '\0';
-		fputs("{range:[", out);
-		print_text(out, word);
-		fputc(',', out);
-		print_text(out, last + 1);
-		fputs("]}", out);
-	} else {
-		print_text(out, word);
-	}
-}
-
-static void
-print_operator(const struct translation *translation, char *word)
-{
-	(void)word;
-	fputs(translation->is_negated ? "!=" : "==", translation->out);
-}
-
-static void
-print_wildcard(const struct translation *translation, char *word)
-{
-	fputs(strcmp(word, "--nowildcard") ? "0" : "{set:[0,1]}",
-	    translation->out);
-}
-
-static void
-print_redirect(const struct translation *translation, char *word)
-{
-	if (strcmp(word, "--to-ports") != 0)
-		fputs("{redirect:{}},", translation->out);
-}
-
-static void
-print_name(const struct translation *translation, char *name)
-{
-	size_t len = strlen(name);
-
-	if (len > 0 && name[len - 1] == '+')
-		name[len - 1] = '*';
-	print_text(translation->out, name);
-}
-
-static void
-print_list(const struct translation *translation, char *list)
-{
-	FILE *out = translation->out;
-	char *rest, *word = strtok_r(list, ",", &rest);
-
-	fputs("{set:[", out);
-	for (; word; word = strtok_r(NULL, ",", &rest)) {
-		print_value(out, word);
-		fputc(',', out);
-	}
-	fputs("]}", out);
-}
-
-/* Returns the sum of the flags. */
-static unsigned
-read_flags(char *list)
-{
-	char *rest, *word = strtok_r(list, ",", &rest);
-	unsigned flags = 0;
-
-	for (; word; word = strtok_r(NULL, ",", &rest))
-		flags |= (unsigned)find_number(word);
-	return flags;
-}
-
-/* In nft, DNAT and SNAT are no states. Negated or mixed: unsure. */
-static void
-print_states(const struct translation *translation, char *list)
-{
-	bool has_status = strstr(list, "NAT");
-
-	if (has_status &&
-	    (translation->is_negated || strspn(list, "SDNAT,") < strlen(list)))
-		fputs(UNSURE, translation->out);
+	if (word[digits] == ':' && !strchr(word + digits + 1, ':'))
+		first = digits;
+	while (i < COUNT(numbers) && strcmp(numbers[i].word, word) != 0)
+		i++;
+	if (i < COUNT(numbers))
+		fprintf(out, "%u,", numbers[i].number);
+	else if (word[first])
+		fprintf(out, "{range:['%.*s','%s']},", (int)first, word,
+		    word + first + 1);
 	else
-		fprintf(translation->out, "{match:{op:'%s',left:%s,right:%u}},",
-		    translation->is_negated ? "!" : "in",
-		    has_status ? CT("status") : CT("state"), read_flags(list));
+		fprintf(out, "'%s',", word);
+}
+
+static void
+print_list(FILE *out, char *list)
+{
+	char *rest, *word = strtok_r(list, ",", &rest);
+
+	fputc('[', out);
+	for (; word; word = strtok_r(NULL, ",", &rest))
+		print_value(out, word);
+	fputc(']', out);
 }
 
 /* to: "192.0.2.1:80", "[2001:db8::1]:80", "80", an address, or a range. */
 static void
-print_destination(const struct translation *translation, char *to)
+print_destination(FILE *out, char *to)
 {
-	char *port = strrchr(to, ':'), *end = strchr(to, ']');
+	char *colon = strrchr(to, ':'), *port = colon ? colon + 1 : to;
 
-	if (!to[strspn(to, "0123456789-")])
-		port = to;
-	else if (end ? !port || port < end : strchr(to, ':') != port)
+	if (port[strspn(port, "0123456789-")] ||
+	    (*to != '[' && strchr(to, ':') != colon))
 		port = NULL;
-	if (port != to) {
-		if (port)
-			*port++ = '\0';
-		if (end)
-			*end = '\0';
-		fputs("addr:", translation->out);
-		print_value(translation->out, to + (*to == '['));
-		fputc(',', translation->out);
-	}
 	if (port) {
-		fputs("port:", translation->out);
-		print_value(translation->out, port);
+		fputs("port:", out);
+		print_value(out, port);
 	}
+	if (port == to)
+		return;
+	if (port)
+		*colon = '\0';
+	to += *to == '[';
+	to[strcspn(to, "]")] = '\0';
+	fputs("addr:", out);
+	print_value(out, to);
 }
 
-/* Returns the word after the wanted word, or "" if there is none. */
-static const char *
-word_behind(char *const *words, const char *wanted)
+/* Prints the number behind the separator, or all ones if there is none. */
+static void
+print_number(FILE *out, const char *word, const char *separator)
 {
-	while (*words && strcmp(*words, wanted) != 0)
-		words++;
-	return *words && words[1] ? words[1] : "";
-}
+	const char *number = strstr(word, separator);
 
-/* Reads "0x5/0xff". Without one of the numbers it is all ones. */
-static uint32_t
-read_number(const char *word, bool is_mask)
-{
-	if (is_mask)
-		word = strchr(word, '/') ? strchr(word, '/') + 1 : "";
-	return *word ? (uint32_t)strtoul(word, NULL, 0) : UINT32_MAX;
-}
-
-static uint32_t
-find_option_number(char letter, char **words)
-{
-	const char *first = words[1] ? words[1] : "";
-
-	switch (letter) {
-	case 'f':
-		return words[1] ? read_flags(words[1]) : 0;
-	case 'F':
-		return words[1] && words[2] ? read_flags(words[2]) : 0;
-	case 'n':
-		return read_number(word_behind(words, "--nfmask"), false);
-	case 'c':
-		return read_number(word_behind(words, "--ctmask"), false);
-	default:
-		return read_number(first, letter == 'm');
-	}
+	number = number ? number + strlen(separator) : "0xffffffff";
+	fprintf(out, "%lu", strtoul(number, NULL, 0) & 0xffffffff);
 }
 
 /* The letters are described above. words[0] is the option. */
 static void
 print_word(const struct translation *translation, char letter, char **words)
 {
-	static const struct {
-		char letter;
-		void (*print)(
-		    const struct translation *translation, char *word);
-	} rows[] = { { '!', print_operator }, { 'L', print_list },
-		{ 'N', print_name }, { 'S', print_states },
-		{ 'A', print_destination }, { 'W', print_wildcard },
-		{ 'R', print_redirect } };
-	char none[] = "";
+	char none[] = "", *word[5] = { none, none, none, none, none };
+	FILE *out = translation->out;
+	size_t len;
+	bool is_any;
 
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		if (rows[i].letter == letter) {
-			rows[i].print(translation, words[1] ? words[1] : none);
-			return;
-		}
+	for (size_t i = 0; i < COUNT(word) && words[i]; i++)
+		word[i] = words[i];
+	switch (letter) {
+	case '!':
+		fputs(translation->is_negated ? "!=" : "==", out);
+		break;
+	case '?':
+		fputs(translation->is_negated ? "!" : "in", out);
+		break;
+	case 'L':
+		fputs("{set:", out);
+		print_list(out, word[1]);
+		fputc('}', out);
+		break;
+	case 'N':
+		len = strlen(word[1]);
+		is_any = len > 0 && word[1][len - 1] == '+';
+		fprintf(out, "'%.*s%s'", (int)len - is_any, word[1],
+		    is_any ? "*" : "");
+		break;
+	case 'f':
+	case 'F':
+		print_list(out, word[letter == 'f' ? 1 : 2]);
+		break;
+	case 'A':
+		if (!strncmp(word[1], "--to-", 5))
+			print_destination(out, word[2]);
+		break;
+	case 'm':
+		print_number(out, word[1], "/");
+		break;
+	default:
+		print_number(out,
+		    word[letter == 'v'      ? 1
+			    : letter == 'n' ? 2
+					    : 4],
+		    "");
 	}
-	fprintf(
-	    translation->out, "%" PRIu32, find_option_number(letter, words));
 }
 
 /* Returns the last word that it took, or NULL if it does not know the option. */
@@ -396,28 +298,14 @@ print_option(const struct translation *translation, char **words)
 	if (i == COUNT(options))
 		return NULL;
 	for (const char *c = options[i].meaning; *c; c++) {
-		if (*c != '%')
-			fputc(*c, translation->out);
-		else if (*++c == '~')
-			fprintf(translation->out, "%" PRIu32,
-			    ~find_option_number(*++c, words));
+		if (*c == '%')
+			print_word(translation, *++c, words);
 		else
-			print_word(translation, *c, words);
+			fputc(*c, translation->out);
 	}
 	for (int left = options[i].word_count; left > 0 && words[1]; left--)
 		words++;
 	return words;
-}
-
-static void
-print_target(const struct translation *translation, char **words)
-{
-	if (print_option(translation, words) || text_lists(plain, *words))
-		return;
-	fprintf(translation->out, "{%s:{target:",
-	    strcmp(translation->context, "-g") ? "jump" : "goto");
-	print_text(translation->out, *words);
-	fputs("}},", translation->out);
 }
 
 /* words: behind -A and the name of the chain. */
@@ -426,66 +314,50 @@ print_statements(struct translation *translation, char **words)
 {
 	translation->context = "";
 	for (; *words; words++) {
-		char **last = NULL;
+		bool is_name = text_lists("|-m|-j|-g|", *words) && words[1];
+		const char *kind = *words;
+		char **last;
 
-		translation->is_negated = !strcmp(*words, "!") && words[1];
-		words += translation->is_negated;
-		if (text_lists("|-m|-j|-g|", *words) && words[1]) {
+		if (!strcmp(kind, "!")) {
+			translation->is_negated = true;
+			continue;
+		}
+		if (is_name)
 			translation->context = *words++;
-			if (strcmp(translation->context, "-m") != 0)
-				print_target(translation, words);
-			else if (!print_option(translation, words) &&
-			    !text_lists(matches, *words))
-				fputs(UNSURE, translation->out);
-			translation->context = *words;
-		} else if ((last = print_option(translation, words)))
-			words = last;
-		else
+		last = print_option(translation, words);
+		if (is_name && kind[1] != 'm') {
+			if (!last && !text_lists(plain, *words))
+				fprintf(translation->out, "{%s:{target:'%s'}},",
+				    kind[1] == 'g' ? "goto" : "jump", *words);
+		} else if (!last && !(is_name && text_lists(matches, *words))) {
 			fputs(UNSURE, translation->out);
+		}
+		if (is_name)
+			translation->context = *words;
+		words = last ? last : words;
+		translation->is_negated = false;
 	}
-}
-
-static void
-print_place(const struct translation *translation, const char *kind,
-    const char *key, const char *chain)
-{
-	fprintf(translation->out, "{%s:{family:'%s',table:", kind,
-	    translation->family);
-	print_text(translation->out, translation->table);
-	fprintf(translation->out, ",%s:", key);
-	print_text(translation->out, chain);
 }
 
 /* Reads ":INPUT DROP [0:0]"; user-defined chains have no policy. */
 static void
 print_chain(const struct translation *translation)
 {
-	const char *chain = translation->words[0] + 1;
 	const char *policy = translation->words[1];
 	size_t i = 0;
 
-	print_place(translation, "chain", "name", chain);
 	while (i + 1 < COUNT(tables) &&
 	    strcmp(tables[i].table, translation->table) != 0)
 		i++;
-	if (policy && *policy != '-') {
-		fprintf(translation->out,
-		    ",type:'%s',prio:%d,policy:'%s',hook:'",
-		    strcmp(translation->table, "nat") ? "filter" : "nat",
-		    tables[i].priority,
-		    strcmp(policy, "DROP") ? "accept" : "drop");
-		fprintf(translation->out, "%s'", chain);
-	}
+	fprintf(translation->out,
+	    "{chain:{family:'%s',table:'%s',name:'%s',type:'%s',prio:%d,",
+	    translation->family, translation->table, translation->words[0] + 1,
+	    strcmp(translation->table, "nat") ? "filter" : "nat",
+	    tables[i].priority);
+	if (policy && *policy != '-')
+		fprintf(translation->out, "policy:'%s',hook:'%s'", policy,
+		    translation->words[0] + 1);
 	fputs("}},\n", translation->out);
-}
-
-static void
-print_rule(struct translation *translation)
-{
-	print_place(translation, "rule", "chain", translation->words[1]);
-	fputs(",expr:[", translation->out);
-	print_statements(translation, translation->words + 2);
-	fputs("]}},\n", translation->out);
 }
 
 char *
@@ -510,8 +382,13 @@ iptables_translate(const char *family, char *text)
 		split(&translation, line);
 		if (*line == ':')
 			print_chain(&translation);
-		else if (!strcmp(line, "-A") && translation.words[1])
-			print_rule(&translation);
+		else if (!strcmp(line, "-A") && translation.words[1]) {
+			fprintf(translation.out,
+			    "{rule:{family:'%s',table:'%s',chain:'%s',expr:[",
+			    family, translation.table, translation.words[1]);
+			print_statements(&translation, translation.words + 2);
+			fputs("]}},\n", translation.out);
+		}
 	}
 	fputs("]}\n", translation.out);
 	return fclose(translation.out) ? NULL : result;

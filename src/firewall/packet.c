@@ -33,7 +33,7 @@ packet_init(struct packet *packet, const union address *from,
 	fields[FIELD_NFPROTO] =
 	    value_of_number(is_ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
 	fields[FIELD_ETHERTYPE] =
-	    value_of_number(is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	    value_of_number(htons(is_ipv4 ? ETH_P_IP : ETH_P_IPV6));
 	fields[FIELD_TCP_FLAGS] = value_of_number(TCP_SYN);
 	fields[FIELD_PKTTYPE] = fields[FIELD_MARK] = value_of_number(0);
 	fields[FIELD_CT_STATE] = value_of_number(CT_NEW);

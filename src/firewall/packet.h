@@ -15,8 +15,8 @@ enum field {
 	FIELD_SPORT,
 	FIELD_DPORT,
 	FIELD_L4PROTO,
-	FIELD_NFPROTO, /* NFPROTO_IPV4, NFPROTO_IPV6 */
-	FIELD_ETHERTYPE,
+	FIELD_NFPROTO,   /* NFPROTO_IPV4, NFPROTO_IPV6 */
+	FIELD_ETHERTYPE, /* in network byte order, as "nft -n" prints it */
 	FIELD_TCP_FLAGS,
 	FIELD_IIF, /* names of interfaces, "" where there is none */
 	FIELD_OIF,
@@ -40,6 +40,7 @@ enum field {
 	FIELD_CT_SPORT,
 	FIELD_CT_DPORT,
 	FIELD_CT_FIRST_ZONE, /* of the first packet; absent in that packet */
+	FIELD_XT_STATE, /* of iptables(8): state and status of NAT in one */
 	FIELD_COUNT,
 };
 

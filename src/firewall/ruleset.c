@@ -40,8 +40,8 @@ ruleset_only_member(const struct json5 *object)
 	return json5_unexpected(object, none, NULL);
 }
 
-static int64_t
-read_integer(const struct json5 *object, const char *key)
+int64_t
+ruleset_number(const struct json5 *object, const char *key)
 {
 	const struct json5 *value = json5_member(object, key);
 	int64_t integer = 0;
@@ -153,9 +153,9 @@ add_chain(const struct place *place, const struct json5 *json)
 		.name = name,
 		.devices = json5_member(json, "dev"),
 		.order = ruleset->chains ? ruleset->chains->order + 1 : 0,
-		.priority = (int)read_integer(json, "prio"),
+		.priority = (int)ruleset_number(json, "prio"),
 		.is_nat = !strcmp(ruleset_text(json, "type"), "nat"),
-		.drops = !strcmp(ruleset_text(json, "policy"), "drop"),
+		.drops = !strcasecmp(ruleset_text(json, "policy"), "drop"),
 	};
 	for (enum hook i = HOOK_INGRESS; i < HOOK_COUNT; i++) {
 		if (!strcasecmp(hooks[i], ruleset_text(json, "hook")))
@@ -217,7 +217,7 @@ add_rule(const struct place *place, const struct json5 *json)
 	*rule = (struct rule){
 		.chain = chain,
 		.statements = json5_member(json, "expr"),
-		.handle = (uint64_t)read_integer(json, "handle"),
+		.handle = (uint64_t)ruleset_number(json, "handle"),
 		.number = chain->last ? chain->last->number + 1 : 1,
 	};
 	*(chain->last ? &chain->last->next : &chain->rules) = rule;

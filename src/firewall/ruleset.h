@@ -107,6 +107,9 @@ struct set *ruleset_set(
 const char *ruleset_string(const struct json5 *json);
 const char *ruleset_text(const struct json5 *object, const char *key);
 
+/* Returns 0 if it is no integer, or the member is missing. */
+int64_t ruleset_number(const struct json5 *object, const char *key);
+
 /* Where nft(8) writes an array, or a single item alone. list may be NULL. */
 const struct json5 *ruleset_item(const struct json5 *list, size_t index);
 

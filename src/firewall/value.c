@@ -1,13 +1,26 @@
 #include "firewall/value.h"
 
+#include <arpa/inet.h>
 #include <endian.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "net/prefix.h"
+#define ALL                            \
+	{                              \
+		UINT64_MAX, UINT64_MAX \
+	}
 
-const struct value value_unknown = { .unknown = { UINT64_MAX, UINT64_MAX } };
+const struct value value_unknown = { .kind = KIND_ANY, .unknown = ALL };
 const struct value value_absent = { .is_absent = true };
+const struct range range_any = { .to = ALL, .kind = KIND_ANY };
+
+enum truth
+truth_both(enum truth a, enum truth b)
+{
+	return a < b ? a : b;
+}
 
 struct value
 value_of_number(uint64_t number)
@@ -15,12 +28,13 @@ value_of_number(uint64_t number)
 	return (struct value){ .bits = { 0, number } };
 }
 
+/* Places the bytes at that offset of the 16. */
 static struct value
-value_of_bytes(const void *bytes, size_t len)
+value_of_bytes(enum kind kind, const void *bytes, size_t len, size_t offset)
 {
-	struct value value = { 0 };
+	struct value value = { .kind = kind };
 
-	memcpy(value.bits, bytes, len);
+	memcpy((uint8_t *)value.bits + offset, bytes, len);
 	value.bits[0] = be64toh(value.bits[0]);
 	value.bits[1] = be64toh(value.bits[1]);
 	return value;
@@ -29,7 +43,7 @@ value_of_bytes(const void *bytes, size_t len)
 struct value
 value_of_name(const char *name)
 {
-	return value_of_bytes(name, strnlen(name, IF_NAMESIZE));
+	return value_of_bytes(KIND_NAME, name, strnlen(name, IF_NAMESIZE), 0);
 }
 
 struct value
@@ -41,9 +55,24 @@ value_of_address(const union address *address)
 	if (address->any.sa_family == AF_UNSPEC)
 		return value_unknown;
 	raw = address_raw(address, &len);
-	if (len == 4)
-		return value_of_number(ntohl(address->v4.sin_addr.s_addr));
-	return value_of_bytes(raw, len);
+	return value_of_bytes(KIND_ADDRESS, raw, len, 16 - len);
+}
+
+static int
+compare(const uint64_t a[2], const uint64_t b[2])
+{
+	size_t i = a[0] == b[0];
+
+	return (a[i] > b[i]) - (a[i] < b[i]);
+}
+
+struct value
+value_of_range(const struct range *range)
+{
+	return compare(range->from, range->to)
+	    ? value_unknown
+	    : (struct value){ .kind = range->kind,
+		      .bits = { range->from[0], range->from[1] } };
 }
 
 bool
@@ -55,8 +84,8 @@ value_is_known(const struct value *value)
 struct value
 value_combine(char operation, struct value a, struct value b)
 {
-	struct value result = { .is_absent = a.is_absent || b.is_absent };
-
+	a.is_absent |= b.is_absent;
+	a.kind = a.kind == KIND_ANY ? b.kind : a.kind;
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t unknown = a.unknown[i] | b.unknown[i];
 		uint64_t ones = a.bits[i] ^ b.bits[i];
@@ -71,10 +100,10 @@ value_combine(char operation, struct value a, struct value b)
 		} else if (operation != '^') {
 			unknown = UINT64_MAX;
 		}
-		result.bits[i] = ones & ~unknown;
-		result.unknown[i] = unknown;
+		a.bits[i] = ones & ~unknown;
+		a.unknown[i] = unknown;
 	}
-	return result;
+	return a;
 }
 
 struct value
@@ -90,29 +119,6 @@ value_either(struct value a, struct value b)
 }
 
 enum truth
-value_has_any(const struct value *value, uint64_t bits)
-{
-	if (value->bits[1] & bits)
-		return TRUTH_YES;
-	return value->unknown[1] & bits ? TRUTH_MAYBE : TRUTH_NO;
-}
-
-static int
-compare(const uint64_t a[2], const uint64_t b[2])
-{
-	size_t i = a[0] == b[0];
-
-	return (a[i] > b[i]) - (a[i] < b[i]);
-}
-
-int
-range_compare(const void *a, const void *b)
-{
-	return compare(
-	    ((const struct range *)a)->from, ((const struct range *)b)->from);
-}
-
-enum truth
 range_holds(const struct range *range, const struct value *value)
 {
 	const uint64_t *least = value->bits, *unknown = value->unknown;
@@ -120,6 +126,10 @@ range_holds(const struct range *range, const struct value *value)
 		least[1] | unknown[1] };
 	bool is_single = compare(range->from, range->to) == 0;
 
+	if (range->kind == KIND_ANY)
+		return TRUTH_YES;
+	if (range->kind != value->kind)
+		return TRUTH_MAYBE;
 	if (compare(most, range->from) < 0 || compare(least, range->to) > 0)
 		return TRUTH_NO;
 	for (size_t i = 0; i < 2 && is_single; i++) {
@@ -131,10 +141,21 @@ range_holds(const struct range *range, const struct value *value)
 	    : TRUTH_MAYBE;
 }
 
+int
+range_compare(const void *a, const void *b)
+{
+	const struct range *left = a, *right = b;
+
+	if (compare(left->to, right->from) < 0)
+		return -1;
+	return compare(left->from, right->to) > 0;
+}
+
 /* All values that differ from the first one in the last bits only. */
 static void
 set_block(struct range *range, struct value first, unsigned bit_count)
 {
+	range->kind = first.kind;
 	for (size_t i = 2; i-- > 0;) {
 		uint64_t rest = bit_count < 64 ? (UINT64_C(1) << bit_count) - 1
 					       : UINT64_MAX;
@@ -145,29 +166,28 @@ set_block(struct range *range, struct value first, unsigned bit_count)
 	}
 }
 
-bool
-range_of_prefix(const char *text, struct range *range)
-{
-	struct prefix prefix;
-	struct value first;
-	bool is_ipv4, masked;
-
-	if (prefix_parse(text, &prefix, &masked))
-		return false;
-	is_ipv4 = prefix.base.any.sa_family == AF_INET;
-	first = value_of_address(&prefix.base);
-	if (is_ipv4 && strchr(text, ':'))
-		first.bits[1] |= UINT64_C(0xffff) << 32;
-	set_block(range, first, (is_ipv4 ? 32 : 128) - prefix.bit_count);
-	return true;
-}
-
 void
-range_of_name(const char *text, struct range *range)
+range_parse(const char *text, struct range *range)
 {
-	unsigned len = (unsigned)strnlen(text, IF_NAMESIZE);
-	bool is_pattern = len > 0 && text[len - 1] == '*';
+	char host[INET6_ADDRSTRLEN] = "", *end, rest;
+	uint8_t raw[16];
+	uint64_t number = strtoull(text, &end, 0);
+	unsigned len = (unsigned)strnlen(text, IF_NAMESIZE), bit_count = 128;
 
-	set_block(range, value_of_name(text),
-	    is_pattern ? 8 * (IF_NAMESIZE + 1 - len) : 0);
+	/* iptables(8) takes masks like /255.0.0.255, too: those are not read. */
+	if (sscanf(text, "%45[^/]/%u%c", host, &bit_count, &rest) > 2)
+		*host = '\0';
+	if (*text && !*end)
+		set_block(range, value_of_number(number), 0);
+	else if (inet_pton(AF_INET, host, raw) == 1)
+		set_block(range, value_of_bytes(KIND_ADDRESS, raw, 4, 12),
+		    bit_count < 32 ? 32 - bit_count : 0);
+	else if (inet_pton(AF_INET6, host, raw) == 1)
+		set_block(range, value_of_bytes(KIND_ADDRESS, raw, 16, 0),
+		    bit_count < 128 ? 128 - bit_count : 0);
+	else
+		set_block(range, value_of_name(text),
+		    len > 0 && text[len - 1] == '*'
+			? 8 * (IF_NAMESIZE + 1 - len)
+			: 0);
 }

@@ -46,20 +46,14 @@ struct passage {
 	} at;
 };
 
-static enum truth
-lesser(enum truth a, enum truth b)
-{
-	return a < b ? a : b;
-}
-
 /* Of an effect of the current rule. */
 static struct cause
 make_cause(struct passage *way)
 {
 	struct cause cause = { .chain = way->at.rule->chain,
 		.rule = way->at.rule,
-		.is_sure =
-		    lesser(way->at.is_here, way->at.is_match) == TRUTH_YES };
+		.is_sure = truth_both(way->at.is_here, way->at.is_match) ==
+		    TRUTH_YES };
 
 	if (way->at.is_match != TRUTH_YES && !way->doubt.chain)
 		way->doubt = cause;
@@ -82,7 +76,7 @@ static bool
 assign_expression(
     struct passage *way, enum field field, const struct json5 *json)
 {
-	struct value value = expression_value(&way->scope, json, field);
+	struct value value = expression_value(&way->scope, json);
 
 	if (value.is_absent)
 		return false;
@@ -99,7 +93,7 @@ leave(struct passage *way, bool drops)
 	if (way->at.is_match == TRUTH_YES)
 		way->at.is_here = TRUTH_NO;
 	else if (!drops)
-		way->at.is_here = lesser(way->at.is_here, TRUTH_MAYBE);
+		way->at.is_here = truth_both(way->at.is_here, TRUTH_MAYBE);
 }
 
 /* Returns whether the rule goes on. */
@@ -155,7 +149,7 @@ run_jump(struct passage *way)
 	if (!chain || way->depth == DEPTH_MAX)
 		return apply(way, UNKNOWN);
 	make_cause(way);
-	way->at.is_here = lesser(outer.is_here, outer.is_match);
+	way->at.is_here = truth_both(outer.is_here, outer.is_match);
 	way->at.accepts = way->at.returns = false;
 	run_chain(way, chain);
 	inner = way->at;
@@ -166,14 +160,14 @@ run_jump(struct passage *way)
 	if (!comes_back || is_goto)
 		leave(way, false);
 	else if (inner.accepts)
-		way->at.is_here = lesser(outer.is_here, TRUTH_MAYBE);
+		way->at.is_here = truth_both(outer.is_here, TRUTH_MAYBE);
 	return false;
 }
 
 static bool
 run_match(struct passage *way)
 {
-	way->at.is_match = lesser(
+	way->at.is_match = truth_both(
 	    way->at.is_match, expression_matches(&way->scope, way->at.json));
 	return way->at.is_match != TRUTH_NO;
 }
@@ -333,7 +327,7 @@ take_verdict(const struct json5 *data, enum truth truth, void *context)
 	struct passage *way = context;
 	enum truth is_match = way->at.is_match;
 
-	way->at.is_match = lesser(is_match, truth);
+	way->at.is_match = truth_both(is_match, truth);
 	run_one(way, data);
 	way->at.is_match = is_match;
 }
@@ -443,13 +437,13 @@ is_for(
 		chain->family))
 		return TRUTH_NO;
 	if (chain->is_nat) {
-		truth = lesser(truth, TRUTH_YES - is_rewritten);
+		truth = truth_both(truth, TRUTH_YES - is_rewritten);
 		if (!value_is_known(&packet->fields[FIELD_CT_STATE]))
-			truth = lesser(truth, TRUTH_MAYBE);
+			truth = truth_both(truth, TRUTH_MAYBE);
 		else if (!packet_has(packet, FIELD_CT_STATE, CT_NEW))
 			truth = TRUTH_NO;
 	}
-	return chain->is_doubtful ? lesser(truth, TRUTH_MAYBE) : truth;
+	return chain->is_doubtful ? truth_both(truth, TRUTH_MAYBE) : truth;
 }
 
 /*

@@ -26,7 +26,8 @@ static const struct {
 
 START_TEST(a_range_holds_a_value_with_unknown_bits_perhaps)
 {
-	struct range range = { { 0, holds[_i].from }, { 0, holds[_i].to } };
+	const struct range range = { .from = { 0, holds[_i].from },
+		.to = { 0, holds[_i].to } };
 	struct value value = make(holds[_i].bits, holds[_i].unknown);
 
 	ck_assert_int_eq(range_holds(&range, &value), holds[_i].truth);
@@ -65,6 +66,7 @@ static const struct {
 } prefixes[] = {
 	{ "192.0.2.0/24", "192.0.2.255", "192.0.3.0" },
 	{ "0.0.0.0/0", "255.255.255.255", "2001:db8::" },
+	{ "::ffff:192.0.2.0/120", "::ffff:192.0.2.1", "192.0.2.1" },
 	{ "192.0.2.1", "192.0.2.1", "192.0.2.2" },
 	{ "2001:db8::/32", "2001:db8:ffff::1", "2001:db9::" },
 	{ "2001:db8::/65", "2001:db8::7fff:0:0:1", "2001:db8::8000:0:0:0" },
@@ -77,7 +79,7 @@ START_TEST(a_prefix_is_a_range)
 	union address address;
 	struct value value;
 
-	ck_assert(range_of_prefix(prefixes[_i].prefix, &range));
+	range_parse(prefixes[_i].prefix, &range);
 	ck_assert(address_parse(prefixes[_i].inside, &address));
 	value = value_of_address(&address);
 	ck_assert_int_eq(range_holds(&range, &value), TRUTH_YES);
@@ -92,11 +94,25 @@ START_TEST(a_star_stands_for_any_rest_of_a_name)
 	struct range range;
 	struct value eth0 = value_of_name("eth0"), wg0 = value_of_name("wg0");
 
-	range_of_name("et*", &range);
+	range_parse("et*", &range);
 	ck_assert_int_eq(range_holds(&range, &eth0), TRUTH_YES);
 	ck_assert_int_eq(range_holds(&range, &wg0), TRUTH_NO);
-	range_of_name("eth", &range);
+	range_parse("eth", &range);
 	ck_assert_int_eq(range_holds(&range, &eth0), TRUTH_NO);
+}
+END_TEST
+
+/* A word that this program cannot read may stand for any number. */
+START_TEST(values_of_two_kinds_may_be_equal)
+{
+	static const char *const texts[] = { "name", "192.0.2.1",
+		"192.0.2.0/255.0.0.255", "5" };
+	struct value value = value_of_number(5);
+	struct range range;
+
+	range_parse(texts[_i], &range);
+	ck_assert_int_eq(
+	    range_holds(&range, &value), _i == 3 ? TRUTH_YES : TRUTH_MAYBE);
 }
 END_TEST
 
@@ -124,6 +140,7 @@ suite(void)
 	    tcase, a_bit_is_unknown_only_if_both_its_values_are_possible, 0, 3);
 	tcase_add_loop_test(tcase, a_prefix_is_a_range, 0, COUNT(prefixes));
 	tcase_add_test(tcase, a_star_stands_for_any_rest_of_a_name);
+	tcase_add_loop_test(tcase, values_of_two_kinds_may_be_equal, 0, 4);
 	tcase_add_test(tcase, one_of_two_values_leaves_their_common_bits);
 	suite_add_tcase(suite, tcase);
 	return suite;
