@@ -5,7 +5,7 @@
 
 /* What version 1.0 had; a record is at least this long. */
 #define ACCOUNT_MIN_SIZE offsetof(struct handover_account, refused)
-#define CONNECTION_MIN_SIZE sizeof(struct handover_connection)
+#define CONNECTION_MIN_SIZE offsetof(struct handover_connection, awaits_answer)
 
 void
 handover_describe_user(
@@ -107,6 +107,9 @@ handover_describe(struct handover_connection *record,
 	record->error = relay->error;
 	record->has_settled = atomic_load(&relay->has_settled);
 	record->ended = atomic_load(&relay->ended);
+	record->awaits_answer = relay->answer.is_awaited;
+	record->answer_len = relay->answer.len;
+	memcpy(record->answer, relay->answer.bytes, sizeof(record->answer));
 	fds[count++] = relay->fd[RELAY_DOWNSTREAM];
 	fds[count++] = relay->fd[RELAY_UPSTREAM];
 	for (int side = 0; side < 2; side++) {
@@ -189,6 +192,9 @@ handover_restore(const struct handover_connection *record,
 	relay->error = record->error;
 	relay->has_settled = record->has_settled;
 	relay->ended = record->ended;
+	relay->answer.is_awaited = record->awaits_answer;
+	relay->answer.len = record->answer_len;
+	memcpy(relay->answer.bytes, record->answer, sizeof(record->answer));
 	return 0;
 }
 
@@ -277,7 +283,9 @@ is_connection(const struct handover_connection *record)
 	    is_address(&record->server, false) && record->end <= RELAY_IDLE &&
 	    record->culprit <= 1 && record->has_settled <= 1 &&
 	    record->ended <= 1 && record->is_new <= 1 &&
-	    record->has_choice <= 1 && record->idle_ms >= 0;
+	    record->has_choice <= 1 && record->idle_ms >= 0 &&
+	    record->awaits_answer <= 1 &&
+	    record->answer_len <= RELAY_ANSWER_MAX_LEN - record->awaits_answer;
 }
 
 bool

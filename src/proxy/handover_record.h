@@ -19,7 +19,7 @@
 #include "relay/relay.h"
 
 #define HANDOVER_MAJOR 1
-#define HANDOVER_MINOR 0
+#define HANDOVER_MINOR 1
 
 /*
  * The messages (base/passing.h). After "replace MAJOR MINOR" on the status socket
@@ -102,6 +102,8 @@ struct handover_connection {
 	uint8_t is_new;     /* its account has not counted it yet */
 	uint8_t has_choice; /* server was chosen among several */
 	struct handover_flow flow[2];
+	/* Since 1.1. */
+	uint8_t awaits_answer, answer_len, answer[RELAY_ANSWER_MAX_LEN];
 };
 
 /*

@@ -231,6 +231,13 @@ pump_fill(struct pump *pump, int fd)
 	return len;
 }
 
+uint8_t
+pump_take_byte(struct pump *pump)
+{
+	pump->len--;
+	return *pump->next++;
+}
+
 size_t
 pump_top_up(struct pump *pump, int fd)
 {

@@ -211,9 +211,57 @@ flow_fail(struct flow *flow, ssize_t received)
 	}
 }
 
+static bool
+flow_awaits_answer(const struct flow *flow)
+{
+	return flow->from == RELAY_UPSTREAM && flow->relay->answer.is_awaited;
+}
+
+/* Takes the answer off the bytes that wait; returns as read_answer(). */
+static int
+flow_read_answer(struct flow *flow)
+{
+	struct relay *relay = flow->relay;
+	struct relay_answer *answer = &relay->answer;
+	int error = -EAGAIN;
+
+	while (error == -EAGAIN && pump_waiting(&flow->pump) > 0) {
+		answer->bytes[answer->len++] = pump_take_byte(&flow->pump);
+		error = relay->read_answer(relay);
+	}
+	answer->is_awaited = error == -EAGAIN;
+	if (!error && relay->answered)
+		relay->answered(relay);
+	return error;
+}
+
+/* Bytes have been received. False if they refuse: the flow is over. */
+static bool
+flow_accept(struct flow *flow, ssize_t received)
+{
+	int error;
+
+	flow->received += (uint64_t)received;
+	relay_moved(flow->relay);
+	if (!flow_awaits_answer(flow))
+		return true;
+	error = flow_read_answer(flow);
+	if (!error || error == -EAGAIN)
+		return true;
+	flow_end_source(flow, -error);
+	return false;
+}
+
+/* Without its answer, upstream has no stream that could end. */
+static bool
+flow_is_complete(const struct flow *flow)
+{
+	return !flow_awaits_answer(flow) && flow_take_end(flow);
+}
+
 /*
- * Returns the number of bytes received, 0 at the end of the stream, or -1 if
- * the flow is over or stopped.
+ * Returns the number of bytes that wait then, 0 at the end of the stream, or -1
+ * if the flow is over or stopped.
  */
 static ssize_t
 flow_receive(struct flow *flow)
@@ -224,14 +272,13 @@ flow_receive(struct flow *flow)
 		if (flow_is_alone(flow) && !flow_await(flow))
 			return -1;
 		received = pump_fill(&flow->pump, flow->from_fd);
-		if (received > 0) {
-			flow->received += (uint64_t)received;
-			relay_moved(flow->relay);
-			return received;
-		}
-		if (received == -EINTR)
+		if (received > 0 && !flow_accept(flow, received))
+			return -1;
+		if (pump_waiting(&flow->pump) > 0)
+			return (ssize_t)pump_waiting(&flow->pump);
+		if (received == -EINTR || received > 0)
 			continue;
-		if (received == 0 && flow_take_end(flow))
+		if (received == 0 && flow_is_complete(flow))
 			return 0;
 		flow_fail(flow, received);
 		if (atomic_load(&flow->relay->ended))

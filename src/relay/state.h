@@ -46,6 +46,18 @@ struct relay_flow {
 	struct pump_rest rest; /* received, and not sent yet */
 };
 
+#define RELAY_ANSWER_MAX_LEN 9
+
+/*
+ * What upstream may say in front of its stream: whether there is one. These
+ * bytes are not part of the stream. Only upstream's thread uses this.
+ */
+struct relay_answer {
+	bool is_awaited;
+	uint8_t len; /* so far */
+	uint8_t bytes[RELAY_ANSWER_MAX_LEN];
+};
+
 struct relay {
 	/* The caller's. */
 	int fd[2];       /* by relay_side: lent */
@@ -54,8 +66,19 @@ struct relay {
 	    received_before; /* bytes from downstream that the caller read */
 	uint64_t forwarded;  /* the part of them that is in upstream's socket */
 	void (*done)(struct relay *relay);
-	/* Called once upstream's first bytes are forwarded; NULL: not called. */
+	/*
+	 * Called once upstream's first bytes are forwarded, and before that if
+	 * its answer accepts; NULL: not called.
+	 */
 	void (*answered)(struct relay *relay);
+	/*
+	 * Called for each byte of an answer that is awaited. Returns 0 if the
+	 * answer accepts and is complete, -EAGAIN if more of it follows, or a
+	 * negative errno if it refuses: then the relay ends as by a reset. It
+	 * must decide at RELAY_ANSWER_MAX_LEN.
+	 */
+	int (*read_answer)(struct relay *relay);
+	struct relay_answer answer;
 
 	/* The result. */
 	enum relay_end end;

@@ -36,7 +36,9 @@ describe(int fds[HANDOVER_MAX_FDS], size_t *count)
 		.moved_at = 12345,
 		.acknowledged = { 1, 2 },
 		.has_settled = true,
-		.ended = true };
+		.ended = true,
+		.answer = {
+		    .is_awaited = true, .len = 2, .bytes = { 33, 7 } } };
 	relay.flow[0] = (struct relay_flow){ .received = 103,
 		.rest = { .pipe = { -1, -1 }, .bytes = in_hand, .len = 3 } };
 	relay.flow[1] = (struct relay_flow){ .received = 65736,
@@ -97,7 +99,7 @@ static const struct {
 	uint64_t value;
 } bad[] = {
 	FIELD(size, 0),
-	FIELD(size, sizeof(struct handover_connection) - 1),
+	FIELD(size, offsetof(struct handover_connection, awaits_answer) - 1),
 	FIELD(size, sizeof(struct handover_connection) + 1),
 	FIELD(size, UINT32_MAX),
 	FIELD(user.is_named, 0),
@@ -114,6 +116,8 @@ static const struct {
 	FIELD(has_settled, 2),
 	FIELD(ended, 2),
 	FIELD(is_new, 2),
+	FIELD(awaits_answer, 2),
+	FIELD(answer_len, RELAY_ANSWER_MAX_LEN),
 	FIELD(flow[0].stage, RELAY_STAGE_COUNT),
 	FIELD(flow[0].stage, RELAY_LEFT),
 	FIELD(flow[0].finished, 2),
@@ -233,6 +237,24 @@ START_TEST(a_shorter_record_of_an_earlier_version_is_read)
 }
 END_TEST
 
+START_TEST(a_connection_of_version_1_0_awaits_no_answer)
+{
+	struct handover_connection record, got;
+	const uint8_t *bytes[2], *data = (const uint8_t *)&record;
+	size_t len = offsetof(struct handover_connection, awaits_answer), count;
+	int fds[HANDOVER_MAX_FDS];
+
+	record = describe(fds, &count);
+	record.flow[0].len = 0;
+	record.size = (uint32_t)len;
+	ck_assert(handover_read_connection(&data, &len, &got, bytes));
+	ck_assert_uint_eq(len, 0);
+	ck_assert_uint_eq(got.number, 77);
+	ck_assert(!got.awaits_answer);
+	ck_assert_uint_eq(got.answer_len, 0);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -247,6 +269,7 @@ suite(void)
 	tcase_add_loop_test(
 	    records, an_account_keeps_its_counts_and_its_key, 0, 3);
 	tcase_add_test(records, a_shorter_record_of_an_earlier_version_is_read);
+	tcase_add_test(records, a_connection_of_version_1_0_awaits_no_answer);
 	suite_add_tcase(suite, records);
 	return suite;
 }
