@@ -21,6 +21,7 @@
 #include "proxy/connection_table.h"
 #include "proxy/inbound.h"
 #include "proxy/role.h"
+#include "proxy/server_version.h"
 
 /*
  * SO_BINDTODEVICE needs none on a socket that is not bound to an interface yet.
@@ -53,37 +54,48 @@ client_tune(const struct config *config, int listen_fd)
 	close(fd);
 }
 
-/* A thread's task, as the resolver may take seconds. */
+/* A server of the configuration, before a user needs it. */
+struct look {
+	struct endpoint server;
+	struct server_version_question question;
+};
+
+/* A thread's task if it is a name, as the resolver may take seconds. */
 static void
 look_up(void *argument)
 {
-	struct endpoint *name = argument;
+	struct look *look = argument;
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
-	size_t count;
-	const char *wrong = endpoint_resolve(name, addresses, &count);
+	size_t count = 0;
+	const char *wrong = endpoint_resolve(&look->server, addresses, &count);
 
 	if (wrong)
 		log_warning("server-unknown name=%s reason=\"%s; it is looked "
 			    "up again for each connection\"",
-		    name->host, wrong);
-	free(name);
+		    look->server.host, wrong);
+	for (size_t i = 0; i < count; i++)
+		server_version_ask(&look->question, &addresses[i]);
+	explicit_bzero(&look->question, sizeof(look->question));
+	free(look);
 }
 
-/* Says of names without an address before users find out. */
+/* Says of names without an address, and of versions, before users find out. */
 static void
-check_names(const struct endpoint_list *list)
+look_up_servers(const struct config *config)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		struct endpoint *name;
+	const struct endpoint_list *list = &config->servers;
 
-		if (!endpoint_is_name(&list->items[i]))
-			continue;
-		name = malloc(sizeof(*name));
-		if (!name)
+	for (size_t i = 0; i < list->count; i++) {
+		struct look *look = malloc(sizeof(*look));
+
+		if (!look)
 			return;
-		*name = list->items[i];
-		if (thread_start(look_up, name))
-			free(name);
+		look->server = list->items[i];
+		server_version_prepare(config, &look->question);
+		if (!endpoint_is_name(&look->server))
+			look_up(look);
+		else if (thread_start(look_up, look))
+			free(look);
 	}
 }
 
@@ -103,7 +115,7 @@ client_prepare(const struct config *config)
 		    name->host);
 		return -1;
 	}
-	check_names(&config->servers);
+	look_up_servers(config);
 	fd = socket_open(
 	    local_bind->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
 	if (fd < 0)

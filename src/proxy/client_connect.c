@@ -12,8 +12,9 @@
 #include "net/fast_open.h"
 #include "net/server_health.h"
 #include "net/socket.h"
+#include "proxy/client_request.h"
 #include "proxy/first_words.h"
-#include "proxy/protocol.h"
+#include "proxy/server_version.h"
 
 /* The "Connection Attempt Delay" of RFC 8305. */
 #define NEXT_MS 300
@@ -34,6 +35,7 @@ static const char connecting[] = "connect to the server";
  * bytes, all in one segment, which the server half reads with one call.
  */
 struct opening {
+	uint8_t version;
 	size_t len;
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
 };
@@ -56,27 +58,28 @@ struct race {
 	int error; /* the last one */
 };
 
+/* Right before it is sent, as one of version 2 says when that was. */
 static void
-write_request(const struct connection *connection, struct opening *opening)
+write_request(const struct connection *connection, const union address *server,
+    struct opening *opening)
 {
-	struct request request = {
-		.version = 1,
-		.opcode = PROTOCOL_RELAY,
-		.auth_len = sizeof(connection->config->auth.bytes),
-		.destination = connection->facts.destination,
-		.source = connection->facts.source,
-	};
+	const struct connection_facts *facts = &connection->facts;
 
-	memcpy(request.auth, connection->config->auth.bytes, request.auth_len);
-	opening->len = protocol_encode(&request, opening->data);
+	opening->version = server_version_choose(connection->config, server);
+	opening->len = client_request_encode(connection->config,
+	    opening->version, PROTOCOL_RELAY, &facts->source,
+	    &facts->destination, opening->data);
 }
 
 /* Ends and errors are left to the relay. */
 static void
 add_early(struct connection *connection, struct opening *opening)
 {
-	ssize_t len = recv(connection->downstream_fd,
-	    opening->data + opening->len, EARLY_MAX_LEN, MSG_DONTWAIT);
+	ssize_t len;
+
+	connection->awaits_answer = opening->version == 2;
+	len = recv(connection->downstream_fd, opening->data + opening->len,
+	    EARLY_MAX_LEN, MSG_DONTWAIT);
 
 	if (len <= 0)
 		return;
@@ -121,7 +124,7 @@ send_opening(struct connection *connection, int fd)
 	struct opening opening;
 
 	connection->tried = "send the request to the server";
-	write_request(connection, &opening);
+	write_request(connection, &connection->server, &opening);
 	add_early(connection, &opening);
 	return end_opening(
 	    connection, fd, socket_send_all(fd, opening.data, opening.len));
@@ -129,9 +132,9 @@ send_opening(struct connection *connection, int fd)
 
 /* The server has the request already. */
 static int
-send_early(struct connection *connection, int fd)
+send_early(struct connection *connection, uint8_t version, int fd)
 {
-	struct opening opening = { 0 };
+	struct opening opening = { .version = version };
 
 	add_early(connection, &opening);
 	return end_opening(
@@ -167,8 +170,8 @@ send_fast(struct connection *connection, int fd, int64_t deadline)
 	struct opening opening;
 	int user_fd = connection->downstream_fd, error;
 
-	write_request(connection, &opening);
 	await_early(connection);
+	write_request(connection, &connection->server, &opening);
 	add_early(connection, &opening);
 	error = fast_open_send(fd, &connection->server, opening.data,
 	    opening.len, moment_of(deadline), user_fd);
@@ -304,7 +307,7 @@ ask_fast(struct race *race, const union address *server, int fd)
 	struct connection *connection = race->connection;
 	int error;
 
-	write_request(connection, &race->request);
+	write_request(connection, server, &race->request);
 	error =
 	    fast_open_send(fd, server, race->request.data, race->request.len,
 		deadline_after(NEXT_MS), connection->downstream_fd);
@@ -312,7 +315,8 @@ ask_fast(struct race *race, const union address *server, int fd)
 		return go_on(race, server, fd);
 	if (!error || error == -ECONNRESET || error == -EPIPE) {
 		win(race, server, fd);
-		return close_failed(fd, send_early(connection, fd));
+		return close_failed(
+		    fd, send_early(connection, race->request.version, fd));
 	}
 	close(fd);
 	if (error == -ECONNABORTED)
@@ -334,7 +338,7 @@ finish_attempt(struct race *race, const union address *server, int fd)
 	error = fast_open_await(fd, server, race->request.data,
 	    race->request.len, DEADLINE_NEVER, SOCKET_NO_PEER);
 	if (!error)
-		error = send_early(connection, fd);
+		error = send_early(connection, race->request.version, fd);
 	return close_failed(fd, error);
 }
 

@@ -12,10 +12,12 @@
 #include "net/socket.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
+#include "proxy/client_answer.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
 #include "proxy/counterparts.h"
 #include "proxy/last_refusals.h"
+#include "proxy/server_version.h"
 #include "relay/relay.h"
 
 /*
@@ -103,6 +105,39 @@ note_answer(struct relay *relay)
 	log_established(session_of_relay(relay));
 }
 
+/* For each byte of the server half's answer. */
+static int
+read_answer(struct relay *relay)
+{
+	const struct relay_answer *answer = &relay->answer;
+
+	if (answer->len == 1)
+		server_version_answered(
+		    &session_of_relay(relay)->connection.server);
+	return client_answer_read(answer->bytes, answer->len);
+}
+
+/* The server half has said why. Returns false if it has not. */
+static bool
+note_refused(struct session *session)
+{
+	const struct relay_answer *answer = &session->relay.answer;
+	struct connection *connection = &session->connection;
+	char reason[CLIENT_ANSWER_STRLEN];
+	int error = answer->len > 0
+	    ? client_answer_read(answer->bytes, RELAY_ANSWER_MAX_LEN)
+	    : 0;
+
+	if (!error)
+		return false;
+	connection->tried = "ask the server";
+	connection->reason =
+	    client_answer_reason(answer->bytes, answer->len, reason);
+	connection->is_reason_given = true;
+	note_refusal(session, error);
+	return true;
+}
+
 static void
 note_end(struct session *session)
 {
@@ -127,9 +162,11 @@ end_relay(struct relay *relay)
 	connection_table_leave(&session->connection);
 	if (session->connection.role->end)
 		session->connection.role->end(&session->connection);
-	note_end(session);
-	connection_log_closed(
-	    &session->connection, relay, deadline_now() - session->began);
+	if (!note_refused(session)) {
+		note_end(session);
+		connection_log_closed(&session->connection, relay,
+		    deadline_now() - session->began);
+	}
 	session_end(session, true);
 }
 
@@ -146,6 +183,8 @@ prepare_relay(struct session *session)
 	relay->forwarded = connection->early;
 	relay->done = end_relay;
 	relay->answered = note_answer;
+	relay->read_answer = read_answer;
+	relay->answer.is_awaited = connection->awaits_answer;
 }
 
 /* A gate has many ports, so only its host is noted. */
@@ -285,6 +324,7 @@ connection_restore(const struct service *service, struct config *config,
 	struct session *session = session_create(
 	    service, config, record->number, fds[0], &record->peer);
 	struct connection *connection;
+	const struct relay_answer *answer;
 
 	if (!session || !account ||
 	    handover_restore(
@@ -296,8 +336,14 @@ connection_restore(const struct service *service, struct config *config,
 	session->began = record->began;
 	session->relay.done = end_relay;
 	session->relay.answered = note_answer;
+	session->relay.read_answer = read_answer;
+	answer = &session->relay.answer;
 	session->is_logged = connection->role == &server_role ||
-	    session->relay.bytes[RELAY_UPSTREAM] > 0;
+	    session->relay.bytes[RELAY_UPSTREAM] > 0 ||
+	    (answer->len > 0 && !answer->is_awaited);
+	/* It is still the same server half, or a later version of it. */
+	if (answer->len > 0)
+		server_version_answered(&connection->server);
 	relay_restore(&session->relay);
 	connection_table_enter(service->table, &session->entry, connection);
 	connection_table_admit(connection, account, 0);

@@ -54,7 +54,7 @@ is_weather(const struct connection *connection, int error)
 		 * know.
 		 */
 		return connection->role == &server_role ||
-		    error == -ECONNABORTED;
+		    connection->is_reason_given || error == -ECONNABORTED;
 	default:
 		return false;
 	}
@@ -178,7 +178,7 @@ connection_log_unanswered(
 {
 	if (connection->role == &server_role || relay->end != RELAY_RESET ||
 	    relay->culprit != RELAY_UPSTREAM ||
-	    relay->bytes[RELAY_UPSTREAM] > 0 ||
+	    relay->bytes[RELAY_UPSTREAM] > 0 || relay->answer.len > 0 ||
 	    relay->bytes[RELAY_DOWNSTREAM] > UNANSWERED_MAX_LEN)
 		return NULL;
 	return "refused by the server half, or by the destination: see its "

@@ -54,6 +54,8 @@ struct connection {
 
 	/* The client half: the address to which upstream_fd leads. */
 	union address server;
+	/* The same: the server half says first whether it is connected. */
+	bool awaits_answer;
 
 	/*
 	 * The ACL has an entry of this source alone: it may be this host's own
@@ -73,6 +75,8 @@ struct connection {
 	 * strerror(3).
 	 */
 	const char *tried, *reason;
+	/* The server half gave the reason, so it is within reach. */
+	bool is_reason_given;
 };
 
 struct role {

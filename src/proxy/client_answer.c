@@ -1,0 +1,147 @@
+#include "proxy/client_answer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/deadline.h"
+#include "proxy/protocol.h"
+
+#define CLASS_LEN 32
+
+#define LIMITS "read the newest warnings in the server half's log"
+#define DOCTOR "run srcproxy doctor server on the exit"
+#define VERSIONS "update the older one of both halves"
+
+struct cause {
+	uint8_t status;
+	int error;
+	const char *reason, *fix;
+};
+
+static const struct cause causes[] = {
+	{ PROTOCOL_BAD_VERSION, -EPROTO, "it does not speak this version",
+	    VERSIONS },
+	{ PROTOCOL_MALFORMED, -EPROTO, "it calls the request malformed",
+	    VERSIONS },
+	{ PROTOCOL_BAD_OPCODE, -EPROTO, "it does not know the opcode",
+	    VERSIONS },
+	{ PROTOCOL_NOT_AUTHORIZED, -EACCES, "not authorized",
+	    "make outbound.auth here one of acl[].auth there" },
+	{ PROTOCOL_CLOCK_OFF, -EACCES, "the clocks differ too much",
+	    "synchronize the clocks of both hosts (NTP)" },
+	{ PROTOCOL_REPLAY, -EACCES, "the request was used before",
+	    "if the server half started a moment ago, try again; otherwise "
+	    "find out who repeats packets between the hosts" },
+	{ PROTOCOL_SOURCE_DENIED, -EACCES, "source not allowed",
+	    "add the source to this user's allowed_src_ips there" },
+	{ PROTOCOL_DESTINATION_DENIED, -EACCES, "destination not allowed",
+	    "look at denied_dst_ips and allowed_dst_ips there" },
+	{ PROTOCOL_LIMITED, -EDQUOT, "the user has reached max_connections",
+	    "raise this user's max_connections there" },
+	{ PROTOCOL_EXHAUSTED, -ENOBUFS, "its resources are exhausted", LIMITS },
+	{ PROTOCOL_NETWORK_FAILURE, -ENETDOWN,
+	    "it cannot connect from this source", DOCTOR },
+	{ PROTOCOL_REFUSED, -ECONNREFUSED, "the destination refused", NULL },
+	{ PROTOCOL_UNREACHABLE, -EHOSTUNREACH, "the destination is unreachable",
+	    DOCTOR },
+	{ PROTOCOL_TIMED_OUT, -ETIMEDOUT, "the destination did not answer",
+	    DOCTOR },
+};
+
+/* By class, for a status of a later version. */
+static const struct cause classes[] = {
+	{ 0, -EPROTO, "it does not take the request", VERSIONS },
+	{ 32, -EACCES, "this request is not allowed", LIMITS },
+	{ 64, -ENOBUFS, "it has failed", LIMITS },
+	{ 96, -EHOSTUNREACH, "the destination has failed", DOCTOR },
+	{ 128, -EPROTO, "it answers with bytes that are no answer", VERSIONS },
+};
+
+static const struct cause *
+find_cause(uint8_t status)
+{
+	size_t class = status / CLASS_LEN;
+	size_t last = sizeof(classes) / sizeof(*classes) - 1;
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+		if (causes[i].status == status)
+			return &causes[i];
+	}
+	return &classes[class < last ? class : last];
+}
+
+int
+client_answer_read(const uint8_t *answer, size_t len)
+{
+	if (answer[0] == PROTOCOL_CONNECTED)
+		return 0;
+	if (answer[0] == PROTOCOL_CLOCK_OFF && len < 1 + PROTOCOL_TIME_LEN)
+		return -EAGAIN;
+	return find_cause(answer[0])->error;
+}
+
+int
+client_answer_receive(int fd, int64_t deadline,
+    uint8_t answer[CLIENT_ANSWER_MAX_LEN], size_t *len)
+{
+	struct pollfd server = { .fd = fd, .events = POLLIN };
+
+	*len = 0;
+	do {
+		ssize_t received;
+
+		if (deadline_left(deadline) == 0)
+			return -ETIMEDOUT;
+		if (poll(&server, 1, deadline_poll(deadline)) <= 0)
+			continue;
+		received = recv(fd, answer + *len, 1, MSG_DONTWAIT);
+		if (received == 0)
+			return -ECONNRESET;
+		if (received < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (received > 0)
+			++*len;
+	} while (*len == 0 || client_answer_read(answer, *len) == -EAGAIN);
+	return 0;
+}
+
+/* By how much, if the server half's clock is known. */
+static void
+add_clock(const uint8_t *answer, size_t len, char *text)
+{
+	struct timespec now;
+	int64_t ahead_ms;
+
+	if (answer[0] != PROTOCOL_CLOCK_OFF || len < 1 + PROTOCOL_TIME_LEN)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	ahead_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 -
+	    (int64_t)protocol_decode_time(answer + 1);
+	snprintf(text + strlen(text), CLIENT_ANSWER_STRLEN - strlen(text),
+	    ": this host is %lld.%03lld s %s", llabs(ahead_ms) / 1000,
+	    llabs(ahead_ms) % 1000, ahead_ms < 0 ? "behind" : "ahead");
+}
+
+const char *
+client_answer_reason(
+    const uint8_t *answer, size_t len, char text[CLIENT_ANSWER_STRLEN])
+{
+	bool is_destination = answer[0] / CLASS_LEN == 3;
+
+	snprintf(text, CLIENT_ANSWER_STRLEN, "%s%s",
+	    is_destination ? "" : "refused by the server half: ",
+	    find_cause(answer[0])->reason);
+	add_clock(answer, len, text);
+	return text;
+}
+
+const char *
+client_answer_fix(uint8_t status)
+{
+	return find_cause(status)->fix;
+}

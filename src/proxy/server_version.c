@@ -1,0 +1,244 @@
+#include "proxy/server_version.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/thread.h"
+#include "net/socket.h"
+#include "proxy/client_answer.h"
+#include "proxy/client_request.h"
+
+/* How long what is known of an address is good. */
+#define KNOWN_MS (3600 * 1000)
+
+/* When to ask again if an address could not be reached. */
+#define RETRY_MS 30000
+
+#define CONNECT_MS 3000
+#define ANSWER_MS 10000
+
+/* The addresses of two configurations, before and after a reload. */
+#define ENTRIES_MAX (2 * ENDPOINT_MAX_ADDRESSES)
+
+struct entry {
+	union address server;
+	uint8_t version;    /* 0: not known */
+	bool is_asked;      /* a thread does it */
+	int64_t good_until; /* of deadline_now() */
+};
+
+/* The oldest entry gives way. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct entry entries[ENTRIES_MAX];
+static size_t entry_count;
+
+/* A thread's task. */
+struct task {
+	union address server;
+	struct server_version_question question;
+};
+
+/* With the lock. */
+static struct entry *
+find_or_add(const union address *server)
+{
+	struct entry *entry;
+
+	for (size_t i = 0; i < entry_count && i < ENTRIES_MAX; i++) {
+		if (address_equal(&entries[i].server, server))
+			return &entries[i];
+	}
+	entry = &entries[entry_count++ % ENTRIES_MAX];
+	*entry = (struct entry){ .server = *server };
+	return entry;
+}
+
+void
+server_version_answered(const union address *server)
+{
+	char text[ADDRESS_STRLEN];
+	struct entry *entry;
+	bool is_news;
+
+	must(pthread_mutex_lock(&lock));
+	entry = find_or_add(server);
+	is_news = entry->version != 2;
+	entry->version = 2;
+	entry->good_until = deadline_after(KNOWN_MS);
+	must(pthread_mutex_unlock(&lock));
+	if (is_news)
+		log_info("server-version server=%s version=2",
+		    address_format(server, text));
+}
+
+/* A user may have been answered meanwhile, which counts more. */
+static void
+note_unanswered(const union address *server, bool is_reset, int64_t good_ms)
+{
+	char text[ADDRESS_STRLEN];
+	struct entry *entry;
+	uint8_t before;
+
+	must(pthread_mutex_lock(&lock));
+	entry = find_or_add(server);
+	before = entry->version;
+	entry->is_asked = false;
+	if (before != 2 || deadline_left(entry->good_until) == 0) {
+		entry->good_until = deadline_after(good_ms);
+		if (is_reset)
+			entry->version = 1;
+	}
+	is_reset = is_reset && entry->version == 1;
+	must(pthread_mutex_unlock(&lock));
+	if (!is_reset || before == 1)
+		return;
+	address_format(server, text);
+	if (before == 2)
+		log_warning("server-version server=%s version=1 reason=\"it "
+			    "spoke version 2 before, and now resets it; if "
+			    "nobody has put an older version there, somebody "
+			    "on the way does this: set protocol to 2\"",
+		    text);
+	else
+		log_info("server-version server=%s version=1", text);
+}
+
+static void
+note_answer(const union address *server, const uint8_t *answer, size_t len)
+{
+	char text[ADDRESS_STRLEN], reason[CLIENT_ANSWER_STRLEN];
+
+	server_version_answered(server);
+	must(pthread_mutex_lock(&lock));
+	find_or_add(server)->is_asked = false;
+	must(pthread_mutex_unlock(&lock));
+	if (answer[0] != PROTOCOL_CONNECTED)
+		log_warning("check-refused server=%s reason=\"%s\"",
+		    address_format(server, text),
+		    client_answer_reason(answer, len, reason));
+}
+
+static int
+connect_once(const struct task *task, int fd)
+{
+	int family = task->server.any.sa_family, error;
+	const char *tried;
+
+	error =
+	    local_bind_apply(&task->question.local_bind, fd, family, &tried);
+	if (error)
+		return error;
+	return socket_connect(
+	    fd, &task->server, deadline_after(CONNECT_MS), SOCKET_NO_PEER);
+}
+
+/* fd is connected. Only an end tells that it does not speak version 2. */
+static void
+ask_connected(const struct task *task, int fd)
+{
+	uint8_t request[PROTOCOL_REQUEST_MAX_LEN];
+	uint8_t answer[CLIENT_ANSWER_MAX_LEN];
+	size_t request_len, len = 0;
+	int error;
+
+	request_len = client_request_encode_check(&task->question.key, request);
+	error = socket_send_all(fd, request, request_len);
+	if (!error)
+		error = client_answer_receive(
+		    fd, deadline_after(ANSWER_MS), answer, &len);
+	if (len > 0)
+		note_answer(&task->server, answer, len);
+	else
+		note_unanswered(&task->server, error != -ETIMEDOUT, KNOWN_MS);
+}
+
+static void
+run_task(void *argument)
+{
+	struct task *task = argument;
+	int fd = socket_open(task->server.any.sa_family);
+
+	if (fd >= 0 && connect_once(task, fd) == 0)
+		ask_connected(task, fd);
+	else
+		note_unanswered(&task->server, false, RETRY_MS);
+	if (fd >= 0)
+		socket_close_gracefully(fd);
+	explicit_bzero(&task->question.key, sizeof(task->question.key));
+	free(task);
+}
+
+static void
+start_task(
+    const struct server_version_question *question, const union address *server)
+{
+	struct task *task = malloc(sizeof(*task));
+
+	if (task)
+		*task = (struct task){ *server, *question };
+	if (task && thread_start(run_task, task) == 0)
+		return;
+	free(task);
+	note_unanswered(server, false, RETRY_MS);
+}
+
+void
+server_version_prepare(
+    const struct config *config, struct server_version_question *question)
+{
+	*question = (struct server_version_question){
+		.is_wanted = config->protocol == PROTOCOL_AUTO,
+		.local_bind = config->local_bind,
+		.key = config->protocol_key,
+	};
+}
+
+/* True once: the caller then asks. */
+static bool
+begin(const union address *server, bool is_due, uint8_t *version)
+{
+	struct entry *entry;
+	bool begins;
+
+	must(pthread_mutex_lock(&lock));
+	entry = find_or_add(server);
+	*version = entry->version == 2 ? 2 : 1;
+	begins = !entry->is_asked &&
+	    (deadline_left(entry->good_until) == 0 ||
+		(is_due && entry->version != 2));
+	entry->is_asked = entry->is_asked || begins;
+	must(pthread_mutex_unlock(&lock));
+	return begins;
+}
+
+void
+server_version_ask(
+    const struct server_version_question *question, const union address *server)
+{
+	uint8_t version;
+
+	if (question->is_wanted && begin(server, true, &version))
+		start_task(question, server);
+}
+
+uint8_t
+server_version_choose(const struct config *config, const union address *server)
+{
+	struct server_version_question question;
+	uint8_t version;
+
+	if (config->protocol != PROTOCOL_AUTO)
+		return config->protocol == PROTOCOL_ONLY_2 ? 2 : 1;
+	if (begin(server, false, &version)) {
+		server_version_prepare(config, &question);
+		start_task(&question, server);
+	}
+	return version;
+}

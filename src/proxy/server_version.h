@@ -1,0 +1,40 @@
+#ifndef PROXY_SERVER_VERSION_H
+#define PROXY_SERVER_VERSION_H
+
+/*
+ * Which version of the protocol each address of a server speaks. A status byte
+ * shows that it speaks version 2; for an hour after one nothing makes the
+ * client half send version 1 to that address again. An address that is not
+ * known gets version 1, which all speak, while a thread asks it once by a
+ * check of version 2, on a connection of its own: a user's connection is never
+ * the question. The answer is good for an hour. A reset instead of an answer
+ * means version 1. Any thread may call these functions.
+ */
+
+#include "config/config.h"
+
+/* The version for a user's connection to that address. May start a thread. */
+uint8_t server_version_choose(
+    const struct config *config, const union address *server);
+
+/* A status byte came from that address. */
+void server_version_answered(const union address *server);
+
+/* What it takes to ask, as a copy: threads outlive configurations. */
+struct server_version_question {
+	bool is_wanted; /* protocol is "auto" */
+	struct local_bind local_bind;
+	struct protocol_key key;
+};
+
+void server_version_prepare(
+    const struct config *config, struct server_version_question *question);
+
+/*
+ * Starts the thread, unless the address is known to speak version 2 or is asked
+ * already: at start, and at a reload, when the server may have been updated.
+ */
+void server_version_ask(const struct server_version_question *question,
+    const union address *server);
+
+#endif

@@ -1,0 +1,354 @@
+"""Which version the client half speaks, and what it makes of the answers."""
+
+import json
+import re
+import signal
+import struct
+
+from cases import SERVER, RoutedCase
+from families import IPV4, IPV6
+from peers import (end_stream, receive, receive_all, receive_until_reset, reset,
+                   wait_until_taken)
+from sandbox import BINARY
+from wire import (CHECK, CLOCK_OFF, CONNECTED, RELAY, UNSPECIFIED, auth_digest,
+                  encode_request, encode_request_2, now_ms)
+
+AUTH = 'secret'
+PORT = 80
+
+
+def receive_request(connection):
+    """Reads and returns what opens a connection, and nothing behind it."""
+    head = receive(connection, 2)
+    length = 1 + 32 if head[0] == 1 else 32
+    data = head + receive(connection, length)
+    for _ in range(2):
+        address = receive(connection, 1)
+        data += address + receive(connection, address[0] + 2)
+    if head[0] == 2:
+        data += receive(connection, 32)
+    return data
+
+
+def rebuild(data, source, destination, opcode=RELAY):
+    """The same request, as this test would have made it."""
+    if data[0] == 1:
+        return encode_request(source, destination, auth_digest(AUTH))
+    return encode_request_2(
+        source, destination, AUTH, opcode,
+        time_ms=struct.unpack('>Q', data[2:10])[0], nonce=data[10:26])
+
+
+class ScriptedCase(RoutedCase):
+    """The test itself is the server half."""
+
+    def setUp(self):
+        super().setUp()
+        self.listener = self.listen(self.net.exit, *SERVER)
+        self.destination = (self.family.destination, PORT)
+
+    def start_gate(self, protocol=2, **config):
+        return self.start_client({
+            'protocol': protocol, **config,
+            'outbound': {'server': '%s:%d' % SERVER, 'auth': AUTH}})
+
+    def dial(self):
+        """A user connects. Returns both ends, and the request."""
+        user = self.connect(self.net.user, self.destination)
+        server = self.accept(self.listener)
+        data = receive_request(server)
+        self.assertEqual(data, rebuild(data, user.getsockname()[:2],
+                                       self.destination))
+        return user, server, data
+
+    def accept_check(self):
+        server = self.accept(self.listener)
+        data = receive_request(server)
+        self.assertEqual(data, rebuild(data, UNSPECIFIED, UNSPECIFIED, CHECK))
+        return server
+
+    def close_well(self, user, server):
+        """Both ends end their streams, and see the end of the other one's."""
+        end_stream(user)
+        self.assertEqual(receive_all(server), b'')
+        end_stream(server)
+        self.assertEqual(receive_all(user), b'')
+
+
+# The status, and what the log of the client half says.
+REFUSALS = {
+    1: 'refused by the server half: it calls the request malformed',
+    32: 'refused by the server half: not authorized',
+    41: 'refused by the server half: the request was used before',
+    42: 'refused by the server half: source not allowed',
+    43: 'refused by the server half: destination not allowed',
+    44: 'refused by the server half: the user has reached max_connections',
+    64: 'refused by the server half: its resources are exhausted',
+    65: 'refused by the server half: it cannot connect from this source',
+    96: 'the destination refused',
+    97: 'the destination is unreachable',
+    98: 'the destination did not answer',
+    # Of a later version.
+    63: 'refused by the server half: this request is not allowed',
+    127: 'the destination has failed',
+    200: 'refused by the server half: it answers with bytes that are no answer',
+}
+REASONS = {1: 'malformed', 32: 'denied', 44: 'limited',
+           97: 'unreachable'}
+
+
+class Answers:
+
+    def test_a_refusal_is_named_and_the_user_is_reset(self):
+        client = self.start_gate()
+        for status, reason in REFUSALS.items():
+            with self.subTest(status=status):
+                client.mark()
+                user, server, _ = self.dial()
+                server.sendall(bytes([status]) + b'no stream')
+                self.assertEqual(receive_until_reset(user), b'')
+                event = client.wait_for('refused', reason=reason,
+                                        tried='ask the server')
+                self.assertEqual(event.level,
+                                 'info' if status in (96, 97, 98, 127)
+                                 else 'error')
+                self.assertEqual(client.events('established'), [])
+                self.assertEqual(client.events('closed'), [])
+        status = json.loads(self.net.gate.run(
+            BINARY, 'status', '--json', 'client', client.config_path).stdout)
+        self.assertIn(status['refusals'][0]['reason'], REFUSALS.values())
+        user = status['users'][0]
+        for code, name in REASONS.items():
+            self.assertGreaterEqual(user['refused'].get(name, 0), 1, code)
+
+    def test_a_clock_that_is_off_is_named_however_it_comes(self):
+        client = self.start_gate()
+        for first in (9, 1, 5):
+            with self.subTest(first=first):
+                client.mark()
+                user, server, _ = self.dial()
+                answer = bytes([CLOCK_OFF]) + struct.pack(
+                    '>Q', now_ms() + 95_000)
+                server.sendall(answer[:first])
+                if first < len(answer):
+                    wait_until_taken(server)
+                    server.sendall(answer[first:])
+                self.assertEqual(receive_until_reset(user), b'')
+                client.wait_for('refused', reason=re.compile(
+                    r'^refused by the server half: the clocks differ too much:'
+                    r' this host is 9[0-9]\.[0-9]{3} s behind$'))
+
+    def test_a_clock_that_is_off_is_named_without_the_clock(self):
+        client = self.start_gate()
+        user, server, _ = self.dial()
+        server.sendall(bytes([CLOCK_OFF]))
+        wait_until_taken(server)
+        reset(server)
+        self.assertEqual(receive_until_reset(user), b'')
+        client.wait_for('refused', reason='refused by the server half: the '
+                        'clocks differ too much')
+
+    def test_the_stream_begins_behind_the_answer(self):
+        client = self.start_gate()
+        for glued, later in (b'', b''), (b'', b'later'), (b'glued', b'later'):
+            with self.subTest(glued=glued, later=later):
+                client.mark()
+                user, server, _ = self.dial()
+                server.sendall(bytes([CONNECTED]) + glued)
+                client.wait_for('established')
+                self.assertEqual(receive(user, len(glued)), glued)
+                server.sendall(later)
+                self.assertEqual(receive(user, len(later)), later)
+                self.close_well(user, server)
+                client.wait_for('closed', received=str(len(glued + later)),
+                                end='eof')
+
+    def test_the_end_may_come_with_the_answer(self):
+        client = self.start_gate()
+        user, server, _ = self.dial()
+        server.sendall(bytes([CONNECTED]) + b'all')
+        end_stream(server)
+        self.assertEqual(receive_all(user), b'all')
+        user.sendall(b'goes on')
+        end_stream(user)
+        self.assertEqual(receive_all(server), b'goes on')
+        client.wait_for('closed', end='eof', by='server')
+
+    def test_a_reset_behind_the_answer_is_the_destinations(self):
+        client = self.start_gate()
+        for glued in b'', b'all':
+            with self.subTest(glued=glued):
+                client.mark()
+                user, server, _ = self.dial()
+                server.sendall(bytes([CONNECTED]) + glued)
+                wait_until_taken(server)
+                reset(server)
+                self.assertEqual(receive_until_reset(user), glued)
+                event = client.wait_for('closed', end='reset', by='server',
+                                        reason='Connection reset by peer')
+                self.assertEqual(event.level, 'info')
+
+    def test_an_end_without_an_answer_is_a_refusal_without_a_cause(self):
+        client = self.start_gate()
+        for end in end_stream, reset:
+            with self.subTest(end=end.__name__):
+                client.mark()
+                user, server, _ = self.dial()
+                end(server)
+                self.assertEqual(receive_until_reset(user), b'')
+                client.wait_for('closed', end='reset', by='server',
+                                reason=re.compile('see its log'))
+
+    def test_the_user_may_end_the_stream_before_the_answer(self):
+        self.start_gate()
+        user, server, _ = self.dial()
+        user.sendall(b'all of it')
+        end_stream(user)
+        self.assertEqual(receive_all(server), b'all of it')
+        server.sendall(bytes([CONNECTED]) + b'answer')
+        end_stream(server)
+        self.assertEqual(receive_all(user), b'answer')
+
+    def test_an_answer_may_come_to_the_next_process(self):
+        old = self.start_gate()
+        waiting = [self.dial() for _ in range(3)]
+        waiting[1][1].sendall(bytes([CLOCK_OFF]))
+        wait_until_taken(waiting[1][1])
+        new = self.launch(self.net.gate, 'client',
+                          json.load(open(old.config_path)),
+                          flags=('--replace',))
+        new.wait_for('listening')
+        self.assertEqual(old.wait(), 0)
+        waiting[0][1].sendall(bytes([CONNECTED]) + b'hello')
+        waiting[1][1].sendall(struct.pack('>Q', now_ms() - 70_000))
+        waiting[2][1].sendall(bytes([44]))
+        self.assertEqual(receive(waiting[0][0], 5), b'hello')
+        self.close_well(*waiting[0][:2])
+        for user, _, _ in waiting[1:]:
+            self.assertEqual(receive_until_reset(user), b'')
+        new.wait_for('refused', reason=re.compile('this host is 7[0-9]'))
+        new.wait_for('refused', reason=REFUSALS[44])
+
+    def test_no_two_requests_are_the_same(self):
+        self.start_gate()
+        seen = set()
+        before = now_ms()
+        for _ in range(5):
+            user, server, data = self.dial()
+            seen.add(data[10:26])
+            self.assertLessEqual(before, struct.unpack('>Q', data[2:10])[0])
+            self.assertLessEqual(struct.unpack('>Q', data[2:10])[0], now_ms())
+            reset(server)
+            receive_until_reset(user)
+        self.assertEqual(len(seen), 5)
+
+
+class AnswersIPv4(Answers, ScriptedCase):
+    family = IPV4
+
+
+class AnswersIPv6(Answers, ScriptedCase):
+    family = IPV6
+
+
+class Auto:
+    """The version that the server speaks is found out, and never forced."""
+
+    def dial_version(self, version):
+        user, server, data = self.dial()
+        self.assertEqual(data[0], version)
+        return user, server
+
+    def learn(self, client, answer=bytes([CONNECTED])):
+        """The check at start is answered like that."""
+        server = self.accept_check()
+        server.sendall(answer)
+        client.wait_for('server-version', version='2')
+        self.assertEqual(receive(server, 1), b'')
+
+    def test_a_user_is_never_the_question(self):
+        client = self.start_gate('auto')
+        check = self.accept_check()
+        user, server = self.dial_version(1)
+        server.sendall(b'version 1')
+        self.assertEqual(receive(user, 9), b'version 1')
+        check.sendall(bytes([CONNECTED]))
+        client.wait_for('server-version', version='2')
+        self.dial_version(2)
+        self.close_well(user, server)
+
+    def test_a_server_that_resets_version_2_gets_version_1(self):
+        client = self.start_gate('auto')
+        reset(self.accept_check())
+        event = client.wait_for('server-version', version='1')
+        self.assertEqual(event.level, 'info')
+        for _ in range(3):
+            # Nothing asks again within the hour.
+            user, server = self.dial_version(1)
+            server.sendall(b'!')
+            self.assertEqual(receive(user, 1), b'!')
+            self.close_well(user, server)
+
+    def test_a_server_that_ends_version_2_gets_version_1(self):
+        client = self.start_gate('auto')
+        self.accept_check().close()
+        client.wait_for('server-version', version='1')
+        self.dial_version(1)
+
+    def test_a_server_that_refuses_the_check_speaks_version_2(self):
+        client = self.start_gate('auto')
+        self.learn(client, bytes([32]))
+        client.wait_for('check-refused', reason=REFUSALS[32])
+        self.dial_version(2)
+
+    def test_no_reset_forces_it_down_within_the_hour(self):
+        client = self.start_gate('auto')
+        self.learn(client)
+        for _ in range(3):
+            user, server = self.dial_version(2)
+            reset(server)
+            self.assertEqual(receive_until_reset(user), b'')
+            client.send_signal(signal.SIGHUP)
+            client.wait_for('reloaded')
+            client.mark()
+        # And no check came in between.
+        user, server = self.dial_version(2)
+        server.sendall(bytes([CONNECTED]) + b'!')
+        self.assertEqual(receive(user, 1), b'!')
+        self.assertEqual(client.events('server-version'), [])
+
+    def test_a_reload_asks_a_server_that_spoke_version_1(self):
+        client = self.start_gate('auto')
+        reset(self.accept_check())
+        client.wait_for('server-version', version='1')
+        client.send_signal(signal.SIGHUP)
+        self.learn(client)
+        self.dial_version(2)
+
+    def test_the_next_process_knows_what_connections_tell(self):
+        client = self.start_gate('auto')
+        self.learn(client)
+        user, server = self.dial_version(2)
+        server.sendall(bytes([CONNECTED]))
+        client.wait_for('established')
+        new = self.launch(self.net.gate, 'client',
+                          json.load(open(client.config_path)),
+                          flags=('--replace',))
+        reset(self.accept_check())
+        new.wait_for('listening')
+        self.dial_version(2)
+        self.close_well(user, server)
+
+    def test_a_number_asks_nothing(self):
+        for version in (1, 2):
+            with self.subTest(version=version):
+                client = self.start_gate(version)
+                # The first connection that comes is the user's.
+                user, server = self.dial_version(version)
+                reset(server)
+                self.assertEqual(receive_until_reset(user), b'')
+                client.stop()
+
+
+class AutoIPv4(Auto, ScriptedCase):
+    family = IPV4

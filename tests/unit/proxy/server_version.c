@@ -1,0 +1,321 @@
+#include "proxy/server_version.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/thread.h"
+#include "net/socket.h"
+#include "proxy/protocol.h"
+#include "suite.h"
+#include "tcp.h"
+
+#define HOUR 3600
+
+/*
+ * The monotonic clock, which a test sets forward, and back at its end: Check
+ * reads it as well.
+ */
+static time_t elapsed;
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (syscall(SYS_clock_gettime, clock, now))
+		return -1;
+	if (clock == CLOCK_MONOTONIC)
+		now->tv_sec += elapsed;
+	return 0;
+}
+
+/* The thread that asks runs only when the test has it do so. */
+static void (*asks)(void *argument);
+static void *asked;
+
+int
+thread_start(void (*run)(void *argument), void *argument)
+{
+	ck_assert_ptr_null(asks);
+	asks = run;
+	asked = argument;
+	return 0;
+}
+
+static char logged[1024];
+
+static void __attribute__((format(printf, 2, 0)))
+keep(const char *level, const char *format, va_list arguments)
+{
+	size_t len = (size_t)sprintf(logged, "%s ", level);
+
+	vsnprintf(logged + len, sizeof(logged) - len, format, arguments);
+}
+
+void
+log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep("info", format, arguments);
+	va_end(arguments);
+}
+
+void
+log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	keep("warning", format, arguments);
+	va_end(arguments);
+}
+
+static struct config config;
+static union address server;
+static int listen_fd;
+
+static void
+open_server(void)
+{
+	listen_fd = tcp_listen(AF_INET, 1);
+	server = tcp_bound(listen_fd);
+}
+
+static uint8_t
+choose(void)
+{
+	return server_version_choose(&config, &server);
+}
+
+static void *
+run_asks(void *unused)
+{
+	void (*run)(void *) = asks;
+
+	(void)unused;
+	asks = NULL;
+	run(asked);
+	return NULL;
+}
+
+static void
+check_logged(const char *level, const char *rest)
+{
+	char text[ADDRESS_STRLEN], line[sizeof(logged)];
+
+	snprintf(line, sizeof(line), "%s server-version server=%s %s", level,
+	    address_format(&server, text), rest);
+	ck_assert_msg(strncmp(logged, line, strlen(line)) == 0,
+	    "\"%s\" is not \"%s\"", logged, line);
+	*logged = '\0';
+}
+
+/* Lets the thread ask. answer: -1 is a reset instead. */
+static void
+answer_check(int answer)
+{
+	uint8_t request[PROTOCOL_REQUEST_MAX_LEN], byte = (uint8_t)answer;
+	struct request decoded;
+	const char *reason;
+	pthread_t thread;
+	ssize_t len;
+	int fd;
+
+	ck_assert_ptr_nonnull(asks);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_asks, NULL), 0);
+	fd = tcp_accept(listen_fd);
+	len = recv(fd, request, sizeof(request), 0);
+	ck_assert_int_eq(
+	    protocol_decode(request, (size_t)len, &decoded, &reason), len);
+	ck_assert_int_eq(decoded.version, 2);
+	ck_assert_int_eq(decoded.opcode, PROTOCOL_CHECK);
+	ck_assert_int_eq(address_port(&decoded.destination), 0);
+	if (answer >= 0)
+		ck_assert_int_eq(send(fd, &byte, 1, 0), 1);
+	else
+		tcp_reset(fd);
+	pthread_join(thread, NULL);
+	if (answer >= 0)
+		close(fd);
+}
+
+START_TEST(an_answer_is_good_for_an_hour)
+{
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	answer_check(PROTOCOL_CONNECTED);
+	check_logged("info", "version=2");
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+	elapsed += HOUR - 1;
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+	elapsed += 2;
+	ck_assert_int_eq(choose(), 2);
+	answer_check(PROTOCOL_CONNECTED);
+	ck_assert_str_eq(logged, "");
+	ck_assert_int_eq(choose(), 2);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_reset_means_version_1_for_an_hour)
+{
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	answer_check(-1);
+	check_logged("info", "version=1");
+	elapsed += HOUR - 1;
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_null(asks);
+	elapsed += 2;
+	ck_assert_int_eq(choose(), 1);
+	answer_check(PROTOCOL_CONNECTED);
+	check_logged("info", "version=2");
+	ck_assert_int_eq(choose(), 2);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_status_byte_is_trusted_for_an_hour_after_the_last_one)
+{
+	open_server();
+	server_version_answered(&server);
+	check_logged("info", "version=2");
+	elapsed += HOUR - 1;
+	server_version_answered(&server);
+	elapsed += HOUR - 1;
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+	/* Later a check, and only it, makes it version 1 again. */
+	elapsed += 2;
+	ck_assert_int_eq(choose(), 2);
+	answer_check(-1);
+	check_logged("warning", "version=1 reason=\"it spoke version 2 before");
+	ck_assert_int_eq(choose(), 1);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_user_who_was_answered_counts_more_than_a_check)
+{
+	open_server();
+	server_version_answered(&server);
+	elapsed += HOUR + 1;
+	ck_assert_int_eq(choose(), 2);
+	server_version_answered(&server);
+	*logged = '\0';
+	answer_check(-1);
+	ck_assert_str_eq(logged, "");
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_refusal_is_an_answer_and_said)
+{
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	answer_check(PROTOCOL_NOT_AUTHORIZED);
+	ck_assert_ptr_nonnull(strstr(logged, "warning check-refused"));
+	ck_assert_ptr_nonnull(strstr(logged, "not authorized"));
+	ck_assert_int_eq(choose(), 2);
+}
+END_TEST
+
+START_TEST(an_address_that_is_away_is_asked_again_soon)
+{
+	open_server();
+	close(listen_fd);
+	ck_assert_int_eq(choose(), 1);
+	run_asks(NULL);
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_null(asks);
+	elapsed += 31;
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_nonnull(asks);
+	ck_assert_str_eq(logged, "");
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_reload_asks_but_not_those_that_speak_version_2)
+{
+	struct server_version_question question;
+
+	open_server();
+	server_version_prepare(&config, &question);
+	server_version_ask(&question, &server);
+	/* One thread at a time. */
+	server_version_ask(&question, &server);
+	ck_assert_int_eq(choose(), 1);
+	answer_check(-1);
+	server_version_ask(&question, &server);
+	answer_check(PROTOCOL_CONNECTED);
+	server_version_ask(&question, &server);
+	ck_assert_ptr_null(asks);
+}
+END_TEST
+
+START_TEST(a_number_in_the_configuration_asks_nothing)
+{
+	struct server_version_question question;
+
+	open_server();
+	config.protocol = PROTOCOL_ONLY_1;
+	server_version_answered(&server);
+	ck_assert_int_eq(choose(), 1);
+	config.protocol = PROTOCOL_ONLY_2;
+	elapsed += HOUR + 1;
+	ck_assert_int_eq(choose(), 2);
+	server_version_prepare(&config, &question);
+	server_version_ask(&question, &server);
+	ck_assert_ptr_null(asks);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(addresses_are_known_one_by_one)
+{
+	union address other;
+
+	open_server();
+	other = server;
+	address_set_port(&other, 1);
+	server_version_answered(&other);
+	ck_assert_int_eq(server_version_choose(&config, &other), 2);
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_nonnull(asks);
+}
+END_TEST
+
+Suite *
+suite(void)
+{
+	Suite *suite = suite_create("server_version");
+	TCase *versions = tcase_create("versions");
+
+	tcase_add_test(versions, an_answer_is_good_for_an_hour);
+	tcase_add_test(versions, a_reset_means_version_1_for_an_hour);
+	tcase_add_test(
+	    versions, a_status_byte_is_trusted_for_an_hour_after_the_last_one);
+	tcase_add_test(
+	    versions, a_user_who_was_answered_counts_more_than_a_check);
+	tcase_add_test(versions, a_refusal_is_an_answer_and_said);
+	tcase_add_test(versions, an_address_that_is_away_is_asked_again_soon);
+	tcase_add_test(
+	    versions, a_reload_asks_but_not_those_that_speak_version_2);
+	tcase_add_test(versions, a_number_in_the_configuration_asks_nothing);
+	tcase_add_test(versions, addresses_are_known_one_by_one);
+	suite_add_tcase(suite, versions);
+	return suite;
+}
