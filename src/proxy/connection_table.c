@@ -150,24 +150,25 @@ connection_table_pending(struct connection_table *table)
 	return count;
 }
 
-size_t
-connection_table_list_still(struct connection_table *table,
-    struct connection_table_entry **list, size_t max)
+struct connection_table_entry **
+connection_table_list_still(
+    struct connection_table *table, struct connection_table_entry **end)
 {
 	struct connection_table_entry *entry;
-	size_t count = 0;
 
 	must(pthread_mutex_lock(&table->lock));
-	for (entry = table->ends.older; entry != &table->ends && count < max;
+	for (entry = table->ends.older; entry != &table->ends;
 	     entry = entry->older) {
 		if (!entry->relay || entry->is_listed ||
 		    !atomic_load(&entry->relay->is_still))
 			continue;
 		entry->is_listed = true;
-		list[count++] = entry;
+		entry->next = NULL;
+		*end = entry;
+		end = &entry->next;
 	}
 	must(pthread_mutex_unlock(&table->lock));
-	return count;
+	return end;
 }
 
 void

@@ -31,6 +31,7 @@ struct connection_table_entry {
 	struct relay *relay;  /* NULL: not established */
 	uint64_t credited[2]; /* bytes already added to the account */
 	bool is_listed;       /* by connection_table_list_still() */
+	struct connection_table_entry *next; /* in that list */
 };
 
 struct connection_table {
@@ -85,11 +86,12 @@ size_t connection_table_stop(struct connection_table *table, int64_t quiet_ms);
 size_t connection_table_pending(struct connection_table *table);
 
 /*
- * Lists the relays that are still, each one once, at most max of them. Returns
- * how many. Until its relay goes on, nothing changes or removes an entry.
+ * Appends the relays that are still to a list, each one once. end: the pointer
+ * with which the list ends now; returns the one with which it ends then. Until
+ * its relay goes on, nothing changes or removes an entry.
  */
-size_t connection_table_list_still(struct connection_table *table,
-    struct connection_table_entry **list, size_t max);
+struct connection_table_entry **connection_table_list_still(
+    struct connection_table *table, struct connection_table_entry **end);
 
 /*
  * Adds the last bytes to the account, and counts the connection there no more.

@@ -1,7 +1,6 @@
 #include "proxy/handover.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +34,14 @@
 /* The longest pause between two signals to threads that have not stopped. */
 #define STOP_MAX_MS 8
 
-/* Connections that may be established while a round begins. */
-#define SPARE 64
+/*
+ * The length of a message of records. What a connection has in hand is in it,
+ * for which one message must have room.
+ */
+#define PARCEL_LEN (1024 * 1024)
+#define RECORD_MAX_LEN (sizeof(struct handover_connection) + 2 * PUMP_PIECE_LEN)
+_Static_assert(RECORD_MAX_LEN <= PARCEL_LEN && PARCEL_LEN <= PASSING_MAX_LEN,
+    "a message holds any record");
 
 void
 handover_init(struct handover *handover, const struct service *service,
@@ -79,7 +84,7 @@ refuse_version(const char *version)
 }
 
 static struct handover_hello
-hello_of(const struct handover *handover)
+describe_self(const struct handover *handover)
 {
 	return (struct handover_hello){
 		.size = sizeof(struct handover_hello),
@@ -91,8 +96,9 @@ hello_of(const struct handover *handover)
 	};
 }
 
+/* With the descriptors that hello names. */
 static struct passing
-say_hello(const struct handover *handover, struct handover_hello *hello)
+compose_hello(const struct handover *handover, struct handover_hello *hello)
 {
 	struct passing message = { .kind = HANDOVER_HELLO,
 		.len = sizeof(*hello),
@@ -111,12 +117,12 @@ say_hello(const struct handover *handover, struct handover_hello *hello)
 static int
 greet(const struct handover *handover, int fd)
 {
-	struct handover_hello hello = hello_of(handover);
+	struct handover_hello hello = describe_self(handover);
 	struct passing message;
 
 	hello.has_status = true;
 	hello.has_pidfile = pidfile_descriptor() >= 0;
-	message = say_hello(handover, &hello);
+	message = compose_hello(handover, &hello);
 	return passing_send(fd, &message);
 }
 
@@ -220,8 +226,8 @@ struct round {
 	bool is_first;
 	bool to_store; /* the manager's, instead of the new process */
 	int token;
-	struct connection_table_entry **list; /* the relays that are still */
-	size_t count, max;
+	struct connection_table_entry *list, **end; /* relays that are still */
+	struct passing parcel; /* records that are not sent yet */
 };
 
 static int
@@ -249,15 +255,14 @@ exchange(const struct round *round, const struct passing *message)
 static int
 store_hello(const struct round *round)
 {
-	const struct handover *handover = round->handover;
-	struct handover_hello hello = hello_of(handover);
+	struct handover_hello hello = describe_self(round->handover);
 	struct passing message;
 	int error;
 
 	if (hello.are_adopted)
 		hello.listener_count = 0;
 	hello.are_adopted = false;
-	message = say_hello(handover, &hello);
+	message = compose_hello(round->handover, &hello);
 	error = store_begin(HANDOVER_MAJOR, HANDOVER_MINOR);
 	return error ? error : store_put(&message);
 }
@@ -272,79 +277,69 @@ send_token(const struct round *round)
 	return exchange(round, &message);
 }
 
-static bool
-append(struct passing *message, const void *data, size_t len)
-{
-	uint8_t *longer;
-
-	if (len == 0)
-		return true;
-	longer = realloc(message->data, message->len + len);
-	if (!longer)
-		return false;
-	memcpy(longer + message->len, data, len);
-	message->data = longer;
-	message->len += (uint32_t)len;
-	return true;
-}
-
-static bool
-append_connection(const struct round *round, struct passing *message,
-    const struct connection_table_entry *entry)
-{
-	struct handover_connection record;
-	const uint8_t *bytes[2];
-
-	message->fd_count += (uint32_t)connection_describe(
-	    entry, &record, bytes, message->fds + message->fd_count);
-	record.is_new = !round->is_first;
-	return append(message, &record, sizeof(record)) &&
-	    append(message, bytes[0], record.flow[0].len) &&
-	    append(message, bytes[1], record.flow[1].len);
-}
-
-/* Those from that position of the list on. */
 static int
-send_listed(const struct round *round, size_t next)
+send_parcel(struct round *round)
 {
-	int error = 0;
+	struct passing *parcel = &round->parcel;
+	int error = parcel->len > 0 ? exchange(round, parcel) : 0;
 
-	while (next < round->count && !error) {
-		struct passing message = { .kind = HANDOVER_CONNECTIONS };
-
-		while (next < round->count && !error &&
-		    message.fd_count + HANDOVER_MAX_FDS <= PASSING_MAX_FDS) {
-			if (!append_connection(
-				round, &message, round->list[next++]))
-				error = -ENOMEM;
-		}
-		if (!error)
-			error = exchange(round, &message);
-		free(message.data);
-	}
+	parcel->len = parcel->fd_count = 0;
 	return error;
 }
 
+/* Makes room for the longest record. */
 static int
-send_accounts(const struct round *round)
+open_parcel(struct round *round, enum handover_kind kind)
+{
+	struct passing *parcel = &round->parcel;
+	int error = 0;
+
+	if (parcel->len + RECORD_MAX_LEN > PARCEL_LEN ||
+	    parcel->fd_count + HANDOVER_MAX_FDS > PASSING_MAX_FDS)
+		error = send_parcel(round);
+	parcel->kind = kind;
+	return error;
+}
+
+static void
+append(struct passing *parcel, const void *data, size_t len)
+{
+	if (len > 0)
+		memcpy(parcel->data + parcel->len, data, len);
+	parcel->len += (uint32_t)len;
+}
+
+static void
+append_connection(
+    struct round *round, const struct connection_table_entry *entry)
+{
+	struct passing *parcel = &round->parcel;
+	struct handover_connection record;
+	const uint8_t *bytes[2];
+
+	parcel->fd_count += (uint32_t)connection_describe(
+	    entry, &record, bytes, parcel->fds + parcel->fd_count);
+	record.is_new = !round->is_first;
+	append(parcel, &record, sizeof(record));
+	for (int side = 0; side < 2; side++)
+		append(parcel, bytes[side], record.flow[side].len);
+}
+
+static int
+send_accounts(struct round *round)
 {
 	struct accounts *accounts = round->handover->service->accounts;
-	struct passing message = { .kind = HANDOVER_ACCOUNTS };
 	const struct account *account = NULL;
+	struct handover_account record;
 	int error = 0;
 
 	connection_table_credit(round->handover->service->table);
 	while (!error && (account = accounts_next(accounts, account))) {
-		struct handover_account record;
-
+		error = open_parcel(round, HANDOVER_ACCOUNTS);
 		handover_describe_account(&record, account);
-		if (!append(&message, &record, sizeof(record)))
-			error = -ENOMEM;
+		append(&round->parcel, &record, sizeof(record));
 	}
-	if (!error)
-		error = exchange(round, &message);
-	free(message.data);
-	return error;
+	return error ? error : send_parcel(round);
 }
 
 /* Stops the relays that were quiet for that long, and lists them. */
@@ -361,45 +356,45 @@ stop_quiet(struct round *round, int64_t quiet_ms)
 		poll(NULL, 0, wait_ms);
 		wait_ms = wait_ms < STOP_MAX_MS ? 2 * wait_ms : STOP_MAX_MS;
 	}
-	round->count += connection_table_list_still(
-	    table, round->list + round->count, round->max - round->count);
+	round->end = connection_table_list_still(table, round->end);
 	return 0;
 }
 
+/* A later round is empty more often than not, and then nothing is sent. */
 static int
-send_all(struct round *round)
+send_quiet(struct round *round, int64_t quiet_ms)
+{
+	struct connection_table_entry **next = round->end, *entry;
+	int error = stop_quiet(round, quiet_ms);
+
+	if (!error && !round->is_first && *next)
+		error = send_token(round);
+	for (entry = *next; entry && !error; entry = entry->next) {
+		error = open_parcel(round, HANDOVER_CONNECTIONS);
+		append_connection(round, entry);
+	}
+	return error ? error : send_parcel(round);
+}
+
+static int
+send_first(struct round *round)
 {
 	int error = round->to_store ? store_hello(round) : send_token(round);
 
-	for (int64_t quiet_ms = QUIET_MS; !error && quiet_ms >= 0;
-	     quiet_ms -= QUIET_MS) {
-		size_t next = round->count;
-
-		error = stop_quiet(round, quiet_ms);
-		if (!error)
-			error = send_listed(round, next);
-	}
+	if (!error)
+		error = send_quiet(round, QUIET_MS);
+	if (!error)
+		error = send_quiet(round, 0);
 	return error ? error : send_accounts(round);
-}
-
-/* What has been established since, which is often nothing. */
-static int
-send_new(struct round *round)
-{
-	int error = stop_quiet(round, 0);
-
-	if (!error && round->count > 0)
-		error = send_token(round);
-	return error ? error : send_listed(round, 0);
 }
 
 static int
 send_round(struct round *round)
 {
 	static const struct passing end = { .kind = HANDOVER_END };
-	int error = round->is_first ? send_all(round) : send_new(round);
+	int error = round->is_first ? send_first(round) : send_quiet(round, 0);
 
-	if (error || (!round->is_first && round->count == 0))
+	if (error || (!round->is_first && !round->list))
 		return error;
 	error = exchange(round, &end);
 	return !error && round->to_store ? store_finish() : error;
@@ -416,84 +411,70 @@ take_back(const struct round *round)
 
 /* Some of the relays may not be still yet. */
 static void
-resume_all(struct round *round)
+stop_all(struct round *round)
 {
 	struct connection_table *table = round->handover->service->table;
 
 	while (connection_table_stop(table, 0) > 0)
 		poll(NULL, 0, 1);
-	do {
-		for (size_t i = 0; i < round->count; i++)
-			connection_resume(round->list[i]);
-		round->count =
-		    connection_table_list_still(table, round->list, round->max);
-	} while (round->count > 0);
-}
-
-static int
-open_round(struct round *round, struct handover *handover)
-{
-	int error;
-
-	*round = (struct round){ .handover = handover,
-		.is_first = handover->state != HANDOVER_GIVEN,
-		.max = admission_live(handover->service->admission) + SPARE };
-	round->list =
-	    malloc(round->max * sizeof(struct connection_table_entry *));
-	if (!round->list)
-		return -ENOMEM;
-	round->token = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = round->token < 0 ? -errno : 0;
-	if (error)
-		free(round->list);
-	return error;
+	connection_table_list_still(table, round->end);
 }
 
 /* Threads that have stopped end, so that the new process has room for its own. */
 static int
-give(struct round *round)
+run_round(struct round *round)
 {
+	struct connection_table_entry *entry, *next;
+	bool is_ours;
 	int error;
 
 	thread_set_parking(false);
 	error = send_round(round);
 	thread_set_parking(true);
-	if (error && take_back(round)) {
-		if (round->to_store)
-			store_discard();
-		resume_all(round);
-		return error;
+	is_ours = error && take_back(round);
+	if (is_ours && round->to_store)
+		store_discard();
+	if (is_ours)
+		stop_all(round);
+	for (entry = round->list; entry; entry = next) {
+		next = entry->next;
+		(is_ours ? connection_resume : connection_forget)(entry);
 	}
-	for (size_t i = 0; i < round->count; i++)
-		connection_forget(round->list[i]);
-	return 0;
+	return is_ours ? error : 0;
 }
 
 /* Returns 0, or a negative errno, and all connections go on here. */
 static int
-give_round(struct handover *handover, bool to_store)
+give(struct handover *handover, bool to_store)
 {
-	struct round round;
-	int error = open_round(&round, handover);
+	struct round round = { .handover = handover,
+		.is_first = handover->state != HANDOVER_GIVEN,
+		.to_store = to_store,
+		.parcel.data = malloc(PARCEL_LEN) };
+	int error = -ENOMEM;
 
-	if (error)
-		return error;
-	round.to_store = to_store;
-	error = give(&round);
-	close(round.token);
-	free(round.list);
+	round.end = &round.list;
+	round.token = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (round.token >= 0 && round.parcel.data)
+		error = run_round(&round);
+	if (round.token >= 0)
+		close(round.token);
+	free(round.parcel.data);
 	return error;
 }
 
 int
 handover_give(struct handover *handover)
 {
-	int error = handover->fd < 0 ? 0 : give_round(handover, false);
+	int error = handover->fd < 0 ? 0 : give(handover, false);
 
 	if (!error)
 		return 0;
-	if (handover->state == HANDOVER_GIVEN)
+	/* Nobody takes a later round any more; in the first, it is only lent. */
+	if (handover->state == HANDOVER_GIVEN) {
+		close(handover->fd);
 		handover->fd = -1;
+	}
 	log_error("cannot hand over to process %ld: %s; this process goes on "
 		  "with all connections",
 	    (long)handover->pid, strerror(-error));
@@ -503,7 +484,7 @@ handover_give(struct handover *handover)
 int
 handover_store(struct handover *handover)
 {
-	int error = give_round(handover, true);
+	int error = give(handover, true);
 
 	if (error)
 		log_error("cannot leave the connections to the service "

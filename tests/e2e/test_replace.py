@@ -450,6 +450,39 @@ class Applied(ReplaceCase):
         destination.sendall(b'y')
         self.assertEqual(receive(gate, 1), b'y')
 
+    def test_failed_later_hand_over_keeps_nothing_of_the_new_process(self):
+        """The new one dies; the old one finishes a handshake after that."""
+        self.start_pair()
+        listener = self.listen_at_destination()
+        to = listener.getsockname()[:2]
+        request = encode_request((IPV4.user, fresh_port()), to)
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(request[:5])
+        old = self.halves['server']
+        new = self.launch_replacement('server')
+        new.wait_for('listening')
+        new.kill()
+        gate.sendall(request[5:])
+        destination = self.accept(listener)
+        old.wait_for_line('cannot hand over to process')
+        gate.sendall(b'x')
+        self.assertEqual(receive(destination, 1), b'x')
+        wait_until(lambda: not self.has_unix_connection(old),
+                   'the descriptor to the new process is closed')
+
+    @staticmethod
+    def has_unix_connection(half):
+        """Whether a descriptor leads to another process by a Unix socket."""
+        with open(f'/proc/{half.process.pid}/net/unix') as file:
+            rows = [line.split() for line in file][1:]
+        connected = {f'socket:[{row[6]}]' for row in rows if row[5] == '03'}
+        folder = f'/proc/{half.process.pid}/fd'
+        for number in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(os.path.join(folder, number)) in connected:
+                    return True
+        return False
+
     def test_without_a_running_half_it_starts_as_usual(self):
         daemon = self.start_server(flags=('--replace',))
         self.assertEqual(len(daemon.events('replace')), 1)
