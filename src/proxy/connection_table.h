@@ -31,7 +31,9 @@ struct connection_table_entry {
 	struct relay *relay;  /* NULL: not established */
 	uint64_t credited[2]; /* bytes already added to the account */
 	bool is_listed;       /* by connection_table_list_still() */
-	struct connection_table_entry *next; /* in that list */
+
+	/* In the list of a hand-over, while the relay is still. */
+	struct connection_table_entry *next;
 };
 
 struct connection_table {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -152,48 +151,29 @@ takeover_load(
 struct round {
 	struct takeover *takeover;
 	int token;
-	struct connection_table_entry **list;
-	size_t count, max;
+	struct connection_table_entry *list; /* the latest one first */
+	size_t count;
 };
 
-static bool
-keep(struct round *round, struct connection_table_entry *entry)
-{
-	size_t max = round->max ? 2 * round->max : 256;
-	struct connection_table_entry **longer = round->list;
-
-	if (round->count == round->max) {
-		longer = realloc(
-		    longer, max * sizeof(struct connection_table_entry *));
-		if (!longer)
-			return false;
-		round->list = longer;
-		round->max = max;
-	}
-	longer[round->count++] = entry;
-	return true;
-}
-
-/* Room in the list first: a connection in the table belongs to the round. */
+/* Makes -1 of the descriptors that are the connection's now. */
 static int
 take_connection(struct round *round, const struct handover_connection *record,
-    const uint8_t *const bytes[2], const int *fds)
+    const uint8_t *const bytes[2], int *fds, size_t count)
 {
 	struct takeover *takeover = round->takeover;
-	struct connection_table_entry *entry;
-	struct config *config;
-
-	if (!keep(round, NULL))
-		return -ENOMEM;
-	round->count--;
-	config = live_config_ref(takeover->live_config);
-	entry =
+	struct config *config = live_config_ref(takeover->live_config);
+	struct connection_table_entry *entry =
 	    connection_restore(takeover->service, config, record, bytes, fds);
+
 	if (!entry) {
 		config_unref(config);
 		return -ENOMEM;
 	}
-	round->list[round->count++] = entry;
+	entry->next = round->list;
+	round->list = entry;
+	round->count++;
+	while (count > 0)
+		fds[--count] = -1;
 	/* Its threads exist before it is ours: there may be no room for them. */
 	return thread_reserve(2);
 }
@@ -210,32 +190,22 @@ are_there(const int *fds, size_t count)
 static int
 take_connections(struct round *round, struct passing *message)
 {
-	const uint8_t *data = message->data;
+	const uint8_t *data = message->data, *bytes[2];
 	size_t len = message->len, used = 0;
+	struct handover_connection record;
 	int error = 0;
 
 	while (len > 0 && !error) {
-		struct handover_connection record;
-		const uint8_t *bytes[2];
-		size_t count, before = round->count;
+		int *fds = message->fds + used;
 
 		if (!handover_read_connection(&data, &len, &record, bytes))
 			return -EPROTO;
-		count = handover_fd_count(&record);
-		if (used + count > message->fd_count)
+		used += handover_fd_count(&record);
+		if (used > message->fd_count)
 			return -EPROTO;
-		if (!are_there(message->fds + used, count)) {
-			used += count;
-			continue;
-		}
-		error =
-		    take_connection(round, &record, bytes, message->fds + used);
-		/* They are the connection's now. */
-		if (round->count > before) {
-			for (size_t i = 0; i < count; i++)
-				message->fds[used + i] = -1;
-		}
-		used += count;
+		if (are_there(fds, handover_fd_count(&record)))
+			error = take_connection(round, &record, bytes, fds,
+			    handover_fd_count(&record));
 	}
 	return error;
 }
@@ -309,32 +279,35 @@ receive_all(struct round *round)
 {
 	struct takeover *takeover = round->takeover;
 	struct passing message;
-	bool is_end;
-	int error;
+	bool is_end = false;
+	int error = 0;
 
-	do {
+	while (!error && !is_end) {
 		error = receive(round, &message);
 		if (error)
-			return error;
+			break;
 		error = take_message(round, &message);
 		is_end = message.kind == HANDOVER_END;
 		passing_finish(&message);
 		if (!error && !is_end && !takeover->is_stored)
 			error = passing_say(
 			    takeover->fd, HANDOVER_RECEIVED, NULL, 0);
-	} while (!error && !is_end);
+	}
 	return error;
 }
 
-/* True if this process owns the round: the other one has not taken it back. */
+/*
+ * Whether this process owns the round that ended with that error. What a process
+ * that has died brought is ours, unless it had taken the round back.
+ */
 static bool
-win(const struct round *round)
+win(const struct round *round, int error)
 {
 	uint64_t value;
 
 	if (round->takeover->is_stored)
 		return true;
-	return round->token >= 0 &&
+	return (!error || error == -ECONNRESET) && round->token >= 0 &&
 	    read(round->token, &value, sizeof(value)) == sizeof(value);
 }
 
@@ -345,9 +318,13 @@ win(const struct round *round)
 static void
 resume_all(const struct round *round)
 {
-	for (size_t i = round->count; i > 0; i--) {
-		connection_resume(round->list[i - 1]);
-		if (i % RESUMED_AT_ONCE == 0)
+	struct connection_table_entry *entry, *next;
+	size_t left = round->count;
+
+	for (entry = round->list; entry; entry = next) {
+		next = entry->next;
+		connection_resume(entry);
+		if (left-- % RESUMED_AT_ONCE == 0)
 			poll(NULL, 0, 1);
 	}
 }
@@ -355,23 +332,21 @@ resume_all(const struct round *round)
 static void
 drop_all(const struct round *round)
 {
-	for (size_t i = 0; i < round->count; i++)
-		connection_forget(round->list[i]);
+	struct connection_table_entry *entry, *next;
+
+	for (entry = round->list; entry; entry = next) {
+		next = entry->next;
+		connection_forget(entry);
+	}
 }
 
-/*
- * If the other process dies in the middle of a round, what it has brought is
- * ours. Returns how many connections were taken, or a negative errno.
- */
+/* Returns how many connections were taken, or a negative errno. */
 static ssize_t
 take_round(struct takeover *takeover)
 {
 	struct round round = { .takeover = takeover, .token = -1 };
 	int error = receive_all(&round);
-	bool is_ours =
-	    (!error || error == -ECONNRESET || takeover->is_stored) &&
-	    win(&round);
-	ssize_t count = error ? error : -ECANCELED;
+	bool is_ours = win(&round, error);
 
 	if (is_ours && error)
 		log_warning("the process that was being replaced has died; "
@@ -380,20 +355,16 @@ take_round(struct takeover *takeover)
 		    round.count);
 	if (takeover->is_stored)
 		store_close();
-	if (is_ours) {
-		resume_all(&round);
-		/* Otherwise the other process sees the end, and lets go, too. */
-		if (!takeover->is_stored &&
-		    passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0))
-			shutdown(takeover->fd, SHUT_RDWR);
-		count = (ssize_t)round.count;
-	} else {
-		drop_all(&round);
-	}
+	(is_ours ? resume_all : drop_all)(&round);
+	/* Otherwise the other process sees the end, and lets go, too. */
+	if (is_ours && !takeover->is_stored &&
+	    passing_say(takeover->fd, HANDOVER_TAKEN, NULL, 0))
+		shutdown(takeover->fd, SHUT_RDWR);
 	if (round.token >= 0)
 		close(round.token);
-	free(round.list);
-	return count;
+	if (is_ours)
+		return (ssize_t)round.count;
+	return error ? error : -ECANCELED;
 }
 
 /* The other process finishes handshakes, and brings what comes of them. */
