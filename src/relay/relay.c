@@ -395,6 +395,8 @@ run_from(struct relay *relay, enum relay_side side)
 		flow_watch(&flow);
 	kept->received = flow.received;
 	kept->stage = flow.is_stopped ? flow.stage : RELAY_LEFT;
+	/* The thread may serve another relay next. */
+	atomic_store(&kept->thread, 0);
 	relay_leave(relay);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/deadline.h"
 #include "base/must.h"
+#include "base/signals.h"
 #include "net/socket.h"
 
 /*
@@ -241,11 +242,14 @@ relay_leave(struct relay *relay)
 {
 	if (atomic_fetch_sub(&relay->running, 1) > 1)
 		return;
+	/* So that relay_stop() can interrupt the waits of deliver(). */
+	atomic_store(&relay->flow[0].thread, signals_thread());
 	if (relay->flow[0].stage == RELAY_LEFT &&
 	    relay->flow[1].stage == RELAY_LEFT && deliver(relay)) {
 		must(pthread_mutex_destroy(&relay->lock));
 		relay->done(relay);
 	} else {
+		atomic_store(&relay->flow[0].thread, 0);
 		atomic_store(&relay->is_still, true);
 	}
 }

@@ -167,6 +167,9 @@ START_TEST(nothing_is_taken_while_it_is_still)
 	ck_assert_int_eq(ioctl(rig.relay.fd[SIDE], SIOCINQ, &queued), 0);
 	ck_assert_int_eq(queued, 2000);
 	ck_assert_uint_eq(rig.relay.flow[SIDE].received, 1000);
+	/* Its threads have other work, and are not to be interrupted. */
+	ck_assert_int_eq(rig.relay.flow[SIDE].thread, 0);
+	ck_assert_int_eq(rig.relay.flow[!SIDE].thread, 0);
 	relay_resume(&rig.relay);
 	tcp_expect(rig.end[!SIDE], SEED(SIDE), 1000, 3000);
 	tcp_reset(rig.end[SIDE]);
