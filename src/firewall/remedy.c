@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PRIORITY_TRACKING (-200)
 #define CHANGE "firewall-cmd --permanent"
 #define POLICY CHANGE " --policy=srcproxy"
 
@@ -71,10 +70,8 @@ is_untracked(const struct ruleset *ruleset, const struct chain *chain)
 	    (other->tool != chain->tool ||
 		strcmp(other->family, chain->family) != 0 ||
 		strcmp(other->table, chain->table) != 0 ||
-		(other->hook != HOOK_INGRESS && other->hook != HOOK_EGRESS &&
-		    ((other->hook != HOOK_PREROUTING &&
-			 other->hook != HOOK_OUTPUT) ||
-			other->priority > PRIORITY_TRACKING))))
+		(other->hook != HOOK_EGRESS &&
+		    !chain_precedes_tracking(other))))
 		other = other->next;
 	return other;
 }

@@ -5,6 +5,9 @@
 
 #include "json5/json5.h"
 
+#define PRIORITY_TRACKING (-200)
+#define PRIORITY_DESTINATION (-100)
+#define PRIORITY_SOURCE 100
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const char *const hooks[HOOK_COUNT] = { "", "ingress", "prerouting",
@@ -76,33 +79,24 @@ ruleset_destroy(struct ruleset *ruleset)
 	free(ruleset);
 }
 
-/* A listing's table, or one of its objects. */
-struct place {
-	struct ruleset *ruleset;
-	enum tool tool;
-	const char *family, *table;
-};
-
-static bool
-is_in_table(
-    const struct chain *chain, enum tool tool, const struct place *place)
+/* Returns the first one from that chain on; name NULL: any of the table. */
+static struct chain *
+find(struct chain *chain, enum tool tool, const char *family, const char *table,
+    const char *name)
 {
-	return chain->tool == tool && !strcmp(chain->table, place->table) &&
-	    !strcmp(chain->family, place->family);
+	while (chain &&
+	    ((name && strcmp(chain->name, name) != 0) || chain->tool != tool ||
+		strcmp(chain->table, table) != 0 ||
+		strcmp(chain->family, family) != 0))
+		chain = chain->next;
+	return chain;
 }
 
 struct chain *
 ruleset_chain(const struct ruleset *ruleset, enum tool tool, const char *family,
     const char *table, const char *name)
 {
-	const struct place place = { .family = family, .table = table };
-	struct chain *chain = ruleset->chains;
-
-	while (chain &&
-	    (strcmp(chain->name, name) != 0 ||
-		!is_in_table(chain, tool, &place)))
-		chain = chain->next;
-	return chain;
+	return find(ruleset->chains, tool, family, table, name);
 }
 
 struct set *
@@ -119,6 +113,44 @@ ruleset_set(
 	return set;
 }
 
+bool
+chain_precedes_tracking(const struct chain *chain)
+{
+	bool is_first =
+	    chain->hook == HOOK_PREROUTING || chain->hook == HOOK_OUTPUT;
+
+	return chain->hook == HOOK_INGRESS ||
+	    (is_first && !chain->is_nat &&
+		chain->priority <= PRIORITY_TRACKING);
+}
+
+/* The kernel rewrites at two priorities only. */
+static int
+effective_priority(const struct chain *chain)
+{
+	if (!chain->is_nat)
+		return chain->priority;
+	return chain->hook == HOOK_PREROUTING || chain->hook == HOOK_OUTPUT
+	    ? PRIORITY_DESTINATION
+	    : PRIORITY_SOURCE;
+}
+
+/* At the same priority the kernel calls the chain made later first. */
+static void
+insert(struct ruleset *ruleset, struct chain *chain)
+{
+	struct chain **place = &ruleset->chains;
+	int priority = effective_priority(chain);
+
+	while (*place &&
+	    (effective_priority(*place) < priority ||
+		(effective_priority(*place) == priority &&
+		    (*place)->priority < chain->priority)))
+		place = &(*place)->next;
+	chain->next = *place;
+	*place = chain;
+}
+
 static void *
 allocate(struct ruleset *ruleset, size_t size)
 {
@@ -129,30 +161,35 @@ allocate(struct ruleset *ruleset, size_t size)
 	return memory;
 }
 
+/* A member of a listing, and its place. */
+struct object {
+	struct ruleset *ruleset;
+	enum tool tool;
+	const char *family, *table, *name;
+	const struct json5 *json;
+};
+
 static void
-add_chain(const struct place *place, const struct json5 *json)
+add_chain(const struct object *object)
 {
-	struct ruleset *ruleset = place->ruleset;
-	const char *name = ruleset_text(json, "name");
-	struct chain *chain = ruleset_chain(
-	    ruleset, place->tool, place->family, place->table, name);
+	const struct json5 *json = object->json;
+	struct chain *chain = ruleset_chain(object->ruleset, object->tool,
+	    object->family, object->table, object->name);
 
 	/* The chain is known, but its listing left out the devices. */
 	if (chain) {
 		chain->devices = json5_member(json, "dev");
 		return;
 	}
-	chain = allocate(ruleset, sizeof(*chain));
+	chain = allocate(object->ruleset, sizeof(*chain));
 	if (!chain)
 		return;
 	*chain = (struct chain){
-		.next = ruleset->chains,
-		.tool = place->tool,
-		.family = place->family,
-		.table = place->table,
-		.name = name,
+		.tool = object->tool,
+		.family = object->family,
+		.table = object->table,
+		.name = object->name,
 		.devices = json5_member(json, "dev"),
-		.order = ruleset->chains ? ruleset->chains->order + 1 : 0,
 		.priority = (int)ruleset_number(json, "prio"),
 		.is_nat = !strcmp(ruleset_text(json, "type"), "nat"),
 		.drops = !strcasecmp(ruleset_text(json, "policy"), "drop"),
@@ -161,28 +198,28 @@ add_chain(const struct place *place, const struct json5 *json)
 		if (!strcasecmp(hooks[i], ruleset_text(json, "hook")))
 			chain->hook = i;
 	}
-	ruleset->chains = chain;
+	insert(object->ruleset, chain);
 }
 
 /* Elements may have their own limits and quotas, which depend on time. */
 static void
-add_set(const struct place *place, const struct json5 *json)
+add_set(const struct object *object)
 {
-	const struct json5 *meters = json5_member(json, "stmt"), *meter;
-	struct set *set = allocate(place->ruleset, sizeof(*set));
+	const struct json5 *meters = json5_member(object->json, "stmt"), *meter;
+	struct set *set = allocate(object->ruleset, sizeof(*set));
 
 	if (!set)
 		return;
 	*set = (struct set){
-		.next = place->ruleset->sets,
-		.family = place->family,
-		.table = place->table,
-		.name = ruleset_text(json, "name"),
-		.elements = json5_member(json, "elem"),
+		.next = object->ruleset->sets,
+		.family = object->family,
+		.table = object->table,
+		.name = object->name,
+		.elements = json5_member(object->json, "elem"),
 	};
 	for (size_t i = 0; (meter = ruleset_item(meters, i)); i++)
 		set->is_uncertain |= !json5_member(meter, "counter");
-	place->ruleset->sets = set;
+	object->ruleset->sets = set;
 }
 
 /* A rule may add elements to a set after the set was listed. */
@@ -205,38 +242,35 @@ note_changes(struct ruleset *ruleset, const struct rule *rule)
 }
 
 static void
-add_rule(const struct place *place, const struct json5 *json)
+add_rule(const struct object *object)
 {
-	struct chain *chain = ruleset_chain(place->ruleset, place->tool,
-	    place->family, place->table, ruleset_text(json, "chain"));
+	struct chain *chain = ruleset_chain(object->ruleset, object->tool,
+	    object->family, object->table, ruleset_text(object->json, "chain"));
 	struct rule *rule;
 
-	if (!chain || !json5_member(json, "expr") ||
-	    !(rule = allocate(place->ruleset, sizeof(*rule))))
+	if (!chain || !json5_member(object->json, "expr") ||
+	    !(rule = allocate(object->ruleset, sizeof(*rule))))
 		return;
 	*rule = (struct rule){
 		.chain = chain,
-		.statements = json5_member(json, "expr"),
-		.handle = (uint64_t)ruleset_number(json, "handle"),
+		.statements = json5_member(object->json, "expr"),
+		.handle = (uint64_t)ruleset_number(object->json, "handle"),
 		.number = chain->last ? chain->last->number + 1 : 1,
 	};
 	*(chain->last ? &chain->last->next : &chain->rules) = rule;
 	chain->last = rule;
-	note_changes(place->ruleset, rule);
+	note_changes(object->ruleset, rule);
 }
 
 /* nft 1.0.6 prints a wrong word instead of a flag. */
 static void
-add_table(const struct place *place, const struct json5 *json)
+add_table(const struct object *object)
 {
-	const struct place table = { .family = place->family,
-		.table = ruleset_text(json, "name") };
-	const struct json5 *flags = json5_member(json, "flags"), *flag;
+	const struct json5 *flags = json5_member(object->json, "flags"), *flag;
+	struct chain *chain = object->ruleset->chains;
 
-	for (struct chain *chain = place->ruleset->chains; chain;
-	     chain = chain->next) {
-		if (!is_in_table(chain, place->tool, &table))
-			continue;
+	while ((chain = find(
+		    chain, object->tool, object->family, object->name, NULL))) {
 		for (size_t i = 0; (flag = ruleset_item(flags, i)); i++) {
 			const char *name = ruleset_string(flag);
 
@@ -247,23 +281,14 @@ add_table(const struct place *place, const struct json5 *json)
 			else if (*name && strcmp(name, "persist") != 0)
 				chain->is_doubtful = true;
 		}
-	}
-}
-
-static bool
-is_translated(const struct place *place)
-{
-	const struct chain *chain = place->ruleset->chains;
-
-	while (chain && !is_in_table(chain, TOOL_IPTABLES_NFT, place))
 		chain = chain->next;
-	return chain && place->tool == TOOL_NFT;
+	}
 }
 
 /* Added in this order, because each kind needs the kinds before it. */
 static const struct {
 	const char *kind;
-	void (*add)(const struct place *place, const struct json5 *json);
+	void (*add)(const struct object *object);
 } kinds[] = {
 	{ "set", add_set },
 	{ "map", add_set },
@@ -289,15 +314,18 @@ ruleset_add(
 	ruleset->roots[ruleset->root_count++] = root;
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		for (size_t j = 0; (item = json5_item(list, j)); j++) {
-			struct place place = { ruleset, tool, "", "" };
-
 			json = json5_member(item, kinds[i].kind);
 			if (!json)
 				continue;
-			place.family = ruleset_text(json, "family");
-			place.table = ruleset_text(json, "table");
-			if (!is_translated(&place))
-				kinds[i].add(&place, json);
+			const struct object object = { ruleset, tool,
+				ruleset_text(json, "family"),
+				ruleset_text(json, "table"),
+				ruleset_text(json, "name"), json };
+
+			if (tool != TOOL_NFT ||
+			    !ruleset_chain(ruleset, TOOL_IPTABLES_NFT,
+				object.family, object.table, NULL))
+				kinds[i].add(&object);
 		}
 	}
 	return true;

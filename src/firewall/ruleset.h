@@ -48,7 +48,6 @@ struct chain {
 	bool is_nat, drops; /* drops: by policy */
 	bool is_owned;    /* only the program that owns its table changes it */
 	bool is_doubtful; /* it may be dormant: inactive */
-	size_t order;     /* in the listing */
 	struct rule *rules, *last;
 };
 
@@ -74,7 +73,7 @@ struct set {
 
 struct ruleset {
 	const char *blind;    /* why it could not be read; NULL: it was */
-	struct chain *chains; /* the last of the listing first */
+	struct chain *chains; /* in the kernel's order */
 	struct set *sets;
 	struct json5 *roots[RULESET_ROOTS_MAX];
 	size_t root_count;
@@ -97,11 +96,14 @@ void ruleset_destroy(struct ruleset *ruleset);
 bool ruleset_add(
     struct ruleset *ruleset, enum tool tool, const char *text, size_t len);
 
-/* Both return NULL if it is not there. */
+/* Both return NULL if it is not there. name NULL: any chain of the table. */
 struct chain *ruleset_chain(const struct ruleset *ruleset, enum tool tool,
     const char *family, const char *table, const char *name);
 struct set *ruleset_set(
     const struct ruleset *ruleset, const struct chain *chain, const char *name);
+
+/* Whether conntrack has not seen a packet yet that comes to the chain. */
+bool chain_precedes_tracking(const struct chain *chain);
 
 /* Returns "" if it is no string, or the member is missing. */
 const char *ruleset_string(const struct json5 *json);

@@ -11,9 +11,6 @@
 #include "json5/json5.h"
 
 #define DEPTH_MAX 16 /* nested jumps; the kernel loads no more */
-#define PRIORITY_TRACKING (-200)
-#define PRIORITY_DESTINATION (-100)
-#define PRIORITY_SOURCE 100
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 enum verdict { DROP, ACCEPT, RETURN, VERDICT_COUNT };
@@ -254,15 +251,13 @@ run_nat(struct passage *way)
 	return true;
 }
 
-/* nft prints no details of these: a target may change any field. */
+/* nft prints no details of what xtables does: it may change any field. */
 static bool
-run_foreign(struct passage *way)
+run_unknown(struct passage *way)
 {
 	static const enum field changed[] = { FIELD_SADDR, FIELD_DADDR,
 		FIELD_DPORT, FIELD_MARK, FIELD_CT_MARK, FIELD_TPROXY_PORT };
 
-	if (!strcmp(ruleset_text(way->at.json, "name"), "comment"))
-		return true;
 	way->at.is_match = TRUTH_MAYBE;
 	if (!strcmp(ruleset_text(way->at.json, "type"), "match"))
 		return true;
@@ -296,13 +291,12 @@ static const struct {
 	{ "|notrack|", 0, run_notrack },
 	{ "|redirect|dnat|snat|masquerade|", ACCEPTS, run_nat },
 	{ "|tproxy|", 0, run_assignments },
-	{ "|xt|", 0, run_foreign },
 	{ "|set|map|", 0, run_change },
 	{ "|limit|quota|meter|ct count|", UNSURE, NULL },
 	{ "|counter|continue|log|last|flow|dup|secmark|ct helper|ct timeout|"
 	  "ct expectation|",
 	    0, NULL },
-	{ NULL, UNKNOWN, NULL },
+	{ NULL, 0, run_unknown },
 };
 
 /* Returns whether the rule goes on to its next statement. */
@@ -363,44 +357,6 @@ run_chain(struct passage *way, const struct chain *chain)
 	}
 	way->scope.chain = from;
 	way->depth--;
-}
-
-/* The effective priority: the kernel rewrites at two priorities only. */
-static int
-hook_priority(const struct chain *chain)
-{
-	if (!chain->is_nat)
-		return chain->priority;
-	return chain->hook == HOOK_PREROUTING || chain->hook == HOOK_OUTPUT
-	    ? PRIORITY_DESTINATION
-	    : PRIORITY_SOURCE;
-}
-
-/* At the same priority the kernel calls the chain made later first. */
-static bool
-is_earlier(const struct chain *a, const struct chain *b)
-{
-	if (hook_priority(a) != hook_priority(b))
-		return hook_priority(a) < hook_priority(b);
-	if (a->priority != b->priority)
-		return a->priority < b->priority;
-	return a->order > b->order;
-}
-
-/* Returns the hook's chain after the previous one; NULL: the first one. */
-static const struct chain *
-next_chain(
-    const struct ruleset *ruleset, enum hook hook, const struct chain *previous)
-{
-	const struct chain *chain, *next = NULL;
-
-	for (chain = ruleset->chains; chain; chain = chain->next) {
-		if (chain->hook == hook &&
-		    (!previous || is_earlier(previous, chain)) &&
-		    (!next || is_earlier(chain, next)))
-			next = chain;
-	}
-	return next;
 }
 
 static enum truth
@@ -494,14 +450,10 @@ static void
 pass(struct walk *walk, struct ruleset *ruleset, const struct chain *chain,
     enum truth *is_rewritten)
 {
-	bool is_first =
-	    chain->hook == HOOK_PREROUTING || chain->hook == HOOK_OUTPUT;
 	struct passage way = {
 		.walk = walk,
 		.scope = { ruleset, chain, &walk->packet, chain->hook,
-		    chain->hook == HOOK_INGRESS ||
-			(is_first &&
-			    hook_priority(chain) <= PRIORITY_TRACKING) },
+		    chain_precedes_tracking(chain) },
 		.at.is_here = is_for(chain, walk, *is_rewritten),
 	};
 
@@ -534,20 +486,21 @@ track(struct packet *packet)
 static void
 pass_hook(struct walk *walk, struct ruleset *ruleset, enum hook hook)
 {
-	const struct chain *chain = NULL;
+	const struct chain *chain = ruleset->chains;
 	enum truth is_rewritten = TRUTH_NO;
 	bool is_tracked = hook != HOOK_PREROUTING && hook != HOOK_OUTPUT;
 
-	do {
-		chain = next_chain(ruleset, hook, chain);
+	for (; chain || !is_tracked; chain = chain ? chain->next : NULL) {
+		if (chain && chain->hook != hook)
+			continue;
 		if (!is_tracked &&
-		    (!chain || hook_priority(chain) > PRIORITY_TRACKING)) {
+		    (!chain || !chain_precedes_tracking(chain))) {
 			track(&walk->packet);
 			is_tracked = true;
 		}
 		if (chain)
 			pass(walk, ruleset, chain, &is_rewritten);
-	} while (chain);
+	}
 }
 
 void
