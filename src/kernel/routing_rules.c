@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "net/netlink.h"
+#include "net/route.h"
 
 /* FRA_SPORT_MASK and FRA_DPORT_MASK are newer than many systems' headers. */
 enum { SPORT_MASK = 28, DPORT_MASK = 29 };
@@ -43,9 +44,17 @@ static const struct {
 	{ FRA_PAD, 0, 0 },
 };
 
-struct list {
-	struct routing_rules *rules;
-	int error;
+/* Their words, and the routes that some are like. */
+static const struct {
+	const char *name;
+	uint8_t type;
+} actions[FR_ACT_MAX + 1] = {
+	[FR_ACT_TO_TBL] = { "lookup", RTN_UNSPEC },
+	[FR_ACT_GOTO] = { "goto", RTN_UNSPEC },
+	[FR_ACT_NOP] = { "nop", RTN_UNSPEC },
+	[FR_ACT_BLACKHOLE] = { "blackhole", RTN_BLACKHOLE },
+	[FR_ACT_UNREACHABLE] = { "unreachable", RTN_UNREACHABLE },
+	[FR_ACT_PROHIBIT] = { "prohibit", RTN_PROHIBIT },
 };
 
 enum answer { ANSWER_NO, ANSWER_MAYBE, ANSWER_YES };
@@ -81,25 +90,26 @@ read_attribute(struct routing_rule *rule, const struct fib_rule_hdr *header,
 	memcpy((uint8_t *)rule + copied[i].offset, attribute.data, len);
 }
 
+/* Counts a rule even if there is no memory for it. */
 static void
 take_rule(const union netlink_message *answer, void *context)
 {
-	struct list *list = context;
-	struct routing_rules *rules = list->rules;
+	struct routing_rules *rules = context;
 	const struct fib_rule_hdr *header = NLMSG_DATA(&answer->header);
 	struct netlink_part rest = netlink_attributes(answer, sizeof(*header));
 	struct netlink_part attribute;
-	struct routing_rule *larger, *rule;
+	struct routing_rule *rule;
 	uint16_t type;
 
-	larger =
-	    reallocarray(rules->items, rules->count + 1, sizeof(*rules->items));
-	if (!larger) {
-		list->error = -ENOMEM;
+	if (rules->count++ > 0 && !rules->items)
 		return;
-	}
-	rules->items = larger;
-	rule = &rules->items[rules->count++];
+	rule = reallocarray(rules->items, rules->count, sizeof(*rule));
+	if (!rule)
+		free(rules->items);
+	rules->items = rule;
+	if (!rule)
+		return;
+	rule += rules->count - 1;
 	*rule = (struct routing_rule){
 		.table = header->table,
 		.suppressed = -1,
@@ -115,7 +125,6 @@ take_rule(const union netlink_message *answer, void *context)
 int
 routing_rules_init(struct routing_rules *rules, int family)
 {
-	struct list list = { rules, 0 };
 	union netlink_message question;
 	struct fib_rule_hdr *asked =
 	    netlink_begin(&question, RTM_GETRULE, sizeof(*asked));
@@ -124,9 +133,9 @@ routing_rules_init(struct routing_rules *rules, int family)
 	*rules = (struct routing_rules){ NULL, 0 };
 	asked->family = (uint8_t)family;
 	error = netlink_ask_all(
-	    NETLINK_ROUTE, &question, RTM_NEWRULE, take_rule, &list);
-	if (!error)
-		error = list.error;
+	    NETLINK_ROUTE, &question, RTM_NEWRULE, take_rule, rules);
+	if (!error && rules->count > 0 && !rules->items)
+		error = -ENOMEM;
 	if (error)
 		routing_rules_finish(rules);
 	return error;
@@ -197,28 +206,8 @@ struct search {
 	uint32_t table;
 	const union address *to;
 	int len; /* of its prefix; -1: there is none */
-	uint8_t type;
-	uint32_t interface;
-	union address gateway;
+	struct route route;
 };
-
-/* A link-local address needs its interface. */
-static void
-read_gateway(struct netlink_part attributes, struct search *search)
-{
-	size_t len;
-	struct netlink_part part;
-
-	address_raw(search->to, &len);
-	part = netlink_find(attributes, RTA_GATEWAY, len);
-	search->gateway = (union address){ .any.sa_family = AF_UNSPEC };
-	if (!part.data)
-		return;
-	address_from_raw(&search->gateway, part.data, len, 0);
-	if (len == sizeof(struct in6_addr) &&
-	    IN6_IS_ADDR_LINKLOCAL(&search->gateway.v6.sin6_addr))
-		search->gateway.v6.sin6_scope_id = search->interface;
-}
 
 /* Skips routes that are only for some sources or types of service. */
 static void
@@ -226,113 +215,92 @@ take_route(const union netlink_message *answer, void *context)
 {
 	struct search *search = context;
 	const struct rtmsg *header = NLMSG_DATA(&answer->header);
-	struct netlink_part rest = netlink_attributes(answer, sizeof(*header));
-	struct netlink_part part = netlink_find(rest, RTA_TABLE, 4);
 	struct prefix prefix = { .bit_count = 0 };
-	uint32_t table = header->rtm_table;
+	struct route route;
 
-	if (part.data)
-		memcpy(&table, part.data, sizeof(table));
-	if (table != search->table || header->rtm_tos || header->rtm_src_len ||
-	    (header->rtm_flags & (RTNH_F_DEAD | RTM_F_CLONED)) ||
-	    header->rtm_dst_len <= search->len)
+	route_read(answer, &route);
+	if (route.table != search->table || header->rtm_tos ||
+	    header->rtm_src_len || header->rtm_dst_len <= search->len ||
+	    (header->rtm_flags & (RTNH_F_DEAD | RTM_F_CLONED)))
 		return;
-	part = netlink_find(rest, RTA_DST, 4);
-	if (part.data)
-		read_prefix(part, header->rtm_dst_len, &prefix);
+	read_prefix(netlink_find(netlink_attributes(answer, sizeof(*header)),
+			RTA_DST, 4),
+	    header->rtm_dst_len, &prefix);
 	if (header->rtm_dst_len > 0 && !prefix_contains(&prefix, search->to))
 		return;
 	search->len = header->rtm_dst_len;
-	search->type = header->rtm_type;
-	part = netlink_find(rest, RTA_OIF, sizeof(search->interface));
-	search->interface = 0;
-	if (part.data)
-		memcpy(
-		    &search->interface, part.data, sizeof(search->interface));
-	read_gateway(rest, search);
+	search->route = route;
 }
 
 /*
- * Whether the rule decides for a packet that it matches; the answer's type then
- * says how. Returns a negative errno if the kernel does not answer.
+ * Whether the rule decides for a packet that it matches; the answer then says
+ * how. Returns a negative errno if the kernel does not answer.
  */
 static int
 decides(const struct routing_rule *rule, const union address *to,
     struct routing_answer *answer)
 {
 	struct search search = { .table = rule->table, .to = to, .len = -1 };
-	uint8_t *type = &answer->type;
 	union netlink_message question;
 	struct rtmsg *asked;
 	int error;
 
-	switch (rule->action) {
-	case FR_ACT_BLACKHOLE:
-		return *type = RTN_BLACKHOLE;
-	case FR_ACT_UNREACHABLE:
-		return *type = RTN_UNREACHABLE;
-	case FR_ACT_PROHIBIT:
-		return *type = RTN_PROHIBIT;
-	case FR_ACT_TO_TBL:
-		break;
-	default:
-		return 0;
-	}
+	answer->type = rule->action <= FR_ACT_MAX ? actions[rule->action].type
+						  : RTN_UNSPEC;
+	if (rule->action != FR_ACT_TO_TBL)
+		return answer->type != RTN_UNSPEC;
 	asked = netlink_begin(&question, RTM_GETROUTE, sizeof(*asked));
 	asked->rtm_family = (uint8_t)to->any.sa_family;
 	error = netlink_ask_all(
 	    NETLINK_ROUTE, &question, RTM_NEWROUTE, take_route, &search);
-	*type = search.type;
-	answer->interface = search.interface;
-	answer->gateway = search.gateway;
-	return error ? error
-		     : search.len > rule->suppressed && *type != RTN_THROW;
+	answer->type = search.route.type;
+	answer->interface = search.route.interface;
+	answer->gateway = search.route.gateway;
+	return error
+	    ? error
+	    : search.len > rule->suppressed && answer->type != RTN_THROW;
 }
 
 /* Skips the rules before a goto's target; ignores a goto without target. */
 static size_t
-follow(const struct routing_rules *rules, size_t i)
+follow(const struct routing_rules *rules, size_t next)
 {
-	uint32_t target = rules->items[i].target;
-
-	for (size_t j = i + 1; j < rules->count; j++) {
-		if (rules->items[j].preference == target)
-			return j;
+	for (size_t i = next; i < rules->count; i++) {
+		if (rules->items[i].preference == rules->items[next - 1].target)
+			return i;
 	}
-	return i + 1;
+	return next;
 }
 
 int
 routing_rules_ask(const struct routing_rules *rules,
     const struct routing_question *question, struct routing_answer *answer)
 {
+	const struct routing_rule *jump = NULL, *doubt = NULL;
+
 	*answer = (struct routing_answer){ .rule = NULL };
-	for (size_t i = 0; i < rules->count;) {
-		const struct routing_rule *rule = &rules->items[i];
+	for (size_t i = 0; i < rules->count && !answer->rule;) {
+		const struct routing_rule *rule = &rules->items[i++];
 		enum answer is_one = is_for(rule, question);
-		struct routing_answer found = { .rule = NULL };
+		bool is_goto = rule->action == FR_ACT_GOTO;
+		struct routing_answer found = { .rule = rule };
 		int end = is_one ? decides(rule, &question->to, &found) : 0;
 
 		if (end < 0)
 			return end;
-		if (is_one == ANSWER_MAYBE && !answer->doubt &&
-		    (end || rule->action == FR_ACT_GOTO))
-			answer->doubt = rule;
-		if (is_one == ANSWER_YES && end) {
-			answer->rule = rule;
-			answer->type = found.type;
-			answer->interface = found.interface;
-			answer->gateway = found.gateway;
-			break;
-		}
-		if (is_one == ANSWER_YES && rule->action == FR_ACT_GOTO) {
-			if (!answer->jump)
-				answer->jump = rule;
+		if (is_one == ANSWER_MAYBE && !doubt && (end || is_goto))
+			doubt = rule;
+		if (is_one != ANSWER_YES)
+			continue;
+		if (end)
+			*answer = found;
+		else if (is_goto)
 			i = follow(rules, i);
-		} else {
-			i++;
-		}
+		if (is_goto && !jump)
+			jump = rule;
 	}
+	answer->jump = jump;
+	answer->doubt = doubt;
 	return 0;
 }
 
@@ -369,15 +337,6 @@ add_name(struct text *text, const char *option, const char *name)
 const char *
 routing_rule_format(const struct routing_rule *rule, struct text *text)
 {
-	static const char *const actions[FR_ACT_MAX + 1] = {
-		[FR_ACT_TO_TBL] = "lookup",
-		[FR_ACT_GOTO] = "goto",
-		[FR_ACT_NOP] = "nop",
-		[FR_ACT_BLACKHOLE] = "blackhole",
-		[FR_ACT_UNREACHABLE] = "unreachable",
-		[FR_ACT_PROHIBIT] = "prohibit",
-	};
-
 	text_add(text, "pref %" PRIu32 "%s", rule->preference,
 	    rule->is_inverted ? " not" : "");
 	add_prefix(text, "from", &rule->from);
@@ -396,8 +355,8 @@ routing_rule_format(const struct routing_rule *rule, struct text *text)
 		text_add(text, " ipproto %u", rule->protocol);
 	add_ports(text, "sport", rule->sports, rule->sport_mask);
 	add_ports(text, "dport", rule->dports, rule->dport_mask);
-	if (rule->action <= FR_ACT_MAX && actions[rule->action])
-		text_add(text, " %s", actions[rule->action]);
+	if (rule->action <= FR_ACT_MAX && actions[rule->action].name)
+		text_add(text, " %s", actions[rule->action].name);
 	if (rule->action == FR_ACT_TO_TBL || rule->action == FR_ACT_GOTO)
 		text_add(text, " %" PRIu32,
 		    rule->action == FR_ACT_GOTO ? rule->target : rule->table);

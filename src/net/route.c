@@ -46,45 +46,51 @@ read_gateway(
 		gateway->v6.sin6_scope_id = route->interface;
 }
 
-static int
-ask(const union netlink_message *question, size_t raw_len, struct route *route)
+void
+route_read(const union netlink_message *message, struct route *route)
 {
-	union netlink_message answer;
-	struct netlink_part attributes, part;
-	const struct rtmsg *found = NLMSG_DATA(&answer.header);
-	int error = netlink_ask(NETLINK_ROUTE, question, RTM_NEWROUTE, &answer);
+	const struct rtmsg *found = NLMSG_DATA(&message->header);
+	struct netlink_part attributes =
+	    netlink_attributes(message, sizeof(*found));
+	struct netlink_part part;
 
-	if (error)
-		return error;
 	*route = (struct route){
 		.is_local = found->rtm_type == RTN_LOCAL,
 		.is_broadcast = found->rtm_type == RTN_BROADCAST,
 		.is_anycast = found->rtm_type == RTN_ANYCAST,
+		.type = found->rtm_type,
 		.table = found->rtm_table,
 	};
-	attributes = netlink_attributes(&answer, sizeof(*found));
 	part = netlink_find(attributes, RTA_TABLE, sizeof(route->table));
 	if (part.data)
 		memcpy(&route->table, part.data, sizeof(route->table));
 	part = netlink_find(attributes, RTA_OIF, sizeof(route->interface));
 	if (part.data)
 		memcpy(&route->interface, part.data, sizeof(route->interface));
-	read_gateway(attributes, raw_len, route);
-	return 0;
+	read_gateway(attributes, found->rtm_family == AF_INET ? 4 : 16, route);
+}
+
+static int
+ask(const union netlink_message *question, struct route *route)
+{
+	union netlink_message answer;
+	int error = netlink_ask(NETLINK_ROUTE, question, RTM_NEWROUTE, &answer);
+
+	if (!error)
+		route_read(&answer, route);
+	return error;
 }
 
 int
 route_find(const union address *to, uint32_t mark, struct route *route)
 {
 	union netlink_message question;
-	size_t raw_len;
 
-	address_raw(to, &raw_len);
 	compose(&question, to, mark);
 	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
 		netlink_add(&question, RTA_OIF, &to->v6.sin6_scope_id,
 		    sizeof(to->v6.sin6_scope_id));
-	return ask(&question, raw_len, route);
+	return ask(&question, route);
 }
 
 int
@@ -100,7 +106,7 @@ route_find_arriving(const union address *from, uint32_t interface,
 	asked->rtm_src_len = (uint8_t)(raw_len * 8);
 	netlink_add(&question, RTA_SRC, raw, raw_len);
 	netlink_add(&question, RTA_IIF, &interface, sizeof(interface));
-	return ask(&question, raw_len, route);
+	return ask(&question, route);
 }
 
 /* The errors of unreachable, prohibit and blackhole routes, too. */

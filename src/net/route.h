@@ -8,11 +8,17 @@
 struct route {
 	bool is_local, is_broadcast,
 	    is_anycast;     /* the packet is delivered on this host */
+	uint8_t type;       /* RTN_LOCAL and the like */
 	uint32_t table;     /* as in ip-route(8): 255 is "local" */
 	uint32_t interface; /* its index */
 	union address
 	    gateway; /* AF_UNSPEC: none, the destination is on the link */
 };
+
+union netlink_message;
+
+/* Reads a message RTM_NEWROUTE. Of several gateways it reads none. */
+void route_read(const union netlink_message *message, struct route *route);
 
 /*
  * Finds the route of a TCP connection to this address and port, with this
