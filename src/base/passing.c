@@ -8,8 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/rights.h"
-
 #define MAGIC 0x53504d31 /* "SPM1" */
 
 struct header {
@@ -50,6 +48,29 @@ passing_connect(const char *path)
 	return error;
 }
 
+ssize_t
+passing_send_fds(
+    int fd, const void *data, size_t len, const int *fds, size_t count)
+{
+	struct iovec piece = { (void *)data, len };
+	union control control = { 0 };
+	struct msghdr envelope = { .msg_iov = &piece, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (count > 0) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+		envelope.msg_control = &control;
+		envelope.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	}
+	do {
+		sent = sendmsg(fd, &envelope, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
 /* The end of the peer has one name, whichever call finds it first. */
 static int
 error_of_wait(int error)
@@ -57,19 +78,6 @@ error_of_wait(int error)
 	if (error == EPIPE)
 		return -ECONNRESET;
 	return error == EAGAIN ? -ETIMEDOUT : -error;
-}
-
-static int
-send_header(int fd, const struct passing *message)
-{
-	struct header header = { MAGIC, message->kind, message->len,
-		message->fd_count };
-	ssize_t sent = rights_send(
-	    fd, &header, sizeof(header), message->fds, message->fd_count);
-
-	if (sent < 0)
-		return error_of_wait((int)-sent);
-	return sent == sizeof(header) ? 0 : -EPROTO;
 }
 
 int
@@ -93,22 +101,30 @@ passing_write(int fd, const void *data, size_t len)
 int
 passing_send(int fd, const struct passing *message)
 {
-	int error;
+	struct header header = { MAGIC, message->kind, message->len,
+		message->fd_count };
+	ssize_t sent;
 
 	if (message->fd_count > PASSING_MAX_FDS ||
 	    message->len > PASSING_MAX_LEN)
 		return -EMSGSIZE;
-	error = send_header(fd, message);
-	return error ? error : passing_write(fd, message->data, message->len);
+	sent = passing_send_fds(
+	    fd, &header, sizeof(header), message->fds, message->fd_count);
+	if (sent < 0)
+		return error_of_wait((int)-sent);
+	return sent == sizeof(header)
+	    ? passing_write(fd, message->data, message->len)
+	    : -EPROTO;
 }
 
 int
 passing_say(int fd, uint32_t kind, const void *data, size_t len)
 {
-	struct passing message = { .kind = kind, .len = (uint32_t)len };
-	int error = send_header(fd, &message);
+	const struct passing message = {
+		.kind = kind, .len = (uint32_t)len, .data = (uint8_t *)data
+	};
 
-	return error ? error : passing_write(fd, data, len);
+	return passing_send(fd, &message);
 }
 
 /*

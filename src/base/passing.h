@@ -9,10 +9,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "base/rights.h"
-
-#define PASSING_MAX_FDS RIGHTS_MAX
+#define PASSING_MAX_FDS 250 /* the kernel allows 253 */
 #define PASSING_MAX_LEN (16 * 1024 * 1024)
 #define PASSING_WAIT_MS 5000
 
@@ -32,6 +31,14 @@ int passing_connect(const char *path);
 
 /* Prepares an accepted socket. */
 void passing_prepare(int fd);
+
+/*
+ * Sends bytes and, with the first of them, descriptors, in one call and over any
+ * Unix socket. The descriptors stay the caller's. Returns as send(2), with a
+ * negative errno.
+ */
+ssize_t passing_send_fds(
+    int fd, const void *data, size_t len, const int *fds, size_t count);
 
 /*
  * Sends bytes that are no message. Returns 0 or a negative errno, as all that

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/rights.h"
+#include "base/passing.h"
 
 /* Wait for a bounded time only: the manager may hang. */
 #define SEND_S 5
@@ -144,7 +144,7 @@ notify_store(const int *fds, size_t count)
 	static const char state[] =
 	    "FDSTORE=1\nFDNAME=" NOTIFY_STORED "\nFDPOLL=0";
 	ssize_t sent =
-	    rights_send(manager_fd, state, strlen(state), fds, count);
+	    passing_send_fds(manager_fd, state, strlen(state), fds, count);
 
 	return sent < 0 ? (int)sent : 0;
 }
@@ -166,7 +166,7 @@ notify_await(void)
 
 	if (pipe2(pipe, O_CLOEXEC))
 		return false;
-	sent = rights_send(manager_fd, state, strlen(state), &pipe[1], 1);
+	sent = passing_send_fds(manager_fd, state, strlen(state), &pipe[1], 1);
 	close(pipe[1]);
 	end.fd = pipe[0];
 	ready = sent < 0 ? -1 : poll(&end, 1, AWAIT_MS);

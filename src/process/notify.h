@@ -28,7 +28,7 @@ bool notify_is_open(void);
  * The manager's store keeps descriptors while the service is restarted
  * (FileDescriptorStoreMax=). All of them have that name. notify_await() returns
  * when the manager has done all that it was told, or false if it does not.
- * notify_store() returns 0 or a negative errno; at most RIGHTS_MAX at a time.
+ * notify_store() returns 0 or a negative errno; at most PASSING_MAX_FDS at a time.
  */
 #define NOTIFY_STORED "stored"
 int notify_store(const int *fds, size_t count);
