@@ -541,6 +541,13 @@ class Systemd(Lives, Respawns, InitCase):
         self.net.exit.wait_for_listener(SERVER_PORT)
         self.assert_proxies()
 
+    def test_restart_warns_of_nothing(self):
+        self.succeed('exit', 'restart')
+        exit_ = self.machines['exit']
+        exit_.run('journalctl', '--sync')
+        self.assertNotIn('started by root', exit_.run(
+            'journalctl', '-u', 'srcproxy@exit').stdout)
+
     def test_all_instances_obey_the_service_without_a_name(self):
         machine = self.machines['exit']
         path = machine.run('systemctl', 'show', '-P', 'FragmentPath',
