@@ -541,6 +541,31 @@ class Systemd(Lives, Respawns, InitCase):
         self.net.exit.wait_for_listener(SERVER_PORT)
         self.assert_proxies()
 
+    def test_restart_of_the_rules_ends_no_connection(self):
+        user, destination = self.open()
+        restart = background(self.restart_rules)
+        data = bytes(100_000)
+        while not restart.done():
+            for sender, receiver in (user, destination), (destination, user):
+                sender.sendall(data)
+                self.assertEqual(receive(receiver, len(data)), data)
+        self.assertEqual(restart.result(), 1)
+        self.assert_proxies()
+
+    def test_restart_of_the_rules_removes_those_of_another_port(self):
+        self.configure('gate', {**GATE_CONFIG, 'inbound': {
+            **GATE_CONFIG['inbound'], 'listen': ':9002'}})
+        self.assertEqual(self.restart_rules(), 1)
+        self.configure('gate', GATE_CONFIG)
+        self.assertEqual(self.restart_rules(), 1)
+        self.assert_proxies()
+
+    def restart_rules(self):
+        """Returns the number of tables after that."""
+        gate = self.machines['gate']
+        gate.run('systemctl', 'restart', 'srcproxy-rules@gate')
+        return gate.run('nft', 'list', 'tables').stdout.count('srcproxy')
+
     def test_restart_warns_of_nothing(self):
         self.succeed('exit', 'restart')
         exit_ = self.machines['exit']
