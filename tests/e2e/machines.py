@@ -93,6 +93,11 @@ class Machine:
             for path in glob.glob('/etc/' + pattern):
                 subprocess.run(['cp', '-a', path, self.root + '/etc'],
                                check=True)
+        # The package leaves its user on this host, with another number.
+        for name in ('passwd', 'group'):
+            with open(f'/etc/{name}') as file:
+                self.write(f'/etc/{name}', ''.join(
+                    line for line in file if not line.startswith(USER + ':')))
 
     def write(self, path, text, mode='w'):
         path = self.root + path
