@@ -63,6 +63,7 @@ class Answerer(threading.Thread):
 
 class Injected:
     half = None     # 0: the client half, 1: the server half
+    server_config = SERVER_CONFIG
     calls = None    # the calls that must have failed at the end
 
     def setUp(self):
@@ -71,7 +72,7 @@ class Injected:
         self.injection = Injection()
         options = [{}, {}]
         options[self.half] = self.injection.options
-        server = self.start(self.net.exit, 'server', SERVER_CONFIG,
+        server = self.start(self.net.exit, 'server', self.server_config,
                             **options[1])
         client = self.start(
             self.net.gate, 'client',
@@ -180,6 +181,8 @@ class ClientHalf(Injected, RoutedCase):
     family = IPV4
     half = 0
     calls = COMMON | {'getaddrinfo'}
+    # A request that is lost, as the call is said to have failed, ends by it.
+    server_config = {**SERVER_CONFIG, 'handshake_timeout': '3s'}
 
 
 class ServerHalf(Injected, RoutedCase):

@@ -10,6 +10,7 @@ import socket
 from cases import SERVER, ServerCase, fresh_port
 from families import IPV4, IPV6
 from hosts import is_kept_alive
+from injection import Injection
 from peers import (end_stream, receive, receive_all, receive_until_reset,
                    reset, wait_until_taken)
 from waiting import wait_until
@@ -396,17 +397,17 @@ class Strangers(ServerCase):
     """
 
     family = IPV4
-    # The log shows ten in ten seconds. A second period may begin during the
-    # test.
+    # The log shows ten in this time. A second period may begin during the test.
+    PERIOD_SECONDS = 10
     SHOWN = 2 * 10
     MANY = 500
 
-    def start_with_users(self, config=None):
+    def start_with_users(self, config=None, **options):
         return self.start_server({**(config or {}), 'acl': [
             {'name': 'alice', 'auth': 'of alice',
              'allowed_src_ips': [self.family.users]},
             {'name': 'bob', 'auth': 'of bob',
-             'allowed_src_ips': [self.family.users]}]})
+             'allowed_src_ips': [self.family.users]}]}, **options)
 
     def count_refused(self, server, name):
         """The number in the report for peers that are not known as a user."""
@@ -483,7 +484,11 @@ class Strangers(ServerCase):
 
     def test_those_that_are_not_shown_are_told_of_soon(self):
         """The half reports them soon, even if nothing more happens."""
-        server = self.start_with_users()
+        injection = Injection()
+        injection.limit_log()
+        server = self.start_with_users(**injection.options)
         for _ in range(13):
             self.ask('of a stranger')
+        self.assertEqual(server.events('not-shown'), [])
+        injection.let_pass(self.PERIOD_SECONDS)
         server.wait_for('not-shown', lines='3', of='denied', user='-')
