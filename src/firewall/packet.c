@@ -11,6 +11,10 @@
 #define DIRECTION_REPLY 1
 #define NAT_FLAGS (IPS_SRC_NAT | IPS_DST_NAT)
 
+/* By default clients have a port from 32768 on: ip_local_port_range of ip(7). */
+static const struct value ephemeral_port = { .bits = { 0, 0x8000 },
+	.unknown = { 0, 0x7fff } };
+
 void
 packet_init(struct packet *packet, const union address *from,
     const union address *to, uint8_t protocol)
@@ -26,6 +30,7 @@ packet_init(struct packet *packet, const union address *from,
 		    i < FIELD_CT_MARK ? value_unknown : value_of_number(0);
 	fields[FIELD_SADDR] = value_of_address(from);
 	fields[FIELD_DADDR] = value_of_address(to);
+	fields[FIELD_SPORT] = ephemeral_port;
 	if (from->any.sa_family != AF_UNSPEC && address_port(from))
 		fields[FIELD_SPORT] = value_of_number(address_port(from));
 	fields[FIELD_DPORT] = value_of_number(address_port(to));

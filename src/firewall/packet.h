@@ -58,8 +58,9 @@ struct packet {
 
 /*
  * Makes the first packet of a connection, a SYN if protocol is IPPROTO_TCP,
- * without a mark or a socket. from may be AF_UNSPEC: any host. Interfaces, the
- * types of addresses and the reverse path are unknown until they are set.
+ * without a mark or a socket. from may be AF_UNSPEC: any host; its port may be
+ * 0: any that clients have. Interfaces, the types of addresses and the reverse
+ * path are unknown until they are set.
  */
 void packet_init(struct packet *packet, const union address *from,
     const union address *to, uint8_t protocol);

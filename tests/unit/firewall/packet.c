@@ -28,6 +28,22 @@ START_TEST(an_answer_goes_back_and_is_established)
 }
 END_TEST
 
+START_TEST(an_unknown_client_has_no_privileged_port)
+{
+	const union address anybody = { .any.sa_family = AF_UNSPEC };
+	union address to;
+	struct range range = { .from = { 0, 1024 }, .to = { 0, 65535 } };
+
+	ck_assert(address_parse("198.51.100.1", &to));
+	packet_init(&request, &anybody, &to, IPPROTO_TCP);
+	ck_assert_int_eq(
+	    range_holds(&range, &request.fields[FIELD_SPORT]), TRUTH_YES);
+	range.from[1] = 40000;
+	ck_assert_int_eq(
+	    range_holds(&range, &request.fields[FIELD_SPORT]), TRUTH_MAYBE);
+}
+END_TEST
+
 START_TEST(an_answer_to_an_untracked_packet_is_invalid)
 {
 	struct packet answer;
@@ -93,6 +109,7 @@ suite(void)
 	TCase *tcase = tcase_create("answers");
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, an_unknown_client_has_no_privileged_port);
 	tcase_add_test(tcase, an_answer_goes_back_and_is_established);
 	tcase_add_test(tcase, an_answer_to_an_untracked_packet_is_invalid);
 	tcase_add_test(tcase, what_follows_an_untracked_answer_is_invalid);
