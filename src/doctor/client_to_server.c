@@ -203,11 +203,27 @@ check_egress(const struct doctor_context *context)
 }
 
 static void
+report_denied(const struct doctor_context *context,
+    const struct test_request *test, const char *prefix,
+    const char *destination)
+{
+	char cause[CLIENT_ANSWER_STRLEN];
+
+	finding_problem(context->findings, NULL,
+	    client_answer_advice(test->answer[0]),
+	    "%s: the server half refused a test request to %s: %s", prefix,
+	    destination,
+	    client_answer_cause(test->answer, test->answer_len, cause));
+}
+
+static void
 report_result(const struct doctor_context *context, int result,
-    const char *prefix, const char *destination)
+    const struct test_request *test, const char *prefix)
 {
 	struct findings *findings = context->findings;
+	char destination[ADDRESS_STRLEN];
 
+	address_format(&test->destination, destination);
 	if (result == TEST_REQUEST_ARRIVED)
 		finding_ok(findings,
 		    "%s: the server half accepted a test request and "
@@ -235,6 +251,15 @@ report_result(const struct doctor_context *context, int result,
 		    "line: another program reset the connection",
 		    "%s: the server half refused a test request to %s", prefix,
 		    destination);
+	else if (result == TEST_REQUEST_DENIED)
+		report_denied(context, test, prefix, destination);
+	else if (result == TEST_REQUEST_OLD)
+		finding_problem(findings, NULL,
+		    "set protocol to \"auto\" here, or update the server half; "
+		    "if it has protocol: 1, change that",
+		    "%s: protocol is 2 here, and the server half speaks "
+		    "version 1 only",
+		    prefix);
 	else if (result == TEST_REQUEST_STRANGE)
 		finding_problem(findings, NULL,
 		    "set outbound.server to the address and port of a "
@@ -302,31 +327,35 @@ connect_server(
 /* False: the request was redirected to this half, which is reported. */
 static bool
 try_prefix(const struct doctor_context *context, int fd,
-    const union address *server, const struct prefix *prefix)
+    struct test_request *test, const struct prefix *prefix)
 {
-	union address user, destination = { .any.sa_family = AF_UNSPEC };
-	char text[PREFIX_STRLEN], destination_text[ADDRESS_STRLEN];
+	union address user;
+	char text[PREFIX_STRLEN];
 	int result;
 
 	prefix_sample(prefix, &user);
-	result = test_request_run(
-	    context->config, context->packet_fd, fd, &user, &destination);
+	test->user = &user;
+	result = test_request_run(test, fd);
 	/* The firewall may redirect root's packets but not this user's. */
 	if (context->is_own_redirected && result != TEST_REQUEST_ARRIVED) {
-		report_redirected(context, server);
+		report_redirected(context, test->server);
 		return false;
 	}
-	report_result(context, result, prefix_format(prefix, text),
-	    address_format(&destination, destination_text));
+	report_result(context, result, test, prefix_format(prefix, text));
 	return true;
 }
 
-/* Each prefix needs a connection: a connection takes one request. */
+/* Each prefix needs its own connections: a connection takes one request. */
 static void
 check_server(const struct doctor_context *context, const union address *server,
     int64_t end)
 {
 	const struct prefix_list *list = context->prefixes;
+	struct test_request test = {
+		.config = context->config,
+		.server = server,
+		.packet_fd = context->packet_fd,
+	};
 	char text[ADDRESS_STRLEN];
 	bool goes_on = true;
 	size_t i = 0;
@@ -346,7 +375,7 @@ check_server(const struct doctor_context *context, const union address *server,
 			doctor_leg_check_server(context, fd, server);
 		if (i < list->count)
 			goes_on =
-			    try_prefix(context, fd, server, &list->items[i]);
+			    try_prefix(context, fd, &test, &list->items[i]);
 		close(fd);
 	} while (goes_on && ++i < list->count && deadline_left(end) > 0);
 	if (goes_on && i < list->count)

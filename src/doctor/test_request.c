@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,7 +9,7 @@
 #include "doctor/external.h"
 #include "kernel/capture.h"
 #include "net/socket.h"
-#include "proxy/protocol.h"
+#include "proxy/client_request.h"
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 2000
@@ -18,7 +17,6 @@
 /* A descriptor that is not open is -1. */
 struct ends {
 	int server_fd, listen_fd, packet_fd;
-	const union address *user, *own; /* own: of the listener */
 };
 
 int
@@ -80,21 +78,31 @@ open_listener(union address *own)
 }
 
 /*
- * The server half sends nothing until the destination does. A refusal is a
- * reset. The implementation in Go ends the stream instead, and ssh(1) and
- * stunnel(8) turn a reset into an end of stream.
+ * Version 1: the server half sends nothing until the destination does. A
+ * refusal is a reset. The implementation in Go ends the stream instead, and
+ * ssh(1) and stunnel(8) turn a reset into an end of stream.
  */
 static enum test_request_result
-read_server(int fd)
+read_server(struct test_request *test, int fd)
 {
-	uint8_t byte;
-	ssize_t len = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
+	ssize_t len =
+	    recv(fd, test->answer, sizeof(test->answer), MSG_DONTWAIT);
 
-	return len > 0 ? TEST_REQUEST_STRANGE : TEST_REQUEST_REFUSED;
+	if (len <= 0)
+		return TEST_REQUEST_REFUSED;
+	test->answer_len = (size_t)len;
+	return test->version == 2 ? TEST_REQUEST_DENIED : TEST_REQUEST_STRANGE;
+}
+
+static bool
+is_connected(const struct test_request *test)
+{
+	return test->answer_len > 0 &&
+	    client_answer_read(test->answer, test->answer_len) == 0;
 }
 
 static enum test_request_result
-await_result(const struct ends *ends)
+await_result(struct test_request *test, const struct ends *ends)
 {
 	int64_t deadline = deadline_after(ANSWER_MS);
 	struct pollfd polled[] = {
@@ -105,54 +113,114 @@ await_result(const struct ends *ends)
 
 	while (deadline_left(deadline) > 0 &&
 	    poll(polled, 3, deadline_poll(deadline)) > 0) {
+		enum test_request_result result;
+
 		if (polled[0].revents &&
-		    capture_have(ends->packet_fd, ends->user, ends->own))
+		    capture_have(
+			ends->packet_fd, test->user, &test->destination))
 			return TEST_REQUEST_ARRIVED;
 		if (polled[1].revents)
 			return TEST_REQUEST_ARRIVED;
-		if (polled[2].revents)
-			return read_server(ends->server_fd);
+		if (!polled[2].revents)
+			continue;
+		result = read_server(test, ends->server_fd);
+		if (!is_connected(test))
+			return result;
+		/* What it connected to is not here, or was not seen yet. */
+		polled[2].fd = -1;
 	}
 	return TEST_REQUEST_TAKEN;
 }
 
 static int
-send_request(const struct config *config, int fd, const union address *user,
-    const union address *destination)
+send_request(
+    const struct test_request *test, int fd, enum protocol_opcode opcode)
 {
-	struct request request = {
-		.version = 1,
-		.opcode = PROTOCOL_RELAY,
-		.auth_len = sizeof(config->auth.bytes),
-		.destination = *destination,
-		.source = *user,
-	};
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
+	uint8_t version = opcode == PROTOCOL_CHECK ? 2 : test->version;
+	size_t len = client_request_encode(test->config, version, opcode,
+	    test->user, &test->destination, data);
 
-	memcpy(request.auth, config->auth.bytes, request.auth_len);
-	return socket_send_all(fd, data, protocol_encode(&request, data));
+	return socket_send_all(fd, data, len);
+}
+
+/* Behind the answer to a check there is nothing. */
+static bool
+is_end(int fd, int64_t deadline)
+{
+	struct pollfd server = { .fd = fd, .events = POLLIN };
+	uint8_t byte;
+
+	return poll(&server, 1, deadline_poll(deadline)) <= 0 ||
+	    recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) <= 0;
+}
+
+/*
+ * Asks whether the server half would connect, if it speaks version 2. Returns
+ * TEST_REQUEST_TAKEN if it would, or speaks version 1.
+ */
+static int
+ask(struct test_request *test, int fd)
+{
+	int64_t deadline = deadline_after(ANSWER_MS);
+	bool is_old = test->config->protocol == PROTOCOL_ONLY_2;
+	int error = send_request(test, fd, PROTOCOL_CHECK);
+
+	if (!error)
+		client_answer_receive(
+		    fd, deadline, test->answer, &test->answer_len);
+	test->version = test->answer_len > 0 ? 2 : 1;
+	if (test->version == 1)
+		return is_old ? TEST_REQUEST_OLD : TEST_REQUEST_TAKEN;
+	if (!is_end(fd, deadline))
+		return TEST_REQUEST_STRANGE;
+	return is_connected(test) ? TEST_REQUEST_TAKEN : TEST_REQUEST_DENIED;
+}
+
+static int
+run_request(struct test_request *test, struct ends *ends)
+{
+	int result = send_request(test, ends->server_fd, PROTOCOL_RELAY);
+
+	test->answer_len = 0;
+	return result ? result : (int)await_result(test, ends);
+}
+
+/* The check took the connection: the request needs one of its own. */
+static int
+run_both(struct test_request *test, struct ends *ends)
+{
+	const char *tried;
+	int result = ask(test, ends->server_fd);
+
+	if (result != TEST_REQUEST_TAKEN)
+		return result;
+	ends->server_fd =
+	    test_request_connect(test->config, test->server, &tried);
+	if (ends->server_fd < 0)
+		return ends->server_fd;
+	result = run_request(test, ends);
+	close(ends->server_fd);
+	return result;
 }
 
 int
-test_request_run(const struct config *config, int packet_fd, int fd,
-    const union address *user, union address *destination)
+test_request_run(struct test_request *test, int fd)
 {
-	int family = user->any.sa_family;
-	struct ends ends = {
-		.server_fd = fd, .packet_fd = packet_fd, .user = user
-	};
-	int result = find_own(fd, family, destination);
+	struct ends ends = { .server_fd = fd };
+	int result =
+	    find_own(fd, test->user->any.sa_family, &test->destination);
 
 	if (result)
 		return result;
-	ends.listen_fd = open_listener(destination);
+	ends.listen_fd = open_listener(&test->destination);
 	if (ends.listen_fd < 0)
 		return ends.listen_fd;
-	ends.own = destination;
-	ends.packet_fd = capture_begin(packet_fd);
-	result = send_request(config, fd, user, destination);
-	if (!result)
-		result = (int)await_result(&ends);
+	ends.packet_fd = capture_begin(test->packet_fd);
+	if (test->config->protocol == PROTOCOL_ONLY_1)
+		test->version = 1;
+	result = test->version == 1 ? run_request(test, &ends)
+				    : run_both(test, &ends);
 	close(ends.listen_fd);
 	return result;
 }

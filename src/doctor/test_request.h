@@ -7,11 +7,14 @@
  */
 
 #include "config/config.h"
+#include "proxy/client_answer.h"
 
 enum test_request_result {
 	TEST_REQUEST_ARRIVED, /* a packet from the user's address came here */
 	TEST_REQUEST_TAKEN,   /* not refused, but no packet was seen */
 	TEST_REQUEST_REFUSED, /* the server half reset or ended it */
+	TEST_REQUEST_DENIED,  /* the server half said why */
+	TEST_REQUEST_OLD,     /* the server half does not speak version 2 */
 	TEST_REQUEST_STRANGE, /* the peer sent data: no server half */
 };
 
@@ -22,13 +25,26 @@ enum test_request_result {
 int test_request_connect(const struct config *config,
     const union address *server, const char **tried);
 
+/* A test, for that user's address and any port. */
+struct test_request {
+	const struct config *config;
+	const union address *server, *user;
+	int packet_fd; /* of capture_open(), or -1 */
+	/* Of the server; 0: not known. Keep it for the next test. */
+	uint8_t version;
+
+	union address destination; /* becomes this host's, which is asked for */
+	/* TEST_REQUEST_DENIED: what the server half said. */
+	uint8_t answer[CLIENT_ANSWER_MAX_LEN];
+	size_t answer_len;
+};
+
 /*
- * packet_fd: of capture_open(), or -1. Sends the request on fd, for that user's
- * address and any port. *destination becomes the address of this host that it
- * asks for. Returns a test_request_result or a negative errno: -EADDRNOTAVAIL
- * if this host has no address of that family.
+ * fd: of test_request_connect(). Sends the request on it; or first a check of
+ * version 2, and then the request on a connection of its own. Returns a
+ * test_request_result or a negative errno: -EADDRNOTAVAIL if this host has no
+ * address of that family.
  */
-int test_request_run(const struct config *config, int packet_fd, int fd,
-    const union address *user, union address *destination);
+int test_request_run(struct test_request *test, int fd);
 
 #endif

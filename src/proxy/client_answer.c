@@ -20,7 +20,7 @@
 struct cause {
 	uint8_t status;
 	int error;
-	const char *reason, *fix;
+	const char *cause, *advice;
 };
 
 static const struct cause causes[] = {
@@ -46,7 +46,8 @@ static const struct cause causes[] = {
 	{ PROTOCOL_EXHAUSTED, -ENOBUFS, "its resources are exhausted", LIMITS },
 	{ PROTOCOL_NETWORK_FAILURE, -ENETDOWN,
 	    "it cannot connect from this source", DOCTOR },
-	{ PROTOCOL_REFUSED, -ECONNREFUSED, "the destination refused", NULL },
+	{ PROTOCOL_REFUSED, -ECONNREFUSED, "the destination refused",
+	    "see who resets it: the destination, or a firewall" },
 	{ PROTOCOL_UNREACHABLE, -EHOSTUNREACH, "the destination is unreachable",
 	    DOCTOR },
 	{ PROTOCOL_TIMED_OUT, -ETIMEDOUT, "the destination did not answer",
@@ -127,21 +128,35 @@ add_clock(const uint8_t *answer, size_t len, char *text)
 	    llabs(ahead_ms) % 1000, ahead_ms < 0 ? "behind" : "ahead");
 }
 
+static const char *
+format_cause(const char *before, const uint8_t *answer, size_t len, char *text)
+{
+	snprintf(text, CLIENT_ANSWER_STRLEN, "%s%s", before,
+	    find_cause(answer[0])->cause);
+	add_clock(answer, len, text);
+	return text;
+}
+
+const char *
+client_answer_cause(
+    const uint8_t *answer, size_t len, char text[CLIENT_ANSWER_STRLEN])
+{
+	return format_cause("", answer, len, text);
+}
+
 const char *
 client_answer_reason(
     const uint8_t *answer, size_t len, char text[CLIENT_ANSWER_STRLEN])
 {
 	bool is_destination = answer[0] / CLASS_LEN == 3;
 
-	snprintf(text, CLIENT_ANSWER_STRLEN, "%s%s",
-	    is_destination ? "" : "refused by the server half: ",
-	    find_cause(answer[0])->reason);
-	add_clock(answer, len, text);
-	return text;
+	return format_cause(
+	    is_destination ? "" : "refused by the server half: ", answer, len,
+	    text);
 }
 
 const char *
-client_answer_fix(uint8_t status)
+client_answer_advice(uint8_t status)
 {
-	return find_cause(status)->fix;
+	return find_cause(status)->advice;
 }

@@ -24,14 +24,17 @@ int client_answer_receive(int fd, int64_t deadline,
     uint8_t answer[CLIENT_ANSWER_MAX_LEN], size_t *len);
 
 /*
- * The cause of a refusal in words, for the log: "refused by the server half:
- * ..." unless the destination is the cause. An answer that is not complete is
- * fine. Returns text.
+ * The cause of a refusal in words, also of an answer that is not complete.
+ * Returns text.
  */
+const char *client_answer_cause(
+    const uint8_t *answer, size_t len, char text[CLIENT_ANSWER_STRLEN]);
+
+/* The same for the log, which says whether the server half is the cause. */
 const char *client_answer_reason(
     const uint8_t *answer, size_t len, char text[CLIENT_ANSWER_STRLEN]);
 
-/* What to do about it, for doctor. */
-const char *client_answer_fix(uint8_t status);
+/* What to do about it. */
+const char *client_answer_advice(uint8_t status);
 
 #endif

@@ -55,6 +55,19 @@ def receive_until_reset(connection):
                          'not a reset')
 
 
+def receive_request(connection):
+    """Reads and returns the request of a client half, of any version."""
+    head = receive(connection, 2)
+    length = 1 + 32 if head[0] == 1 else 32
+    data = head + receive(connection, length)
+    for _ in range(2):
+        address = receive(connection, 1)
+        data += address + receive(connection, address[0] + 2)
+    if head[0] == 2:
+        data += receive(connection, 32)
+    return data
+
+
 def end_stream(connection):
     """Half-closes the connection: sends a FIN."""
     connection.shutdown(socket.SHUT_WR)

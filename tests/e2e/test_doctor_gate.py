@@ -1,7 +1,9 @@
 """The findings of `srcproxy doctor` on a good gate and on broken ones."""
 
+import contextlib
 import re
 import socket
+import struct
 
 import rules
 from cases import SERVER, SERVER_PORT
@@ -9,9 +11,10 @@ from daemons import write_config
 from doctor_case import MARK, OF_THIS_HOST, PREFIXES, USER, GateCase
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import join
-from peers import background
+from peers import background, receive_request
 from test_command import srcproxy
 from test_privilege import NOBODY
+from wire import CHECK, now_ms
 
 
 class Gate(GateCase):
@@ -375,15 +378,21 @@ class Gate(GateCase):
         """
         listener = self.listen(self.net.exit, IPV4.exit_link)
         request_len = 3 + 32 + 2 * (1 + 4 + 2)
+        check_len = 2 + 8 + 16 + 8 + 2 * (1 + 4 + 2) + 32
 
         def refuse():
-            # The first connection only shows whether the firewall redirects
-            # it.
-            self.accept(listener)
-            connection = self.accept(listener)
-            request = connection.recv(request_len, socket.MSG_WAITALL)
-            connection.close()
-            return request
+            # The other connections try what is on the way, and end without a
+            # whole request.
+            lengths = []
+            while len(lengths) < 2:
+                connection = self.accept(listener)
+                with contextlib.suppress(ConnectionResetError):
+                    first = connection.recv(1, socket.MSG_PEEK)
+                    whole = check_len if first == b'\x02' else request_len
+                    request = connection.recv(whole, socket.MSG_WAITALL)
+                    lengths += [whole] * (len(request) == whole)
+                connection.close()
+            return lengths
 
         refused = background(refuse)
         findings = self.assert_wrong(
@@ -391,8 +400,49 @@ class Gate(GateCase):
             'server half.s log.*"no user has this auth".*allowed_src_ips.*'
             'allowed_dst_ips.*doctor server', prefixes=[IPV4.users],
             config=self.outbound(server=endpoint(*listener.getsockname())))
-        self.assertEqual(len(refused.result()), request_len)
+        self.assertEqual(refused.result(), [check_len, request_len])
         self.assertFalse(findings.of('problem', 'protocol'))
+
+    def refuse_once(self, answer):
+        """A scripted server half. Returns its address, and what it got."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+
+        def refuse():
+            # The first connection only shows whether the firewall redirects
+            # it.
+            self.accept(listener)
+            connection = self.accept(listener)
+            request = receive_request(connection)
+            connection.sendall(answer)
+            connection.close()
+            return request
+
+        return (self.outbound(server=endpoint(*listener.getsockname())),
+                background(refuse))
+
+    def test_server_half_that_says_why_it_refuses(self):
+        """A check of version 2 has it say so; no list of causes is needed."""
+        for answer, problem, advice in (
+                (bytes([32]), 'not authorized', r'acl..\.auth'),
+                (bytes([42]), 'source not allowed', 'allowed_src_ips'),
+                (bytes([40]) + struct.pack('>Q', now_ms() - 100_000),
+                 'the clocks differ too much: this host is 1[0-9]{2}.* s ahead',
+                 'NTP')):
+            config, refused = self.refuse_once(answer)
+            with self.subTest(problem=problem):
+                self.assert_wrong(
+                    f'{IPV4.users}: the server half refused a test request to '
+                    f'.*: {problem}', advice, prefixes=[IPV4.users],
+                    config=config)
+                self.assertEqual(refused.result()[:2], bytes([2, CHECK]))
+
+    def test_server_half_that_does_not_speak_version_2_although_it_must(self):
+        config, refused = self.refuse_once(b'')
+        self.assert_wrong(
+            f'{IPV4.users}: protocol is 2 here, and the server half speaks '
+            'version 1 only', 'update the server half', prefixes=[IPV4.users],
+            config={**config, 'protocol': 2})
+        refused.result()
 
     def test_server_that_is_this_half(self):
         loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))

@@ -7,27 +7,14 @@ import struct
 
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6
-from peers import (end_stream, receive, receive_all, receive_until_reset, reset,
-                   wait_until_taken)
+from peers import (end_stream, receive, receive_all, receive_request,
+                   receive_until_reset, reset, wait_until_taken)
 from sandbox import BINARY
 from wire import (CHECK, CLOCK_OFF, CONNECTED, RELAY, UNSPECIFIED, auth_digest,
                   encode_request, encode_request_2, now_ms)
 
 AUTH = 'secret'
 PORT = 80
-
-
-def receive_request(connection):
-    """Reads and returns what opens a connection, and nothing behind it."""
-    head = receive(connection, 2)
-    length = 1 + 32 if head[0] == 1 else 32
-    data = head + receive(connection, length)
-    for _ in range(2):
-        address = receive(connection, 1)
-        data += address + receive(connection, address[0] + 2)
-    if head[0] == 2:
-        data += receive(connection, 32)
-    return data
 
 
 def rebuild(data, source, destination, opcode=RELAY):
