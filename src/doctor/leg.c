@@ -177,16 +177,6 @@ doctor_leg_check(struct doctor_context *context)
 		check_congestion(context);
 }
 
-/* Data that a SYNPROXY holds up is sent again only after a while. */
-static void
-await_settled(int fd)
-{
-	int64_t deadline = deadline_after(SETTLE_MS);
-
-	while (socket_unacknowledged(fd) > 0 && deadline_left(deadline) > 0)
-		poll(NULL, 0, 1);
-}
-
 /* Sends the first byte of a request with the SYN. */
 static enum fast_open_result
 try_fast_open(const struct doctor_context *context, const union address *server)
@@ -205,7 +195,8 @@ try_fast_open(const struct doctor_context *context, const union address *server)
 	    !socket_connect(fd, server, deadline, SOCKET_NO_PEER) &&
 	    !fast_open_send(fd, NULL, &version, sizeof(version), deadline,
 		SOCKET_NO_PEER)) {
-		await_settled(fd);
+		/* Data that a SYNPROXY holds up is sent again only after a while. */
+		socket_await_acknowledged(fd, deadline_after(SETTLE_MS));
 		result = fast_open_result(fd);
 	}
 	close(fd);

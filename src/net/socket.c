@@ -34,6 +34,9 @@ enum {
 /* The kernel lowers it to net.core.somaxconn; musl's SOMAXCONN is only 128. */
 #define BACKLOG 65535
 
+/* The longest pause between two looks at the unacknowledged bytes. */
+#define ACKNOWLEDGED_MAX_MS 16
+
 static int
 set_option(int fd, int level, int name, int value)
 {
@@ -372,6 +375,25 @@ socket_unsent(int fd)
 	int bytes = 0;
 
 	return ioctl(fd, SIOCOUTQNSD, &bytes) ? -errno : bytes;
+}
+
+/* Setting it once more sends what is held back: tcp(7). */
+void
+socket_push(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* There is no event for acknowledgements, so it polls. */
+void
+socket_await_acknowledged(int fd, int64_t deadline)
+{
+	struct pollfd end = { .fd = fd };
+	int wait_ms = 1;
+
+	while (socket_unacknowledged(fd) > 0 && deadline_left(deadline) > 0 &&
+	    poll(&end, 1, wait_ms) <= 0)
+		wait_ms = wait_ms < ACKNOWLEDGED_MAX_MS ? 2 * wait_ms : wait_ms;
 }
 
 uint64_t

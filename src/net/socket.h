@@ -112,6 +112,15 @@ int socket_unacknowledged(int fd);
  */
 int socket_unsent(int fd);
 
+/* Sends what send(2) has held back by MSG_MORE. */
+void socket_push(int fd);
+
+/*
+ * Waits until the peer has acknowledged everything, the connection has ended, or
+ * the deadline (base/deadline.h) has passed.
+ */
+void socket_await_acknowledged(int fd, int64_t deadline);
+
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);
 

@@ -286,6 +286,7 @@ session_create(const struct service *service, struct config *config,
 	session->connection.config = config;
 	session->connection.admission = service->admission;
 	session->connection.accounts = service->accounts;
+	session->connection.replay = service->replay;
 	session->connection.facts.number = number;
 	session->connection.downstream_fd = fd;
 	session->connection.facts.peer = *peer;

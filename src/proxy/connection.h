@@ -12,6 +12,7 @@ struct connection_table;
 struct connection_table_entry;
 struct counterparts;
 struct last_refusals;
+struct replay;
 
 /* All connections share these. */
 struct service {
@@ -21,6 +22,7 @@ struct service {
 	struct connection_table *table;
 	struct counterparts *counterparts;
 	struct last_refusals *refusals;
+	struct replay *replay;
 };
 
 /*

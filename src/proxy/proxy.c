@@ -29,6 +29,7 @@
 #include "proxy/handover.h"
 #include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
+#include "proxy/replay.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
 #include "proxy/takeover.h"
@@ -59,7 +60,8 @@ struct proxy {
 	struct connection_table table;
 	struct counterparts counterparts;
 	struct last_refusals refusals;
-	struct service service; /* made of the six above */
+	struct replay replay;
+	struct service service; /* made of the seven above */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 	size_t accepting; /* so many of them */
@@ -443,9 +445,10 @@ proxy_open(const struct role *role, struct config *config,
 	connection_table_init(&running.table);
 	counterparts_init(&running.counterparts);
 	last_refusals_init(&running.refusals);
-	running.service =
-	    (struct service){ role, &running.admission, &running.accounts,
-		    &running.table, &running.counterparts, &running.refusals };
+	replay_init(&running.replay);
+	running.service = (struct service){ role, &running.admission,
+		&running.accounts, &running.table, &running.counterparts,
+		&running.refusals, &running.replay };
 	live_config_init(&running.live_config, config_ref(config));
 	/*
 	 * Only this thread has the configuration yet, so its listener may still

@@ -28,6 +28,10 @@ refusal_of(int error)
 	case -ECONNABORTED:
 	case -ECONNRESET:
 		return REFUSAL_GONE;
+	case -EALREADY:
+		return REFUSAL_REPLAY;
+	case -ETIME:
+		return REFUSAL_CLOCK;
 	default:
 		return REFUSAL_OTHER;
 	}
@@ -46,6 +50,8 @@ refusal_name(enum refusal refusal)
 		[REFUSAL_UNREACHABLE] = "unreachable",
 		[REFUSAL_GONE] = "gone",
 		[REFUSAL_OTHER] = "other",
+		[REFUSAL_REPLAY] = "replay",
+		[REFUSAL_CLOCK] = "clock",
 	};
 
 	return names[refusal];

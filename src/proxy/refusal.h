@@ -1,7 +1,10 @@
 #ifndef PROXY_REFUSAL_H
 #define PROXY_REFUSAL_H
 
-/* The kinds of reasons why a connection is refused. */
+/*
+ * The kinds of reasons why a connection is refused. Add others at the end:
+ * proxy/handover_record.h has an array of them.
+ */
 
 enum refusal {
 	REFUSAL_INCOMPLETE,  /* the request did not arrive, or not completely */
@@ -13,6 +16,8 @@ enum refusal {
 	REFUSAL_UNREACHABLE, /* the destination does not answer, or refuses */
 	REFUSAL_GONE,        /* the peer left before we were connected */
 	REFUSAL_OTHER,       /* for example, no descriptors left */
+	REFUSAL_REPLAY,      /* the request was seen before */
+	REFUSAL_CLOCK,       /* the clocks of the halves differ too much */
 	REFUSAL_COUNT,
 };
 

@@ -17,6 +17,7 @@ struct accounts;
 struct config;
 struct admission;
 struct connection_table_entry;
+struct replay;
 
 /*
  * The facts about a connection that the log and, as a copy, other threads may
@@ -46,6 +47,7 @@ struct connection {
 	const struct config *config;
 	struct admission *admission; /* in which it is counted */
 	struct accounts *accounts;
+	struct replay *replay; /* of the server half */
 	struct connection_table_entry *entry;
 	struct connection_facts facts;
 
@@ -62,6 +64,9 @@ struct connection {
 	 * address.
 	 */
 	bool may_be_host;
+
+	/* The request is a check: bind to the source, but do not connect. */
+	bool is_check;
 
 	/*
 	 * Bytes that the role itself has read from downstream: all of them, and

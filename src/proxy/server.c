@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "base/wall_clock.h"
 #include "config/config.h"
 #include "net/congestion.h"
 #include "net/fast_open.h"
@@ -19,8 +21,10 @@
 #include "net/socket.h"
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
+#include "proxy/answer.h"
 #include "proxy/connection_table.h"
 #include "proxy/protocol.h"
+#include "proxy/replay.h"
 #include "proxy/role.h"
 #include "proxy/source_bind.h"
 
@@ -70,6 +74,10 @@ server_prepare(const struct config *config)
 struct inbox {
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
 	struct request request;
+	size_t len; /* of the request */
+	bool
+	    is_known; /* the request has a user's auth or MAC, or there is no ACL */
+	int status; /* for a refusal; -1: as answer_status_of() has it */
 };
 
 /*
@@ -93,7 +101,7 @@ check_version(struct connection *connection, uint8_t version)
 
 	if (version == 1 && choice == PROTOCOL_ONLY_2)
 		connection->reason = "protocol: 2 forbids version 1";
-	else if (version == 2)
+	else if (version == 2 && choice == PROTOCOL_ONLY_1)
 		connection->reason = "protocol: 1 forbids version 2";
 	else
 		return 0;
@@ -146,8 +154,11 @@ receive_request(struct connection *connection, struct inbox *inbox)
 		if (taken == 0)
 			socket_acknowledge(connection->downstream_fd);
 	}
-	if (taken < 0)
+	if (taken < 0) {
+		inbox->status = (int)inbox->request.refusal;
 		return (int)taken;
+	}
+	inbox->len = (size_t)taken;
 	connection->early = connection->received - (size_t)taken;
 	return 0;
 }
@@ -187,7 +198,7 @@ check_loop(struct connection *connection)
 	if (ends_here <= 0)
 		return ends_here;
 	connection->reason = "the destination is this listener";
-	return -EPROTO;
+	return -ELOOP;
 }
 
 /* Refuses addresses that the kernel would silently replace by others. */
@@ -215,55 +226,163 @@ check_addresses(struct connection *connection)
 	return -EPROTO;
 }
 
+/* A key of nobody has no user. */
+static const struct acl_user *
+find_signer(const struct acl *acl, const struct inbox *inbox)
+{
+	const struct acl_key *key = acl_find_keys(acl, inbox->request.hint);
+	const struct acl_user *user = NULL;
+
+	for (; key; key = key->next) {
+		if (protocol_is_signed(&key->key, inbox->data, inbox->len))
+			user = key->user;
+	}
+	return user;
+}
+
 /* *user becomes NULL if the ACL is off. */
 static int
-check_user(struct connection *connection, const struct request *request,
+check_user(struct connection *connection, struct inbox *inbox,
     const struct acl_user **user)
 {
 	const struct acl *acl = &connection->config->acl;
+	const struct request *request = &inbox->request;
+	bool is_signed = request->version == 2;
 	struct account *account;
 
 	*user = NULL;
 	connection->tried = "ask the ACL";
-	if (acl->user_count == 0)
+	inbox->is_known = acl->user_count == 0;
+	if (inbox->is_known)
 		return 0;
-	*user = acl_find(acl, request->auth, request->auth_len);
+	*user = is_signed ? find_signer(acl, inbox)
+			  : acl_find(acl, request->auth, request->auth_len);
 	if (!*user) {
-		connection->reason = "no user has this auth";
+		inbox->status = PROTOCOL_NOT_AUTHORIZED;
+		connection->reason = is_signed
+		    ? "no user has the key of this request"
+		    : "no user has this auth";
 		return -EACCES;
 	}
 	account = accounts_open(connection->accounts, acl, *user);
 	if (!account)
 		return -ENOMEM;
 	connection->facts.account = account;
-	if (!acl_user_permits(*user, &connection->facts.source)) {
+	inbox->is_known = true;
+	return 0;
+}
+
+/* Of the thread, as the reason is logged when the inbox is gone. */
+static int
+refuse_clock(struct connection *connection, int64_t ahead_ms)
+{
+	static _Thread_local char reason[128];
+
+	snprintf(reason, sizeof(reason),
+	    "the client half's clock is %.3f s %s this host's, and at most %d "
+	    "s are permitted",
+	    (double)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000,
+	    ahead_ms < 0 ? "behind" : "ahead of", REPLAY_WINDOW_MS / 1000);
+	connection->reason = reason;
+	return -ETIME;
+}
+
+/* Nobody but the owner of a key can choose it. */
+static uint64_t
+tag_of(const struct request *request)
+{
+	uint64_t tag;
+
+	memcpy(&tag, request->mac.bytes, sizeof(tag));
+	return tag;
+}
+
+static int
+check_replay(
+    struct connection *connection, const struct request *request, bool has_acl)
+{
+	connection->tried = "see whether the request is a replay";
+	switch (replay_check(connection->replay, tag_of(request),
+	    has_acl ? request->time_ms : UINT64_MAX)) {
+	case REPLAY_AGAIN:
+		connection->reason = "this request was used before";
+		return -EALREADY;
+	case REPLAY_EARLY:
+		connection->reason = "this request was made before this server "
+				     "half started, which may have seen it";
+		return -EALREADY;
+	case REPLAY_FULL:
+		connection->reason =
+		    "there is no room to remember this request";
+		/* Without the ACL, strangers could fill it. */
+		return has_acl ? -ENOSPC : 0;
+	case REPLAY_NONE:
+		break;
+	}
+	return 0;
+}
+
+/* Without the ACL nobody has signed the time. */
+static int
+check_fresh(struct connection *connection, const struct request *request)
+{
+	bool has_acl = connection->config->acl.user_count > 0;
+	int64_t ahead_ms = (int64_t)(request->time_ms - wall_clock_now());
+
+	connection->tried = "compare the clocks";
+	if (has_acl &&
+	    (ahead_ms > REPLAY_WINDOW_MS || ahead_ms < -REPLAY_WINDOW_MS))
+		return refuse_clock(connection, ahead_ms);
+	return check_replay(connection, request, has_acl);
+}
+
+/* *user is NULL if the ACL is off. */
+static int
+check_source(struct connection *connection, struct inbox *inbox,
+    const struct acl_user *user)
+{
+	connection->tried = "ask the ACL";
+	if (!user)
+		return 0;
+	if (!acl_user_permits(user, &connection->facts.source)) {
+		inbox->status = PROTOCOL_SOURCE_DENIED;
 		connection->reason = "this source is not among the user's "
 				     "allowed_src_ips";
 		return -EACCES;
 	}
 	connection->may_be_host =
-	    acl_user_names(*user, &connection->facts.source);
+	    acl_user_names(user, &connection->facts.source);
 	return 0;
 }
 
 static int
-check_destination(struct connection *connection, const struct acl_user *user)
+check_destination(struct connection *connection, struct inbox *inbox,
+    const struct acl_user *user)
 {
 	connection->tried = "ask the ACL";
 	connection->reason = acl_refuse_destination(
 	    &connection->config->acl, user, &connection->facts.destination);
+	if (connection->reason)
+		inbox->status = PROTOCOL_DESTINATION_DENIED;
 	return connection->reason ? -EACCES : 0;
 }
 
-/* The last check, so that refused connections do not count for the limit. */
+/*
+ * The last check, so that refused connections do not count for the limit. A
+ * check is not counted.
+ */
 static int
 check_limit(struct connection *connection, const struct acl_user *user)
 {
-	int error;
+	struct account *account = connection->facts.account;
+	size_t limit = user ? user->max_connections : 0;
+	int error = 0;
 
 	connection->tried = "count the user's connections";
-	error = connection_table_admit(connection, connection->facts.account,
-	    user ? user->max_connections : 0);
+	if (!connection->is_check)
+		error = connection_table_admit(connection, account, limit);
+	else if (limit > 0 && atomic_load(&account->live) >= limit)
+		error = -EDQUOT;
 	if (error)
 		connection->reason = "the user has reached max_connections";
 	return error;
@@ -285,10 +404,30 @@ send_early(const struct connection *connection, const struct inbox *inbox)
 	return error && !socket_is_closed(fd) ? error : 0;
 }
 
+static bool
+is_unspecified(const union address *address)
+{
+	static const uint8_t zeros[16] = { 0 };
+	size_t len;
+	const uint8_t *raw = address_raw(address, &len);
+
+	return address_port(address) == 0 && !memcmp(raw, zeros, len);
+}
+
+/* A check of no addresses: it only asks whether its key is known. */
+static bool
+is_greeting(const struct request *request)
+{
+	return request->version == 2 && request->opcode == PROTOCOL_CHECK &&
+	    is_unspecified(&request->destination) &&
+	    is_unspecified(&request->source);
+}
+
 /* Returns 0 if the user may connect as requested. */
 static int
-check_request(struct connection *connection, const struct request *request)
+check_request(struct connection *connection, struct inbox *inbox)
 {
+	const struct request *request = &inbox->request;
 	const struct acl_user *user;
 	int error;
 
@@ -297,40 +436,97 @@ check_request(struct connection *connection, const struct request *request)
 	/* Before all checks: a mapped address is an IPv4 address. */
 	address_unmap(&connection->facts.source);
 	address_unmap(&connection->facts.destination);
-	error = check_user(connection, request, &user);
+	connection->is_check =
+	    request->version == 2 && request->opcode == PROTOCOL_CHECK;
+	error = check_user(connection, inbox, &user);
+	if (!error && request->version == 2)
+		error = check_fresh(connection, request);
+	if (error || is_greeting(request))
+		return error;
+	error = check_source(connection, inbox, user);
 	if (!error)
 		error = check_addresses(connection);
 	if (!error)
-		error = check_destination(connection, user);
+		error = check_destination(connection, inbox, user);
 	if (!error)
 		error = check_limit(connection, user);
 	return error;
 }
 
 static int
+connect_upstream(struct connection *connection, struct inbox *inbox)
+{
+	int fd, error;
+
+	if (is_greeting(&inbox->request))
+		return 0;
+	fd = source_bind_connect(connection);
+	if (fd < 0)
+		return fd;
+	if (connection->is_check) {
+		close(fd);
+		return 0;
+	}
+	connection->upstream_fd = fd;
+	connection->tried = "send the user's first bytes";
+	error = send_early(connection, inbox);
+	if (error) {
+		connection->upstream_fd = -1;
+		close(fd);
+	}
+	return error;
+}
+
+/*
+ * Returns what dial() returns. A check is over then, without a word in the log,
+ * unless a stranger sent it.
+ */
+static int
+answer(struct connection *connection, const struct inbox *inbox, int error)
+{
+	int fd = connection->downstream_fd;
+
+	if (error)
+		answer_refused(fd,
+		    inbox->status >= 0 ? (enum protocol_status)inbox->status
+				       : answer_status_of(error),
+		    inbox->is_known);
+	else if (connection->is_check)
+		answer_checked(fd);
+	else
+		answer_connected(fd);
+	return connection->is_check && inbox->is_known ? -ENODATA : error;
+}
+
+/*
+ * Version 1 has no answers, nor has a server half that speaks only that. A peer
+ * that has gone, or sends no request, gets none.
+ */
+static bool
+is_answered(
+    const struct connection *connection, const struct inbox *inbox, int error)
+{
+	return connection->received > 0 && inbox->data[0] != 1 &&
+	    connection->config->protocol != PROTOCOL_ONLY_1 &&
+	    error != -ENOMSG && error != -ENODATA && error != -ECONNABORTED;
+}
+
+static int
 server_dial(struct connection *connection)
 {
-	struct inbox inbox;
-	int fd, error;
+	struct inbox inbox = { .status = -1 };
+	int error;
 
 	socket_delay_acknowledgements(connection->downstream_fd);
 	congestion_keep(
 	    connection->downstream_fd, connection->config->leg.congestion);
 	error = await_request(connection, &inbox);
 	if (!error)
-		error = check_request(connection, &inbox.request);
-	if (error)
-		return error;
-	fd = source_bind_connect(connection);
-	if (fd < 0)
-		return fd;
-	connection->upstream_fd = fd;
-	connection->tried = "send the user's first bytes";
-	error = send_early(connection, &inbox);
-	if (error) {
-		connection->upstream_fd = -1;
-		close(fd);
-	}
+		error = check_request(connection, &inbox);
+	if (!error)
+		error = connect_upstream(connection, &inbox);
+	if (is_answered(connection, &inbox, error))
+		error = answer(connection, &inbox, error);
 	return error;
 }
 

@@ -222,9 +222,10 @@ connect_from(struct connection *connection, const union address *source,
 		connection->tried = "connect to the destination";
 		if (connection->early > 0)
 			socket_delay_acknowledgements(fd);
+	}
+	if (is_bound && !connection->is_check)
 		error = socket_connect(fd, &connection->facts.destination,
 		    deadline, connection->downstream_fd);
-	}
 	if (!error)
 		return fd;
 	*port = explain_port(is_bound, error);

@@ -32,7 +32,8 @@ int source_bind_open(const union address *source);
  * Connects from the source to the destination of the connection, with the
  * source port that config->source_port asks for. Returns a descriptor and sets
  * source_used, whose address is that of the source; or returns a negative errno
- * and sets tried and maybe reason.
+ * and sets tried and maybe reason. If connection->is_check, the socket is bound
+ * only.
  */
 int source_bind_connect(struct connection *connection);
 

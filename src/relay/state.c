@@ -165,6 +165,8 @@ drain(struct relay *relay, int fd, int (*left)(int fd))
 {
 	int wait_ms = DRAIN_MIN_MS;
 
+	if (left(fd) > 0)
+		socket_push(fd);
 	while (
 	    left(fd) > 0 && !socket_is_closed(fd) && !relay_must_stop(relay)) {
 		if (relay_check_idle(relay))

@@ -100,7 +100,7 @@ open_one(void)
 
 #define NOTHING_REFUSED                                                       \
 	"refused=0 incomplete=0 malformed=0 denied=0 limited=0 own_source=0 " \
-	"no_source=0 unreachable=0 gone=0 other=0\n"
+	"no_source=0 unreachable=0 gone=0 other=0 replay=0 clock=0\n"
 
 START_TEST(accounts_are_shown_with_the_bytes_of_now)
 {
@@ -115,7 +115,7 @@ START_TEST(accounts_are_shown_with_the_bytes_of_now)
 	    "user user=fred connections=1 established=1 sent=10 received=20 "
 	    "refused=3 incomplete=0 malformed=0 denied=1 limited=2 "
 	    "own_source=0 "
-	    "no_source=0 unreachable=0 gone=0 other=0\n"
+	    "no_source=0 unreachable=0 gone=0 other=0 replay=0 clock=0\n"
 	    "reported connections=1 accounts=2\n");
 }
 END_TEST

@@ -1,0 +1,80 @@
+#include "proxy/answer.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/deadline.h"
+#include "base/wall_clock.h"
+#include "net/socket.h"
+
+/* How long a refusal waits until the peer has its reason. */
+#define TAKEN_MS 2000
+
+enum protocol_status
+answer_status_of(int error)
+{
+	switch (error) {
+	case -EPROTO:
+		return PROTOCOL_MALFORMED;
+	case -ETIME:
+		return PROTOCOL_CLOCK_OFF;
+	case -EALREADY:
+		return PROTOCOL_REPLAY;
+	case -ENOTUNIQ:
+		return PROTOCOL_SOURCE_DENIED;
+	case -EDQUOT:
+		return PROTOCOL_LIMITED;
+	case -ENOSPC:
+	case -ENOBUFS:
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -EAGAIN:
+		return PROTOCOL_EXHAUSTED;
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		return PROTOCOL_REFUSED;
+	case -EHOSTUNREACH:
+		return PROTOCOL_UNREACHABLE;
+	case -ETIMEDOUT:
+		return PROTOCOL_TIMED_OUT;
+	default:
+		return PROTOCOL_NETWORK_FAILURE;
+	}
+}
+
+/* The buffer of a socket that has sent nothing yet has room. */
+static void
+send_status(int fd, enum protocol_status status, int flags)
+{
+	uint8_t bytes[1 + PROTOCOL_TIME_LEN] = { (uint8_t)status };
+	size_t len = 1;
+
+	if (status == PROTOCOL_CLOCK_OFF) {
+		protocol_encode_time(wall_clock_now(), bytes + 1);
+		len += PROTOCOL_TIME_LEN;
+	}
+	send(fd, bytes, len, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* tcp(7): without more data the kernel sends the byte after 200 ms. */
+void
+answer_connected(int fd)
+{
+	send_status(fd, PROTOCOL_CONNECTED, MSG_MORE);
+}
+
+void
+answer_checked(int fd)
+{
+	send_status(fd, PROTOCOL_CONNECTED, 0);
+	socket_set_graceful(fd, true);
+}
+
+void
+answer_refused(int fd, enum protocol_status status, bool is_known)
+{
+	send_status(fd, status, 0);
+	if (is_known)
+		socket_await_acknowledged(fd, deadline_after(TAKEN_MS));
+}

@@ -1,0 +1,29 @@
+#ifndef PROXY_ANSWER_H
+#define PROXY_ANSWER_H
+
+/*
+ * The server half's answer to a request of version 2: one byte before the
+ * destination's stream, or the reason of a refusal (srcproxy-protocol(7)). No
+ * call fails: a peer that has gone needs no answer.
+ */
+
+#include <stdbool.h>
+
+#include "proxy/protocol.h"
+
+/* The status of a refusal with that negative errno of dial() (role.h). */
+enum protocol_status answer_status_of(int error);
+
+/* The byte goes with the first ones of the stream, or soon by itself. */
+void answer_connected(int fd);
+
+/* The check passed: closing fd then ends the stream without a reset. */
+void answer_checked(int fd);
+
+/*
+ * Closing fd then resets it. is_known: the peer is no stranger, so wait until it
+ * has the answer, which the reset may overtake.
+ */
+void answer_refused(int fd, enum protocol_status status, bool is_known);
+
+#endif
