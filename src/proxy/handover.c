@@ -21,6 +21,7 @@
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
+#include "proxy/replay.h"
 
 /* For a new process to read its configuration and enter its sandbox. */
 #define PREPARE_MS 60000
@@ -388,6 +389,25 @@ send_first(struct round *round)
 	return error ? error : send_accounts(round);
 }
 
+/* So that the new process serves no request again that this one has served. */
+static int
+send_replay(const struct round *round)
+{
+	struct replay *replay = round->handover->service->replay;
+	int error = 0;
+
+	for (int is_before = 1; is_before >= 0 && !error; is_before--) {
+		struct passing message = { .kind = HANDOVER_REPLAY };
+		size_t len;
+
+		message.data = replay_describe(replay, is_before, &len);
+		message.len = (uint32_t)len;
+		error = message.data ? exchange(round, &message) : -ENOMEM;
+		free(message.data);
+	}
+	return error;
+}
+
 static int
 send_round(struct round *round)
 {
@@ -396,7 +416,10 @@ send_round(struct round *round)
 
 	if (error || (!round->is_first && !round->list))
 		return error;
-	error = exchange(round, &end);
+	if (round->handover->is_server)
+		error = send_replay(round);
+	if (!error)
+		error = exchange(round, &end);
 	return !error && round->to_store ? store_finish() : error;
 }
 

@@ -42,6 +42,7 @@ enum handover_kind {
 	HANDOVER_END,
 	HANDOVER_RECEIVED,
 	HANDOVER_TAKEN,
+	HANDOVER_REPLAY, /* a generation of proxy/replay.h; since 1.1 */
 };
 
 /*

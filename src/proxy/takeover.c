@@ -16,6 +16,7 @@
 #include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
+#include "proxy/replay.h"
 
 /* How many connections go on before the busy ones get the processors again. */
 #define RESUMED_AT_ONCE 64
@@ -248,6 +249,11 @@ take_message(struct round *round, struct passing *message)
 		return take_accounts(round, message);
 	case HANDOVER_CONNECTIONS:
 		return take_connections(round, message);
+	case HANDOVER_REPLAY:
+		return replay_restore(round->takeover->service->replay,
+			   message->data, message->len)
+		    ? 0
+		    : -EPROTO;
 	case HANDOVER_END:
 		return round->token >= 0 || round->takeover->is_stored
 		    ? 0
