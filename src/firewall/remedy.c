@@ -211,24 +211,19 @@ static void
 format_change(const struct ruleset *ruleset, const struct cause *cause,
     const struct selection *selection, struct text *command)
 {
+	static const char *const verbs[][2] = { { "-D", "delete" },
+		{ "-I", "insert" }, { "-A", "add" } };
 	const struct chain *chain = cause->chain;
 	const struct rule *rule = cause->rule;
 	bool for_nft = !is_iptables(ruleset, chain);
-	bool inserts = rule || cause->is_early;
+	size_t verb = !selection ? 0 : rule || cause->is_early ? 1 : 2;
 
 	if (for_nft)
-		text_set(command, "nft %s rule %s %s %s",
-		    !selection    ? "delete"
-			: inserts ? "insert"
-				  : "add",
+		text_set(command, "nft %s rule %s %s %s", verbs[verb][1],
 		    chain->family, chain->table, chain->name);
 	else
 		text_set(command, "%s -t %s %s %s", iptables_name(chain),
-		    chain->table,
-		    !selection    ? "-D"
-			: inserts ? "-I"
-				  : "-A",
-		    chain->name);
+		    chain->table, verbs[verb][0], chain->name);
 	if (rule && for_nft)
 		text_add(command, " %s %" PRIu64,
 		    selection ? "position" : "handle", rule->handle);

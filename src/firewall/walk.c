@@ -184,26 +184,27 @@ run_mangle(struct passage *way)
 	return assign_expression(way, field, value);
 }
 
-/* A packet that is tracked already stays tracked. */
-static bool
-run_notrack(struct passage *way)
-{
-	if (way->scope.is_before_tracking)
-		assign(way, FIELD_CT_STATE, value_of_number(CT_UNTRACKED));
-	return true;
-}
+/* What else than a member's value a statement assigns. */
+enum { NOTHING = -1, ANYTHING = -2 };
 
 /* The field that a member of a statement assigns. */
 static const struct {
 	const char *names, *member;
 	enum field field;
-	const char *otherwise; /* assign an unknown value without it */
+	int otherwise; /* the value without the member */
 } assignments[] = {
-	{ "|redirect|dnat|", "addr", FIELD_DADDR, "|redirect|" },
-	{ "|redirect|dnat|", "port", FIELD_DPORT, "" },
-	{ "|snat|masquerade|", "addr", FIELD_SADDR, "|masquerade|" },
-	{ "|snat|masquerade|", "port", FIELD_SPORT, "|snat|masquerade|" },
-	{ "|tproxy|", "port", FIELD_TPROXY_PORT, "|tproxy|" },
+	{ "|notrack|", "", FIELD_CT_STATE, CT_UNTRACKED },
+	{ "|redirect|", "addr", FIELD_DADDR, ANYTHING },
+	{ "|redirect|", "", FIELD_DADDR_TYPE, RTN_LOCAL },
+	{ "|dnat|", "addr", FIELD_DADDR, NOTHING },
+	{ "|dnat|", "", FIELD_DADDR_TYPE, ANYTHING },
+	{ "|redirect|dnat|", "port", FIELD_DPORT, NOTHING },
+	{ "|redirect|dnat|", "", FIELD_CT_STATUS, IPS_DST_NAT },
+	{ "|snat|", "addr", FIELD_SADDR, NOTHING },
+	{ "|masquerade|", "addr", FIELD_SADDR, ANYTHING },
+	{ "|snat|masquerade|", "port", FIELD_SPORT, ANYTHING },
+	{ "|snat|masquerade|", "", FIELD_CT_STATUS, IPS_SRC_NAT },
+	{ "|tproxy|", "port", FIELD_TPROXY_PORT, ANYTHING },
 };
 
 /* A rule in a table for both families may be for one family only. */
@@ -211,6 +212,7 @@ static bool
 run_assignments(struct passage *way)
 {
 	const char *family = ruleset_text(way->at.json, "family");
+	const struct value *fields = way->walk->packet.fields;
 
 	if (*family &&
 	    !has(way, FIELD_NFPROTO,
@@ -220,33 +222,35 @@ run_assignments(struct passage *way)
 		const struct json5 *member =
 		    json5_member(way->at.json, assignments[i].member);
 		enum field field = assignments[i].field;
+		int number = assignments[i].otherwise;
+		struct value value = number < 0
+		    ? value_unknown
+		    : value_of_number((uint64_t)number);
 
 		if (!text_lists(assignments[i].names, way->at.name))
 			continue;
 		if (member && !assign_expression(way, field, member))
 			return false;
-		if (!member &&
-		    text_lists(assignments[i].otherwise, way->at.name))
-			assign(way, field, value_unknown);
+		if (field == FIELD_CT_STATUS)
+			value = value_combine('|', fields[field], value);
+		if (!member && number != NOTHING)
+			assign(way, field, value);
 	}
 	return true;
+}
+
+/* A packet that is tracked already stays tracked. */
+static bool
+run_notrack(struct passage *way)
+{
+	return !way->scope.is_before_tracking || run_assignments(way);
 }
 
 static bool
 run_nat(struct passage *way)
 {
-	const struct value *fields = way->walk->packet.fields;
-	bool is_source = text_lists("|snat|masquerade|", way->at.name);
-	bool is_here = !strcmp(way->at.name, "redirect");
-
 	if (!run_assignments(way))
 		return false;
-	if (!is_source)
-		assign(way, FIELD_DADDR_TYPE,
-		    is_here ? value_of_number(RTN_LOCAL) : value_unknown);
-	assign(way, FIELD_CT_STATUS,
-	    value_combine('|', fields[FIELD_CT_STATUS],
-		value_of_number(is_source ? IPS_SRC_NAT : IPS_DST_NAT)));
 	way->is_rewritten = make_cause(way).is_sure ? TRUTH_YES : TRUTH_MAYBE;
 	return true;
 }
