@@ -151,6 +151,18 @@ insert(struct ruleset *ruleset, struct chain *chain)
 	*place = chain;
 }
 
+/* The listing of nft has the order of all chains, also of those known before. */
+static void
+insert_again(struct ruleset *ruleset, struct chain *chain)
+{
+	struct chain **place = &ruleset->chains;
+
+	while (*place != chain)
+		place = &(*place)->next;
+	*place = chain->next;
+	insert(ruleset, chain);
+}
+
 static void *
 allocate(struct ruleset *ruleset, size_t size)
 {
@@ -297,6 +309,25 @@ static const struct {
 	{ "table", add_table },
 };
 
+/* Of a table that iptables-nft-save has told, only the order is news. */
+static void
+add(const struct object *object, void (*kind)(const struct object *object))
+{
+	struct ruleset *ruleset = object->ruleset;
+	struct chain *known;
+
+	if (object->tool != TOOL_NFT ||
+	    !ruleset_chain(ruleset, TOOL_IPTABLES_NFT, object->family,
+		object->table, NULL)) {
+		kind(object);
+		return;
+	}
+	known = ruleset_chain(ruleset, TOOL_IPTABLES_NFT, object->family,
+	    object->table, object->name);
+	if (known && kind == add_chain)
+		insert_again(ruleset, known);
+}
+
 bool
 ruleset_add(
     struct ruleset *ruleset, enum tool tool, const char *text, size_t len)
@@ -322,10 +353,7 @@ ruleset_add(
 				ruleset_text(json, "table"),
 				ruleset_text(json, "name"), json };
 
-			if (tool != TOOL_NFT ||
-			    !ruleset_chain(ruleset, TOOL_IPTABLES_NFT,
-				object.family, object.table, NULL))
-				kinds[i].add(&object);
+			add(&object, kinds[i].add);
 		}
 	}
 	return true;
