@@ -21,7 +21,8 @@
 
 /* Paths tried at once: their descriptors fit the usual limit, 1024. */
 #define MANY 64
-#define ROUTERS 8 /* all uplinks of both families */
+#define PAUSE_MS 1000 /* a rule that limits packets takes some again */
+#define ROUTERS 8     /* all uplinks of both families */
 
 /* Why no answer came back. */
 enum silence {
@@ -54,7 +55,9 @@ struct path {
 /* The paths that are tried in parallel. */
 struct wave {
 	const struct doctor_context *context;
-	int packet_fd; /* or -1 */
+	int packet_fd;   /* or -1 */
+	int64_t end;     /* no path is tried after that */
+	bool is_limited; /* a rule dropped probes, because they were many */
 	struct router routers[ROUTERS];
 	struct path paths[MANY];
 	size_t router_count, count;
@@ -461,13 +464,55 @@ await(struct wave *wave, int64_t deadline)
 	look_at_packets(wave);
 }
 
+static bool
+is_unknown(const struct walk *walk)
+{
+	return walk->fate == FATE_UNKNOWN && walk->cause.chain;
+}
+
+static bool
+is_answered_alone(const struct wave *wave, const struct path *path)
+{
+	struct wave alone = { .context = wave->context,
+		.packet_fd = wave->packet_fd,
+		.paths[0] = *path,
+		.count = 1 };
+	struct port_probe *probe = &alone.paths[0].probe;
+
+	poll(NULL, 0, PAUSE_MS);
+	if (port_probe_open(probe, &path->user, &path->router->address))
+		return false;
+	await(&alone, deadline_after(ANSWER_MS));
+	port_probe_close(probe);
+	return probe->is_answered;
+}
+
+/*
+ * A rule that limits packets may drop those of so many probes, but pass a user's
+ * connection.
+ */
+static bool
+is_limited(struct wave *wave, const struct path *path)
+{
+	struct outgoing outgoing;
+
+	trace(wave->context, path, &outgoing);
+	if (!is_unknown(&outgoing.sent) && !is_unknown(&outgoing.answer))
+		return false;
+	if (!wave->is_limited && deadline_left(wave->end) > 0)
+		wave->is_limited = is_answered_alone(wave, path);
+	return wave->is_limited;
+}
+
 static void
 finish(struct wave *wave, bool filtered)
 {
 	for (size_t i = 0; i < wave->count; i++) {
 		struct path *path = &wave->paths[i];
 
-		if (!path->probe.is_answered)
+		if (!path->probe.is_answered && is_limited(wave, path))
+			report_rules(wave->context, path->users, false);
+		else if (!path->probe.is_answered)
 			report_silence(wave->context, path,
 			    explain_silence(wave, path, filtered));
 		else if (!report_rules(wave->context, path->users, true))
@@ -487,12 +532,12 @@ void
 return_path_check(const struct doctor_context *context,
     const struct prefix *prefixes, size_t count)
 {
-	int64_t end = deadline_after(ALL_MS);
-	struct wave wave = { .context = context };
+	struct wave wave = { .context = context,
+		.end = deadline_after(ALL_MS) };
 	size_t done = 0;
 
 	wave.packet_fd = capture_begin(context->packet_fd);
-	while (done < count && deadline_left(end) > 0) {
+	while (done < count && deadline_left(wave.end) > 0) {
 		uint64_t filtered = count_filtered();
 
 		done += begin(&wave, prefixes + done, count - done);

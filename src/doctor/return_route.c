@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <linux/rtnetlink.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "doctor/external.h"
@@ -10,6 +11,9 @@
 #include "kernel/sysctl.h"
 #include "net/route.h"
 #include "proxy/source_bind.h"
+
+/* "dstnat + 10", of the chain of "srcproxy rules" that sets the mark. */
+#define MARKING_PRIORITY (-90)
 
 /* Without IP_TRANSPARENT, IPv4 needs a route in the table local: ip(7). */
 static bool
@@ -240,15 +244,45 @@ find_delivered(const struct doctor_context *context,
 	return delivered == DELIVERED_ALL ? DELIVERED_SOME : delivered;
 }
 
+/*
+ * Our rules for nft come at MARKING_PRIORITY. A rule behind them that sets
+ * the whole mark must leave out packets that have ours.
+ */
+static bool
+is_behind_ours(const struct doctor_context *context, const struct cause *cause)
+{
+	const struct chain *chain = context->ruleset->chains;
+
+	if (!context->has_nft || !cause->chain)
+		return false;
+	while (chain &&
+	    (chain->hook != HOOK_PREROUTING || chain->tool != TOOL_NFT ||
+		chain->priority < MARKING_PRIORITY ||
+		strcmp(chain->family, cause->chain->family) != 0 ||
+		strcmp(chain->table, cause->chain->table) != 0))
+		chain = chain->next;
+	return chain;
+}
+
 static void
 report_mark(const struct doctor_context *context, const struct prefix *prefix,
     const struct outgoing *outgoing, const char *marks)
 {
 	const struct cause *cause = &outgoing->answer.changes[FIELD_MARK];
+	const struct mark *own = &context->config->return_mark;
+	const struct selection marked = { .family = prefix->base.any.sa_family,
+		.to = prefix,
+		.mark = own->value,
+		.mask = own->mask };
 	char text[PREFIX_STRLEN];
-	struct text name;
+	struct text fix, name;
 
-	finding_problem(context->findings, context->rules, "",
+	if (!is_behind_ours(context, cause) ||
+	    !remedy_pass(context->ruleset, cause, &marked, &name))
+		text_set(&name, "%s", "");
+	text_set(
+	    &fix, "%s%s%s", name.chars, name.len ? "; " : "", context->rules);
+	finding_problem(context->findings, fix.chars, "",
 	    "%s: no firewall rule sets the mark %s on reply "
 	    "packets to users, so they are not delivered on "
 	    "this host%s%s",

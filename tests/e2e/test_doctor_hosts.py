@@ -266,6 +266,39 @@ class HostsExit(HostsExitCase):
                           'chain PREROUTING of ')
         self.host.run('sh', '-ec', ours)
 
+    def test_mark_that_nft_takes_away_from_iptables(self):
+        """Of chains with the same priority, the newer one comes first."""
+        def others(priority, mark='7'):
+            return table(chain('prerouting', f'iifname out0 meta mark set '
+                               f'{mark}', priority=priority))
+
+        taken = (f'{IPV4.users}: no firewall rule sets the mark 0x50/0x50 on '
+                 'reply packets .*: another mark is set by chain prerouting of '
+                 'the table inet others, rule')
+        for steps in ((others('mangle'), self.printed_rules('--iptables')),
+                      (self.printed_rules('--iptables'), others('-149')),
+                      (self.printed_rules(), others('-80')),
+                      (self.printed_rules(), others('0', 'ct mark'))):
+            with self.subTest(steps=steps), self.made(':'):
+                self.boot(*steps)
+                self.assert_found(':', taken)
+        with self.made(':'):
+            self.boot(self.printed_rules('--iptables'), others('mangle'))
+            self.assert_sound(':')
+
+    def test_limits_that_only_doctor_exceeds(self):
+        for hook, rules in (
+                ('input', 'ct state established limit rate 5/second accept; '
+                 'ct state established drop'),
+                ('output', 'oifname out0 tcp flags syn limit rate over '
+                 '5/second drop')):
+            with self.subTest(hook=hook):
+                findings = self.assert_sound(table(chain(hook, rules)))
+                self.assertTrue(findings.of(
+                    'note', f'^{IPV4.users}: cannot tell whether the firewall '
+                    f'drops .*: it depends on chain {hook} of the table inet '
+                    'others, rule'), findings.text)
+
     def reaches_the_user(self):
         """Tells if the destination connects to the user's own host."""
         listener = self.listen(self.net.user, IPV4.user)
