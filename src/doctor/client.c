@@ -10,9 +10,11 @@
 #include "doctor/tproxy.h"
 #include "doctor/trace.h"
 #include "doctor/user_link.h"
+#include "doctor/user_route.h"
 #include "net/route.h"
 
-#define PORT 443
+/* Of one user the one, of another user the other, which few rules name. */
+static const uint16_t sample_ports[] = { 443, 8470 };
 
 /*
  * REDIRECT uses the first address, and for IPv6 the one added last; a
@@ -77,7 +79,7 @@ find_route(
     const struct prefix *prefix, union address *user, struct route *route)
 {
 	prefix_sample(prefix, user);
-	address_set_port(user, PORT);
+	address_set_port(user, sample_ports[0]);
 	return route_find(user, 0, route) == 0;
 }
 
@@ -121,7 +123,7 @@ check_user_route(
 {
 	union address user;
 	struct route route;
-	char text[PREFIX_STRLEN];
+	char text[PREFIX_STRLEN], link[IF_NAMESIZE];
 
 	prefix_format(prefix, text);
 	if (find_route(prefix, &user, &route)) {
@@ -130,26 +132,14 @@ check_user_route(
 		check_user_interface(context, text, family, route.interface);
 		if (is_by_default(family, &route))
 			report_by_default(context, text, route.interface);
-	} else {
+	} else if (!doctor_context_sees_firewall(context) ||
+	    !user_route_find_link(prefix, link)) {
 		finding_problem(context->findings, NULL,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: this host has no route to these users, so it "
 		    "cannot reply to them",
 		    text);
 	}
-}
-
-/* Users come in by the link that replies to them take; NULL: unknown. */
-static const char *
-find_interface(const struct prefix *prefix, char name[IF_NAMESIZE])
-{
-	union address user;
-	struct route route;
-
-	if (!find_route(prefix, &user, &route) || route.is_local ||
-	    is_by_default(user.any.sa_family, &route))
-		return NULL;
-	return if_indextoname(route.interface, name);
 }
 
 /* The prefix's first address and another one are this host's own. */
@@ -288,20 +278,24 @@ check_zone(const struct arrival *arrival)
 
 /* Follows the packet to the socket, and the first packet back. */
 static bool
-check_intake(struct arrival *arrival)
+check_intake(struct arrival *arrival, const union address *user)
 {
 	const struct doctor_context *context = arrival->context;
 	struct selection selection = select_users(arrival);
 	const struct selection back = { .family = selection.family,
 		.to = arrival->users };
 	struct walk *walk = &arrival->walk, answer;
+	const struct walk arrived = *walk;
 	const char *link = *arrival->link ? arrival->link : NULL;
+	struct user_packet packet = { context, arrival->users, link, user,
+		.arrived = &arrived, .answer = &answer };
 	union address own = { .any.sa_family = AF_UNSPEC };
 	struct text what;
 
 	selection.port = context->config->listen.port;
 	if (link)
 		find_address(link, selection.family, &own);
+	packet.reached = own;
 	if (own.any.sa_family == selection.family)
 		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
 	text_set(&what, "redirected packets of these users to port %u",
@@ -309,6 +303,8 @@ check_intake(struct arrival *arrival)
 	walk_through(walk, context->ruleset, HOOK_INPUT);
 	trace_answer(&answer, walk, link);
 	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
+	if (!user_route_check_answer(&packet))
+		return false;
 	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
 	if (walk->fate == FATE_ACCEPTED) {
 		packet_follow(&walk->packet, &answer.packet);
@@ -322,16 +318,16 @@ check_intake(struct arrival *arrival)
 
 /* False: this user's packets may not arrive, which is reported. */
 static bool
-check_user(struct arrival *arrival, const union address *user)
+check_user(struct arrival *arrival, const union address *user, uint16_t port)
 {
 	const struct selection selection = select_users(arrival);
 
-	arrive(arrival, user, IPPROTO_TCP, PORT);
+	arrive(arrival, user, IPPROTO_TCP, port);
 	if (arrival->walk.fate == FATE_DROPPED)
 		return !trace_report(arrival->context, &arrival->walk,
 		    &selection, "packets of these users");
 	return check_redirected(arrival) && check_zone(arrival) &&
-	    (arrival->is_own || check_intake(arrival));
+	    (arrival->is_own || check_intake(arrival, user));
 }
 
 static void
@@ -357,7 +353,7 @@ check_redirection(
 	union address users[2];
 
 	arrival.is_own = is_this_host(prefix);
-	if (!arrival.is_own && !find_interface(prefix, arrival.link))
+	if (!arrival.is_own && !user_route_find_link(prefix, arrival.link))
 		*arrival.link = '\0';
 	prefix_format(prefix, arrival.prefix);
 	if (context->config->mode == INBOUND_TPROXY) {
@@ -367,7 +363,7 @@ check_redirection(
 	prefix_sample(prefix, &users[0]);
 	prefix_sample_first(prefix, &users[1]);
 	for (size_t i = 0; i < 2; i++) {
-		if (!check_user(&arrival, &users[i]))
+		if (!check_user(&arrival, &users[i], sample_ports[i]))
 			return;
 	}
 	finding_ok(context->findings,

@@ -20,6 +20,7 @@ struct doctor_context {
 	/* The firewall as root read it; NULL: unread. See ruleset_create(). */
 	struct ruleset *ruleset;
 	int packet_fd;          /* of capture_open(), or -1 */
+	int arrivals_fd;        /* has captured from the start, or -1 */
 	bool is_own_redirected; /* root's connection to the server came back */
 };
 

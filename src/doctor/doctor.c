@@ -16,6 +16,7 @@
 #include "doctor/return_route.h"
 #include "doctor/server.h"
 #include "doctor/socket_options.h"
+#include "doctor/user_route.h"
 #include "kernel/capture.h"
 #include "kernel/sysctl.h"
 #include "net/netlink.h"
@@ -160,6 +161,7 @@ static const struct {
 	{ STAGE_USER, WHO_BOTH, doctor_leg_check },
 	{ STAGE_USER, WHO_CLIENT, doctor_client_check },
 	{ STAGE_USER, WHO_CLIENT, client_to_server_check },
+	{ STAGE_USER, WHO_CLIENT, user_route_check_arrivals },
 	{ STAGE_USER, WHO_SERVER, doctor_server_check },
 };
 
@@ -213,6 +215,8 @@ examine_both(struct doctor_context *context, const char *path,
 
 	limits_raise_descriptors();
 	context->packet_fd = capture_open();
+	context->arrivals_fd = capture_open();
+	capture_begin(context->arrivals_fd);
 	examine(context, STAGE_ROOT);
 	error = become(context->config, privilege);
 	if (!error && privilege)
@@ -221,6 +225,8 @@ examine_both(struct doctor_context *context, const char *path,
 		examine(context, STAGE_USER);
 	if (context->packet_fd >= 0)
 		close(context->packet_fd);
+	if (context->arrivals_fd >= 0)
+		close(context->arrivals_fd);
 	ruleset_destroy(context->ruleset);
 	return error;
 }
@@ -237,6 +243,7 @@ doctor_run(const struct config *config, const struct doctor_request *request,
 		.prefixes = &prefixes,
 		.findings = findings,
 		.packet_fd = -1,
+		.arrivals_fd = -1,
 	};
 	int error =
 	    user_prefixes_collect(config, request->prefixes, false, &prefixes);

@@ -1,6 +1,5 @@
 #include "doctor/server.h"
 
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,60 +10,11 @@
 #include "doctor/return_path.h"
 #include "doctor/return_route.h"
 #include "doctor/source_nat.h"
-#include "kernel/sysctl.h"
 #include "kernel/wildcard_listeners.h"
 #include "net/host_address.h"
 
 #define PORTS_MAX 16
 #define PORTS_TEXT_MAX_LEN (PORTS_MAX * 8)
-#define NAMES_MAX_LEN 256
-#define VALIDATION_MAX_LEN (IF_NAMESIZE + 32)
-
-static long
-read_validation(const char *interface)
-{
-	char name[VALIDATION_MAX_LEN];
-	long value = 0;
-
-	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
-	sysctl_read(name, &value);
-	return value;
-}
-
-/* The higher of the values for "all" and for the interface counts. */
-static bool
-is_strict(const char *interface)
-{
-	long all = read_validation("all"), own = read_validation(interface);
-
-	return strcmp(interface, "lo") != 0 && (all > own ? all : own) == 1;
-}
-
-/* Replies may come in by another link than the route to their sender. */
-static void
-check_validation(const struct doctor_context *context)
-{
-	struct if_nameindex *list = if_nameindex();
-	char names[NAMES_MAX_LEN] = "";
-	size_t len = 0;
-
-	for (size_t i = 0; list && list[i].if_name && len < sizeof(names);
-	     i++) {
-		if (is_strict(list[i].if_name))
-			len +=
-			    (size_t)snprintf(names + len, sizeof(names) - len,
-				"%s%s", len > 0 ? ", " : "", list[i].if_name);
-	}
-	if (list)
-		if_freenameindex(list);
-	if (len > 0)
-		finding_note(context->findings,
-		    "rp_filter is 1 (strict) on %s: packets that arrive "
-		    "on another interface than the route to their "
-		    "sender are dropped; a host with several uplinks "
-		    "needs 2 (loose)",
-		    names);
-}
 
 /* Users with these source ports get other ports, or are refused. */
 static void
@@ -211,8 +161,6 @@ doctor_server_check(struct doctor_context *context)
 		    "the ACL permits any source address, so the return "
 		    "path was not examined: add the users' prefixes to "
 		    "the command line");
-	if (prefix_list_has_family(list, AF_INET))
-		check_validation(context);
 	check_wildcards(context);
 	doctor_server_check_own_sources(context);
 }

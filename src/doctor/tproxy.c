@@ -12,11 +12,13 @@
 
 #include "doctor/external.h"
 #include "doctor/trace.h"
+#include "doctor/user_route.h"
 #include "kernel/routing_rules.h"
 #include "kernel/sysctl.h"
 #include "proxy/source_bind.h"
 
-#define PORT 443
+/* Few rules name the second one. */
+static const uint16_t sample_ports[] = { 443, 8470 };
 #define FORCED 2 /* of tcp_syncookies */
 
 /* A packet of a user's connection to an outside host. */
@@ -166,19 +168,6 @@ check_delivered(const struct passage *passage,
 	return false;
 }
 
-static bool
-is_source_looked_up_by_mark(const char *link)
-{
-	struct text name;
-	long all = 0, own = 0;
-
-	sysctl_read("ipv4/conf/all/src_valid_mark", &all);
-	if (link)
-		sysctl_read(
-		    text_set(&name, "ipv4/conf/%s/src_valid_mark", link), &own);
-	return all || own;
-}
-
 /*
  * The kernel asks for the route back to the user, as if it sent the answer. One
  * of the addresses may be this host's own.
@@ -195,7 +184,7 @@ check_source(const struct passage *passage, const struct routing_rules *rules,
 	struct text name = { 0 };
 
 	if (passage->users.family != AF_INET ||
-	    !is_source_looked_up_by_mark(passage->link) ||
+	    !user_route_is_by_mark(passage->link) ||
 	    routing_rules_ask(rules, &question, &answer) || !answer.rule ||
 	    answer.type == RTN_UNICAST || answer.rule->table == RT_TABLE_LOCAL)
 		return true;
@@ -251,9 +240,15 @@ check_answer(const struct passage *passage)
 		.to = passage->users.from };
 	struct ruleset *ruleset = passage->context->ruleset;
 	struct walk answer;
+	const struct user_packet packet = { passage->context,
+		passage->users.from, passage->link, &passage->user,
+		.reached = passage->remote, .arrived = &passage->walk,
+		.answer = &answer };
 
 	trace_answer(&answer, &passage->walk, passage->link);
 	walk_through(&answer, ruleset, HOOK_OUTPUT);
+	if (!user_route_check_answer(&packet))
+		return false;
 	walk_through(&answer, ruleset, HOOK_POSTROUTING);
 	return !trace_report(
 	    passage->context, &answer, &back, "reply packets to these users");
@@ -283,12 +278,12 @@ tproxy_check_users(const struct doctor_context *context,
 
 	prefix_format(users, passage.prefix);
 	external_sample(passage.users.family, &passage.remote);
-	address_set_port(&passage.remote, PORT);
 	if (!check_bridge(&passage))
 		return;
 	for (size_t i = 0; i < 2; i++) {
 		(i ? prefix_sample_first : prefix_sample)(users, &passage.user);
 		address_set_port(&passage.user, 0);
+		address_set_port(&passage.remote, sample_ports[i]);
 		if (!check_packet(&passage, true) || !check_answer(&passage) ||
 		    !check_packet(&passage, false))
 			return;

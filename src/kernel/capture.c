@@ -10,6 +10,8 @@
 #define V4_MIN_LEN 20
 #define V4_PROTOCOL 9
 #define V4_SOURCE 12
+#define ARP_SOURCE 14 /* RFC 826, of Ethernet and IPv4 */
+#define ARP_LEN 28
 #define V6_LEN 40
 #define V6_NEXT_HEADER 6
 #define V6_SOURCE 8
@@ -23,6 +25,8 @@
  * bpf(4).
  */
 static struct sock_filter filter[] = {
+	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SKF_AD_OFF + SKF_AD_PROTOCOL),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 14, 0),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
 	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 5),
@@ -107,6 +111,35 @@ capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN])
 	ssize_t len = recv(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT);
 
 	return len > 0 ? (size_t)len : 0;
+}
+
+bool
+capture_next_arrival(
+    int fd, union address *from, union address *to, uint32_t *interface)
+{
+	uint8_t packet[CAPTURE_MAX_LEN];
+	struct sockaddr_ll link;
+	socklen_t link_len = sizeof(link);
+	ssize_t len;
+
+	while ((len = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
+		    (struct sockaddr *)&link, &link_len)) > 0) {
+		bool is_arp = link.sll_protocol == htons(ETH_P_ARP);
+
+		link_len = sizeof(link);
+		if (link.sll_pkttype == PACKET_OUTGOING ||
+		    len < (is_arp ? ARP_LEN : V4_MIN_LEN) ||
+		    (!is_arp && packet[0] >> 4 != 4))
+			continue;
+		address_from_raw(
+		    from, packet + (is_arp ? ARP_SOURCE : V4_SOURCE), 4, 0);
+		*to = (union address){ .any.sa_family = AF_UNSPEC };
+		if (!is_arp)
+			address_from_raw(to, packet + V4_SOURCE + 4, 4, 0);
+		*interface = (uint32_t)link.sll_ifindex;
+		return true;
+	}
+	return false;
 }
 
 bool

@@ -2,7 +2,7 @@
 #define KERNEL_CAPTURE_H
 
 /*
- * TCP segments that open or refuse connections, captured on this host's links.
+ * TCP segments that open or refuse connections, and ARP, captured on all links.
  * Incoming segments are seen before the firewall or source validation can drop
  * them, outgoing ones after they have left. Only root can open a packet(7)
  * socket.
@@ -25,6 +25,14 @@ int capture_begin(int fd);
 
 /* Reads the beginning of the next segment. Returns its length, 0: none. */
 size_t capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN]);
+
+/*
+ * Reads the ends of the next IPv4 segment that came in, or the sender of an ARP
+ * message (to is AF_UNSPEC then), and the index of the link. Returns false if
+ * there is none.
+ */
+bool capture_next_arrival(
+    int fd, union address *from, union address *to, uint32_t *interface);
 
 /*
  * True if a segment from and to these addresses was captured. A port of 0

@@ -354,9 +354,8 @@ class Exit(ExitCase):
             self.host.run('sh', input=rules.tproxy_commands('--remove'))
 
     def test_strict_validation_of_sources(self):
-        self.assert_note('rp_filter is 1 \\(strict\\) on link0, out0:')
-        with self.sysctl('ipv4/conf/all/rp_filter', 2, 1):
-            self.assertFalse(self.assert_fine().of('note', 'rp_filter'))
+        """Replies come by the link that leads to their sender."""
+        self.assertFalse(self.assert_fine().of('note', 'rp_filter'))
 
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_user_without_capabilities(self):
