@@ -184,6 +184,21 @@ is_ufw(const struct ruleset *ruleset, const struct chain *chain)
 		is_ipv4(chain) ? "ufw-user-input" : "ufw6-user-input");
 }
 
+/* ufw(8) knows no marks, and drops packets to foreign addresses before that. */
+static void
+format_ufw_file(const struct chain *chain, const struct selection *selection,
+    struct text *command)
+{
+	const char *version = is_ipv4(chain) ? "" : "6";
+
+	text_set(command,
+	    "sed -i '/^:ufw%s-before-forward/a -A ufw%s-before-input -p tcp",
+	    version, version);
+	add_match(command, selection, false, false);
+	text_add(command, " -j ACCEPT' /etc/ufw/before%s.rules && ufw reload",
+	    version);
+}
+
 /* "prepend": a rule that denies may be there already. */
 static void
 format_ufw(const struct chain *chain, const struct selection *selection,
@@ -248,6 +263,8 @@ remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 		format_firewalld(chain, selection, command);
 	else if (chain->is_owned)
 		return false;
+	else if (selection->mark && is_ufw(ruleset, chain))
+		format_ufw_file(chain, selection, command);
 	else if (is_ufw(ruleset, chain) &&
 	    (selection->from || selection->to || selection->port))
 		format_ufw(chain, selection, command);
