@@ -195,6 +195,9 @@ container_parse(struct json5_scan *scan, struct json5 *value,
 		    "nested more than %d levels deep", MAX_DEPTH);
 	object = type == JSON5_ARRAY ? json_object_new_array()
 				     : json_object_new_object();
+	/* json-c has room for 16 members, but most objects have one or two. */
+	if (object && type == JSON5_OBJECT)
+		lh_table_resize(json_object_get_object(object), 2);
 	return value_hold(scan, value, type, object) &&
 	    contents_parse(scan, value, depth);
 }
