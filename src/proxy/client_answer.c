@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/deadline.h"
+#include "base/wall_clock.h"
 #include "proxy/protocol.h"
 
 #define CLASS_LEN 32
@@ -32,9 +32,9 @@ static const struct cause causes[] = {
 	    VERSIONS },
 	{ PROTOCOL_NOT_AUTHORIZED, -EACCES, "not authorized",
 	    "make outbound.auth here one of acl[].auth there" },
-	{ PROTOCOL_CLOCK_OFF, -EACCES, "the clocks differ too much",
+	{ PROTOCOL_CLOCK_OFF, -ETIME, "the clocks differ too much",
 	    "synchronize the clocks of both hosts (NTP)" },
-	{ PROTOCOL_REPLAY, -EACCES, "the request was used before",
+	{ PROTOCOL_REPLAY, -EALREADY, "the request was used before",
 	    "if the server half started a moment ago, try again; otherwise "
 	    "find out who repeats packets between the hosts" },
 	{ PROTOCOL_SOURCE_DENIED, -EACCES, "source not allowed",
@@ -115,14 +115,12 @@ client_answer_receive(int fd, int64_t deadline,
 static void
 add_clock(const uint8_t *answer, size_t len, char *text)
 {
-	struct timespec now;
 	int64_t ahead_ms;
 
 	if (answer[0] != PROTOCOL_CLOCK_OFF || len < 1 + PROTOCOL_TIME_LEN)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	ahead_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 -
-	    (int64_t)protocol_decode_time(answer + 1);
+	ahead_ms =
+	    (int64_t)(wall_clock_now() - protocol_decode_time(answer + 1));
 	snprintf(text + strlen(text), CLIENT_ANSWER_STRLEN - strlen(text),
 	    ": this host is %lld.%03lld s %s", llabs(ahead_ms) / 1000,
 	    llabs(ahead_ms) % 1000, ahead_ms < 0 ? "behind" : "ahead");

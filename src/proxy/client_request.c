@@ -2,18 +2,9 @@
 
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/must.h"
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "base/wall_clock.h"
 
 /* getrandom(2) gives so few bytes at once, and without an interruption. */
 static size_t
@@ -23,7 +14,7 @@ encode_signed(
 	size_t len;
 
 	request->version = 2;
-	request->time_ms = now_ms();
+	request->time_ms = wall_clock_now();
 	must(getrandom(request->nonce, sizeof(request->nonce), 0) !=
 	    sizeof(request->nonce));
 	memcpy(request->hint, key->hint, sizeof(request->hint));

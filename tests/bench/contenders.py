@@ -4,6 +4,7 @@ A contender is a command of sh(1) for the gate and one for the exit.
 """
 
 import dataclasses
+import functools
 import typing
 
 import rules
@@ -14,6 +15,7 @@ from sandbox import BINARY
 NO_PROXY = 'none'
 SRCPROXY = 'srcproxy'
 TPROXY = 'tproxy'
+VERSIONS = {'version-1': 1, 'version-2': 2}     # of the protocol
 HAPROXY = 'haproxy'
 HAPROXY_SPLICING = 'splicing'
 HAPROXY_TFO = 'haproxy-tfo'
@@ -59,16 +61,18 @@ def no_proxy(_family):
     return Contender(NO_PROXY)
 
 
-def srcproxy(family, mode='redirect', **leg):
+def srcproxy(family, mode='redirect', protocol='auto', **leg):
     """Configured as in README.md, but without a log: the others write none.
 
-    mode: of inbound. leg: keys of both halves about the leg between them.
+    mode: of inbound. protocol: of the client half. leg: keys of both halves
+    about the leg between them.
     """
     server = endpoint(family.exit_link, EXIT_PORT)
     gate = {
         'inbound': {'mode': mode, 'listen': f':{rules.REDIRECT_PORT}'},
         'outbound': {'server': server, 'auth': AUTH, **leg},
         'log_level': 'error',
+        'protocol': protocol,
     }
     others = [{'name': f'user-{number}', 'auth': f'the secret of {number}',
                'allowed_src_ips': [family.users]}
@@ -89,6 +93,12 @@ def srcproxy(family, mode='redirect', **leg):
 def srcproxy_by_tproxy(family):
     return dataclasses.replace(srcproxy(family, 'tproxy'), name=TPROXY,
                                redirect=rules.tproxy_with_nft)
+
+
+def srcproxy_of_version(name, family):
+    """It speaks only that version, for the two side by side."""
+    return dataclasses.replace(srcproxy(family, protocol=VERSIONS[name]),
+                               name=name)
 
 
 # A pipe for each of 4,000 connections, not for every fourth as by default. A
@@ -152,7 +162,10 @@ KNOWN = {
     HAPROXY: haproxy,
     HAPROXY_SPLICING: haproxy_splicing,
     TPROXY: srcproxy_by_tproxy,
+    **{name: functools.partial(srcproxy_of_version, name)
+       for name in VERSIONS},
 }
-# TPROXY is another mode, not another program: it is measured when asked for.
+# TPROXY is another mode, not another program: it is measured when asked for. So
+# are the versions of the protocol.
 DEFAULT = (NO_PROXY, SRCPROXY, HAPROXY, HAPROXY_SPLICING)
 IPV4_ONLY = (HAPROXY, HAPROXY_SPLICING, HAPROXY_TFO)

@@ -60,3 +60,10 @@ class TortureIPv4(Torture, ProxyCase):
 
 class TortureIPv6(Torture, ProxyCase):
     family = IPV6
+
+
+class TortureWithVersion2IPv4(Torture, ProxyCase):
+    """The status byte must neither get lost nor into a stream."""
+
+    family = IPV4
+    client_config = {'protocol': 2}

@@ -10,6 +10,7 @@ from families import IPV4, IPV6
 from peers import (end_stream, receive, receive_all, receive_request,
                    receive_until_reset, reset, wait_until_taken)
 from sandbox import BINARY
+from test_fast_open import FastOpenCase
 from wire import (CHECK, CLOCK_OFF, CONNECTED, RELAY, UNSPECIFIED, auth_digest,
                   encode_request, encode_request_2, now_ms)
 
@@ -80,7 +81,7 @@ REFUSALS = {
     127: 'the destination has failed',
     200: 'refused by the server half: it answers with bytes that are no answer',
 }
-REASONS = {1: 'malformed', 32: 'denied', 44: 'limited',
+REASONS = {1: 'malformed', 32: 'denied', 41: 'replay', 44: 'limited',
            97: 'unreachable'}
 
 
@@ -339,3 +340,143 @@ class Auto:
 
 class AutoIPv4(Auto, ScriptedCase):
     family = IPV4
+
+
+class Pairs:
+    """Both halves are real ones, of all versions."""
+
+    def assert_serves_with(self, server_protocol, client_protocol):
+        server = self.start_server({'protocol': server_protocol})
+        client = self.start_client({'protocol': client_protocol})
+        if client_protocol == 'auto':
+            client.wait_for('server-version',
+                            version='1' if server_protocol == 1 else '2')
+        self.assert_proxies()
+        client.stop()
+        server.stop()
+        return client, server
+
+    def test_halves_of_all_versions_understand_one_another(self):
+        for pair in ((1, 1), (1, 'auto'), ('auto', 1), ('auto', 'auto'),
+                     ('auto', 2), (2, 'auto'), (2, 2)):
+            with self.subTest(server=pair[0], client=pair[1]):
+                self.assert_serves_with(*pair)
+
+    def test_an_old_server_half_logs_one_refused_line(self):
+        client, server = self.assert_serves_with(1, 'auto')
+        self.assertEqual(len(server.events('refused')), 1)
+        self.assertEqual(client.warnings(), [])
+
+    def test_halves_without_a_common_version_say_so(self):
+        for pair in (1, 2), (2, 1):
+            with self.subTest(server=pair[0], client=pair[1]):
+                server = self.start_server({'protocol': pair[0]})
+                client = self.start_client({'protocol': pair[1]})
+                self.assert_reset(self.net.user,
+                                  (self.family.destination, PORT))
+                server.wait_for('refused')
+                client.wait_for('closed', end='reset', by='server')
+                client.stop()
+                server.stop()
+
+    def test_the_server_half_may_be_updated_first(self):
+        server = self.start_server({'protocol': 1})
+        client = self.start_client({'protocol': 1})
+        self.assert_proxies()
+        server.stop()
+        self.start_server()
+        self.assert_proxies()
+        client.stop()
+        client = self.start_client({'protocol': 'auto'})
+        client.wait_for('server-version', version='2')
+        self.assert_proxies()
+
+    def test_the_client_half_may_be_updated_first(self):
+        server = self.start_server({'protocol': 1})
+        client = self.start_client({'protocol': 'auto'})
+        client.wait_for('server-version', version='1')
+        self.assert_proxies()
+        server.stop()
+        self.start_server()
+        self.assert_proxies()
+        client.send_signal(signal.SIGHUP)
+        client.wait_for('server-version', version='2')
+        self.assert_proxies()
+
+
+class PairsIPv4(Pairs, RoutedCase):
+    family = IPV4
+
+
+class PairsIPv6(Pairs, RoutedCase):
+    family = IPV6
+
+
+class Causes:
+    """The gate's log has the cause, and the exit's has the same connection."""
+
+    def assert_refused(self, reason, to=None, level='error', **server):
+        self.start_server(server)
+        client = self.start_client({'protocol': 2})
+        to = to or self.listen_at_destination().getsockname()[:2]
+        self.assert_reset(self.net.user, to)
+        self.assertEqual(client.wait_for('refused', reason=reason).level,
+                         level)
+        self.assertEqual(client.events('closed'), [])
+
+    def test_closed_port(self):
+        with self.net.destination.listen(self.family.destination) as closed:
+            to = closed.getsockname()[:2]
+        self.assert_refused('the destination refused', to, 'info')
+
+    def test_destination_without_a_route(self):
+        self.assert_refused('the destination is unreachable',
+                            (self.family.unreachable, PORT), 'info')
+
+    def test_destination_that_is_denied(self):
+        self.assert_refused(
+            'refused by the server half: destination not allowed',
+            denied_dst_ips=[self.family.destination])
+
+    def test_source_that_is_not_allowed(self):
+        self.assert_refused(
+            'refused by the server half: source not allowed',
+            acl=[{'allowed_src_ips': [self.family.second_user]}])
+
+    def test_secret_that_is_wrong(self):
+        self.assert_refused('refused by the server half: not authorized',
+                            acl=[{'auth': 'another one'}])
+
+    def test_user_who_has_too_many(self):
+        self.start_server({'acl': [{'max_connections': 1}]})
+        client = self.start_client({'protocol': 2})
+        listener = self.listen_at_destination()
+        self.open(listener)
+        self.assert_reset(self.net.user, listener.getsockname()[:2])
+        client.wait_for('refused', reason='refused by the server half: the '
+                        'user has reached max_connections')
+
+
+class CausesIPv4(Causes, RoutedCase):
+    family = IPV4
+
+
+class CausesIPv6(Causes, RoutedCase):
+    family = IPV6
+
+
+class FastOpenIPv4(FastOpenCase):
+    family = IPV4
+
+    def test_the_syn_carries_a_request_of_version_2(self):
+        self.start_exit()
+        self.start_client({'protocol': 2})
+        self.get_cookie()
+        segments = self.watch()
+        user, destination = self.serve_one()
+        data = self.take_only_syn(segments).payload
+        self.assertEqual(data[0], 2)
+        self.assertIn(encode_request_2(
+            user.getsockname()[:2], destination.getsockname()[:2],
+            time_ms=struct.unpack('>Q', data[2:10])[0],
+            nonce=data[10:26]), data)
