@@ -12,6 +12,7 @@ from families import IPV4
 from peers import receive, receive_until_reset, reset
 from sandbox import WORK
 from test_handover import handing_over
+from wire import CHECK, CONNECTED, REPLAY, UNSPECIFIED, encode_request_2
 
 MOST_AT_ONCE = 253
 
@@ -103,6 +104,23 @@ class Store(RoutedCase):
                 self.assertEqual(receive(destination, 12), b'still there?')
         reset(pairs[1][0])
         self.assertEqual(receive_until_reset(pairs[1][1]), b'')
+
+    def test_requests_that_were_served_are_stored(self):
+        server = self.start_server(env=self.manager.env)
+        request = encode_request_2(UNSPECIFIED, UNSPECIFIED, opcode=CHECK)
+        unused = encode_request_2(UNSPECIFIED, UNSPECIFIED, opcode=CHECK)
+        self.assertEqual(self.ask(request), bytes([CONNECTED]))
+        for _ in range(2):
+            server.send_signal(signal.SIGQUIT)
+            self.assertEqual(server.wait(), 0)
+            server = self.start_again()
+            self.assertEqual(self.ask(request), bytes([REPLAY]))
+        self.assertEqual(self.ask(unused), bytes([CONNECTED]))
+
+    def ask(self, request):
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(request)
+        return gate.recv(1)
 
     def test_listener_of_the_manager_is_not_stored(self):
         listener = self.listen(self.net.exit, *SERVER)
