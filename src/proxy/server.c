@@ -6,25 +6,20 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "base/wall_clock.h"
 #include "config/config.h"
 #include "net/congestion.h"
 #include "net/fast_open.h"
-#include "net/route.h"
 #include "net/socket.h"
-#include "proxy/accounts.h"
 #include "proxy/admission.h"
 #include "proxy/answer.h"
-#include "proxy/connection_table.h"
 #include "proxy/protocol.h"
-#include "proxy/replay.h"
+#include "proxy/request_check.h"
 #include "proxy/role.h"
 #include "proxy/source_bind.h"
 
@@ -69,16 +64,6 @@ server_prepare(const struct config *config)
 			    "local (ip route add local PREFIX dev lo)");
 	return 0;
 }
-
-/* The bytes read so far: the request, and any payload behind it. */
-struct inbox {
-	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
-	struct request request;
-	size_t len; /* of the request */
-	bool
-	    is_known; /* the request has a user's auth or MAC, or there is no ACL */
-	int status; /* for a refusal; -1: as answer_status_of() has it */
-};
 
 /*
  * recv(2) has waited in vain. Keepalive notices if the peer vanishes
@@ -185,209 +170,6 @@ await_request(struct connection *connection, struct inbox *inbox)
 	return -ENOMSG;
 }
 
-/* Refuses also if the kernel cannot say whether it is a loop. */
-static int
-check_loop(struct connection *connection)
-{
-	const union address *destination = &connection->facts.destination;
-	int ends_here = 0;
-
-	connection->tried = "see whether the destination is this listener";
-	if (address_port(destination) == connection->config->listen.port)
-		ends_here = route_ends_here(destination);
-	if (ends_here <= 0)
-		return ends_here;
-	connection->reason = "the destination is this listener";
-	return -ELOOP;
-}
-
-/* Refuses addresses that the kernel would silently replace by others. */
-static int
-check_addresses(struct connection *connection)
-{
-	const union address *source = &connection->facts.source;
-	const union address *destination = &connection->facts.destination;
-
-	connection->tried = "check the addresses";
-	if (source->any.sa_family != destination->any.sa_family)
-		connection->reason = "source and destination are not of the "
-				     "same family";
-	else if (!address_is_unicast(source))
-		connection->reason = "nobody can send from this source";
-	else if (address_is_loopback(source))
-		connection->reason = "only this host itself can send from a "
-				     "loopback source";
-	else if (!address_is_unicast(destination))
-		connection->reason = "nobody can connect to this destination";
-	else if (address_port(destination) == 0)
-		connection->reason = "nobody can connect to port 0";
-	else
-		return check_loop(connection);
-	return -EPROTO;
-}
-
-/* A key of nobody has no user. */
-static const struct acl_user *
-find_signer(const struct acl *acl, const struct inbox *inbox)
-{
-	const struct acl_key *key = acl_find_keys(acl, inbox->request.hint);
-	const struct acl_user *user = NULL;
-
-	for (; key; key = key->next) {
-		if (protocol_is_signed(&key->key, inbox->data, inbox->len))
-			user = key->user;
-	}
-	return user;
-}
-
-/* *user becomes NULL if the ACL is off. */
-static int
-check_user(struct connection *connection, struct inbox *inbox,
-    const struct acl_user **user)
-{
-	const struct acl *acl = &connection->config->acl;
-	const struct request *request = &inbox->request;
-	bool is_signed = request->version == 2;
-	struct account *account;
-
-	*user = NULL;
-	connection->tried = "ask the ACL";
-	inbox->is_known = acl->user_count == 0;
-	if (inbox->is_known)
-		return 0;
-	*user = is_signed ? find_signer(acl, inbox)
-			  : acl_find(acl, request->auth, request->auth_len);
-	if (!*user) {
-		inbox->status = PROTOCOL_NOT_AUTHORIZED;
-		connection->reason = is_signed
-		    ? "no user has the key of this request"
-		    : "no user has this auth";
-		return -EACCES;
-	}
-	account = accounts_open(connection->accounts, acl, *user);
-	if (!account)
-		return -ENOMEM;
-	connection->facts.account = account;
-	inbox->is_known = true;
-	return 0;
-}
-
-/* Of the thread, as the reason is logged when the inbox is gone. */
-static int
-refuse_clock(struct connection *connection, int64_t ahead_ms)
-{
-	static _Thread_local char reason[128];
-
-	snprintf(reason, sizeof(reason),
-	    "the client half's clock is %.3f s %s this host's, and at most %d "
-	    "s are permitted",
-	    (double)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000,
-	    ahead_ms < 0 ? "behind" : "ahead of", REPLAY_WINDOW_MS / 1000);
-	connection->reason = reason;
-	return -ETIME;
-}
-
-/* Nobody but the owner of a key can choose it. */
-static uint64_t
-tag_of(const struct request *request)
-{
-	uint64_t tag;
-
-	memcpy(&tag, request->mac.bytes, sizeof(tag));
-	return tag;
-}
-
-static int
-check_replay(
-    struct connection *connection, const struct request *request, bool has_acl)
-{
-	connection->tried = "see whether the request is a replay";
-	switch (replay_check(connection->replay, tag_of(request),
-	    has_acl ? request->time_ms : UINT64_MAX)) {
-	case REPLAY_AGAIN:
-		connection->reason = "this request was used before";
-		return -EALREADY;
-	case REPLAY_EARLY:
-		connection->reason = "this request was made before this server "
-				     "half started, which may have seen it";
-		return -EALREADY;
-	case REPLAY_FULL:
-		connection->reason =
-		    "there is no room to remember this request";
-		/* Without the ACL, strangers could fill it. */
-		return has_acl ? -ENOSPC : 0;
-	case REPLAY_NONE:
-		break;
-	}
-	return 0;
-}
-
-/* Without the ACL nobody has signed the time. */
-static int
-check_fresh(struct connection *connection, const struct request *request)
-{
-	bool has_acl = connection->config->acl.user_count > 0;
-	int64_t ahead_ms = (int64_t)(request->time_ms - wall_clock_now());
-
-	connection->tried = "compare the clocks";
-	if (has_acl &&
-	    (ahead_ms > REPLAY_WINDOW_MS || ahead_ms < -REPLAY_WINDOW_MS))
-		return refuse_clock(connection, ahead_ms);
-	return check_replay(connection, request, has_acl);
-}
-
-/* *user is NULL if the ACL is off. */
-static int
-check_source(struct connection *connection, struct inbox *inbox,
-    const struct acl_user *user)
-{
-	connection->tried = "ask the ACL";
-	if (!user)
-		return 0;
-	if (!acl_user_permits(user, &connection->facts.source)) {
-		inbox->status = PROTOCOL_SOURCE_DENIED;
-		connection->reason = "this source is not among the user's "
-				     "allowed_src_ips";
-		return -EACCES;
-	}
-	connection->may_be_host =
-	    acl_user_names(user, &connection->facts.source);
-	return 0;
-}
-
-static int
-check_destination(struct connection *connection, struct inbox *inbox,
-    const struct acl_user *user)
-{
-	connection->tried = "ask the ACL";
-	connection->reason = acl_refuse_destination(
-	    &connection->config->acl, user, &connection->facts.destination);
-	if (connection->reason)
-		inbox->status = PROTOCOL_DESTINATION_DENIED;
-	return connection->reason ? -EACCES : 0;
-}
-
-/*
- * The last check, so that refused connections do not count for the limit. A
- * check is not counted.
- */
-static int
-check_limit(struct connection *connection, const struct acl_user *user)
-{
-	struct account *account = connection->facts.account;
-	size_t limit = user ? user->max_connections : 0;
-	int error = 0;
-
-	connection->tried = "count the user's connections";
-	if (!connection->is_check)
-		error = connection_table_admit(connection, account, limit);
-	else if (limit > 0 && atomic_load(&account->live) >= limit)
-		error = -EDQUOT;
-	if (error)
-		connection->reason = "the user has reached max_connections";
-	return error;
-}
-
 /*
  * Does not block: the buffer of a new socket has room. If the destination has
  * already closed, that is no error here: the relay delivers what it sent and
@@ -404,61 +186,12 @@ send_early(const struct connection *connection, const struct inbox *inbox)
 	return error && !socket_is_closed(fd) ? error : 0;
 }
 
-static bool
-is_unspecified(const union address *address)
-{
-	static const uint8_t zeros[16] = { 0 };
-	size_t len;
-	const uint8_t *raw = address_raw(address, &len);
-
-	return address_port(address) == 0 && !memcmp(raw, zeros, len);
-}
-
-/* A check of no addresses: it only asks whether its key is known. */
-static bool
-is_greeting(const struct request *request)
-{
-	return request->version == 2 && request->opcode == PROTOCOL_CHECK &&
-	    is_unspecified(&request->destination) &&
-	    is_unspecified(&request->source);
-}
-
-/* Returns 0 if the user may connect as requested. */
-static int
-check_request(struct connection *connection, struct inbox *inbox)
-{
-	const struct request *request = &inbox->request;
-	const struct acl_user *user;
-	int error;
-
-	connection->facts.source = request->source;
-	connection->facts.destination = request->destination;
-	/* Before all checks: a mapped address is an IPv4 address. */
-	address_unmap(&connection->facts.source);
-	address_unmap(&connection->facts.destination);
-	connection->is_check =
-	    request->version == 2 && request->opcode == PROTOCOL_CHECK;
-	error = check_user(connection, inbox, &user);
-	if (!error && request->version == 2)
-		error = check_fresh(connection, request);
-	if (error || is_greeting(request))
-		return error;
-	error = check_source(connection, inbox, user);
-	if (!error)
-		error = check_addresses(connection);
-	if (!error)
-		error = check_destination(connection, inbox, user);
-	if (!error)
-		error = check_limit(connection, user);
-	return error;
-}
-
 static int
 connect_upstream(struct connection *connection, struct inbox *inbox)
 {
 	int fd, error;
 
-	if (is_greeting(&inbox->request))
+	if (request_check_is_greeting(&inbox->request))
 		return 0;
 	fd = source_bind_connect(connection);
 	if (fd < 0)
@@ -522,7 +255,7 @@ server_dial(struct connection *connection)
 	    connection->downstream_fd, connection->config->leg.congestion);
 	error = await_request(connection, &inbox);
 	if (!error)
-		error = check_request(connection, &inbox);
+		error = request_check(connection, &inbox);
 	if (!error)
 		error = connect_upstream(connection, &inbox);
 	if (is_answered(connection, &inbox, error))
