@@ -123,9 +123,68 @@ add_change_of_zone(const char *chain, struct text *command)
 	text_add(command, " --zone=%s", zone);
 }
 
+/* A set of firewalld for the family; an earlier fix may have made it. */
 static void
-add_rich_rule(struct text *command, const struct selection *selection,
-    const char *negation, const char *action)
+add_set(struct text *command, const char *name, const char *type, int family)
+{
+	text_add(command,
+	    CHANGE " --new-ipset=%s --type=hash:%s --option=family=inet%s "
+		   "|| :; ",
+	    name, type, family == AF_INET ? "" : "6");
+}
+
+/* A rule for each prefix would masquerade the users of the other prefixes. */
+static void
+format_masquerade(const struct chain *chain, const struct selection *selection,
+    struct text *command)
+{
+	bool is_v4 = selection->family == AF_INET;
+	char text[PREFIX_STRLEN];
+	struct text name;
+
+	text_set(&name, "srcproxy-users%s", is_v4 ? "" : "6");
+	add_set(command, name.chars, "net", selection->family);
+	text_add(command, CHANGE " --ipset=%s --add-entry=%s; ", name.chars,
+	    prefix_format(selection->from, text));
+	add_change_of_zone(chain->name, command);
+	text_add(command, " --remove-masquerade; ");
+	add_change_of_zone(chain->name, command);
+	text_add(command,
+	    " --add-rich-rule='rule priority=\"-1\" family=\"%s\" source NOT "
+	    "ipset=\"%s\" masquerade' && firewall-cmd --reload",
+	    is_v4 ? "ipv4" : "ipv6", name.chars);
+}
+
+/*
+ * firewalld matches no marks. Packets to addresses that this host does not have
+ * reach it only by TPROXY.
+ */
+static void
+format_foreign(const struct chain *chain, const struct selection *selection,
+    struct text *command)
+{
+	bool is_v4 = selection->family == AF_INET;
+	char text[PREFIX_STRLEN];
+	struct text name;
+
+	text_set(&name, "srcproxy-own%s", is_v4 ? "" : "6");
+	add_set(command, name.chars, "ip", selection->family);
+	text_add(command,
+	    "for address in $(ip -%s -o address | "
+	    "sed 's/.* inet6\\{0,1\\} \\([^/ ]*\\).*/\\1/'); do " CHANGE
+	    " --ipset=%s --add-entry=$address; done; ",
+	    is_v4 ? "4" : "6", name.chars);
+	add_change_of_zone(chain->name, command);
+	text_add(command,
+	    " --add-rich-rule='rule priority=\"-1\" family=\"%s\" source "
+	    "address=\"%s\" destination NOT ipset=\"%s\" protocol "
+	    "value=\"tcp\" accept' && firewall-cmd --reload",
+	    is_v4 ? "ipv4" : "ipv6", prefix_format(selection->from, text),
+	    name.chars);
+}
+
+static void
+add_rich_rule(struct text *command, const struct selection *selection)
 {
 	char text[PREFIX_STRLEN];
 
@@ -134,7 +193,7 @@ add_rich_rule(struct text *command, const struct selection *selection,
 		text_add(command, " family=\"%s\"",
 		    selection->family == AF_INET ? "ipv4" : "ipv6");
 	if (selection->from)
-		text_add(command, " source %saddress=\"%s\"", negation,
+		text_add(command, " source address=\"%s\"",
 		    prefix_format(selection->from, text));
 	if (selection->to)
 		text_add(command, " destination address=\"%s\"",
@@ -142,7 +201,7 @@ add_rich_rule(struct text *command, const struct selection *selection,
 	if (selection->port)
 		text_add(command, " %sport port=\"%u\" protocol=\"tcp\"",
 		    selection->is_reply ? "source-" : "", selection->port);
-	text_add(command, " %s' && firewall-cmd --reload", action);
+	text_add(command, " accept' && firewall-cmd --reload");
 }
 
 /*
@@ -153,24 +212,25 @@ static void
 format_firewalld(const struct chain *chain, const struct selection *selection,
     struct text *command)
 {
-	bool is_nat = !strncmp(chain->name, "nat_", 4);
-
 	text_set(command, "%s", "");
 	if (strstr(chain->name, "_FWD_") || strstr(chain->name, "_FORWARD")) {
 		text_add(command,
-		    CHANGE " --new-policy=srcproxy; " POLICY
+		    CHANGE " --new-policy=srcproxy || :; " POLICY
 			   " --add-ingress-zone=ANY; " POLICY
 			   " --add-egress-zone=ANY; " POLICY);
-		add_rich_rule(command, selection, "", "accept");
+		add_rich_rule(command, selection);
 		return;
 	}
-	if (is_nat) {
-		add_change_of_zone(chain->name, command);
-		text_add(command, " --remove-masquerade; ");
+	if (!strncmp(chain->name, "nat_", 4) && selection->from) {
+		format_masquerade(chain, selection, command);
+		return;
+	}
+	if (selection->mark && selection->from) {
+		format_foreign(chain, selection, command);
+		return;
 	}
 	add_change_of_zone(chain->name, command);
-	add_rich_rule(command, selection, is_nat ? "NOT " : "",
-	    is_nat ? "masquerade" : "accept");
+	add_rich_rule(command, selection);
 }
 
 /* The rules in its "before" chains precede those that ufw(8) adds. */

@@ -110,16 +110,48 @@ static const struct {
 	{ "filter_IN_policy_allow-host-ipv6",
 	    "firewall-cmd --permanent --add-rich-rule" },
 	{ "nat_POST_public_allow",
+	    "firewall-cmd --permanent --new-ipset=srcproxy-users "
+	    "--type=hash:net --option=family=inet || :; firewall-cmd "
+	    "--permanent --ipset=srcproxy-users --add-entry=192.0.2.0/24; "
 	    "firewall-cmd --permanent --zone=public --remove-masquerade; "
 	    "firewall-cmd --permanent --zone=public --add-rich-rule='rule "
-	    "priority=\"-1\" family=\"ipv4\" source NOT address" },
+	    "priority=\"-1\" family=\"ipv4\" source NOT "
+	    "ipset=\"srcproxy-users\" masquerade'" },
 	{ "filter_FWD_public",
-	    "firewall-cmd --permanent --new-policy=srcproxy; firewall-cmd "
+	    "firewall-cmd --permanent --new-policy=srcproxy || :; firewall-cmd "
 	    "--permanent --policy=srcproxy --add-ingress-zone=ANY; "
 	    "firewall-cmd --permanent --policy=srcproxy "
 	    "--add-egress-zone=ANY; firewall-cmd --permanent "
 	    "--policy=srcproxy --add-rich-rule" },
 };
+
+/* Tried with firewalld 1.3.3: the gate's own services stay closed to users. */
+START_TEST(firewalld_accepts_packets_to_foreign_addresses)
+{
+	static const char fix[] =
+	    "firewall-cmd --permanent --new-ipset=srcproxy-own --type=hash:ip "
+	    "--option=family=inet || :; for address in $(ip -4 -o address | "
+	    "sed 's/.* inet6\\{0,1\\} \\([^/ ]*\\).*/\\1/'); do firewall-cmd "
+	    "--permanent --ipset=srcproxy-own --add-entry=$address; done; "
+	    "firewall-cmd --permanent --zone=home --add-rich-rule='rule "
+	    "priority=\"-1\" family=\"ipv4\" source address=\"192.0.2.0/24\" "
+	    "destination NOT ipset=\"srcproxy-own\" protocol value=\"tcp\" "
+	    "accept' && firewall-cmd --reload";
+	struct selection marked = select_port();
+	struct ruleset *ruleset = make_ruleset(
+	    "{chain:{family:'inet',table:'firewalld',name:'filter_IN_home',"
+	    "type:'filter',hook:'input',prio:0,policy:'drop'}}");
+	struct walk walk = walk_once(ruleset, HOOK_INPUT);
+	struct text text;
+
+	marked.port = 0;
+	marked.mark = 0x52000000;
+	marked.mask = 0x7f000000;
+	ck_assert(remedy_pass_all(ruleset, &walk, &marked, &text));
+	ck_assert_str_eq(text.chars, fix);
+	ruleset_destroy(ruleset);
+}
+END_TEST
 
 /* The commands were tried with firewalld 1.3.3. */
 START_TEST(firewalld_changes_the_zone_of_the_chain)
@@ -310,6 +342,7 @@ suite(void)
 	tcase_add_test(tcase, the_mark_is_part_of_the_command);
 	tcase_add_loop_test(tcase, firewalld_changes_the_zone_of_the_chain, 0,
 	    COUNT(firewalld));
+	tcase_add_test(tcase, firewalld_accepts_packets_to_foreign_addresses);
 	tcase_add_test(tcase, another_programs_own_table_is_left_alone);
 	tcase_add_test(tcase, replies_are_let_pass_in_legacy_tables);
 	tcase_add_loop_test(
