@@ -10,7 +10,7 @@ from families import IPV4
 from long_wire import LongNetwork
 from peers import Flood, receive
 from segments import Segments
-from test_congestion import find_forbidden
+from test_congestion import find_forbidden, read_setting
 from test_privilege import NOBODY
 
 ROUND_TRIP_MS = 100
@@ -38,10 +38,27 @@ class Leg:
         forbidden = find_forbidden()
         if not forbidden:
             self.skipTest('this host allows every one')
-        self.assert_wrong(
-            rf'this user \(uid 65534\) may not choose {forbidden}$',
-            '^sysctl -w net.ipv4.tcp_allowed_congestion_control=',
+        pattern = rf'this user \(uid 65534\) may not choose {forbidden}$'
+        findings = self.assert_wrong(
+            pattern, '^sysctl -w net.ipv4.tcp_allowed_congestion_control=',
             config=self.with_leg(congestion=forbidden), wrapper=NOBODY)
+        self.assert_permits(findings.of('problem', pattern)[0][1], forbidden)
+
+    def assert_permits(self, fix, forbidden):
+        """All network namespaces share the setting: a file stands for it."""
+        name = 'tcp_allowed_congestion_control'
+        setting = f'/proc/sys/net/ipv4/{name}'
+        allowed = read_setting(name)
+        shown = self.host.run('unshare', '-m', 'sh', '-ec', f"""
+            file=$(mktemp)
+            cat {setting} >$file
+            mount --bind $file {setting}
+            {fix} >/dev/null
+            umount {setting}
+            cat $file
+            rm $file""").stdout.split()
+        self.assertEqual(shown, [*allowed, forbidden])
+        self.assertEqual(read_setting(name), allowed)
 
     def test_congestion_control_of_the_host(self):
         self.assertRegex(self.doctor().text, 'congestion control: .*bbr')
