@@ -222,7 +222,7 @@ class Users(Report, ServerCase):
         for gate in (self.ask(BOB), self.ask(ALICE, ('127.0.0.1', 80)),
                      self.ask(ALICE, (self.family.destination, 9)),
                      self.ask({'auth': 'of a stranger'}),
-                     self.send(b'garbage')):
+                     self.send(b'\1garbage')):
             self.assertEqual(receive_until_reset(gate), b'')
         connections, users = self.report_of(server, ('3', '4'), ('1', '2'))
         self.assertEqual([connection['user'] for connection in connections],
