@@ -15,8 +15,7 @@
 #include "proxy/client_answer.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
-#include "proxy/counterparts.h"
-#include "proxy/last_refusals.h"
+#include "proxy/recent.h"
 #include "proxy/server_version.h"
 #include "relay/relay.h"
 
@@ -74,7 +73,7 @@ note_refusal(struct session *session, int error)
 	struct connection *connection = &session->connection;
 
 	account_refuse(connection->facts.account, refusal_of(error));
-	last_refusals_note(session->service->refusals, connection,
+	recent_note_refusal(session->service->recent, connection,
 	    connection->tried, connection_log_reason(connection, error));
 	connection_log_refused(connection, error);
 }
@@ -149,7 +148,7 @@ note_end(struct session *session)
 		return;
 	}
 	account_refuse(session->connection.facts.account, REFUSAL_UNREACHABLE);
-	last_refusals_note(session->service->refusals, &session->connection,
+	recent_note_refusal(session->service->recent, &session->connection,
 	    "ask the server", reason);
 }
 
@@ -201,7 +200,7 @@ note_counterpart(struct session *session, int error)
 	if (connection->role == &server_role)
 		address_set_port(&address, 0);
 	if (connection->role == &client_role || session->entry.has_place)
-		counterparts_note(session->service->counterparts, &address);
+		recent_note_counterpart(session->service->recent, &address);
 }
 
 static void

@@ -10,8 +10,7 @@
 
 struct connection_table;
 struct connection_table_entry;
-struct counterparts;
-struct last_refusals;
+struct recent;
 struct replay;
 
 /* All connections share these. */
@@ -20,8 +19,7 @@ struct service {
 	struct admission *admission;
 	struct accounts *accounts;
 	struct connection_table *table;
-	struct counterparts *counterparts;
-	struct last_refusals *refusals;
+	struct recent *recent;
 	struct replay *replay;
 };
 

@@ -25,10 +25,9 @@
 #include "proxy/connection.h"
 #include "proxy/connection_log.h"
 #include "proxy/connection_table.h"
-#include "proxy/counterparts.h"
 #include "proxy/handover.h"
-#include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
+#include "proxy/recent.h"
 #include "proxy/replay.h"
 #include "proxy/status.h"
 #include "proxy/status_socket.h"
@@ -58,10 +57,9 @@ struct proxy {
 	struct admission admission;
 	struct accounts accounts;
 	struct connection_table table;
-	struct counterparts counterparts;
-	struct last_refusals refusals;
+	struct recent recent;
 	struct replay replay;
-	struct service service; /* made of the seven above */
+	struct service service; /* made of the six above */
 	struct listeners listeners;
 	struct acceptor acceptors[ENDPOINT_MAX_ADDRESSES];
 	size_t accepting; /* so many of them */
@@ -443,12 +441,11 @@ proxy_open(const struct role *role, struct config *config,
 	admission_init(&running.admission);
 	accounts_init(&running.accounts);
 	connection_table_init(&running.table);
-	counterparts_init(&running.counterparts);
-	last_refusals_init(&running.refusals);
+	recent_init(&running.recent);
 	replay_init(&running.replay);
-	running.service = (struct service){ role, &running.admission,
-		&running.accounts, &running.table, &running.counterparts,
-		&running.refusals, &running.replay };
+	running.service =
+	    (struct service){ role, &running.admission, &running.accounts,
+		    &running.table, &running.recent, &running.replay };
 	live_config_init(&running.live_config, config_ref(config));
 	/*
 	 * Only this thread has the configuration yet, so its listener may still

@@ -44,21 +44,21 @@ static const struct field config_fields[] = {
 };
 
 static const struct field counterpart_fields[] = {
-	ROW("address", HOST, counterpart, address),
-	ROW("requests", NUMBER, counterpart, requests),
-	ROW("last_request", TIME, counterpart, last_at),
+	ROW("address", HOST, recent_counterpart, address),
+	ROW("requests", NUMBER, recent_counterpart, requests),
+	ROW("last_request", TIME, recent_counterpart, last_at),
 	{ 0 },
 };
 
 static const struct field refusal_fields[] = {
-	ROW("at", TIME, last_refusal, at),
-	ROW("id", NUMBER, last_refusal, number),
-	ROW("user", TEXT, last_refusal, user),
-	ROW("peer", ADDRESS, last_refusal, peer),
-	ROW("source", ADDRESS, last_refusal, source),
-	ROW("destination", ADDRESS, last_refusal, destination),
-	ROW("tried", TEXT, last_refusal, tried),
-	ROW("reason", TEXT, last_refusal, reason),
+	ROW("at", TIME, recent_refusal, at),
+	ROW("id", NUMBER, recent_refusal, number),
+	ROW("user", TEXT, recent_refusal, user),
+	ROW("peer", ADDRESS, recent_refusal, peer),
+	ROW("source", ADDRESS, recent_refusal, source),
+	ROW("destination", ADDRESS, recent_refusal, destination),
+	ROW("tried", TEXT, recent_refusal, tried),
+	ROW("reason", TEXT, recent_refusal, reason),
 	{ 0 },
 };
 
@@ -225,8 +225,8 @@ put_privileges(FILE *out)
 static void
 put_counterparts(FILE *out, const struct service *service)
 {
-	struct counterpart copies[COUNTERPARTS_MAX];
-	size_t count = counterparts_copy(service->counterparts, copies);
+	struct recent_counterpart copies[RECENT_COUNTERPARTS];
+	size_t count = recent_copy_counterparts(service->recent, copies);
 
 	put_array(out, service->role == &server_role ? "gates" : "servers",
 	    counterpart_fields, copies, sizeof(*copies), count);
@@ -255,10 +255,10 @@ put_server(FILE *out, const struct status_source *source,
 
 /* Users have only the reasons that occurred, which halves their length. */
 static void
-put_refusals(FILE *out, struct last_refusals *refusals)
+put_refusals(FILE *out, struct recent *recent)
 {
-	struct last_refusal copies[LAST_REFUSALS_MAX];
-	size_t count = last_refusals_copy(refusals, copies);
+	struct recent_refusal copies[RECENT_REFUSALS];
+	size_t count = recent_copy_refusals(recent, copies);
 
 	put_array(
 	    out, "refusals", refusal_fields, copies, sizeof(*copies), count);
@@ -288,7 +288,7 @@ put_summary(FILE *out, const struct status_source *source)
 	put_counterparts(out, service);
 	if (service->role == &client_role)
 		put_server(out, source, &config->servers);
-	put_refusals(out, service->refusals);
+	put_refusals(out, service->recent);
 	config_unref(config);
 }
 

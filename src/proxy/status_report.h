@@ -16,9 +16,8 @@
 #include "proxy/admission.h"
 #include "proxy/connection.h"
 #include "proxy/connection_table.h"
-#include "proxy/counterparts.h"
-#include "proxy/last_refusals.h"
 #include "proxy/listeners.h"
+#include "proxy/recent.h"
 
 /* The parts of the running program; they outlive this. */
 struct status_source {
