@@ -1,42 +1,52 @@
 #include "base/hmac.h"
 
 #include <string.h>
-#include <sys/types.h>
-
-#include <sha2.h>
 
 #define BLOCK_LEN 64
 
-/* The digest of the block, of which each byte is changed by pad, and the data. */
+/* Takes in the block, of which each byte is changed by pad. */
 static void
-digest_padded(const uint8_t block[BLOCK_LEN], uint8_t pad, const void *data,
-    size_t len, struct digest *digest)
+begin(SHA2_CTX *context, const uint8_t block[BLOCK_LEN], uint8_t pad)
 {
 	uint8_t padded[BLOCK_LEN];
-	SHA2_CTX context;
 
 	for (size_t i = 0; i < BLOCK_LEN; i++)
 		padded[i] = block[i] ^ pad;
-	SHA256Init(&context);
-	SHA256Update(&context, padded, BLOCK_LEN);
-	SHA256Update(&context, data, len);
-	SHA256Final(digest->bytes, &context);
-	explicit_bzero(&context, sizeof(context));
+	SHA256Init(context);
+	SHA256Update(context, padded, BLOCK_LEN);
 	explicit_bzero(padded, sizeof(padded));
 }
 
 void
-hmac_compute(const void *key, size_t key_len, const void *data, size_t len,
-    struct digest *mac)
+hmac_key_init(struct hmac_key *key, const void *bytes, size_t len)
 {
 	uint8_t block[BLOCK_LEN] = { 0 };
+
+	if (len > BLOCK_LEN)
+		digest_compute(bytes, len, (struct digest *)block);
+	else
+		memcpy(block, bytes, len);
+	begin(&key->inner, block, 0x36);
+	begin(&key->outer, block, 0x5c);
+	explicit_bzero(block, sizeof(block));
+}
+
+static void
+finish(
+    const SHA2_CTX *begun, const void *data, size_t len, struct digest *digest)
+{
+	SHA2_CTX context = *begun;
+
+	SHA256Update(&context, data, len);
+	SHA256Final(digest->bytes, &context);
+}
+
+void
+hmac_compute(const struct hmac_key *key, const void *data, size_t len,
+    struct digest *mac)
+{
 	struct digest inner;
 
-	if (key_len > BLOCK_LEN)
-		digest_compute(key, key_len, (struct digest *)block);
-	else
-		memcpy(block, key, key_len);
-	digest_padded(block, 0x36, data, len, &inner);
-	digest_padded(block, 0x5c, inner.bytes, sizeof(inner.bytes), mac);
-	explicit_bzero(block, sizeof(block));
+	finish(&key->inner, data, len, &inner);
+	finish(&key->outer, inner.bytes, sizeof(inner.bytes), mac);
 }

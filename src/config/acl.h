@@ -26,7 +26,7 @@ struct acl_user {
 
 /* A user's key for version 2 of the protocol. */
 struct acl_key {
-	struct digest key;
+	struct hmac_key key;
 	const struct acl_user *user;
 	struct acl_key *next; /* with the same hint; NULL: none */
 	struct acl_key *older;

@@ -6,13 +6,13 @@
  * srcproxy-protocol(7) has it. The digest that version 1 sends reveals neither.
  */
 
-#include "base/digest.h"
+#include "base/hmac.h"
 
 #define PROTOCOL_HINT_LEN 8
 
 struct protocol_key {
 	uint8_t hint[PROTOCOL_HINT_LEN]; /* sent, to find the key */
-	struct digest key;               /* of the HMAC; never sent */
+	struct hmac_key key;             /* never sent */
 };
 
 void protocol_key_derive(

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/hmac.h"
-
 /* Version 2: what stands before the addresses. */
 #define HEAD_LEN \
 	(2 + PROTOCOL_TIME_LEN + PROTOCOL_NONCE_LEN + PROTOCOL_HINT_LEN)
@@ -76,23 +74,23 @@ protocol_encode(const struct request *request, uint8_t *data)
 }
 
 void
-protocol_sign(const struct digest *key, uint8_t *data, size_t len)
+protocol_sign(const struct hmac_key *key, uint8_t *data, size_t len)
 {
 	struct digest mac;
 
 	len -= sizeof(mac.bytes);
-	hmac_compute(key->bytes, sizeof(key->bytes), data, len, &mac);
+	hmac_compute(key, data, len, &mac);
 	memcpy(data + len, mac.bytes, sizeof(mac.bytes));
 }
 
 bool
-protocol_is_signed(const struct digest *key, const uint8_t *data, size_t len)
+protocol_is_signed(const struct hmac_key *key, const uint8_t *data, size_t len)
 {
 	struct digest mac, given;
 
 	len -= sizeof(mac.bytes);
 	memcpy(given.bytes, data + len, sizeof(given.bytes));
-	hmac_compute(key->bytes, sizeof(key->bytes), data, len, &mac);
+	hmac_compute(key, data, len, &mac);
 	return digest_equal(&mac, &given);
 }
 

@@ -72,9 +72,9 @@ struct request {
 size_t protocol_encode(const struct request *request, uint8_t *data);
 
 /* The MAC at the end of a whole request of version 2: writes it, compares it. */
-void protocol_sign(const struct digest *key, uint8_t *data, size_t len);
+void protocol_sign(const struct hmac_key *key, uint8_t *data, size_t len);
 bool protocol_is_signed(
-    const struct digest *key, const uint8_t *data, size_t len);
+    const struct hmac_key *key, const uint8_t *data, size_t len);
 
 /* 64 bits, big endian. */
 void protocol_encode_time(uint64_t time_ms, uint8_t data[PROTOCOL_TIME_LEN]);

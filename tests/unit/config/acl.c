@@ -131,7 +131,7 @@ make_key(uint8_t hint, uint8_t key)
 {
 	struct protocol_key made = { .hint = { hint } };
 
-	memset(made.key.bytes, key, sizeof(made.key.bytes));
+	memset(&made.key, key, sizeof(made.key));
 	return made;
 }
 
@@ -163,10 +163,10 @@ START_TEST(a_hint_finds_each_key_that_has_it_or_nobodys)
 	check_keys(1, "fred", "anna");
 	check_keys(2, "fred", NULL);
 	check_keys(3, NULL, NULL);
-	ck_assert_mem_eq(acl_find_keys(&acl, one.hint)->key.bytes,
-	    one.key.bytes, DIGEST_LEN);
-	ck_assert_mem_eq(acl_find_keys(&acl, one.hint)->next->key.bytes,
-	    same.key.bytes, DIGEST_LEN);
+	ck_assert_mem_eq(
+	    &acl_find_keys(&acl, one.hint)->key, &one.key, sizeof(one.key));
+	ck_assert_mem_eq(&acl_find_keys(&acl, one.hint)->next->key, &same.key,
+	    sizeof(same.key));
 }
 END_TEST
 

@@ -167,6 +167,16 @@ START_TEST(the_versions_of_the_protocol_are_read_for_both_halves)
 }
 END_TEST
 
+static bool
+has_same_mac(const struct hmac_key *a, const struct hmac_key *b)
+{
+	struct digest of_a, of_b;
+
+	hmac_compute(a, "message", 7, &of_a);
+	hmac_compute(b, "message", 7, &of_b);
+	return digest_equal(&of_a, &of_b);
+}
+
 START_TEST(the_key_of_a_client_is_made_of_its_secret)
 {
 	static const char *const files[] = {
@@ -179,7 +189,7 @@ START_TEST(the_key_of_a_client_is_made_of_its_secret)
 	struct protocol_key made;
 
 	protocol_key_derive(auths[_i], strlen(auths[_i]), &made);
-	ck_assert(digest_equal(&config->protocol_key.key, &made.key));
+	ck_assert(has_same_mac(&config->protocol_key.key, &made.key));
 	ck_assert_mem_eq(
 	    config->protocol_key.hint, made.hint, PROTOCOL_HINT_LEN);
 	config_unref(config);
@@ -332,7 +342,7 @@ START_TEST(a_user_may_have_several_secrets)
 		protocol_key_derive(auths[i], strlen(auths[i]), &made);
 		key = acl_find_keys(&config->acl, made.hint);
 		ck_assert_ptr_eq(key->user, &users[i / 2]);
-		ck_assert(digest_equal(&key->key, &made.key));
+		ck_assert(has_same_mac(&key->key, &made.key));
 	}
 	config_unref(config);
 }
