@@ -142,6 +142,25 @@ check_unchanged(const struct passage *passage)
 	return false;
 }
 
+/*
+ * fix: our rules, in front of the routing rules of others; and before that, an
+ * exception from the rule that takes away our mark.
+ */
+static const char *
+format_fix(const struct passage *passage, uint32_t mark, struct text *fix)
+{
+	const struct cause *cause = &passage->walk.changes[FIELD_MARK];
+	struct selection marked = passage->users;
+
+	marked.mark = INBOUND_MARK;
+	marked.mask = INBOUND_MASK;
+	if ((mark & INBOUND_MASK) == INBOUND_MARK ||
+	    !remedy_pass(passage->context->ruleset, cause, &marked, fix))
+		text_set(fix, "%s", "");
+	return text_add(
+	    fix, "%s%s", fix->len ? "; " : "", passage->context->rules);
+}
+
 /* mark: of the packet as the rules have left it. */
 static bool
 check_delivered(const struct passage *passage,
@@ -153,12 +172,13 @@ check_delivered(const struct passage *passage,
 		.mark = mark,
 		.protocol = IPPROTO_TCP };
 	struct routing_answer answer = { .rule = NULL };
-	struct text name = { 0 };
+	struct text name = { 0 }, fix;
 
 	if (routing_rules_ask(rules, &question, &answer) ||
 	    (answer.rule && answer.type == RTN_LOCAL))
 		return true;
-	finding_problem(passage->context->findings, passage->context->rules, "",
+	finding_problem(passage->context->findings,
+	    format_fix(passage, mark, &fix), "",
 	    "%s: packets of these users, which have the mark 0x%" PRIx32
 	    ", are not delivered on this host%s%s%s",
 	    passage->prefix, mark,
