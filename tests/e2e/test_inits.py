@@ -345,9 +345,10 @@ class Lives:
         self.assertFalse(self.has_rules('exit'))
 
     def crash(self, name):
-        """Kills the half. Returns its process id."""
+        """Kills the half. Returns the id of its process, which has ended."""
         pid = self.pid(name)
         self.machines[name].run('kill', '-9', pid)
+        wait_until(lambda: self.pid(name) != pid, 'the end of the process')
         return pid
 
 

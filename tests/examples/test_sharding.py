@@ -7,6 +7,7 @@ from peers import receive, receive_until_reset, reset
 from sandbox import BINARY
 from test_examples import read_example
 from two_exits import TwoExits
+from waiting import wait_until
 
 NAMES = 'first', 'second'
 
@@ -85,9 +86,10 @@ class Sharding(NetworkCase):
             self.assert_talk(user, destination)
             reset(user)
             receive_until_reset(destination)
-        for other, daemon in self.exits.items():
-            self.assertEqual(len(daemon.events('established')),
-                             len(BOTH) * (other == name))
+        wait_until(lambda: len(self.exits[name].events('established')) ==
+                   len(BOTH), f'the connections of {name}')
+        self.assertEqual([other for other, daemon in self.exits.items()
+                          if daemon.events('established')], [name])
 
     def test_each_exit_serves_its_part(self):
         for name in NAMES:
