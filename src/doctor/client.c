@@ -83,26 +83,7 @@ find_route(
 	return route_find(user, 0, route) == 0;
 }
 
-static bool
-is_same_gateway(const union address *a, const union address *b)
-{
-	return a->any.sa_family == b->any.sa_family &&
-	    (a->any.sa_family == AF_UNSPEC || address_same_host(a, b));
-}
-
-/* Only the default route leads there: it does not say where the users are. */
-static bool
-is_by_default(int family, const struct route *route)
-{
-	union address external;
-	struct route other;
-
-	external_sample(family, &external);
-	return route_find(&external, 0, &other) == 0 &&
-	    other.interface == route->interface &&
-	    is_same_gateway(&other.gateway, &route->gateway);
-}
-
+/* The default route does not say where the users are. */
 static void
 report_by_default(const struct doctor_context *context, const char *prefix,
     uint32_t interface)
@@ -130,7 +111,7 @@ check_user_route(
 		int family = user.any.sa_family;
 
 		check_user_interface(context, text, family, route.interface);
-		if (is_by_default(family, &route))
+		if (!route.is_local && !user_route_find_link(prefix, link))
 			report_by_default(context, text, route.interface);
 	} else if (!doctor_context_sees_firewall(context) ||
 	    !user_route_find_link(prefix, link)) {
