@@ -312,13 +312,14 @@ class Gate(GateCase):
 
     def test_wrong_auth(self):
         self.assert_wrong(f'{IPV4.users}: the server half refused',
-                          "server half's log",
+                          'outbound.auth here one of acl',
                           config=self.outbound(auth='other'))
-        self.server.wait_for('refused', reason='no user has this auth')
+        self.server.wait_for('refused',
+                             reason='no user has the key of this request')
 
     def test_source_that_the_user_may_not_have(self):
         self.assert_wrong(
-            '203.0.113.0/24: the server half refused', "server half's log",
+            '203.0.113.0/24: the server half refused', 'allowed_src_ips there',
             prefixes=['203.0.113.0/24'])
 
     def test_server_half_that_is_not_running(self):
