@@ -102,7 +102,7 @@ class Jumps(RoutedCase):
             for _ in range(LINES):
                 client = self.connect(self.net.gate, SERVER)
                 client.sendall(b'GET')
-                self.assertEqual(receive_until_reset(client), b'')
+                receive_until_reset(client)
         self.server.stop()
         self.assertEqual(len(self.server.events('refused')), LINES)
         self.server.wait_for('not-shown', lines=str(LINES))
