@@ -232,6 +232,14 @@ take_route(const union netlink_message *answer, void *context)
 	search->route = route;
 }
 
+/* suppress_prefixlength passes over routes, but not over errors. */
+static bool
+is_error(int type)
+{
+	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE ||
+	    type == RTN_PROHIBIT;
+}
+
 /*
  * Whether the rule decides for a packet that it matches; the answer then says
  * how. Returns a negative errno if the kernel does not answer.
@@ -256,9 +264,9 @@ decides(const struct routing_rule *rule, const union address *to,
 	answer->type = search.route.type;
 	answer->interface = search.route.interface;
 	answer->gateway = search.route.gateway;
-	return error
-	    ? error
-	    : search.len > rule->suppressed && answer->type != RTN_THROW;
+	return error ? error
+		     : answer->type != RTN_THROW &&
+		(search.len > rule->suppressed || is_error(answer->type));
 }
 
 /* Skips the rules before a goto's target; ignores a goto without target. */

@@ -73,6 +73,9 @@ class HostsExit(HostsExitCase):
                 (f'{add} to {IPV4.users} goto 32766 pref 50', 'goto 32766"'),
                 (f'{add} fwmark 0x50/0x50 to {IPV4.users} unreachable pref 20',
                  'unreachable"'),
+                (f'ip route replace unreachable default table 77; {add} '
+                 f'to {IPV4.users} table 77 suppress_prefixlength 0 pref 30',
+                 'lookup 77 suppress_prefixlength 0" decides'),
                 (f'{add} iif out0 table main pref 1', 'iif out0 lookup 254"'),
                 (f'{add} ipproto 6 sport 8000 table main pref 40',
                  'some ports .* "pref 40 ipproto 6 sport 8000 lookup 254"')):
