@@ -329,12 +329,10 @@ static bool
 try_prefix(const struct doctor_context *context, int fd,
     struct test_request *test, const struct prefix *prefix)
 {
-	union address user;
 	char text[PREFIX_STRLEN];
 	int result;
 
-	prefix_sample(prefix, &user);
-	test->user = &user;
+	prefix_sample(prefix, &test->user);
 	result = test_request_run(test, fd);
 	/* The firewall may redirect root's packets but not this user's. */
 	if (context->is_own_redirected && result != TEST_REQUEST_ARRIVED) {

@@ -117,7 +117,7 @@ await_result(struct test_request *test, const struct ends *ends)
 
 		if (polled[0].revents &&
 		    capture_have(
-			ends->packet_fd, test->user, &test->destination))
+			ends->packet_fd, &test->user, &test->destination))
 			return TEST_REQUEST_ARRIVED;
 		if (polled[1].revents)
 			return TEST_REQUEST_ARRIVED;
@@ -139,7 +139,7 @@ send_request(
 	uint8_t data[PROTOCOL_REQUEST_MAX_LEN];
 	uint8_t version = opcode == PROTOCOL_CHECK ? 2 : test->version;
 	size_t len = client_request_encode(test->config, version, opcode,
-	    test->user, &test->destination, data);
+	    &test->user, &test->destination, data);
 
 	return socket_send_all(fd, data, len);
 }
@@ -208,8 +208,7 @@ int
 test_request_run(struct test_request *test, int fd)
 {
 	struct ends ends = { .server_fd = fd };
-	int result =
-	    find_own(fd, test->user->any.sa_family, &test->destination);
+	int result = find_own(fd, test->user.any.sa_family, &test->destination);
 
 	if (result)
 		return result;

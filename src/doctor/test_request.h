@@ -28,7 +28,8 @@ int test_request_connect(const struct config *config,
 /* A test, for that user's address and any port. */
 struct test_request {
 	const struct config *config;
-	const union address *server, *user;
+	const union address *server;
+	union address user;
 	int packet_fd; /* of capture_open(), or -1 */
 	/* Of the server; 0: not known. Keep it for the next test. */
 	uint8_t version;

@@ -28,6 +28,7 @@ static const char missing[] =
     "|arp|icmp|icmpv6|igmp|sctp|dccp|udplite|esp|ah|comp|";
 
 /* The expressions that read a field: their name, and the words in it. */
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma) */
 static const char *const expressions[FIELD_COUNT] = {
 	[FIELD_SADDR] = "|payload saddr|",
 	[FIELD_DADDR] = "|payload daddr|",
@@ -62,6 +63,7 @@ static const char *const expressions[FIELD_COUNT] = {
 	[FIELD_CT_DPORT] = "|ct original proto-dst|",
 	[FIELD_XT_STATE] = "|ct xt state|",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 static const struct {
 	const char *name;
@@ -393,7 +395,7 @@ expression_matches(const struct scope *scope, const struct json5 *match)
 {
 	const struct json5 *left = json5_member(match, "left");
 	const struct json5 *right = json5_member(match, "right");
-	struct operands operands;
+	struct operands operands = { 0 };
 	enum truth truth = TRUTH_MAYBE;
 	struct range range;
 	size_t i = 0;

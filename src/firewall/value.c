@@ -169,14 +169,17 @@ set_block(struct range *range, struct value first, unsigned bit_count)
 void
 range_parse(const char *text, struct range *range)
 {
-	char host[INET6_ADDRSTRLEN] = "", *end, rest;
+	char host[INET6_ADDRSTRLEN] = "", *end, *rest;
 	uint8_t raw[16];
 	uint64_t number = strtoull(text, &end, 0);
-	unsigned len = (unsigned)strnlen(text, IF_NAMESIZE), bit_count = 128;
+	unsigned len = (unsigned)strnlen(text, IF_NAMESIZE);
+	size_t host_len = strcspn(text, "/");
+	const char *bits = text[host_len] ? text + host_len + 1 : "128";
+	unsigned bit_count = (unsigned)strtoul(bits, &rest, 10);
 
 	/* iptables(8) takes masks like /255.0.0.255, too: those are not read. */
-	if (sscanf(text, "%45[^/]/%u%c", host, &bit_count, &rest) > 2)
-		*host = '\0';
+	if (host_len < sizeof(host) && *bits && !*rest)
+		memcpy(host, text, host_len);
 	if (*text && !*end)
 		set_block(range, value_of_number(number), 0);
 	else if (inet_pton(AF_INET, host, raw) == 1)

@@ -191,7 +191,7 @@ take(uint64_t id)
 int
 store_next(struct passing *message)
 {
-	uint64_t ids[PASSING_MAX_FDS];
+	uint64_t ids[PASSING_MAX_FDS] = { 0 };
 	struct header header;
 	int error = get(&header, sizeof(header));
 
