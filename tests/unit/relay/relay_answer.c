@@ -215,10 +215,13 @@ END_TEST
 
 START_TEST(a_user_may_end_the_stream_before_the_answer)
 {
+	uint8_t byte;
+
 	start(tcp_family(0));
 	tcp_send(rig.end[0], 1, 0, 1000);
 	shutdown(rig.end[0], SHUT_WR);
 	tcp_expect(rig.end[RELAY_UPSTREAM], 1, 0, 1000);
+	ck_assert_int_eq(recv(rig.end[RELAY_UPSTREAM], &byte, 1, 0), 0);
 	say_byte(ACCEPTS);
 	tcp_send(rig.end[RELAY_UPSTREAM], 1, 0, 1000);
 	end_upstream(false);
