@@ -98,6 +98,8 @@ begin_generation(struct replay *replay, int64_t now)
 	replay->now = (struct replay_generation){ .room = 0 };
 	replay->began = now;
 	replay->was_full = false;
+	/* What passed before the start is too old by now. */
+	replay->since_ms = 0;
 	if (age >= 2 * REPLAY_GENERATION_MS) {
 		free(replay->before.tags);
 		replay->before = (struct replay_generation){ .room = 0 };
@@ -202,6 +204,7 @@ replay_restore(struct replay *replay, const uint8_t *data, size_t len)
 	    len % sizeof(uint64_t) != 0)
 		return false;
 	must(pthread_mutex_lock(&replay->lock));
+	begin_generation(replay, deadline_now());
 	has_room =
 	    add_all(replay, record.is_before ? &replay->before : &replay->now,
 		data + sizeof(record), record.count);

@@ -108,7 +108,7 @@ refuse_clock(struct connection *connection, int64_t ahead_ms)
 	snprintf(reason, sizeof(reason),
 	    "the client half's clock is %.3f s %s this host's, and at most %d "
 	    "s are permitted",
-	    (double)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000,
+	    (ahead_ms < 0 ? -(double)ahead_ms : (double)ahead_ms) / 1000,
 	    ahead_ms < 0 ? "behind" : "ahead of", REPLAY_WINDOW_MS / 1000);
 	connection->reason = reason;
 	return -ETIME;

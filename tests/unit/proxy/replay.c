@@ -117,6 +117,17 @@ START_TEST(a_request_from_before_the_start_is_refused)
 }
 END_TEST
 
+/* The clock of a host is often ahead until it asks an NTP server. */
+START_TEST(the_start_is_forgotten_with_the_first_generation)
+{
+	uint64_t start_ms = replay.since_ms;
+
+	pass(REPLAY_GENERATION_MS);
+	ck_assert_int_eq(
+	    replay_check(&replay, 7, start_ms - 3600000), REPLAY_NONE);
+}
+END_TEST
+
 START_TEST(a_full_generation_takes_no_more_until_the_next_one)
 {
 	for (uint64_t tag = 1; tag <= FULL; tag++)
@@ -200,6 +211,8 @@ suite(void)
 	    memory, a_request_is_remembered_for_as_long_as_its_time_can_pass);
 	tcase_add_test(memory, all_is_forgotten_after_a_long_pause);
 	tcase_add_test(memory, a_request_from_before_the_start_is_refused);
+	tcase_add_test(
+	    memory, the_start_is_forgotten_with_the_first_generation);
 	tcase_add_test(
 	    memory, a_full_generation_takes_no_more_until_the_next_one);
 	suite_add_tcase(suite, memory);
