@@ -34,7 +34,6 @@ struct entry {
 	int64_t good_until; /* of deadline_now() */
 };
 
-/* The oldest entry gives way. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[ENTRIES_MAX];
 static size_t entry_count;
@@ -45,17 +44,41 @@ struct task {
 	struct server_version_question question;
 };
 
+/* One that speaks version 2 goes last: it must not get version 1 again. */
+static bool
+goes_before(const struct entry *entry, const struct entry *other)
+{
+	if ((entry->version == 2) != (other->version == 2))
+		return entry->version != 2;
+	return entry->good_until < other->good_until;
+}
+
+/* If there is no free entry, another one gives way. */
+static struct entry *
+make_room(void)
+{
+	struct entry *entry = &entries[0];
+
+	if (entry_count < ENTRIES_MAX)
+		return &entries[entry_count++];
+	for (size_t i = 1; i < ENTRIES_MAX; i++) {
+		if (goes_before(&entries[i], entry))
+			entry = &entries[i];
+	}
+	return entry;
+}
+
 /* With the lock. */
 static struct entry *
 find_or_add(const union address *server)
 {
 	struct entry *entry;
 
-	for (size_t i = 0; i < entry_count && i < ENTRIES_MAX; i++) {
+	for (size_t i = 0; i < entry_count; i++) {
 		if (address_equal(&entries[i].server, server))
 			return &entries[i];
 	}
-	entry = &entries[entry_count++ % ENTRIES_MAX];
+	entry = make_room();
 	*entry = (struct entry){ .server = *server };
 	return entry;
 }

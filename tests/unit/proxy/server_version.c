@@ -298,6 +298,24 @@ START_TEST(addresses_are_known_one_by_one)
 }
 END_TEST
 
+START_TEST(many_other_addresses_make_it_forget_no_version_2)
+{
+	union address other;
+
+	open_server();
+	server_version_answered(&server);
+	other = server;
+	for (uint16_t port = 1; port <= 3 * ENDPOINT_MAX_ADDRESSES; port++) {
+		address_set_port(&other, port);
+		ck_assert_int_eq(server_version_choose(&config, &other), 1);
+		asks = NULL;
+		free(asked);
+	}
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -316,6 +334,8 @@ suite(void)
 	    versions, a_reload_asks_but_not_those_that_speak_version_2);
 	tcase_add_test(versions, a_number_in_the_configuration_asks_nothing);
 	tcase_add_test(versions, addresses_are_known_one_by_one);
+	tcase_add_test(
+	    versions, many_other_addresses_make_it_forget_no_version_2);
 	suite_add_tcase(suite, versions);
 	return suite;
 }
