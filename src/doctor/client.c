@@ -1,4 +1,4 @@
-#include "doctor/client.h"
+#include "doctor/checks.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -6,10 +6,7 @@
 #include <sys/socket.h>
 
 #include "doctor/external.h"
-#include "doctor/local_network.h"
-#include "doctor/tproxy.h"
 #include "doctor/trace.h"
-#include "doctor/user_link.h"
 #include "doctor/user_route.h"
 #include "net/route.h"
 

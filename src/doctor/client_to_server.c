@@ -1,4 +1,4 @@
-#include "doctor/client_to_server.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "doctor/leg.h"
 #include "doctor/test_request.h"
 #include "doctor/trace.h"
 #include "kernel/conntrack.h"

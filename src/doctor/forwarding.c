@@ -1,4 +1,4 @@
-#include "doctor/forwarding.h"
+#include "doctor/checks.h"
 
 #include <net/if.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "doctor/host.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "doctor/intake.h"
+#include "doctor/checks.h"
 
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>

@@ -1,4 +1,4 @@
-#include "doctor/leg.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -1,4 +1,4 @@
-#include "doctor/return_path.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>

@@ -1,4 +1,4 @@
-#include "doctor/server.h"
+#include "doctor/checks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "doctor/intake.h"
-#include "doctor/return_path.h"
 #include "doctor/return_route.h"
-#include "doctor/source_nat.h"
 #include "kernel/wildcard_listeners.h"
 #include "net/host_address.h"
 

@@ -1,4 +1,4 @@
-#include "doctor/socket_options.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <string.h>

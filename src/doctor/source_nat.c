@@ -1,4 +1,4 @@
-#include "doctor/source_nat.h"
+#include "doctor/checks.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "doctor/tproxy.h"
+#include "doctor/checks.h"
 
 #include <inttypes.h>
 #include <linux/ethtool.h>

@@ -1,4 +1,4 @@
-#include "doctor/user_link.h"
+#include "doctor/checks.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
