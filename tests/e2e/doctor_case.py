@@ -22,6 +22,9 @@ ONLY_IPV4 = {'acl': [{'allowed_src_ips': [IPV4.users]}]}
 MARK = 0x7
 USER = '65534:65534'
 
+# Links are quick here, so a packet that has not come by then is lost.
+PATIENCE = 0.7
+
 # All but the notes about congestion control: namespaces share that with this
 # host.
 OF_THIS_HOST = '^(?!congestion control)'
@@ -167,21 +170,56 @@ class ExitCase(DoctorCase):
                         family=family)
         cls.apply_rules()
 
-    def assert_serves(self, family, config=None, **options):
-        """A user's connection, asked for by a scripted half, is served."""
-        server = self.start(self.host, 'server',
-                            {**self.config, **(config or {})}, **options)
-        acl = (config or self.config)['acl']
-        listener = self.listen(self.net.destination, family.destination)
-        source = (family.user, fresh_port())
+    def carries(self, family, port=0, user=None):
+        """Tells if a user's connection arrives with the user's address."""
+        return self.source(family, port, user) == (user or family.user)
+
+    def source(self, family, port=0, user=None):
+        """The source that the destination sees.
+
+        None means that no connection arrived.
+        """
+        listener = self.listen(self.net.destination, family.destination, port)
+        listener.settimeout(PATIENCE)
         gate = self.connect(self.net.gate, SERVER)
+        source = user or family.user, fresh_port()
+        auth = self.config['acl'][0].get('auth', '')
         gate.sendall(encode_request(source, listener.getsockname()[:2],
-                                    auth_digest(acl[0].get('auth', ''))))
-        destination = self.accept(listener)
-        self.assertEqual(destination.getpeername()[:2], source)
+                                    auth_digest(auth)))
+        try:
+            destination = self.accept_from(source, listener)
+        except TimeoutError:
+            return None
+        finally:
+            listener.close()
         destination.sendall(b'hello')
         self.assertEqual(receive(gate, 5), b'hello')
+        return destination.getpeername()[0]
+
+    def accept_from(self, source, listener):
+        """Leaves out the user's earlier attempts, which TCP repeats."""
+        while True:
+            destination = self.keep(listener.accept()[0])
+            peer = destination.getpeername()[:2]
+            if peer == source or peer[0] != source[0]:
+                return destination
+
+    @contextlib.contextmanager
+    def served(self, config=None, **options):
+        """The server half runs."""
+        server = self.start(self.host, 'server',
+                            {**self.config, **(config or {})}, **options)
+        yield
         server.finish()
+
+    def assert_mends(self, pattern, command, mend, family=IPV4, **asked):
+        """A user's connection fails before the remedy, and works after it."""
+        with self.served(), self.broken(command, mend):
+            self.assertFalse(self.carries(family, **asked), 'it works')
+            findings = self.assert_wrong(pattern)
+            self.apply_remedy(findings, pattern)
+            self.assertTrue(self.carries(family, **asked), findings.text)
+            self.assertEqual(self.examine().of('problem'), [])
 
 
 class GateCase(DoctorCase):

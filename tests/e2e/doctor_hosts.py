@@ -7,14 +7,8 @@ doctor was right.
 
 import contextlib
 
-from cases import SERVER, fresh_port
-from doctor_case import ExitCase, GateCase
+from doctor_case import PATIENCE, ExitCase, GateCase
 from families import IPV4
-from peers import receive
-from wire import auth_digest, encode_request
-
-# Links are quick here, so a packet that has not come by then is lost.
-PATIENCE = 0.7
 
 # Removes all that a test set up and all that the fixes added.
 RESET = '''
@@ -98,38 +92,6 @@ class HostsExitCase(Hosts, ExitCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.server = cls.start_for_class(cls.host, 'server', cls.config)
-
-    def carries(self, family, port=0):
-        return self.source(family, port) == family.user
-
-    def source(self, family, port=0, user=None):
-        """The source that the destination sees.
-
-        None means that no connection arrived.
-        """
-        listener = self.listen(self.net.destination, family.destination, port)
-        listener.settimeout(PATIENCE)
-        gate = self.connect(self.net.gate, SERVER)
-        source = user or family.user, fresh_port()
-        gate.sendall(encode_request(source, listener.getsockname()[:2],
-                                    auth_digest('secret')))
-        try:
-            destination = self.accept_from(source, listener)
-        except TimeoutError:
-            return None
-        finally:
-            listener.close()
-        destination.sendall(b'hello')
-        self.assertEqual(receive(gate, 5), b'hello')
-        return destination.getpeername()[0]
-
-    def accept_from(self, source, listener):
-        """Leaves out the user's earlier attempts, which TCP repeats."""
-        while True:
-            destination = self.keep(listener.accept()[0])
-            peer = destination.getpeername()[:2]
-            if peer == source or peer[0] != source[0]:
-                return destination
 
 
 class HostsGateCase(Hosts, GateCase):

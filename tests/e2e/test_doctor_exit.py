@@ -70,8 +70,10 @@ class Exit(ExitCase):
             self.assertTrue(findings.of(
                 'problem', IPV6.users + ': reply packets to these users'))
             # One remedy mends both.
-            remedy = findings.of('problem', IPV4.users)[0][1]
-            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            with self.served():
+                self.assertFalse(any(map(self.carries, BOTH)))
+                self.apply_remedy(findings, IPV4.users)
+                self.assertTrue(all(map(self.carries, BOTH)))
             self.assert_fine()
 
     def test_findings_for_scripts(self):
@@ -93,8 +95,7 @@ class Exit(ExitCase):
     def test_remedy_for_a_path_that_a_shell_would_split(self):
         self.path = write_config(self.config, "alice's  $own exit.json")
         with self.no_rules():
-            remedy = self.examine().of('problem', IPV4.users)[0][1]
-            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            self.apply_remedy(self.examine(), IPV4.users)
             self.assertEqual(self.examine().of('problem'), [])
 
     def test_host_without_nft(self):
@@ -104,9 +105,10 @@ class Exit(ExitCase):
                 IPV4.users + ': reply packets to these users',
                 r'^srcproxy rules --iptables server',
                 wrapper=hidden)
-            remedy = findings.of('problem', IPV4.users)[0][1]
-            self.host.run('sh', '-ec', remedy.replace('srcproxy', BINARY, 1))
+            self.apply_remedy(findings, IPV4.users)
             try:
+                with self.served():
+                    self.assertTrue(all(map(self.carries, BOTH)))
                 self.assertEqual(self.examine(hidden).of('problem'), [])
             finally:
                 self.apply_rules('--iptables', '--remove')
@@ -143,7 +145,7 @@ class Exit(ExitCase):
                         meta nfproto ipv6 oifname out0 masquerade
                     }}
                 }}
-                """ + '\nEND\n', f'nft delete table {table}')
+                """ + '\nEND\n', f'nft delete table {table}', IPV6)
 
     @unittest.skipUnless(shutil.which('iptables-legacy'),
                          'needs iptables-legacy')
@@ -183,7 +185,7 @@ class Exit(ExitCase):
                 f'{IPV4.users}: reply packets .* such as {missing}, ', f"""
                     ip route del local {IPV4.users} {table}
                     ip route add local {part} {table}""",
-                f'ip route del local {part} {table}')
+                f'ip route del local {part} {table}', user=missing)
 
     def test_firewall_that_drops_what_users_send(self):
         self.assert_mends(
@@ -197,14 +199,14 @@ class Exit(ExitCase):
             f"oif lo accept; tcp sport {SERVER_PORT} accept; "
             f"ip saddr {IPV4.users} accept; "
             f"ip6 saddr {IPV6.exit_out} accept; }}; }}'",
-            'nft delete table inet others')
+            'nft delete table inet others', IPV6)
 
     def test_firewall_that_drops_replies(self):
         for family in BOTH:
             self.assert_mends(
                 f'{family.users}: .* reach no socket, .*INPUT',
                 f'{family.iptables} -A INPUT -i out0 -p tcp -j DROP',
-                f'{family.iptables} -F INPUT')
+                f'{family.iptables} -F INPUT', family)
         chain = 'type filter hook input priority 10'
         self.assert_mends(
             f'{IPV4.users}: .* reach no socket, .*INPUT',
@@ -367,10 +369,12 @@ class Exit(ExitCase):
                         'firewall was not examined'):
             self.assertTrue(findings.of('note', pattern), pattern)
         self.assertFalse(findings.of('problem', IPV6.users))
-        self.apply_remedy(findings, IPV4.users)
         try:
+            with self.served(wrapper=NOBODY):
+                self.assertFalse(self.carries(IPV4))
+                self.apply_remedy(findings, IPV4.users)
+                self.assertTrue(self.carries(IPV4))
             self.assertEqual(self.examine(NOBODY).of('problem'), [])
-            self.assert_serves(IPV4, wrapper=NOBODY)
         finally:
             self.apply_rules('--remove', '--simple')
             self.apply_rules()
@@ -389,7 +393,8 @@ class Exit(ExitCase):
         self.assertEqual(findings.of('note', OF_THIS_HOST), [])
 
     def test_user_keeps_what_the_half_keeps(self):
-        only_ipv6 = {'acl': [{'allowed_src_ips': [IPV6.users]}]}
+        only_ipv6 = {'acl': [{**self.config['acl'][0],
+                              'allowed_src_ips': [IPV6.users]}]}
         findings = self.assert_fine(
             'IP_FREEBIND for IPv6 works', 'source ports below 1024 works',
             config=only_ipv6, user=USER)
@@ -401,9 +406,11 @@ class Exit(ExitCase):
                              config=only_ipv6)
             pattern = f'{IPV6.users}: .* but do not reach the socket'
             findings = self.assert_wrong(pattern, config=only_ipv6, user=USER)
-            self.apply_remedy(findings, pattern)
+            with self.served(only_ipv6, wrapper=NOBODY):
+                self.assertFalse(self.carries(IPV6))
+                self.apply_remedy(findings, pattern)
+                self.assertTrue(self.carries(IPV6))
             self.assertEqual(self.examine(user=USER).of('problem'), [])
-            self.assert_serves(IPV6, only_ipv6, wrapper=NOBODY)
 
     def test_configuration_that_the_user_cannot_read_again(self):
         findings = self.assert_wrong(
