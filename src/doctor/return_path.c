@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include "kernel/capture.h"
 #include "kernel/counters.h"
 #include "kernel/proxied_address.h"
+#include "kernel/sysctl.h"
 #include "net/route.h"
 
 #define ANSWER_MS 1500
@@ -28,6 +30,7 @@
 enum silence {
 	SILENCE_ALL,     /* the router answers nobody */
 	SILENCE_NETWORK, /* no answer to users comes back to this host */
+	SILENCE_LINK,    /* nobody tells the router who has the address */
 	SILENCE_OUTPUT,  /* no packet has left this host */
 	SILENCE_INPUT,   /* this host takes no answers at all */
 	SILENCE_FILTER,  /* rp_filter drops the answers */
@@ -49,7 +52,8 @@ struct path {
 	char prefix[PREFIX_STRLEN];
 	const struct router *router;
 	struct port_probe probe;
-	bool has_left, has_come; /* packets that were seen on the links */
+	/* Packets that were seen on the links; is_asked: for the neighbour. */
+	bool has_left, has_come, is_asked;
 };
 
 /* The paths that are tried in parallel. */
@@ -207,6 +211,60 @@ report_rules(const struct doctor_context *context, const struct prefix *users,
 	    context, &outgoing.answer, &back, "reply packets to these users");
 }
 
+static const char asked_advice_v4[] =
+    "ask for a route to this host, or answer on the link, with "
+    "net.ipv4.conf.%s.proxy_arp=1, which needs ip_forward and a route to the "
+    "users by another link";
+static const char asked_advice_v6[] =
+    "ask for a route to this host, or answer on the link, with ndppd for the "
+    "prefix, or with net.ipv6.conf.all.proxy_ndp=1, which needs forwarding, "
+    "and \"ip -6 neigh add proxy ADDRESS dev %s\" for each address";
+
+/* The kernel answers for a prefix of IPv4, and for single IPv6 addresses. */
+static void
+format_answering(const struct path *path, const char *link, struct text *fix)
+{
+	bool is_ipv4 = path->user.any.sa_family == AF_INET;
+	struct text name;
+	struct route back;
+	long forwards = 0;
+
+	sysctl_read(
+	    text_set(&name, "ipv%d/conf/%s/forwarding", is_ipv4 ? 4 : 6, link),
+	    &forwards);
+	if (!forwards)
+		return;
+	if (!is_ipv4 && prefix_is_single(path->users))
+		text_set(fix,
+		    "sysctl -w net/ipv6/conf/all/proxy_ndp=1; "
+		    "ip -6 neigh add proxy %s dev %s",
+		    address_format_host(&path->user, name.chars), link);
+	else if (is_ipv4 && !route_find(&path->user, 0, &back) &&
+	    back.interface != if_nametoindex(link))
+		text_set(fix, "sysctl -w net/ipv4/conf/%s/proxy_arp=1", link);
+}
+
+static void
+report_asked(const struct doctor_context *context, const struct path *path)
+{
+	char text[ADDRESS_STRLEN], link[IF_NAMESIZE] = "";
+	struct trace_route route;
+	struct text fix = { 0 }, advice;
+
+	if (trace_find_route(&path->user, &path->router->address, &route))
+		if_indextoname(route.answer.interface, link);
+	format_answering(path, link, &fix);
+	text_set(&advice,
+	    path->user.any.sa_family == AF_INET ? asked_advice_v4
+						: asked_advice_v6,
+	    link);
+	finding_problem(context->findings, fix.chars, advice.chars,
+	    "%s: the router %s does not send packets to %s to this host: it "
+	    "asks on %s which host has this address, and gets no answer",
+	    path->prefix, path->router->text,
+	    address_format_host(&path->user, text), link);
+}
+
 static void
 report_silence(const struct doctor_context *context, const struct path *path,
     enum silence silence)
@@ -238,13 +296,13 @@ report_silence(const struct doctor_context *context, const struct path *path,
 		finding_problem(findings, NULL,
 		    "see what else is wrong here; if nothing is, let the "
 		    "network route the prefix to this host, and permit it to "
-		    "send from there; if the prefix is part of the link's own, "
-		    "answer for it: net.ipv4.conf.INTERFACE.proxy_arp=1, for "
-		    "IPv6 proxy_ndp=1 with \"ip -6 neigh add proxy ADDRESS dev "
-		    "INTERFACE\", or ndppd",
+		    "send from there",
 		    "%s: the router %s replies to this host, but its "
 		    "replies to %s do not arrive here",
 		    prefix, router, text);
+		break;
+	case SILENCE_LINK:
+		report_asked(context, path);
 		break;
 	case SILENCE_ALL:
 		finding_note(findings,
@@ -273,8 +331,10 @@ explain_silence(const struct wave *wave, const struct path *path, bool filtered)
 
 	if (wave->packet_fd >= 0 && !path->has_left)
 		return SILENCE_OUTPUT;
+	if (!path->has_come && answers)
+		return path->is_asked ? SILENCE_LINK : SILENCE_NETWORK;
 	if (!path->has_come)
-		return answers ? SILENCE_NETWORK : SILENCE_ALL;
+		return SILENCE_ALL;
 	if (filtered && path->user.any.sa_family == AF_INET)
 		return SILENCE_FILTER;
 	return answers ? SILENCE_HERE : SILENCE_INPUT;
@@ -423,6 +483,8 @@ look_at_packets(struct wave *wave)
 			    packet, len, &path->user, router);
 			path->has_come |= capture_is_segment(
 			    packet, len, router, &path->user);
+			path->is_asked |=
+			    capture_is_question(packet, len, &path->user);
 		}
 	}
 }

@@ -16,30 +16,42 @@
 #define V6_NEXT_HEADER 6
 #define V6_SOURCE 8
 
+#define ARP_OPERATION 7
+#define ARP_REQUEST 1
+#define ARP_TARGET 24
+#define SOLICITATION 135 /* RFC 4861, section 4.3 */
+#define SOLICITATION_TARGET (V6_LEN + 8)
+#define SOLICITATION_LEN (V6_LEN + 24)
+
 /* Offsets for the filter in an IPv4 segment, and in IPv6 as a whole. */
 #define FLAGS 13
 #define SYN_OR_RST 0x06
 
 /*
  * Without a filter the traffic of a busy host would soon fill the buffer:
- * bpf(4).
+ * bpf(4). This host's own questions about neighbours are left out.
  */
 static struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SKF_AD_OFF + SKF_AD_PROTOCOL),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 14, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 16, 0),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
 	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 5),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V4_PROTOCOL),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 8),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 13),
 	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
 	BPF_STMT(BPF_LD | BPF_B | BPF_IND, FLAGS),
 	BPF_JUMP(BPF_JMP | BPF_JA, 4, 0, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 4),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 9),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_NEXT_HEADER),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 2),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_LEN + FLAGS),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN_OR_RST, 1, 0),
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN_OR_RST, 6, 5),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 4),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, V6_LEN),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOLICITATION, 0, 2),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
 	BPF_STMT(BPF_RET | BPF_K, 0),
 	BPF_STMT(BPF_RET | BPF_K, CAPTURE_MAX_LEN),
 };
@@ -74,12 +86,18 @@ capture_begin(int fd)
 }
 
 static bool
-is_end(const uint8_t *raw, const uint8_t *port, const union address *end)
+is_address(const uint8_t *raw, const union address *wanted)
 {
 	size_t raw_len;
-	const uint8_t *wanted = address_raw(end, &raw_len);
+	const uint8_t *wanted_raw = address_raw(wanted, &raw_len);
 
-	return !memcmp(raw, wanted, raw_len) &&
+	return !memcmp(raw, wanted_raw, raw_len);
+}
+
+static bool
+is_end(const uint8_t *raw, const uint8_t *port, const union address *end)
+{
+	return is_address(raw, end) &&
 	    (address_port(end) == 0 ||
 		(port[0] << 8 | port[1]) == address_port(end));
 }
@@ -103,6 +121,24 @@ capture_is_segment(const uint8_t *packet, size_t len, const union address *from,
 	return packet[is_v4 ? V4_PROTOCOL : V6_NEXT_HEADER] == IPPROTO_TCP &&
 	    is_end(source, packet + head_len, from) &&
 	    is_end(source + raw_len, packet + head_len + 2, to);
+}
+
+bool
+capture_is_question(
+    const uint8_t *packet, size_t len, const union address *about)
+{
+	bool is_v4 = about->any.sa_family == AF_INET;
+
+	if (len < (is_v4 ? ARP_LEN : SOLICITATION_LEN))
+		return false;
+	if (is_v4)
+		return packet[0] >> 4 == 0 &&
+		    packet[ARP_OPERATION] == ARP_REQUEST &&
+		    is_address(packet + ARP_TARGET, about);
+	return packet[0] >> 4 == 6 &&
+	    packet[V6_NEXT_HEADER] == IPPROTO_ICMPV6 &&
+	    packet[V6_LEN] == SOLICITATION &&
+	    is_address(packet + SOLICITATION_TARGET, about);
 }
 
 size_t

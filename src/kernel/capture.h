@@ -2,8 +2,8 @@
 #define KERNEL_CAPTURE_H
 
 /*
- * TCP segments that open or refuse connections, and ARP, captured on all links.
- * Incoming segments are seen before the firewall or source validation can drop
+ * TCP segments that open or refuse connections, and other hosts' questions about
+ * neighbours (ARP, neighbour solicitations), captured on all links. Incoming segments are seen before the firewall or source validation can drop
  * them, outgoing ones after they have left. Only root can open a packet(7)
  * socket.
  */
@@ -23,7 +23,10 @@ int capture_begin(int fd);
 
 #define CAPTURE_MAX_LEN 128
 
-/* Reads the beginning of the next segment. Returns its length, 0: none. */
+/*
+ * Reads the beginning of the next segment or question. Returns its length, 0:
+ * none.
+ */
 size_t capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN]);
 
 /*
@@ -46,5 +49,9 @@ bool capture_have(int fd, const union address *from, const union address *to);
  */
 bool capture_is_segment(const uint8_t *packet, size_t len,
     const union address *from, const union address *to);
+
+/* True if the packet asks which host has this address. */
+bool capture_is_question(
+    const uint8_t *packet, size_t len, const union address *about);
 
 #endif

@@ -55,6 +55,44 @@ START_TEST(a_packet_of_the_user_is_told_from_others)
 }
 END_TEST
 
+/* Who has 198.51.100.7, and who has 2001:db8::7? */
+static const uint8_t arp[] = { 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0,
+	2, 2, 0, 0, 0, 0, 0, 0, 198, 51, 100, 7 };
+static const uint8_t solicitation[] = { 0x60, 0, 0, 0, 0, 24, 58, 255, 0xfe,
+	0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0xff, 2, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 1, 0xff, 0, 0, 7, 135, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x01,
+	0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7 };
+
+static const struct {
+	const uint8_t *packet;
+	size_t len, kind_at;
+	const char *user, *other;
+} questions[] = {
+	{ arp, sizeof(arp), 7, "198.51.100.7", "198.51.100.8" },
+	{ solicitation, sizeof(solicitation), 40, "2001:db8::7",
+	    "2001:db8::8" },
+};
+
+START_TEST(a_question_about_the_user_is_told_from_others)
+{
+	size_t len = questions[_i].len;
+	union address user, other, stranger;
+	uint8_t packet[64];
+
+	memcpy(packet, questions[_i].packet, len);
+	ck_assert(address_parse(questions[_i].user, &user));
+	ck_assert(address_parse(questions[_i].other, &other));
+	ck_assert(address_parse(questions[!_i].user, &stranger));
+	ck_assert(capture_is_question(packet, len, &user));
+	ck_assert(!capture_is_question(packet, len, &other));
+	ck_assert(!capture_is_question(packet, len, &stranger));
+	for (size_t cut = 0; cut < len; cut++)
+		ck_assert(!capture_is_question(packet, cut, &user));
+	packet[questions[_i].kind_at]++;
+	ck_assert(!capture_is_question(packet, len, &user));
+}
+END_TEST
+
 START_TEST(a_packet_that_is_cut_off_is_none)
 {
 	uint8_t packet[64];
@@ -88,6 +126,8 @@ suite(void)
 	    tcase, a_packet_of_the_user_is_told_from_others, 0, COUNT(cases));
 	tcase_add_loop_test(
 	    tcase, a_packet_that_is_cut_off_is_none, 0, COUNT(cases));
+	tcase_add_loop_test(tcase,
+	    a_question_about_the_user_is_told_from_others, 0, COUNT(questions));
 	tcase_add_test(tcase, options_in_front_of_the_ports_are_passed_over);
 	suite_add_tcase(suite, tcase);
 	return suite;
