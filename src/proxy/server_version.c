@@ -18,24 +18,19 @@
 /* How long what is known of an address is good. */
 #define KNOWN_MS (3600 * 1000)
 
-/* When to ask again if an address could not be reached. */
+/* When to ask again if a check has told nothing. */
 #define RETRY_MS 30000
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 10000
 
-/* The addresses of two configurations, before and after a reload. */
-#define ENTRIES_MAX (2 * ENDPOINT_MAX_ADDRESSES)
-
 struct entry {
-	union address server;
-	uint8_t version;    /* 0: not known */
-	bool is_asked;      /* a thread does it */
-	int64_t good_until; /* of deadline_now() */
+	struct server_version known;
+	bool is_asked; /* a thread does it */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct entry entries[ENTRIES_MAX];
+static struct entry entries[SERVER_VERSION_MAX];
 static size_t entry_count;
 
 /* A thread's task. */
@@ -48,9 +43,9 @@ struct task {
 static bool
 goes_before(const struct entry *entry, const struct entry *other)
 {
-	if ((entry->version == 2) != (other->version == 2))
-		return entry->version != 2;
-	return entry->good_until < other->good_until;
+	if ((entry->known.version == 2) != (other->known.version == 2))
+		return entry->known.version != 2;
+	return entry->known.good_until < other->known.good_until;
 }
 
 /* If there is no free entry, another one gives way. */
@@ -59,9 +54,9 @@ make_room(void)
 {
 	struct entry *entry = &entries[0];
 
-	if (entry_count < ENTRIES_MAX)
+	if (entry_count < SERVER_VERSION_MAX)
 		return &entries[entry_count++];
-	for (size_t i = 1; i < ENTRIES_MAX; i++) {
+	for (size_t i = 1; i < SERVER_VERSION_MAX; i++) {
 		if (goes_before(&entries[i], entry))
 			entry = &entries[i];
 	}
@@ -75,11 +70,11 @@ find_or_add(const union address *server)
 	struct entry *entry;
 
 	for (size_t i = 0; i < entry_count; i++) {
-		if (address_equal(&entries[i].server, server))
+		if (address_equal(&entries[i].known.server, server))
 			return &entries[i];
 	}
 	entry = make_room();
-	*entry = (struct entry){ .server = *server };
+	*entry = (struct entry){ .known.server = *server };
 	return entry;
 }
 
@@ -92,9 +87,9 @@ server_version_answered(const union address *server)
 
 	must(pthread_mutex_lock(&lock));
 	entry = find_or_add(server);
-	is_news = entry->version != 2;
-	entry->version = 2;
-	entry->good_until = deadline_after(KNOWN_MS);
+	is_news = entry->known.version != 2;
+	entry->known.version = 2;
+	entry->known.good_until = deadline_after(KNOWN_MS);
 	must(pthread_mutex_unlock(&lock));
 	if (is_news)
 		log_info("server-version server=%s version=2",
@@ -103,7 +98,7 @@ server_version_answered(const union address *server)
 
 /* A user may have been answered meanwhile, which counts more. */
 static void
-note_unanswered(const union address *server, bool is_reset, int64_t good_ms)
+note_unanswered(const union address *server, bool is_reset)
 {
 	char text[ADDRESS_STRLEN];
 	struct entry *entry;
@@ -111,14 +106,15 @@ note_unanswered(const union address *server, bool is_reset, int64_t good_ms)
 
 	must(pthread_mutex_lock(&lock));
 	entry = find_or_add(server);
-	before = entry->version;
+	before = entry->known.version;
 	entry->is_asked = false;
-	if (before != 2 || deadline_left(entry->good_until) == 0) {
-		entry->good_until = deadline_after(good_ms);
+	if (before != 2 || deadline_left(entry->known.good_until) == 0) {
+		entry->known.good_until =
+		    deadline_after(is_reset ? KNOWN_MS : RETRY_MS);
 		if (is_reset)
-			entry->version = 1;
+			entry->known.version = 1;
 	}
-	is_reset = is_reset && entry->version == 1;
+	is_reset = is_reset && entry->known.version == 1;
 	must(pthread_mutex_unlock(&lock));
 	if (!is_reset || before == 1)
 		return;
@@ -162,24 +158,30 @@ connect_once(const struct task *task, int fd)
 	    fd, &task->server, deadline_after(CONNECT_MS), SOCKET_NO_PEER);
 }
 
-/* fd is connected. Only an end tells that it does not speak version 2. */
+/*
+ * fd is connected. The request must have been sent: a reset before that tells of
+ * no version, and neither does silence or an error of the way. The kernel
+ * reports a reset behind an end of stream as EPIPE.
+ */
 static void
 ask_connected(const struct task *task, int fd)
 {
 	uint8_t request[PROTOCOL_REQUEST_MAX_LEN];
 	uint8_t answer[CLIENT_ANSWER_MAX_LEN];
 	size_t request_len, len = 0;
+	bool is_reset = false;
 	int error;
 
 	request_len = client_request_encode_check(&task->question.key, request);
-	error = socket_send_all(fd, request, request_len);
-	if (!error)
+	if (socket_send_all(fd, request, request_len) == 0) {
 		error = client_answer_receive(
 		    fd, deadline_after(ANSWER_MS), answer, &len);
+		is_reset = error == -ECONNRESET || error == -EPIPE;
+	}
 	if (len > 0)
 		note_answer(&task->server, answer, len);
 	else
-		note_unanswered(&task->server, error != -ETIMEDOUT, KNOWN_MS);
+		note_unanswered(&task->server, is_reset);
 }
 
 static void
@@ -191,7 +193,7 @@ run_task(void *argument)
 	if (fd >= 0 && connect_once(task, fd) == 0)
 		ask_connected(task, fd);
 	else
-		note_unanswered(&task->server, false, RETRY_MS);
+		note_unanswered(&task->server, false);
 	if (fd >= 0)
 		socket_close_gracefully(fd);
 	explicit_bzero(&task->question.key, sizeof(task->question.key));
@@ -209,7 +211,7 @@ start_task(
 	if (task && thread_start(run_task, task) == 0)
 		return;
 	free(task);
-	note_unanswered(server, false, RETRY_MS);
+	note_unanswered(server, false);
 }
 
 void
@@ -232,10 +234,10 @@ begin(const union address *server, bool is_due, uint8_t *version)
 
 	must(pthread_mutex_lock(&lock));
 	entry = find_or_add(server);
-	*version = entry->version == 2 ? 2 : 1;
+	*version = entry->known.version == 2 ? 2 : 1;
 	begins = !entry->is_asked &&
-	    (deadline_left(entry->good_until) == 0 ||
-		(is_due && entry->version != 2));
+	    (deadline_left(entry->known.good_until) == 0 ||
+		(is_due && entry->known.version != 2));
 	entry->is_asked = entry->is_asked || begins;
 	must(pthread_mutex_unlock(&lock));
 	return begins;

@@ -7,11 +7,22 @@
  * client half send version 1 to that address again. An address that is not
  * known gets version 1, which all speak, while a thread asks it once by a
  * check of version 2, on a connection of its own: a user's connection is never
- * the question. The answer is good for an hour. A reset instead of an answer
- * means version 1. Any thread may call these functions.
+ * the question. The answer is good for an hour. A reset or an end instead of an
+ * answer means version 1. Any other failure tells nothing, and the address is
+ * asked again after half a minute. Any thread may call these functions.
  */
 
 #include "config/config.h"
+
+/* The addresses of two configurations, before and after a reload. */
+#define SERVER_VERSION_MAX (2 * ENDPOINT_MAX_ADDRESSES)
+
+/* What is known of an address. */
+struct server_version {
+	union address server;
+	uint8_t version;    /* 0: not known */
+	int64_t good_until; /* monotonic clock, milliseconds; then ask again */
+};
 
 /* The version for a user's connection to that address. May start a thread. */
 uint8_t server_version_choose(

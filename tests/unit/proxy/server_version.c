@@ -1,5 +1,7 @@
 #include "proxy/server_version.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +35,40 @@ clock_gettime(clockid_t clock, struct timespec *now)
 	if (clock == CLOCK_MONOTONIC)
 		now->tv_sec += elapsed;
 	return 0;
+}
+
+/* What a check meets, if a test says so: silence, or an error of recv or send. */
+static bool is_silent;
+static int recv_error, send_error;
+
+int
+poll(struct pollfd *fds, nfds_t count, int wait_ms)
+{
+	struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000L };
+
+	if (!is_silent && !recv_error)
+		return (int)syscall(
+		    SYS_ppoll, fds, count, wait_ms < 0 ? NULL : &wait, NULL, 0);
+	elapsed += is_silent ? wait_ms / 1000 + 1 : 0;
+	return !is_silent;
+}
+
+ssize_t
+recv(int fd, void *data, size_t len, int flags)
+{
+	if (!recv_error)
+		return recvfrom(fd, data, len, flags, NULL, NULL);
+	errno = recv_error;
+	return -1;
+}
+
+ssize_t
+send(int fd, const void *data, size_t len, int flags)
+{
+	if (!send_error)
+		return sendto(fd, data, len, flags, NULL, 0);
+	errno = send_error;
+	return -1;
 }
 
 /* The thread that asks runs only when the test has it do so. */
@@ -248,6 +284,87 @@ START_TEST(an_address_that_is_away_is_asked_again_soon)
 }
 END_TEST
 
+/* The way, or this host, may have failed, but not the version. */
+static const struct {
+	bool is_silent;
+	int recv_error, send_error;
+} told_nothing[] = {
+	{ .is_silent = true },
+	{ .recv_error = ETIMEDOUT },
+	{ .recv_error = EHOSTUNREACH },
+	{ .recv_error = ENETUNREACH },
+	{ .recv_error = ENETDOWN },
+	{ .recv_error = ENOMEM },
+	{ .send_error = ECONNRESET },
+	{ .send_error = EPIPE },
+	{ .send_error = EHOSTUNREACH },
+};
+
+/* The kernel accepts the connection. */
+static void
+ask_in_vain(void)
+{
+	run_asks(NULL);
+	is_silent = false;
+	recv_error = send_error = 0;
+}
+
+static void
+check_asked_again_soon(uint8_t version)
+{
+	ck_assert_str_eq(logged, "");
+	ck_assert_int_eq(choose(), version);
+	elapsed += 29;
+	ck_assert_int_eq(choose(), version);
+	ck_assert_ptr_null(asks);
+	elapsed += 2;
+	ck_assert_int_eq(choose(), version);
+	ck_assert_ptr_nonnull(asks);
+}
+
+START_TEST(a_check_that_tells_nothing_is_repeated_soon)
+{
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	is_silent = told_nothing[_i].is_silent;
+	recv_error = told_nothing[_i].recv_error;
+	send_error = told_nothing[_i].send_error;
+	ask_in_vain();
+	check_asked_again_soon(1);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_check_that_tells_nothing_leaves_version_2)
+{
+	open_server();
+	server_version_answered(&server);
+	*logged = '\0';
+	elapsed += HOUR + 1;
+	ck_assert_int_eq(choose(), 2);
+	is_silent = told_nothing[_i].is_silent;
+	recv_error = told_nothing[_i].recv_error;
+	send_error = told_nothing[_i].send_error;
+	ask_in_vain();
+	check_asked_again_soon(2);
+	elapsed = 0;
+}
+END_TEST
+
+START_TEST(a_reset_behind_an_end_is_an_end)
+{
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	recv_error = EPIPE;
+	ask_in_vain();
+	check_logged("info", "version=1");
+	elapsed += HOUR - 1;
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_null(asks);
+	elapsed = 0;
+}
+END_TEST
+
 START_TEST(a_reload_asks_but_not_those_that_speak_version_2)
 {
 	struct server_version_question question;
@@ -330,6 +447,13 @@ suite(void)
 	    versions, a_user_who_was_answered_counts_more_than_a_check);
 	tcase_add_test(versions, a_refusal_is_an_answer_and_said);
 	tcase_add_test(versions, an_address_that_is_away_is_asked_again_soon);
+	tcase_add_loop_test(versions,
+	    a_check_that_tells_nothing_is_repeated_soon, 0,
+	    COUNT(told_nothing));
+	tcase_add_loop_test(versions,
+	    a_check_that_tells_nothing_leaves_version_2, 0,
+	    COUNT(told_nothing));
+	tcase_add_test(versions, a_reset_behind_an_end_is_an_end);
 	tcase_add_test(
 	    versions, a_reload_asks_but_not_those_that_speak_version_2);
 	tcase_add_test(versions, a_number_in_the_configuration_asks_nothing);
