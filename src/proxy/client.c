@@ -81,7 +81,7 @@ look_up(void *argument)
 
 /* Says of names without an address, and of versions, before users find out. */
 static void
-look_up_servers(const struct config *config)
+client_begin(const struct config *config)
 {
 	const struct endpoint_list *list = &config->servers;
 
@@ -115,7 +115,6 @@ client_prepare(const struct config *config)
 		    name->host);
 		return -1;
 	}
-	look_up_servers(config);
 	fd = socket_open(
 	    local_bind->address.any.sa_family == AF_INET6 ? AF_INET6 : AF_INET);
 	if (fd < 0)
@@ -196,6 +195,7 @@ const struct role client_role = {
 	.open = client_open,
 	.tune = client_tune,
 	.prepare = client_prepare,
+	.begin = client_begin,
 	.dial = client_dial,
 	.end = client_end,
 };

@@ -341,9 +341,6 @@ connection_restore(const struct service *service, struct config *config,
 	session->is_logged = connection->role == &server_role ||
 	    session->relay.bytes[RELAY_UPSTREAM] > 0 ||
 	    (answer->len > 0 && !answer->is_awaited);
-	/* It is still the same server half, or a later version of it. */
-	if (answer->len > 0)
-		server_version_answered(&connection->server);
 	relay_restore(&session->relay);
 	connection_table_enter(service->table, &session->entry, connection);
 	connection_table_admit(connection, account, 0);

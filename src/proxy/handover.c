@@ -22,6 +22,7 @@
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
 #include "proxy/replay.h"
+#include "proxy/server_version.h"
 
 /* For a new process to read its configuration and enter its sandbox. */
 #define PREPARE_MS 60000
@@ -408,6 +409,33 @@ send_replay(const struct round *round)
 	return error;
 }
 
+/*
+ * So that nobody can make the new process speak version 1 to a server that has
+ * answered in version 2. Each round has all of it, as servers go on to answer.
+ */
+static int
+send_versions(struct round *round)
+{
+	struct server_version copies[SERVER_VERSION_MAX];
+	size_t count = server_version_copy(copies);
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		struct handover_version record = {
+			.size = sizeof(record),
+			.version = copies[i].version,
+			.good_until = copies[i].good_until,
+			.server = copies[i].server,
+		};
+
+		if (record.version == 0)
+			continue;
+		error = open_parcel(round, HANDOVER_VERSIONS);
+		append(&round->parcel, &record, sizeof(record));
+	}
+	return error ? error : send_parcel(round);
+}
+
 static int
 send_round(struct round *round)
 {
@@ -418,6 +446,8 @@ send_round(struct round *round)
 		return error;
 	if (round->handover->is_server)
 		error = send_replay(round);
+	if (!error)
+		error = send_versions(round);
 	if (!error)
 		error = exchange(round, &end);
 	return !error && round->to_store ? store_finish() : error;

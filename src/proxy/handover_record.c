@@ -305,3 +305,13 @@ handover_read_connection(const uint8_t **data, size_t *len,
 	}
 	return true;
 }
+
+bool
+handover_read_version(
+    const uint8_t **data, size_t *len, struct handover_version *record)
+{
+	return read_record(
+		   data, len, record, sizeof(*record), sizeof(*record)) &&
+	    (record->version == 1 || record->version == 2) &&
+	    is_address(&record->server, true);
+}

@@ -2,8 +2,8 @@
 #define PROXY_HANDOVER_RECORD_H
 
 /*
- * What one process tells another one of a connection or an account when it
- * hands them over. Records are structs of the same host's layout, each with its
+ * What one process tells another one of a connection, an account or a server when
+ * it hands them over. Records are structs of the same host's layout, each with its
  * length in front. A later version only adds fields at the end and raises
  * HANDOVER_MINOR: it reads a shorter record, whose missing fields are 0. Any
  * other change raises HANDOVER_MAJOR. A longer record is refused.
@@ -19,7 +19,7 @@
 #include "relay/relay.h"
 
 #define HANDOVER_MAJOR 1
-#define HANDOVER_MINOR 1
+#define HANDOVER_MINOR 2
 
 /*
  * The messages (base/passing.h). After "replace MAJOR MINOR" on the status socket
@@ -42,7 +42,8 @@ enum handover_kind {
 	HANDOVER_END,
 	HANDOVER_RECEIVED,
 	HANDOVER_TAKEN,
-	HANDOVER_REPLAY, /* a generation of proxy/replay.h; since 1.1 */
+	HANDOVER_REPLAY,   /* a generation of proxy/replay.h; since 1.1 */
+	HANDOVER_VERSIONS, /* records; since 1.2 */
 };
 
 /*
@@ -107,6 +108,14 @@ struct handover_connection {
 	uint8_t awaits_answer, answer_len, answer[RELAY_ANSWER_MAX_LEN];
 };
 
+/* Which version of the protocol an address speaks (proxy/server_version.h). */
+struct handover_version {
+	uint32_t size; /* of this record */
+	uint32_t version;
+	int64_t good_until;
+	union address server;
+};
+
 /*
  * Describes a relay that is still. Adds its descriptors to fds, the sockets
  * first, and returns how many. The bytes of flow[0] and flow[1] are
@@ -155,5 +164,7 @@ bool handover_read_account(
     const uint8_t **data, size_t *len, struct handover_account *record);
 bool handover_read_connection(const uint8_t **data, size_t *len,
     struct handover_connection *record, const uint8_t *bytes[2]);
+bool handover_read_version(
+    const uint8_t **data, size_t *len, struct handover_version *record);
 
 #endif

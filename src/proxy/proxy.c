@@ -291,6 +291,16 @@ use_live_config(struct proxy *proxy)
 }
 
 static void
+begin_role(struct proxy *proxy)
+{
+	struct config *config = live_config_ref(&proxy->live_config);
+
+	if (proxy->role->begin)
+		proxy->role->begin(config);
+	config_unref(config);
+}
+
+static void
 reload(struct proxy *proxy, const char *path)
 {
 	notify_reloading();
@@ -302,6 +312,7 @@ reload(struct proxy *proxy, const char *path)
 		proxy->reloaded(config);
 		config_unref(config);
 		use_live_config(proxy);
+		begin_role(proxy);
 	}
 	notify_ready();
 }
@@ -406,6 +417,7 @@ start_status(struct proxy *proxy, const char *path)
 static int
 start(struct proxy *proxy)
 {
+	begin_role(proxy);
 	if (start_acceptors(proxy))
 		return -1;
 	if (pidfile_write() == 0)
@@ -421,6 +433,7 @@ take_over(struct proxy *proxy)
 	if (takeover_run(
 		&proxy->takeover, &proxy->service, &proxy->live_config))
 		return -1;
+	begin_role(proxy);
 	accept_surely(proxy);
 	pidfile_write();
 	return 0;

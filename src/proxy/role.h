@@ -115,6 +115,13 @@ struct role {
 	int (*prepare)(const struct config *config);
 
 	/*
+	 * Called when the configuration is in force: at start, before the first
+	 * connection is accepted and after all were taken over, and after each
+	 * reload. NULL: nothing to do.
+	 */
+	void (*begin)(const struct config *config);
+
+	/*
 	 * Connects upstream_fd and returns 0. On a failure it returns a
 	 * negative errno, sets tried and maybe reason, and leaves upstream_fd
 	 * as it was. -ENODATA is no refusal: the peer only looked whether

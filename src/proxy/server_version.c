@@ -39,12 +39,17 @@ struct task {
 	struct server_version_question question;
 };
 
-/* One that speaks version 2 goes last: it must not get version 1 again. */
+/*
+ * One that speaks version 2 goes last: it must not get version 1 again. One that
+ * is asked stays, so that no second thread asks it.
+ */
 static bool
 goes_before(const struct entry *entry, const struct entry *other)
 {
 	if ((entry->known.version == 2) != (other->known.version == 2))
 		return entry->known.version != 2;
+	if (entry->is_asked != other->is_asked)
+		return other->is_asked;
 	return entry->known.good_until < other->known.good_until;
 }
 
@@ -266,4 +271,42 @@ server_version_choose(const struct config *config, const union address *server)
 		start_task(&question, server);
 	}
 	return version;
+}
+
+size_t
+server_version_copy(struct server_version copies[SERVER_VERSION_MAX])
+{
+	size_t count;
+
+	must(pthread_mutex_lock(&lock));
+	count = entry_count;
+	for (size_t i = 0; i < count; i++)
+		copies[i] = entries[i].known;
+	must(pthread_mutex_unlock(&lock));
+	return count;
+}
+
+/* A status byte counts for an hour, whatever a check has found since. */
+static bool
+is_better(const struct server_version *known, const struct server_version *than)
+{
+	if (known->version == than->version)
+		return known->good_until > than->good_until;
+	return than->version == 0 ||
+	    (known->version == 2 && deadline_left(known->good_until) > 0);
+}
+
+void
+server_version_restore(const struct server_version *known)
+{
+	int64_t latest = deadline_after(KNOWN_MS);
+	struct entry *entry;
+
+	must(pthread_mutex_lock(&lock));
+	entry = find_or_add(&known->server);
+	if (is_better(known, &entry->known))
+		entry->known = *known;
+	if (entry->known.good_until > latest)
+		entry->known.good_until = latest;
+	must(pthread_mutex_unlock(&lock));
 }

@@ -48,4 +48,10 @@ void server_version_prepare(
 void server_version_ask(const struct server_version_question *question,
     const union address *server);
 
+/* Returns how many of the copies are filled in. */
+size_t server_version_copy(struct server_version copies[SERVER_VERSION_MAX]);
+
+/* Adds what the process before knew, unless this one knows better. */
+void server_version_restore(const struct server_version *known);
+
 #endif

@@ -17,6 +17,7 @@
 #include "proxy/admission.h"
 #include "proxy/connection_table.h"
 #include "proxy/replay.h"
+#include "proxy/server_version.h"
 
 /* How many connections go on before the busy ones get the processors again. */
 #define RESUMED_AT_ONCE 64
@@ -230,6 +231,26 @@ take_accounts(const struct round *round, const struct passing *message)
 }
 
 static int
+take_versions(const struct passing *message)
+{
+	const uint8_t *data = message->data;
+	size_t len = message->len;
+
+	while (len > 0) {
+		struct handover_version record;
+
+		if (!handover_read_version(&data, &len, &record))
+			return -EPROTO;
+		server_version_restore(&(struct server_version){
+		    .server = record.server,
+		    .version = (uint8_t)record.version,
+		    .good_until = record.good_until,
+		});
+	}
+	return 0;
+}
+
+static int
 take_token(struct round *round, struct passing *message)
 {
 	if (round->token >= 0 || message->fd_count != 1)
@@ -254,6 +275,8 @@ take_message(struct round *round, struct passing *message)
 			   message->data, message->len)
 		    ? 0
 		    : -EPROTO;
+	case HANDOVER_VERSIONS:
+		return take_versions(message);
 	case HANDOVER_END:
 		return round->token >= 0 || round->takeover->is_stored
 		    ? 0

@@ -313,19 +313,46 @@ class Auto:
         self.learn(client)
         self.dial_version(2)
 
-    def test_the_next_process_knows_what_connections_tell(self):
-        client = self.start_gate('auto')
-        self.learn(client)
-        user, server = self.dial_version(2)
-        server.sendall(bytes([CONNECTED]))
-        client.wait_for('established')
+    def replace(self, client):
         new = self.launch(self.net.gate, 'client',
                           json.load(open(client.config_path)),
                           flags=('--replace',))
-        reset(self.accept_check())
         new.wait_for('listening')
+        self.assertEqual(client.wait(), 0)
+        return new
+
+    def test_the_next_process_knows_what_the_one_before_knew(self):
+        client = self.start_gate('auto')
+        self.learn(client)
+        # No connection is open that could tell it.
+        for _ in range(2):
+            client = self.replace(client)
+            user, server = self.dial_version(2)
+            reset(server)
+            self.assertEqual(receive_until_reset(user), b'')
         self.dial_version(2)
+        # And no check came in between.
+        self.assertEqual(client.events('server-version'), [])
+
+    def test_the_next_process_is_not_told_of_a_check_that_goes_on(self):
+        client = self.start_gate('auto')
+        unanswered = self.accept_check()
+        client = self.replace(client)
+        self.learn(client)
+        self.dial_version(2)
+        unanswered.close()
+
+    def test_the_next_process_says_no_version_again(self):
+        client = self.start_gate('auto')
+        reset(self.accept_check())
+        client.wait_for('server-version', version='1')
+        client = self.replace(client)
+        # As a reload, the start may come with a new version of the server half.
+        reset(self.accept_check())
+        user, server = self.dial_version(1)
         self.close_well(user, server)
+        client.stop()
+        self.assertEqual(client.events('server-version'), [])
 
     def test_a_number_asks_nothing(self):
         for version in (1, 2):

@@ -255,6 +255,37 @@ START_TEST(a_connection_of_version_1_0_awaits_no_answer)
 }
 END_TEST
 
+static bool
+reads_version(struct handover_version record, size_t len)
+{
+	struct handover_version got;
+	const uint8_t *data = (const uint8_t *)&record;
+
+	return handover_read_version(&data, &len, &got) && len == 0 &&
+	    got.version == record.version &&
+	    got.good_until == record.good_until &&
+	    address_equal(&got.server, &record.server);
+}
+
+START_TEST(a_version_is_one_that_there_is)
+{
+	struct handover_version record = {
+		.size = sizeof(record), .good_until = 7, .server = address_of(5)
+	};
+
+	for (record.version = 0; record.version < 300; record.version++)
+		ck_assert_int_eq(reads_version(record, sizeof(record)),
+		    record.version == 1 || record.version == 2);
+	record.version = 2;
+	ck_assert(!reads_version(record, sizeof(record) - 1));
+	record.server.any.sa_family = AF_UNSPEC;
+	ck_assert(!reads_version(record, sizeof(record)));
+	record.server = address_of(5);
+	record.size++;
+	ck_assert(!reads_version(record, sizeof(record)));
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -270,6 +301,7 @@ suite(void)
 	    records, an_account_keeps_its_counts_and_its_key, 0, 3);
 	tcase_add_test(records, a_shorter_record_of_an_earlier_version_is_read);
 	tcase_add_test(records, a_connection_of_version_1_0_awaits_no_answer);
+	tcase_add_test(records, a_version_is_one_that_there_is);
 	suite_add_tcase(suite, records);
 	return suite;
 }

@@ -433,6 +433,97 @@ START_TEST(many_other_addresses_make_it_forget_no_version_2)
 }
 END_TEST
 
+/* What a process hands over to this one. left: seconds. */
+static void
+restore(int version, int64_t left)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	server_version_restore(&(struct server_version){
+	    .server = server,
+	    .version = (uint8_t)version,
+	    .good_until = ((int64_t)now.tv_sec + left) * 1000,
+	});
+}
+
+START_TEST(the_next_process_knows_as_long_as_the_one_before)
+{
+	struct server_version known[SERVER_VERSION_MAX];
+
+	open_server();
+	server_version_answered(&server);
+	elapsed += HOUR - 10;
+	ck_assert_uint_eq(server_version_copy(known), 1);
+	/* As the other process has it. */
+	address_set_port(&known->server, address_port(&server) ^ 1);
+	server = known->server;
+	server_version_restore(known);
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_null(asks);
+	elapsed += 11;
+	ck_assert_int_eq(choose(), 2);
+	ck_assert_ptr_nonnull(asks);
+	elapsed = 0;
+}
+END_TEST
+
+/* known, then restored: versions, and for how long they are good. */
+static const struct {
+	int version, restored, result;
+	int left, restored_left, result_left;
+} meetings[] = {
+	{ 1, 1, 1, 10, 20, 20 },
+	{ 1, 1, 1, 20, 10, 20 },
+	{ 2, 2, 2, 10, 20, 20 },
+	{ 2, 2, 2, 20, -5, 20 },
+	/* A status byte counts for an hour. */
+	{ 1, 2, 2, 20, 10, 10 },
+	{ 2, 1, 2, 10, 20, 10 },
+	/* Later than that, the check counts that this process has made. */
+	{ 1, 2, 1, 20, -5, 20 },
+	{ 2, 1, 2, -5, 20, -5 },
+	/* No clock is that wrong. */
+	{ 2, 2, 2, 10, 2 * HOUR, HOUR },
+};
+
+START_TEST(both_processes_may_know_something)
+{
+	struct server_version known[SERVER_VERSION_MAX];
+	struct timespec now;
+
+	open_server();
+	restore(meetings[_i].version, meetings[_i].left);
+	restore(meetings[_i].restored, meetings[_i].restored_left);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ck_assert_uint_eq(server_version_copy(known), 1);
+	ck_assert_int_eq(known->version, meetings[_i].result);
+	ck_assert_int_le(llabs(known->good_until / 1000 - now.tv_sec -
+			     meetings[_i].result_left),
+	    2);
+}
+END_TEST
+
+START_TEST(an_address_that_is_asked_is_not_forgotten)
+{
+	union address asked_one;
+
+	open_server();
+	ck_assert_int_eq(choose(), 1);
+	ck_assert_ptr_nonnull(asks);
+	asked_one = server;
+	for (uint16_t port = 1; port <= 3 * ENDPOINT_MAX_ADDRESSES; port++) {
+		address_set_port(&server, port);
+		restore(1, HOUR);
+	}
+	/* A second thread would not get past thread_start(). */
+	server = asked_one;
+	ck_assert_int_eq(choose(), 1);
+	answer_check(PROTOCOL_CONNECTED);
+	ck_assert_int_eq(choose(), 2);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -460,6 +551,11 @@ suite(void)
 	tcase_add_test(versions, addresses_are_known_one_by_one);
 	tcase_add_test(
 	    versions, many_other_addresses_make_it_forget_no_version_2);
+	tcase_add_test(
+	    versions, the_next_process_knows_as_long_as_the_one_before);
+	tcase_add_loop_test(
+	    versions, both_processes_may_know_something, 0, COUNT(meetings));
+	tcase_add_test(versions, an_address_that_is_asked_is_not_forgotten);
 	suite_add_tcase(suite, versions);
 	return suite;
 }
