@@ -238,6 +238,12 @@ pump_take_byte(struct pump *pump)
 	return *pump->next++;
 }
 
+void
+pump_drop(struct pump *pump)
+{
+	pump->len = 0;
+}
+
 size_t
 pump_top_up(struct pump *pump, int fd)
 {

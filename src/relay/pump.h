@@ -85,6 +85,9 @@ ssize_t pump_fill(struct pump *pump, int fd);
 /* Takes off the first byte that waits. Only a new pump's first fill has one. */
 uint8_t pump_take_byte(struct pump *pump);
 
+/* Forgets the others of that fill. */
+void pump_drop(struct pump *pump);
+
 /*
  * Sends waiting bytes: all of them, or fewer if fd has no room for all. Returns
  * as send(2), with a negative errno.

@@ -93,6 +93,16 @@ flow_count_sent(struct flow *flow, uint64_t sent)
 		flow->relay->answered(flow->relay);
 }
 
+/* The receiver of the stream is gone, or has refused it, which is no error. */
+static bool
+flow_is_futile(const struct flow *flow)
+{
+	const struct relay *relay = flow->relay;
+
+	return atomic_load(&relay->ended) && relay->end == RELAY_RESET &&
+	    relay->culprit == flow->to;
+}
+
 /*
  * Sends all bytes that wait in the pump. False if the flow is over or stopped.
  * A dead sender does not end the flow here: its earlier bytes are still to be
@@ -104,7 +114,7 @@ flow_send(struct flow *flow)
 	while (pump_waiting(&flow->pump) > 0) {
 		ssize_t sent;
 
-		if (flow_must_stop(flow))
+		if (flow_must_stop(flow) || flow_is_futile(flow))
 			return false;
 		sent = pump_flush(&flow->pump, flow->to_fd);
 		if (sent >= 0) {
@@ -248,7 +258,10 @@ flow_accept(struct flow *flow, ssize_t received)
 	error = flow_read_answer(flow);
 	if (!error || error == -EAGAIN)
 		return true;
+	pump_drop(&flow->pump);
 	flow_end_source(flow, -error);
+	/* Upstream need not be gone, and the other thread may wait for it. */
+	signals_interrupt(atomic_load(&flow->relay->flow[flow->to].thread));
 	return false;
 }
 

@@ -18,14 +18,20 @@
 
 #define GLUED_MAX 5000
 
+#define UNLIMITED (1000 * 1024 * 1024)
+#define SMALL (16 * 1024)
+
 static struct rig rig;
 static atomic_uint answered;
+static bool is_stopped_meanwhile;
 
 static int
 read_answer(struct relay *relay)
 {
 	const struct relay_answer *answer = &relay->answer;
 
+	if (is_stopped_meanwhile)
+		relay_stop(relay);
 	if (answer->bytes[0] == ACCEPTS)
 		return 0;
 	if (answer->bytes[0] == LONG_ONE && answer->len < RELAY_ANSWER_MAX_LEN)
@@ -41,14 +47,20 @@ note_answer(struct relay *relay)
 }
 
 static void
-start(int family)
+open_rig(int family, int buffer_len)
 {
 	signals_block();
 	atomic_store(&answered, 0);
-	rig_open(&rig, family, 0, 0);
+	rig_open(&rig, family, buffer_len, buffer_len);
 	rig.relay.answer.is_awaited = true;
 	rig.relay.read_answer = read_answer;
 	rig.relay.answered = note_answer;
+}
+
+static void
+start(int family)
+{
+	open_rig(family, 0);
 	rig_start(&rig);
 }
 
@@ -151,7 +163,8 @@ START_TEST(an_answer_that_accepts_is_no_part_of_the_stream)
 END_TEST
 
 /* The length of an answer that refuses, and of its first part. */
-static const size_t refusals[][2] = { { 1, 1 }, { 9, 9 }, { 9, 1 }, { 9, 8 } };
+static const size_t refusals[][2] = { { 1, 1 }, { 9, 9 }, { 9, 1 }, { 9, 2 },
+	{ 9, 5 }, { 9, 8 } };
 
 START_TEST(an_answer_that_refuses_resets_the_user)
 {
@@ -174,6 +187,43 @@ START_TEST(an_answer_that_refuses_resets_the_user)
 	ck_assert_uint_eq(rig.relay.answer.len, len);
 	ck_assert_mem_eq(rig.relay.answer.bytes, data, len);
 	ck_assert_uint_eq(answered, 0);
+	close(rig.end[0]);
+	close(rig.end[1]);
+}
+END_TEST
+
+/* The bytes behind it are no stream that another process could go on with. */
+START_TEST(a_refusal_leaves_no_bytes_to_a_relay_that_is_stopped)
+{
+	const struct relay_flow *flow = &rig.relay.flow[RELAY_UPSTREAM];
+
+	is_stopped_meanwhile = true;
+	start(tcp_family(0));
+	say((const uint8_t *)"!no stream", 10);
+	while (!atomic_load(&rig.relay.is_still))
+		poll(NULL, 0, 1);
+	ck_assert_int_eq(flow->stage, RELAY_ENDING);
+	ck_assert_uint_eq(flow->rest.len, 0);
+	relay_resume(&rig.relay);
+	check_user(0, ECONNRESET);
+	rig_join(&rig);
+	ck_assert_int_eq(rig.relay.error, EACCES);
+	close(rig.end[0]);
+	close(rig.end[1]);
+}
+END_TEST
+
+/* It might never read on: the user is reset all the same. */
+START_TEST(a_refusal_ends_the_stream_to_an_upstream_that_is_not_gone)
+{
+	open_rig(tcp_family(0), SMALL);
+	rig_start(&rig);
+	tcp_fill(rig.end[0], 1, 0, UNLIMITED, 300);
+	say_byte(33);
+	rig_join(&rig);
+	ck_assert_int_eq(rig.relay.end, RELAY_RESET);
+	ck_assert_int_eq(rig.relay.error, EACCES);
+	check_user(0, ECONNRESET);
 	close(rig.end[0]);
 	close(rig.end[1]);
 }
@@ -281,6 +331,10 @@ suite(void)
 	    an_answer_that_accepts_is_no_part_of_the_stream, 0, COUNT(streams));
 	tcase_add_loop_test(answers, an_answer_that_refuses_resets_the_user, 0,
 	    COUNT(refusals));
+	tcase_add_test(
+	    answers, a_refusal_leaves_no_bytes_to_a_relay_that_is_stopped);
+	tcase_add_test(
+	    answers, a_refusal_ends_the_stream_to_an_upstream_that_is_not_gone);
 	tcase_add_test(answers, the_answer_is_read_although_upstream_is_gone);
 	tcase_add_loop_test(answers, an_end_without_an_answer_is_a_reset, 0, 4);
 	tcase_add_test(answers, a_user_may_end_the_stream_before_the_answer);
