@@ -1,9 +1,9 @@
 #include "proxy/client_answer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -115,15 +115,15 @@ client_answer_receive(int fd, int64_t deadline,
 static void
 add_clock(const uint8_t *answer, size_t len, char *text)
 {
-	int64_t ahead_ms;
+	uint64_t here = wall_clock_now(), there, off_ms;
 
 	if (answer[0] != PROTOCOL_CLOCK_OFF || len < 1 + PROTOCOL_TIME_LEN)
 		return;
-	ahead_ms =
-	    (int64_t)(wall_clock_now() - protocol_decode_time(answer + 1));
+	there = protocol_decode_time(answer + 1);
+	off_ms = here < there ? there - here : here - there;
 	snprintf(text + strlen(text), CLIENT_ANSWER_STRLEN - strlen(text),
-	    ": this host is %lld.%03lld s %s", llabs(ahead_ms) / 1000,
-	    llabs(ahead_ms) % 1000, ahead_ms < 0 ? "behind" : "ahead");
+	    ": this host is %" PRIu64 ".%03" PRIu64 " s %s", off_ms / 1000,
+	    off_ms % 1000, here < there ? "behind" : "ahead");
 }
 
 static const char *

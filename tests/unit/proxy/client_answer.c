@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/wall_clock.h"
 #include "proxy/protocol.h"
 #include "suite.h"
 
@@ -93,6 +94,33 @@ START_TEST(a_clock_that_is_off_is_said_with_by_how_much)
 }
 END_TEST
 
+static void
+check_clock(uint64_t time_ms, const char *end)
+{
+	uint8_t answer[CLIENT_ANSWER_MAX_LEN] = { PROTOCOL_CLOCK_OFF };
+	char text[CLIENT_ANSWER_STRLEN];
+	const char *clock;
+
+	protocol_encode_time(time_ms, answer + 1);
+	client_answer_cause(answer, sizeof(answer), text);
+	clock = strstr(text, "this host is ");
+	ck_assert_ptr_nonnull(clock);
+	ck_assert_ptr_null(strchr(clock, '-'));
+	ck_assert_str_eq(strchr(clock, '.') + strlen(".123"), end);
+}
+
+/* A server half may say any time. */
+START_TEST(a_clock_at_either_end_of_64_bits_is_said_too)
+{
+	check_clock(0, " s ahead");
+	check_clock(UINT64_MAX / 2, " s behind");
+	check_clock(UINT64_MAX, " s behind");
+	/* Within the same millisecond the difference is INT64_MIN. */
+	for (int i = 0; i < 100; i++)
+		check_clock(wall_clock_now() ^ (1ULL << 63), " s behind");
+}
+END_TEST
+
 static int
 receive(const char *sent, size_t len, size_t *received)
 {
@@ -118,10 +146,11 @@ START_TEST(an_answer_is_read_up_to_its_end)
 	ck_assert_uint_eq(len, 1);
 	ck_assert_int_eq(receive("\050123456789", 10, &len), 0);
 	ck_assert_uint_eq(len, 9);
-	ck_assert_int_eq(receive("\0501234", 5, &len), -ECONNRESET);
-	ck_assert_uint_eq(len, 5);
-	ck_assert_int_eq(receive("", 0, &len), -ECONNRESET);
-	ck_assert_uint_eq(len, 0);
+	for (size_t part = 0; part < CLIENT_ANSWER_MAX_LEN; part++) {
+		ck_assert_int_eq(
+		    receive("\05012345678", part, &len), -ECONNRESET);
+		ck_assert_uint_eq(len, part);
+	}
 }
 END_TEST
 
@@ -149,6 +178,7 @@ suite(void)
 	tcase_add_test(answers, only_one_status_accepts_and_only_one_is_longer);
 	tcase_add_loop_test(answers,
 	    a_clock_that_is_off_is_said_with_by_how_much, 0, COUNT(clocks));
+	tcase_add_test(answers, a_clock_at_either_end_of_64_bits_is_said_too);
 	tcase_add_test(answers, an_answer_is_read_up_to_its_end);
 	tcase_add_test(
 	    answers, an_answer_that_does_not_come_is_not_awaited_for_ever);
