@@ -7,17 +7,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "config/config.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
 #include "proxy/connection_log.h"
+#include "proxy/server_version.h"
 #include "relay/pump.h"
 
 /* The type of the number or text at the offset of a field. */
 enum kind {
 	KIND_NUMBER, /* 64 bits */
 	KIND_COUNT,  /* the same, atomic */
-	KIND_TIME,   /* int64_t, seconds since 1970; 0 is null */
+	KIND_KNOWN,  /* int64_t; 0 is null */
+	KIND_TIME,   /* the same, seconds since 1970 */
 	KIND_TEXT,   /* char[]; "" is null */
 	KIND_ADDRESS,
 	KIND_HOST, /* an address, without its port if that is 0 */
@@ -43,10 +46,27 @@ static const struct field config_fields[] = {
 	{ 0 },
 };
 
-static const struct field counterpart_fields[] = {
+static const struct field gate_fields[] = {
 	ROW("address", HOST, recent_counterpart, address),
 	ROW("requests", NUMBER, recent_counterpart, requests),
 	ROW("last_request", TIME, recent_counterpart, last_at),
+	{ 0 },
+};
+
+/* A server, and which version of the protocol it speaks, up to when. */
+struct server {
+	struct recent_counterpart seen;
+	int64_t protocol, protocol_until;
+};
+
+#define SERVERS_MAX (RECENT_COUNTERPARTS + SERVER_VERSION_MAX)
+
+static const struct field server_fields[] = {
+	ROW("address", HOST, server, seen.address),
+	ROW("requests", NUMBER, server, seen.requests),
+	ROW("last_request", TIME, server, seen.last_at),
+	ROW("protocol", KNOWN, server, protocol),
+	ROW("protocol_until", TIME, server, protocol_until),
 	{ 0 },
 };
 
@@ -100,10 +120,10 @@ put_text(FILE *out, const char *text)
 
 /* null if it is 0. */
 static void
-put_time(FILE *out, int64_t at)
+put_known(FILE *out, int64_t number)
 {
-	if (at)
-		fprintf(out, "%" PRId64, at);
+	if (number)
+		fprintf(out, "%" PRId64, number);
 	else
 		fputs("null", out);
 }
@@ -121,8 +141,9 @@ put_value(FILE *out, enum kind kind, const void *at)
 		fprintf(
 		    out, "%" PRIu64, atomic_load((const _Atomic uint64_t *)at));
 		break;
+	case KIND_KNOWN:
 	case KIND_TIME:
-		put_time(out, *(const int64_t *)at);
+		put_known(out, *(const int64_t *)at);
 		break;
 	case KIND_TEXT:
 		put_text(out, at);
@@ -223,13 +244,58 @@ put_privileges(FILE *out)
 }
 
 static void
-put_counterparts(FILE *out, const struct service *service)
+put_gates(FILE *out, struct recent *recent)
 {
-	struct recent_counterpart copies[RECENT_COUNTERPARTS];
-	size_t count = recent_copy_counterparts(service->recent, copies);
+	struct recent_counterpart gates[RECENT_COUNTERPARTS];
+	size_t count = recent_copy_counterparts(recent, gates);
 
-	put_array(out, service->role == &server_role ? "gates" : "servers",
-	    counterpart_fields, copies, sizeof(*copies), count);
+	put_array(out, "gates", gate_fields, gates, sizeof(*gates), count);
+}
+
+static struct server *
+find_or_add(struct server *servers, size_t *count, const union address *address)
+{
+	size_t i = 0;
+
+	while (i < *count && !address_equal(&servers[i].seen.address, address))
+		i++;
+	if (i == *count)
+		servers[(*count)++] =
+		    (struct server){ .seen.address = *address };
+	return &servers[i];
+}
+
+/* Those that requests of users went to come first, the latest one before. */
+static size_t
+list_servers(struct recent *recent, struct server servers[SERVERS_MAX])
+{
+	struct recent_counterpart seen[RECENT_COUNTERPARTS];
+	struct server_version known[SERVER_VERSION_MAX];
+	size_t seen_count = recent_copy_counterparts(recent, seen);
+	size_t known_count = server_version_copy(known), count = 0;
+
+	for (size_t i = 0; i < seen_count; i++)
+		find_or_add(servers, &count, &seen[i].address)->seen = seen[i];
+	for (size_t i = 0; i < known_count; i++) {
+		struct server *server =
+		    find_or_add(servers, &count, &known[i].server);
+
+		server->protocol = known[i].version;
+		if (known[i].version > 0)
+			server->protocol_until = time(NULL) +
+			    (known[i].good_until - deadline_now()) / 1000;
+	}
+	return count;
+}
+
+static void
+put_servers(FILE *out, struct recent *recent)
+{
+	struct server servers[SERVERS_MAX];
+	size_t count = list_servers(recent, servers);
+
+	put_array(
+	    out, "servers", server_fields, servers, sizeof(*servers), count);
 }
 
 /* "192.0.2.1:21829", "[2001:db8::1]:21829, exit.example:21829" */
@@ -249,7 +315,7 @@ put_server(FILE *out, const struct status_source *source,
 	fputs(",\"server\":{\"address\":", out);
 	put_text(out, text);
 	fputs(",\"last_answer\":", out);
-	put_time(out, atomic_load(&source->service->table->received_at));
+	put_known(out, atomic_load(&source->service->table->received_at));
 	putc('}', out);
 }
 
@@ -285,9 +351,12 @@ put_summary(FILE *out, const struct status_source *source)
 	put_listeners(out, &source->listeners);
 	put_limits(out, source, config->max_connections);
 	put_privileges(out);
-	put_counterparts(out, service);
-	if (service->role == &client_role)
+	if (service->role == &client_role) {
+		put_servers(out, service->recent);
 		put_server(out, source, &config->servers);
+	} else {
+		put_gates(out, service->recent);
+	}
 	put_refusals(out, service->recent);
 	config_unref(config);
 }
@@ -302,7 +371,7 @@ put_user(FILE *out, const struct account *account)
 	put_members(out, account_fields, account);
 	fprintf(out, ",\"user\":\"%s\",\"connections\":%zu,\"last_seen\":",
 	    account_format(account, name), live);
-	put_time(out, live ? time(NULL) : atomic_load(&account->seen_at));
+	put_known(out, live ? time(NULL) : atomic_load(&account->seen_at));
 	fputs(",\"refused\":{", out);
 	for (int i = 0; i < REFUSAL_COUNT; i++) {
 		uint64_t count = atomic_load(&account->refused[i]);

@@ -60,6 +60,10 @@ static const struct metric metrics[] = {
 	    "When bytes last came from the server half, since the Unix epoch; "
 	    "0 if never.",
 	    "server", "last_answer", NULL, NULL, NULL },
+	{ "server_protocol_version", "gauge",
+	    "Which version of the protocol the server speaks; 0 if that is not "
+	    "known.",
+	    "servers", "protocol", "server", "address", NULL },
 	{ "gate_last_request_timestamp_seconds", "gauge",
 	    "When the last request of a user came from the gate, since the "
 	    "Unix epoch.",

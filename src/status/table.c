@@ -59,6 +59,8 @@ cell_format(const struct column *column, struct json_object *object,
 		return format_list(member, text);
 	case CELL_COUNTS:
 		return member ? format_counts(member, text) : "-";
+	case CELL_KNOWN:
+		return member ? json_object_get_string(member) : "unknown";
 	case CELL_NUMBER:
 		snprintf(text, CELL_STRLEN, "%" PRId64, number);
 		return text;

@@ -22,6 +22,7 @@ enum cell {
 	CELL_LIST,   /* an array of texts: "a, b" */
 	CELL_COUNTS, /* an object of numbers: "12 (denied 10, gone 2)", "-" */
 	CELL_NUMBER,
+	CELL_KNOWN, /* a number; null is "unknown" */
 	CELL_BYTES,
 	CELL_RATE, /* bytes a second */
 	CELL_AGE,  /* milliseconds */

@@ -103,6 +103,7 @@ static const struct column servers[] = {
 	{ "SERVER", "address", CELL_TEXT, false },
 	{ "REQUESTS", "requests", CELL_NUMBER, false },
 	{ "LAST REQUEST", "last_request", CELL_AGO, false },
+	{ "PROTOCOL", "protocol", CELL_KNOWN, false },
 	{ 0 },
 };
 

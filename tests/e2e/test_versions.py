@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import struct
+import time
 
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6
@@ -11,6 +12,7 @@ from peers import (end_stream, receive, receive_all, receive_request,
                    receive_until_reset, reset, wait_until_taken)
 from sandbox import BINARY
 from test_fast_open import FastOpenCase
+from waiting import wait_until
 from wire import (CHECK, CLOCK_OFF, CONNECTED, RELAY, UNSPECIFIED, auth_digest,
                   encode_request, encode_request_2, now_ms)
 
@@ -312,6 +314,40 @@ class Auto:
         client.send_signal(signal.SIGHUP)
         self.learn(client)
         self.dial_version(2)
+
+    def show(self, client, *options):
+        return self.net.gate.run(BINARY, 'status', *options, 'client',
+                                 client.config_path).stdout
+
+    def shown(self, client):
+        """What status says of the server's version, and for how long."""
+        server, = json.loads(self.show(client, '--json'))['servers']
+        self.assertEqual(server['address'], '%s:%d' % SERVER)
+        if server['protocol'] is None:
+            self.assertIsNone(server['protocol_until'])
+        else:
+            self.assertAlmostEqual(server['protocol_until'],
+                                   time.time() + 3600, delta=60)
+        return server['protocol'], server['requests']
+
+    def test_status_shows_what_is_known(self):
+        client = self.start_gate('auto')
+        check = self.accept_check()
+        self.assertEqual(self.shown(client), (None, 0))
+        row = r'(?m)^%s:%d +0 +never +' % SERVER
+        self.assertRegex(self.show(client), row + 'unknown$')
+        reset(check)
+        client.wait_for('server-version', version='1')
+        self.assertEqual(self.shown(client), (1, 0))
+        client.send_signal(signal.SIGHUP)
+        self.learn(client)
+        self.assertRegex(self.show(client), row + '2$')
+        self.assertRegex(self.show(client, '--metrics'),
+                         r'(?m)^srcproxy_server_protocol_version\{.*,server='
+                         r'"%s:%d"\} 2$' % SERVER)
+        self.dial_version(2)
+        wait_until(lambda: self.shown(client) == (2, 1), 'it counts the user')
+        self.assertEqual(self.shown(self.replace(client)), (2, 0))
 
     def replace(self, client):
         new = self.launch(self.net.gate, 'client',

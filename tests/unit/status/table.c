@@ -133,6 +133,8 @@ START_TEST(cells_have_units)
 		{ CELL_COUNTS, "{\"x\":{}}", "-" },
 		{ CELL_COUNTS, "{}", "-" },
 		{ CELL_NUMBER, "{\"x\":12}", "12" },
+		{ CELL_KNOWN, "{\"x\":2}", "2" },
+		{ CELL_KNOWN, "{\"x\":null}", "unknown" },
 		{ CELL_BYTES, "{\"x\":1536}", "1.5 KiB" },
 		{ CELL_RATE, "{\"x\":0}", "-" },
 		{ CELL_AGE, "{\"x\":61999}", "1m 1s" },
