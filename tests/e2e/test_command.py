@@ -122,7 +122,7 @@ class Check(unittest.TestCase):
         self.assertEqual(srcproxy(
             '-t', 'server', write_config(CLIENT_SAMPLE)).returncode, 1)
 
-    def test_four_times_the_users_take_no_more_than_six_times_the_work(self):
+    def test_work_grows_with_the_users_and_not_with_their_square(self):
         users = {
             'named': '{{name:"u{0}",auth:"{0:x}"}}',
             'with addresses': '{{auth:"{0:x}",allowed_src_ips:["10.0.{1}.'
@@ -136,12 +136,13 @@ class Check(unittest.TestCase):
 
         for name, user in users.items():
             few, many = (configuration(user, n) for n in (5000, 20000))
-            # Other load can only make a run slower, so the fastest runs count.
+            # Other load makes a run slower, so the fastest ones count, and
+            # the bound is between 4 and the 16 of the square.
             runs = [(processor_time('-t', 'server', many),
                      processor_time('-t', 'server', few)) for _ in range(8)]
             with self.subTest(name):
                 self.assertLess(min(run[0] for run in runs),
-                                6 * min(run[1] for run in runs))
+                                8 * min(run[1] for run in runs))
 
     def test_file_that_cannot_be_read(self):
         for path in ('/nonexistent', os.path.dirname(write_config('{}'))):

@@ -32,11 +32,15 @@ def find_ufw():
 def copy_ufw():
     """Copies ufw, as it is when just installed. Returns the folder."""
     tree, root = find_ufw(), tempfile.mkdtemp(dir=WORK)
+    # Since Debian 13 the package has usr/lib/ufw; the program says lib/ufw.
+    os.makedirs(root + '/usr/lib')
+    os.symlink('usr/lib', root + '/lib')
     for path in ('usr/sbin/ufw', 'etc/default/ufw', 'etc/ufw', 'lib/ufw',
-                 'usr/share/ufw', 'usr/lib/python3/dist-packages/ufw'):
+                 'usr/lib/ufw', 'usr/share/ufw',
+                 'usr/lib/python3/dist-packages/ufw'):
         source, copy = (os.path.join(top, path) for top in (tree, root))
         if os.path.isdir(source):
-            shutil.copytree(source, copy)
+            shutil.copytree(source, copy, dirs_exist_ok=True)
         elif os.path.exists(source):
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copy(source, copy)
