@@ -133,12 +133,16 @@ add_set(struct text *command, const char *name, const char *type, int family)
 	    name, type, family == AF_INET ? "" : "6");
 }
 
-/* A rule for each prefix would masquerade the users of the other prefixes. */
+/*
+ * A rule for each prefix would masquerade the users of the other prefixes. IPv6
+ * is masqueraded by a rich rule only: firewalld.zone(5).
+ */
 static void
 format_masquerade(const struct chain *chain, const struct selection *selection,
     struct text *command)
 {
 	bool is_v4 = selection->family == AF_INET;
+	const char *family = is_v4 ? "ipv4" : "ipv6";
 	char text[PREFIX_STRLEN];
 	struct text name;
 
@@ -150,9 +154,12 @@ format_masquerade(const struct chain *chain, const struct selection *selection,
 	text_add(command, " --remove-masquerade; ");
 	add_change_of_zone(chain->name, command);
 	text_add(command,
+	    " --remove-rich-rule='rule family=\"%s\" masquerade'; ", family);
+	add_change_of_zone(chain->name, command);
+	text_add(command,
 	    " --add-rich-rule='rule priority=\"-1\" family=\"%s\" source NOT "
 	    "ipset=\"%s\" masquerade' && firewall-cmd --reload",
-	    is_v4 ? "ipv4" : "ipv6", name.chars);
+	    family, name.chars);
 }
 
 /*

@@ -114,7 +114,9 @@ static const struct {
 	    "--type=hash:net --option=family=inet || :; firewall-cmd "
 	    "--permanent --ipset=srcproxy-users --add-entry=192.0.2.0/24; "
 	    "firewall-cmd --permanent --zone=public --remove-masquerade; "
-	    "firewall-cmd --permanent --zone=public --add-rich-rule='rule "
+	    "firewall-cmd --permanent --zone=public --remove-rich-rule='rule "
+	    "family=\"ipv4\" masquerade'; firewall-cmd --permanent "
+	    "--zone=public --add-rich-rule='rule "
 	    "priority=\"-1\" family=\"ipv4\" source NOT "
 	    "ipset=\"srcproxy-users\" masquerade'" },
 	{ "filter_FWD_public",
