@@ -85,6 +85,9 @@ client_begin(const struct config *config)
 {
 	const struct endpoint_list *list = &config->servers;
 
+	/* The way to have an older server half asked within the hour. */
+	if (config->protocol == PROTOCOL_ONLY_1)
+		server_version_forget();
 	for (size_t i = 0; i < list->count; i++) {
 		struct look *look = malloc(sizeof(*look));
 

@@ -273,6 +273,17 @@ server_version_choose(const struct config *config, const union address *server)
 	return version;
 }
 
+void
+server_version_forget(void)
+{
+	must(pthread_mutex_lock(&lock));
+	for (size_t i = 0; i < entry_count; i++) {
+		entries[i].known.version = 0;
+		entries[i].known.good_until = 0;
+	}
+	must(pthread_mutex_unlock(&lock));
+}
+
 size_t
 server_version_copy(struct server_version copies[SERVER_VERSION_MAX])
 {

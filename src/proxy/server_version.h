@@ -48,6 +48,9 @@ void server_version_prepare(
 void server_version_ask(const struct server_version_question *question,
     const union address *server);
 
+/* For a configuration that permits version 1 alone. */
+void server_version_forget(void);
+
 /* Returns how many of the copies are filled in. */
 size_t server_version_copy(struct server_version copies[SERVER_VERSION_MAX]);
 

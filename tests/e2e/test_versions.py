@@ -315,6 +315,22 @@ class Auto:
         self.learn(client)
         self.dial_version(2)
 
+    def test_protocol_1_makes_it_forget_version_2(self):
+        client = self.start_gate('auto')
+        self.learn(client)
+        config = json.load(open(client.config_path))
+        client.reload(json.dumps({**config, 'protocol': 1}))
+        client.wait_for('reloaded')
+        user, server = self.dial_version(1)
+        self.close_well(user, server)
+        # By now somebody may have put an older server half there.
+        client.mark()
+        client.reload(json.dumps(config))
+        reset(self.accept_check())
+        event = client.wait_for('server-version', version='1')
+        self.assertEqual(event.level, 'info')
+        self.dial_version(1)
+
     def show(self, client, *options):
         return self.net.gate.run(BINARY, 'status', *options, 'client',
                                  client.config_path).stdout
