@@ -38,6 +38,23 @@ text_add(struct text *text, const char *format, ...)
 	return text->chars;
 }
 
+void
+text_add_quoted(struct text *text, const char *word)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789/._-+:=@%,";
+
+	if (!word[strspn(word, plain)]) {
+		text_add(text, "%s", word);
+		return;
+	}
+	text_add(text, "'");
+	for (; *word; word++)
+		text_add(text, *word == '\'' ? "'\\''" : "%c", *word);
+	text_add(text, "'");
+}
+
 bool
 text_lists(const char *list, const char *word)
 {

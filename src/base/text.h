@@ -19,6 +19,9 @@ const char *text_set(struct text *text, const char *format, ...)
 const char *text_add(struct text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Adds a word of a command for sh(1), in quotes if it needs them. */
+void text_add_quoted(struct text *text, const char *word);
+
 /* Whether a list like "|one|two|" has the word. */
 bool text_lists(const char *list, const char *word);
 

@@ -36,6 +36,9 @@ void doctor_leg_check_server(
 void doctor_client_look(struct doctor_context *context);
 void doctor_client_check(struct doctor_context *context);
 
+/* Whether some users are this host: only rules --output redirect those. */
+bool doctor_client_has_own(const struct doctor_context *context);
+
 /*
  * The same in the inbound mode "tproxy": what concerns the whole host, and the
  * users of a prefix. link: that they come in by; NULL: unknown.

@@ -12,6 +12,7 @@
 
 /* Of one user the one, of another user the other, which few rules name. */
 static const uint16_t sample_ports[] = { 443, 8470 };
+#define NAT_PRIORITY -100 /* of iptables(8); the printed rules precede it */
 
 /*
  * REDIRECT uses the first address, and for IPv6 the one added last; a
@@ -75,7 +76,7 @@ static bool
 find_route(
     const struct prefix *prefix, union address *user, struct route *route)
 {
-	prefix_sample(prefix, user);
+	*user = trace_user(prefix);
 	address_set_port(user, sample_ports[0]);
 	return route_find(user, 0, route) == 0;
 }
@@ -120,14 +121,13 @@ check_user_route(
 	}
 }
 
-/* The prefix's first address and another one are this host's own. */
+/* All of the prefix's addresses are this host's own, as far as tried. */
 static bool
 is_this_host(const struct prefix *prefix)
 {
-	union address first, other;
+	const union address first = trace_user_first(prefix),
+			    other = trace_user(prefix);
 
-	prefix_sample_first(prefix, &first);
-	prefix_sample(prefix, &other);
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
 }
 
@@ -184,21 +184,51 @@ report_untracked(
 }
 
 /*
- * The printed rules for nft precede all other rules. Those for iptables follow
- * the rule in the way, so the fix deletes that rule first.
+ * The printed rules for nft precede all other rules but those of nft that rewrite
+ * earlier. Those for iptables may follow the rule in the way.
  */
-static void
-report_unredirected(const struct arrival *arrival, const struct cause *cause)
+static bool
+is_in_front(const struct doctor_context *context, const struct cause *cause,
+    bool is_rewritten)
+{
+	return cause->rule && strncmp(cause->chain->name, "srcproxy-", 9) &&
+	    (!context->has_nft ||
+		(is_rewritten && cause->chain->priority < NAT_PRIORITY));
+}
+
+/* Returns "" if no command leads the users past the rule in front. */
+static const char *
+format_fix(const struct arrival *arrival, const struct cause *cause,
+    bool is_rewritten, struct text *fix)
 {
 	const struct doctor_context *context = arrival->context;
-	struct text fix = { 0 }, name = { 0 };
+	struct selection past = select_users(arrival);
+	struct text chain, command;
+
+	text_set(fix, "%s", context->rules);
+	if (!is_in_front(context, cause, is_rewritten))
+		return fix->chars;
+	text_set(&chain, "srcproxy-client-%u", context->config->listen.port);
+	past.jump = context->has_nft ? NULL : chain.chars;
+	if (!remedy_pass(context->ruleset, cause, &past, &command))
+		return text_set(fix, "%s", "");
+	return text_add(fix, "; %s", command.chars);
+}
+
+static void
+report_unredirected(const struct arrival *arrival)
+{
+	const struct doctor_context *context = arrival->context;
+	const struct cause *ports = &arrival->walk.changes[FIELD_DPORT];
+	const struct cause *cause =
+	    ports->chain ? ports : &arrival->walk.passed;
+	struct text fix, name = { 0 };
 
 	if (cause->rule)
 		remedy_name(cause, &name);
-	if (cause->rule && !context->has_nft)
-		remedy_delete(context->ruleset, cause, &fix);
-	text_add(&fix, "%s%s", fix.len ? "; " : "", context->rules);
-	finding_problem(context->findings, fix.chars, "",
+	finding_problem(context->findings,
+	    format_fix(arrival, cause, ports->chain, &fix),
+	    "change that rule so that it does not match these users",
 	    "%s: no firewall rule redirects connections of these users%s%s%s "
 	    "to port %u%s%s",
 	    arrival->prefix, *arrival->link ? ", which arrive on " : "",
@@ -232,8 +262,7 @@ check_redirected(const struct arrival *arrival)
 		    "these users to port %u: it depends on %s",
 		    arrival->prefix, port, remedy_name(ports, &name));
 	else
-		report_unredirected(
-		    arrival, ports->chain ? ports : &walk->passed);
+		report_unredirected(arrival);
 	return false;
 }
 
@@ -328,7 +357,8 @@ check_redirection(
     const struct doctor_context *context, const struct prefix *prefix)
 {
 	struct arrival arrival = { .context = context, .users = prefix };
-	union address users[2];
+	const union address users[2] = { trace_user(prefix),
+		trace_user_first(prefix) };
 
 	arrival.is_own = is_this_host(prefix);
 	if (!arrival.is_own && !user_route_find_link(prefix, arrival.link))
@@ -338,8 +368,6 @@ check_redirection(
 		check_tproxy(&arrival);
 		return;
 	}
-	prefix_sample(prefix, &users[0]);
-	prefix_sample_first(prefix, &users[1]);
 	for (size_t i = 0; i < 2; i++) {
 		if (!check_user(&arrival, &users[i], sample_ports[i]))
 			return;
@@ -412,6 +440,20 @@ check_listener(const struct doctor_context *context, int family)
 		    family == AF_INET ? "IPv4" : "IPv6");
 	else if (!has_outside && context->config->mode != INBOUND_TPROXY)
 		report_loopback(context, family);
+}
+
+bool
+doctor_client_has_own(const struct doctor_context *context)
+{
+	const struct prefix_list *list = context->prefixes;
+	bool has_own = false;
+
+	if (context->config->kind == CONFIG_CLIENT &&
+	    context->config->mode == INBOUND_REDIRECT) {
+		for (size_t i = 0; i < list->count; i++)
+			has_own |= is_this_host(&list->items[i]);
+	}
+	return has_own;
 }
 
 void

@@ -331,7 +331,7 @@ try_prefix(const struct doctor_context *context, int fd,
 	char text[PREFIX_STRLEN];
 	int result;
 
-	prefix_sample(prefix, &test->user);
+	test->user = trace_user(prefix);
 	result = test_request_run(test, fd);
 	/* The firewall may redirect root's packets but not this user's. */
 	if (context->is_own_redirected && result != TEST_REQUEST_ARRIVED) {

@@ -39,24 +39,6 @@ is_installed(const char *program)
 	return false;
 }
 
-/* Adds the path, in quotes for sh(1) if it needs them. */
-static void
-add_quoted(struct text *text, const char *path)
-{
-	static const char plain[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789/._-+:=@%,";
-
-	if (!path[strspn(path, plain)]) {
-		text_add(text, "%s", path);
-		return;
-	}
-	text_add(text, "'");
-	for (; *path; path++)
-		text_add(text, *path == '\'' ? "'\\''" : "%c", *path);
-	text_add(text, "'");
-}
-
 /* Without prefixes on its command line, rules needs those of all users. */
 static void
 format_command(struct text *command, const char *option,
@@ -69,7 +51,7 @@ format_command(struct text *command, const char *option,
 
 	text_set(command, "srcproxy rules %s%s ", option,
 	    config->kind == CONFIG_CLIENT ? "client" : "server");
-	add_quoted(command, path);
+	text_add_quoted(command, path);
 	for (; *texts; texts++)
 		text_add(command, " %s", *texts);
 	for (size_t i = 0; i < list->count && !is_complete; i++)
@@ -83,9 +65,12 @@ static void
 begin(struct doctor_context *context, struct commands *commands,
     const char *path, char *const *texts)
 {
+	struct text options;
+
 	context->has_nft = is_installed("nft") || !is_installed("iptables");
-	format_command(&commands->rules, context->has_nft ? "" : "--iptables ",
-	    context, path, texts);
+	text_set(&options, "%s%s", context->has_nft ? "" : "--iptables ",
+	    doctor_client_has_own(context) ? "--output " : "");
+	format_command(&commands->rules, options.chars, context, path, texts);
 	format_command(&commands->simple, "--simple ", context, path, texts);
 	context->rules = commands->rules.chars;
 	context->simple_rules = commands->simple.chars;
@@ -122,7 +107,7 @@ check_file(const struct doctor_context *context, const char *path)
 {
 	struct text quoted = { 0 }, fix;
 
-	add_quoted(&quoted, path);
+	text_add_quoted(&quoted, path);
 	text_set(&fix, "chgrp %u %s && chmod 640 %s", getegid(), quoted.chars,
 	    quoted.chars);
 	if (access(path, R_OK))

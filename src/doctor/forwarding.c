@@ -57,9 +57,8 @@ check_prefix(const struct doctor_context *context, const struct prefix *users)
 		.from = users };
 	const struct selection back = { .family = users->base.any.sa_family,
 		.to = users };
-	union address user, external;
+	union address user = trace_user(users), external;
 
-	prefix_sample(users, &user);
 	external_sample(user.any.sa_family, &external);
 	address_set_port(&user, 0);
 	address_set_port(&external, DNS_PORT);

@@ -51,7 +51,7 @@ is_link_of_ours(
 	for (size_t i = 0; i < servers->count && !is_ours; i++)
 		is_ours = route_leads_to(&servers->items[i].address, interface);
 	for (size_t i = 0; i < users->count && !is_ours; i++) {
-		prefix_sample(&users->items[i], &address);
+		address = trace_user(&users->items[i]);
 		is_ours = route_leads_to(&address, interface);
 	}
 	return is_ours;
@@ -63,11 +63,11 @@ is_redirected(const struct doctor_context *context, const struct prefix *users,
     const struct prefix *network)
 {
 	char link[IF_NAMESIZE];
-	union address user, host;
+	const union address user = trace_user(users);
+	union address host;
 	struct route route;
 	struct walk walk;
 
-	prefix_sample(users, &user);
 	prefix_sample(network, &host);
 	address_set_port(&host, PORT);
 	if (user.any.sa_family != host.any.sa_family ||

@@ -301,7 +301,7 @@ tproxy_check_users(const struct doctor_context *context,
 	if (!check_bridge(&passage))
 		return;
 	for (size_t i = 0; i < 2; i++) {
-		(i ? prefix_sample_first : prefix_sample)(users, &passage.user);
+		passage.user = (i ? trace_user_first : trace_user)(users);
 		address_set_port(&passage.user, 0);
 		address_set_port(&passage.remote, sample_ports[i]);
 		if (!check_packet(&passage, true) || !check_answer(&passage) ||

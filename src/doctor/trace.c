@@ -7,6 +7,46 @@
 #include "doctor/external.h"
 #include "net/route.h"
 
+#define OWN_MAX 16
+
+/* Steps from the address into the prefix, past this host's own addresses. */
+static union address
+skip_own(const struct prefix *users, const union address *likely, int step)
+{
+	union address user = *likely;
+
+	for (size_t i = 0; i < OWN_MAX && prefix_contains(users, &user); i++) {
+		uint8_t raw[sizeof(struct in6_addr)];
+		size_t len;
+		const uint8_t *digits = address_raw(&user, &len);
+
+		if (route_ends_here(&user) <= 0)
+			return user;
+		memcpy(raw, digits, len);
+		raw[len - 1] = (uint8_t)(raw[len - 1] + step);
+		address_from_raw(&user, raw, len, 0);
+	}
+	return *likely;
+}
+
+union address
+trace_user(const struct prefix *users)
+{
+	union address likely;
+
+	prefix_sample(users, &likely);
+	return skip_own(users, &likely, -1);
+}
+
+union address
+trace_user_first(const struct prefix *users)
+{
+	union address likely;
+
+	prefix_sample_first(users, &likely);
+	return skip_own(users, &likely, 1);
+}
+
 void
 trace_set(struct walk *walk, enum field field, uint64_t number)
 {

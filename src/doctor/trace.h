@@ -14,6 +14,13 @@
 #include "net/prefix.h"
 
 /*
+ * Likely users: addresses of the prefix that this host does not have, such as
+ * those of a gate. If it has all of them, one of its own.
+ */
+union address trace_user(const struct prefix *users);
+union address trace_user_first(const struct prefix *users);
+
+/*
  * The first packet of a TCP or UDP connection. iif: the link that it comes in
  * by, which is also the route to its source; NULL: unknown, or none.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "doctor/external.h"
+#include "doctor/trace.h"
 #include "net/route.h"
 
 /* Hosts have these addresses in addition to their routable ones. */
@@ -31,10 +32,10 @@ is_for_link_only(const union address *address)
 static uint32_t
 find_interface(const struct prefix *prefix)
 {
-	union address user, external;
+	const union address user = trace_user(prefix);
+	union address external;
 	struct route route;
 
-	prefix_sample(prefix, &user);
 	external_sample(user.any.sa_family, &external);
 	if (route_find(&user, 0, &route) || route.is_local ||
 	    route.gateway.any.sa_family != AF_UNSPEC ||
@@ -66,9 +67,8 @@ static bool
 leads_to(const struct prefix_list *users, uint32_t interface, int family)
 {
 	for (size_t i = 0; i < users->count; i++) {
-		union address user;
+		const union address user = trace_user(&users->items[i]);
 
-		prefix_sample(&users->items[i], &user);
 		if (user.any.sa_family == family &&
 		    route_leads_to(&user, interface))
 			return true;

@@ -9,6 +9,7 @@
 
 #include "base/deadline.h"
 #include "doctor/external.h"
+#include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "kernel/counters.h"
 #include "kernel/routing_rules.h"
@@ -119,10 +120,9 @@ user_route_find_link(const struct prefix *users, char name[IF_NAMESIZE])
 {
 	struct routing_rules rules = { 0 };
 	struct routing_answer answer;
-	union address user;
+	const union address user = trace_user(users);
 	bool is_found;
 
-	prefix_sample(users, &user);
 	if (routing_rules_init(&rules, user.any.sa_family))
 		return NULL;
 	is_found = find_usual(&rules, &user, &answer);
@@ -300,7 +300,8 @@ report_stray(const struct doctor_context *context, const struct stray *stray)
 
 	if_indextoname(stray->interface, link);
 	if_indextoname(stray->back, back);
-	text_set(&fix, "sysctl -w net.ipv4.conf.%s.rp_filter=2", link);
+	/* With dots sysctl(8) would split the name of a VLAN's interface. */
+	text_set(&fix, "sysctl -w net/ipv4/conf/%s/rp_filter=2", link);
 	finding_problem(context->findings, fix.chars, "",
 	    "packets of the user %s arrive on %s, but the route to this user "
 	    "leads to %s: rp_filter is 1 (strict) on %s and drops them",
@@ -318,7 +319,7 @@ report_dropped(const struct doctor_context *context, const char *link)
 		    " packets on this host: users whose packets arrive there "
 		    "cannot connect, because the route to them leads to "
 		    "another link; to take their packets: sysctl -w "
-		    "net.ipv4.conf.%s.rp_filter=2",
+		    "net/ipv4/conf/%s/rp_filter=2",
 		    link, dropped, link);
 }
 

@@ -288,33 +288,35 @@ format_ufw(const struct chain *chain, const struct selection *selection,
 		text_add(command, " port %u", selection->port);
 }
 
-/* selection NULL: delete the rule. */
 static void
 format_change(const struct ruleset *ruleset, const struct cause *cause,
     const struct selection *selection, struct text *command)
 {
-	static const char *const verbs[][2] = { { "-D", "delete" },
-		{ "-I", "insert" }, { "-A", "add" } };
 	const struct chain *chain = cause->chain;
 	const struct rule *rule = cause->rule;
 	bool for_nft = !is_iptables(ruleset, chain);
-	size_t verb = !selection ? 0 : rule || cause->is_early ? 1 : 2;
+	bool is_inserted = rule || cause->is_early;
 
-	if (for_nft)
-		text_set(command, "nft %s rule %s %s %s", verbs[verb][1],
-		    chain->family, chain->table, chain->name);
-	else
-		text_set(command, "%s -t %s %s %s", iptables_name(chain),
-		    chain->table, verbs[verb][0], chain->name);
+	if (for_nft) {
+		text_set(command, "nft %s rule %s ",
+		    is_inserted ? "insert" : "add", chain->family);
+		text_add_quoted(command, chain->table);
+		text_add(command, " ");
+	} else {
+		text_set(command, "%s -t %s %s ", iptables_name(chain),
+		    chain->table, is_inserted ? "-I" : "-A");
+	}
+	text_add_quoted(command, chain->name);
 	if (rule && for_nft)
-		text_add(command, " %s %" PRIu64,
-		    selection ? "position" : "handle", rule->handle);
+		text_add(command, " position %" PRIu64, rule->handle);
 	else if (rule)
 		text_add(command, " %zu", rule->number);
-	if (!selection)
-		return;
 	add_match(command, selection, for_nft, !is_untracked(ruleset, chain));
-	text_add(command, "%s", for_nft ? " accept" : " -j ACCEPT");
+	if (selection->jump)
+		text_add(command, " %s %s", for_nft ? "jump" : "-j",
+		    selection->jump);
+	else
+		text_add(command, "%s", for_nft ? " accept" : " -j ACCEPT");
 }
 
 bool
@@ -365,14 +367,4 @@ remedy_pass_all(const struct ruleset *ruleset, const struct walk *walk,
 			    command.chars);
 	}
 	return commands->len > 0;
-}
-
-bool
-remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
-    struct text *command)
-{
-	if (!cause->rule || cause->chain->is_owned)
-		return false;
-	format_change(ruleset, cause, NULL, command);
-	return true;
 }

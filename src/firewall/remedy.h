@@ -19,6 +19,7 @@ struct selection {
 	uint32_t mark, mask;            /* of the packets; 0: any */
 	bool is_reply;                  /* from the server, of a connection */
 	bool is_untracked;              /* conntrack does not know that */
+	const char *jump; /* the chain of its table to go to; NULL: accept */
 };
 
 /*
@@ -38,9 +39,5 @@ bool remedy_pass(const struct ruleset *ruleset, const struct cause *cause,
 /* Makes the commands that let the selection pass all that drops the walk. */
 bool remedy_pass_all(const struct ruleset *ruleset, const struct walk *walk,
     const struct selection *selection, struct text *commands);
-
-/* Makes the command that deletes the rule. False: none can, or a policy. */
-bool remedy_delete(const struct ruleset *ruleset, const struct cause *cause,
-    struct text *command);
 
 #endif

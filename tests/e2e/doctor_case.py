@@ -247,6 +247,23 @@ class GateCase(DoctorCase):
         self.assertEqual(self.accept(listener).getpeername()[:2],
                          user.getsockname()[:2])
 
+    def carries(self, family, host=None, source=None):
+        """Tells if a user's connection arrives from a socket of the exit."""
+        listener = self.listen(self.net.destination, family.destination)
+        to = listener.getsockname()[:2]
+        listener.settimeout(PATIENCE)
+        with (host or self.net.user).socket(family.af) as user:
+            user.settimeout(PATIENCE)
+            try:
+                if source:
+                    user.bind((source, 0))
+                user.connect(to)
+                self.keep(listener.accept()[0])
+            except OSError:
+                return False
+            return any(entry.remote == to
+                       for entry in self.net.exit.tcp_entries(family.af))
+
     def assert_carries(self, family):
         """A user's connection goes through the client half.
 
@@ -259,16 +276,13 @@ class GateCase(DoctorCase):
             *listener.getsockname()[:2]))
 
     def assert_carries_after_mending(self, family, pattern, command, mend):
-        """doctor finds only that problem.
-
-        After the remedy a user's connection arrives.
-        """
-        listener = self.listen(self.net.destination, family.destination)
+        """A connection fails, doctor finds only that, its remedy mends it."""
         with self.broken(command, mend):
+            self.assertFalse(self.carries(family), 'it works')
             findings = self.assert_wrong(pattern)
             self.assertEqual(findings.of('problem'),
                              findings.of('problem', pattern))
             for text, _ in findings.of('problem', pattern):
                 self.apply_remedy(findings, re.escape(text))
             self.assertEqual(self.examine().of('problem'), [])
-            self.assert_arrives(listener)
+            self.assertTrue(self.carries(family), findings.text)

@@ -100,18 +100,3 @@ class HostsGateCase(Hosts, GateCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.client = cls.start_for_class(cls.host, 'client', cls.config)
-
-    def carries(self, family):
-        """Tells if a user's connection arrives from a socket of the exit."""
-        listener = self.listen(self.net.destination, family.destination)
-        to = listener.getsockname()[:2]
-        listener.settimeout(PATIENCE)
-        with self.net.user.socket(family.af) as user:
-            user.settimeout(PATIENCE)
-            try:
-                user.connect(to)
-                self.keep(listener.accept()[0])
-            except OSError:
-                return False
-            return any(entry.remote == to
-                       for entry in self.net.exit.tcp_entries(family.af))

@@ -11,6 +11,7 @@ from doctor_hosts import PATIENCE, HostsGateCase, chain, table
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import Host, join
 from sandbox import BINARY
+from test_rules import without
 
 LAN, LAN_HOST, LAN_GATE = '10.7.0.0/24', '10.7.0.2', '10.7.0.1'
 NEW_GATE, NEW_PREFIX = '2001:db8:eeee::1', '2001:db8:eeee::/64'
@@ -84,6 +85,62 @@ class HostsGate(HostsGateCase):
             findings = self.doctor(
                 config=self.users(IPV4.users, NEW_PREFIX), prefixes=())
             self.assertEqual(findings.of('problem', "users' link"), [])
+
+    def test_gate_with_the_last_address_of_the_users_prefix(self):
+        """Routers that share an address (VRRP) often choose that."""
+        last = {IPV4: '198.51.100.254/32',
+                IPV6: '2001:db8:aaaa:0:ffff:ffff:ffff:fffe/128'}
+        add, delete = ('; '.join(
+            f'ip {family.ip_option} addr {verb} {last[family]} dev users0'
+            for family in BOTH) for verb in ('add', 'del'))
+        with self.broken(add, delete):
+            self.assert_sound('', IPV6)
+            for family in BOTH:
+                self.assert_found(
+                    table(chain('input', 'iifname "users0" meta l4proto tcp '
+                                'drop')),
+                    f'{family.users}: the firewall drops redirected packets',
+                    family)
+
+    def test_connections_of_the_gate_itself(self):
+        own = f'{IPV4.gate_users}/32'
+        with self.made(''):
+            self.apply_rules('--remove')
+            self.assertFalse(self.carries(IPV4, self.host, IPV4.gate_users))
+            pattern = f'{own}: no firewall rule redirects'
+            findings = self.assert_wrong(pattern, prefixes=[own])
+            self.apply_remedy(findings, pattern)
+            self.assertTrue(self.carries(IPV4, self.host, IPV4.gate_users))
+            self.assertEqual(self.examine(prefixes=[own]).of('problem'), [])
+
+    def test_rules_in_front_where_nft_is_not_installed(self):
+        """Each fix spares the rules that another one counts."""
+        halves = ['198.51.100.0/25', '198.51.100.128/25']
+        with self.made(''.join(
+                f'iptables -t nat -A PREROUTING -s {half} -p tcp -j ACCEPT\n'
+                for half in halves)):
+            self.apply_rules('--remove')
+            before = self.host.run('iptables-save', '-t', 'nat').stdout
+            self.assertFalse(self.carries(IPV4))
+            findings = self.assert_wrong(
+                'no firewall rule', wrapper=without('nft'), prefixes=halves)
+            for half in halves:
+                self.apply_remedy(findings, f'{half}: no firewall rule')
+            self.assertTrue(self.carries(IPV4))
+            self.assertEqual(self.examine(
+                without('nft'), halves).of('problem'), [])
+            self.apply_rules('--iptables', '--remove')
+            after = self.host.run('iptables-save', '-t', 'nat').stdout
+            self.assertEqual(*(
+                [line for line in saved.splitlines() if line.startswith('-A')]
+                for saved in (before, after)))
+
+    def test_rule_that_redirects_elsewhere_in_front(self):
+        self.assert_found(
+            table(chain('prerouting', 'iifname "users0" meta l4proto tcp '
+                        'redirect to :8443', kind='nat', priority='-150')),
+            f'{IPV4.users}: no firewall rule redirects .* decides is chain '
+            'prerouting of the table inet others')
 
     def test_rules_of_others_that_spare_the_users(self):
         """The redirection is behind an accept in the same chain."""

@@ -19,6 +19,7 @@ MARKED = ('iptables -t mangle -A PREROUTING -i users0 -j MARK --set-xmark '
 RESTORED = ('iptables -t mangle -A PREROUTING -j CONNMARK --save-mark\n'
             'iptables -t mangle -A OUTPUT -j CONNMARK --restore-mark\n')
 LINK = ('198.18.7.1', '198.18.7.2')
+VLAN = 'users1.7'  # the usual name of a VLAN's interface
 
 
 class Replies:
@@ -46,9 +47,9 @@ class Replies:
         does not answer that question either.
         """
         user = self.net.user
-        join(self.host, 'users1', user, 'eth1')
-        self.host.ip(f'addr add {LINK[0]}/24 dev users1')
-        link = self.host.run('ip', '-o', 'link', 'show', 'users1').stdout
+        join(self.host, VLAN, user, 'eth1')
+        self.host.ip(f'addr add {LINK[0]}/24 dev {VLAN}')
+        link = self.host.run('ip', '-o', 'link', 'show', VLAN).stdout
         address = re.search(r'link/ether (\S+)', link)[1]
         known = [f'neigh replace {LINK[0]} lladdr {address} dev eth1 nud '
                  'permanent'] if is_known else []
@@ -57,7 +58,7 @@ class Replies:
         try:
             yield
         finally:
-            self.host.ip('link del users1')
+            self.host.ip(f'link del {VLAN}')
             user.ip(f'route add default via {IPV4.gate_users}')
 
     @contextlib.contextmanager
@@ -81,7 +82,7 @@ class Replies:
             thread.join()
 
     def test_users_on_another_link(self):
-        pattern = (f'packets of the user {IPV4.user} arrive on users1, but the '
+        pattern = (f'packets of the user {IPV4.user} arrive on {VLAN}, but the '
                    'route to this user leads to users0: rp_filter is 1')
         for is_known in (True, False):
             with self.subTest(is_known=is_known), \
@@ -98,7 +99,7 @@ class Replies:
             self.assertFalse(self.carries(IPV4))
             findings = self.doctor()
             (text, _), = (
-                findings.of('note', r'rp_filter is 1 \(strict\) on users1, '
+                findings.of('note', rf'rp_filter is 1 \(strict\) on {VLAN}, '
                             'and has dropped')
                 or findings.of('problem', 'rp_filter'))
             self.host.run('sh', '-ec', text.split('their packets: ')[1]

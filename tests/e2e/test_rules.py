@@ -89,6 +89,18 @@ def hiding(*files):
     return ('unshare', '--mount', 'sh', '-ec', mounts + 'exec "$@"', 'sh')
 
 
+def without(program):
+    """A wrapper that makes this program of /usr/sbin look not installed."""
+    folder, name = os.path.split(shutil.which(program))
+    return ('unshare', '--mount', 'sh', '-ec', f"""
+        mount --bind {folder} /mnt
+        mount -t tmpfs none {folder}
+        for program in /mnt/*; do
+            [ "$program" = /mnt/{name} ] || ln -s "$program" {folder}
+        done
+        exec "$@" """, 'sh')
+
+
 def needs(variant):
     return unittest.skipUnless(
         all(shutil.which(variant_of(tool, variant)) for tool in TOOLS),

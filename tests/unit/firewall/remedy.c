@@ -19,24 +19,29 @@ select_port(void)
 }
 
 static const struct {
-	const char *objects, *pass, *delete, *name; /* delete NULL: none */
+	const char *objects, *pass, *jump, *name;
 } cases[] = {
 	{ INPUT("accept") RULE("in", "5", DROP),
 	    "nft insert rule inet t in position 5 ip saddr 192.0.2.0/24 "
 	    "tcp dport 9001 accept",
-	    "nft delete rule inet t in handle 5",
+	    "nft insert rule inet t in position 5 ip saddr 192.0.2.0/24 "
+	    "tcp dport 9001 jump ours",
 	    "chain in of the table inet t, rule with handle 5" },
 	{ INPUT("drop"),
 	    "nft add rule inet t in ip saddr 192.0.2.0/24 tcp dport 9001 "
 	    "accept",
-	    NULL, "chain in of the table inet t, policy" },
+	    "nft add rule inet t in ip saddr 192.0.2.0/24 tcp dport 9001 "
+	    "jump ours",
+	    "chain in of the table inet t, policy" },
 	/* nft lists this rule, but iptables made it. */
 	{ "{chain:{family:'ip',table:'filter',name:'INPUT',type:'filter',"
 	  "hook:'input',prio:0,policy:'accept'}},{rule:{family:'ip',"
 	  "table:'filter',chain:'INPUT',handle:5,expr:[{drop:null}]}}",
 	    "iptables -t filter -I INPUT 1 -s 192.0.2.0/24 -p tcp "
 	    "--dport 9001 -j ACCEPT",
-	    "iptables -t filter -D INPUT 1", NULL },
+	    "iptables -t filter -I INPUT 1 -s 192.0.2.0/24 -p tcp "
+	    "--dport 9001 -j ours",
+	    NULL },
 	{ "{table:{family:'inet',name:'firewalld',flags:['owner','persist']}},"
 	  "{chain:{family:'inet',table:'firewalld',name:'c',type:'filter',"
 	  "hook:'input',prio:10,policy:'accept'}},{rule:{family:'inet',"
@@ -58,10 +63,10 @@ START_TEST(the_tool_that_made_a_rule_lets_packets_pass_it)
 	ck_assert_int_eq(walk.fate, FATE_DROPPED);
 	ck_assert(remedy_pass(ruleset, &walk.cause, &selection, &text));
 	ck_assert_str_eq(text.chars, cases[_i].pass);
-	ck_assert(remedy_delete(ruleset, &walk.cause, &text) ==
-	    (cases[_i].delete != NULL));
-	if (cases[_i].delete)
-		ck_assert_str_eq(text.chars, cases[_i].delete);
+	selection.jump = "ours";
+	ck_assert(remedy_pass(ruleset, &walk.cause, &selection, &text));
+	if (cases[_i].jump)
+		ck_assert_str_eq(text.chars, cases[_i].jump);
 	if (cases[_i].name)
 		ck_assert_str_eq(
 		    remedy_name(&walk.cause, &name), cases[_i].name);
@@ -215,6 +220,22 @@ END_TEST
 	":ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input\n" \
 	"-A INPUT -j ufw-user-input\n" rules "COMMIT\n"
 
+START_TEST(names_that_a_shell_would_split_are_quoted)
+{
+	struct ruleset *ruleset = make_iptables("ip",
+	    "*filter\n:INPUT ACCEPT [0:0]\n:a&b;c - [0:0]\n"
+	    "-A INPUT -j a&b;c\n-A a&b;c -j DROP\nCOMMIT\n");
+	struct walk walk = walk_once(ruleset, HOOK_INPUT);
+	const struct selection any = { .family = AF_INET };
+	struct text text;
+
+	ck_assert(remedy_pass(ruleset, &walk.cause, &any, &text));
+	ck_assert_str_eq(
+	    text.chars, "iptables-legacy -t filter -I 'a&b;c' 1 -j ACCEPT");
+	ruleset_destroy(ruleset);
+}
+END_TEST
+
 static const struct {
 	const char *saved, *fix;
 } ufw[] = {
@@ -328,7 +349,6 @@ START_TEST(nobody_is_to_blame_where_nothing_was_found)
 	struct text text;
 
 	ck_assert(!remedy_pass(NULL, &nobody, &selection, &text));
-	ck_assert(!remedy_delete(NULL, &nobody, &text));
 	ck_assert_str_eq(remedy_name(&nobody, &text), "no rule");
 }
 END_TEST
@@ -347,6 +367,7 @@ suite(void)
 	tcase_add_test(tcase, firewalld_accepts_packets_to_foreign_addresses);
 	tcase_add_test(tcase, another_programs_own_table_is_left_alone);
 	tcase_add_test(tcase, replies_are_let_pass_in_legacy_tables);
+	tcase_add_test(tcase, names_that_a_shell_would_split_are_quoted);
 	tcase_add_loop_test(
 	    tcase, all_that_drop_it_are_told_to_let_it_pass, 0, COUNT(drops));
 	tcase_add_loop_test(tcase,
