@@ -229,6 +229,7 @@ struct round {
 	bool to_store; /* the manager's, instead of the new process */
 	int token;
 	struct connection_table_entry *list, **end; /* relays that are still */
+	uint64_t served;       /* requests, when they were last told */
 	struct passing parcel; /* records that are not sent yet */
 };
 
@@ -392,20 +393,18 @@ send_first(struct round *round)
 
 /* So that the new process serves no request again that this one has served. */
 static int
-send_replay(const struct round *round)
+send_replay(struct round *round)
 {
 	struct replay *replay = round->handover->service->replay;
-	int error = 0;
+	struct passing message = { .kind = HANDOVER_REPLAY };
+	size_t len;
+	int error;
 
-	for (int is_before = 1; is_before >= 0 && !error; is_before--) {
-		struct passing message = { .kind = HANDOVER_REPLAY };
-		size_t len;
-
-		message.data = replay_describe(replay, is_before, &len);
-		message.len = (uint32_t)len;
-		error = message.data ? exchange(round, &message) : -ENOMEM;
-		free(message.data);
-	}
+	round->served = replay_added(replay);
+	message.data = replay_describe(replay, &len);
+	message.len = (uint32_t)len;
+	error = message.data ? exchange(round, &message) : -ENOMEM;
+	free(message.data);
 	return error;
 }
 
@@ -436,15 +435,25 @@ send_versions(struct round *round)
 	return error ? error : send_parcel(round);
 }
 
+/* The connection of a request may have ended since: its reader may have it. */
+static bool
+has_served(const struct round *round)
+{
+	return replay_added(round->handover->service->replay) != round->served;
+}
+
 static int
 send_round(struct round *round)
 {
 	static const struct passing end = { .kind = HANDOVER_END };
 	int error = round->is_first ? send_first(round) : send_quiet(round, 0);
 
-	if (error || (!round->is_first && !round->list))
-		return error;
-	if (round->handover->is_server)
+	if (!error && !round->is_first && !round->list) {
+		if (!has_served(round))
+			return 0;
+		error = send_token(round);
+	}
+	if (!error && round->handover->is_server)
 		error = send_replay(round);
 	if (!error)
 		error = send_versions(round);
@@ -503,6 +512,7 @@ give(struct handover *handover, bool to_store)
 	struct round round = { .handover = handover,
 		.is_first = handover->state != HANDOVER_GIVEN,
 		.to_store = to_store,
+		.served = handover->served,
 		.parcel.data = malloc(PARCEL_LEN) };
 	int error = -ENOMEM;
 
@@ -513,6 +523,7 @@ give(struct handover *handover, bool to_store)
 	if (round.token >= 0)
 		close(round.token);
 	free(round.parcel.data);
+	handover->served = round.served;
 	return error;
 }
 

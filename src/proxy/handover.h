@@ -38,6 +38,7 @@ struct handover {
 	int fd; /* to the new process */
 	pid_t pid;
 	bool gives_pidfile;
+	uint64_t served; /* requests (proxy/replay.h) that it was told of */
 };
 
 void handover_init(struct handover *handover, const struct service *service,

@@ -177,11 +177,17 @@ is_ending(int signal)
 }
 
 /* A process that is replaced brings what becomes of handshakes. */
-static size_t
-count_live(struct proxy *proxy)
+static void
+give_more(struct proxy *proxy)
 {
 	if (handover_is_in(&proxy->handover, HANDOVER_GIVEN))
 		handover_give(&proxy->handover);
+}
+
+static size_t
+count_live(struct proxy *proxy)
+{
+	give_more(proxy);
 	return admission_live(&proxy->admission) +
 	    atomic_load(&proxy->takeover.is_following);
 }
@@ -206,6 +212,8 @@ drain(struct proxy *proxy)
 			log_status(proxy);
 		live = count_live(proxy);
 	}
+	/* The last one may have ended after what was given last. */
+	give_more(proxy);
 	live = admission_live(&proxy->admission);
 	status_log_stopped(&proxy->table);
 	log_info("stopped reset=%zu", live);

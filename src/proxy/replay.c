@@ -7,17 +7,15 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/must.h"
-#include "base/wall_clock.h"
 
 #define MIN_ROOM 64
 
 void
 replay_init(struct replay *replay)
 {
-	*replay = (struct replay){
-		.began = deadline_now(),
-		.since_ms = wall_clock_now(),
-	};
+	int64_t now = deadline_now();
+
+	*replay = (struct replay){ .began = now, .since = now };
 	must(pthread_mutex_init(&replay->lock, NULL));
 	/* Without entropy, early at boot, the address of this is all there is. */
 	if (getrandom(&replay->mix, sizeof(replay->mix), GRND_NONBLOCK) < 0)
@@ -27,13 +25,15 @@ replay_init(struct replay *replay)
 
 /*
  * The slot that has the tag, or the free one where it belongs. There is always
- * a free one.
+ * a free one. The highest bits of the product depend on all bits of the tag;
+ * without an ACL, strangers choose those.
  */
 static uint64_t *
 find_slot(const struct replay *replay,
     const struct replay_generation *generation, uint64_t tag)
 {
-	size_t at = (size_t)(tag * replay->mix >> 32);
+	int bits = __builtin_ctzll(generation->room);
+	size_t at = (size_t)(tag * replay->mix >> (64 - bits));
 
 	while (generation->tags[at & (generation->room - 1)] != 0 &&
 	    generation->tags[at & (generation->room - 1)] != tag)
@@ -98,8 +98,6 @@ begin_generation(struct replay *replay, int64_t now)
 	replay->now = (struct replay_generation){ .room = 0 };
 	replay->began = now;
 	replay->was_full = false;
-	/* What passed before the start is too old by now. */
-	replay->since_ms = 0;
 	if (age >= 2 * REPLAY_GENERATION_MS) {
 		free(replay->before.tags);
 		replay->before = (struct replay_generation){ .room = 0 };
@@ -120,27 +118,43 @@ warn_full(struct replay *replay)
 }
 
 enum replay_result
-replay_check(struct replay *replay, uint64_t tag, uint64_t time_ms)
+replay_check(struct replay *replay, uint64_t tag, int64_t age_ms)
 {
 	enum replay_result result = REPLAY_NONE;
+	int64_t now;
 
 	/* 0 is a free slot. */
 	tag = tag ? tag : 1;
 	must(pthread_mutex_lock(&replay->lock));
-	begin_generation(replay, deadline_now());
+	now = deadline_now();
+	begin_generation(replay, now);
 	if (has(replay, &replay->now, tag) || has(replay, &replay->before, tag))
 		result = REPLAY_AGAIN;
-	else if (time_ms < replay->since_ms)
+	else if (age_ms > now - replay->since)
 		result = REPLAY_EARLY;
 	else if (!add(replay, &replay->now, tag))
 		result = REPLAY_FULL;
+	if (result == REPLAY_NONE)
+		replay->added++;
 	if (result == REPLAY_FULL)
 		warn_full(replay);
 	must(pthread_mutex_unlock(&replay->lock));
 	return result;
 }
 
-static void
+uint64_t
+replay_added(struct replay *replay)
+{
+	uint64_t added;
+
+	must(pthread_mutex_lock(&replay->lock));
+	added = replay->added;
+	must(pthread_mutex_unlock(&replay->lock));
+	return added;
+}
+
+/* Returns where the next ones go. */
+static uint8_t *
 copy_tags(const struct replay_generation *generation, uint8_t *next)
 {
 	for (size_t i = 0; i < generation->room; i++) {
@@ -149,26 +163,32 @@ copy_tags(const struct replay_generation *generation, uint8_t *next)
 		memcpy(next, &generation->tags[i], sizeof(uint64_t));
 		next += sizeof(uint64_t);
 	}
+	return next;
 }
 
+/*
+ * Both generations with one lock: a tag changes from one to the other when a
+ * generation begins.
+ */
 uint8_t *
-replay_describe(struct replay *replay, bool is_before, size_t *len)
+replay_describe(struct replay *replay, size_t *len)
 {
-	const struct replay_generation *generation =
-	    is_before ? &replay->before : &replay->now;
-	struct replay_record record = { .size = sizeof(record),
-		.is_before = is_before };
+	struct replay_record record = { .size = sizeof(record) };
 	uint8_t *data;
 
 	must(pthread_mutex_lock(&replay->lock));
-	record.count = generation->count;
+	begin_generation(replay, deadline_now());
+	record.before_count = replay->before.count;
+	record.now_count = replay->now.count;
 	record.began = replay->began;
-	record.since_ms = replay->since_ms;
-	*len = sizeof(record) + generation->count * sizeof(uint64_t);
+	record.since = replay->since;
+	*len = sizeof(record) +
+	    (record.before_count + record.now_count) * sizeof(uint64_t);
 	data = malloc(*len);
 	if (data) {
 		memcpy(data, &record, sizeof(record));
-		copy_tags(generation, data + sizeof(record));
+		copy_tags(&replay->now,
+		    copy_tags(&replay->before, data + sizeof(record)));
 	}
 	must(pthread_mutex_unlock(&replay->lock));
 	return data;
@@ -190,29 +210,52 @@ add_all(const struct replay *replay, struct replay_generation *generation,
 	return has_room;
 }
 
+/*
+ * With the lock, and before the tags. What is restored must stay for as long as
+ * it would there, so a generation may only last longer.
+ */
+static void
+adopt_times(struct replay *replay, const struct replay_record *record)
+{
+	if (record->since < replay->since) {
+		replay->since = record->since;
+		replay->began = record->began;
+	} else if (record->began > replay->began) {
+		replay->began = record->began;
+	}
+}
+
+static bool
+read_record(const uint8_t *data, size_t len, struct replay_record *record)
+{
+	size_t count;
+
+	if (len < sizeof(*record) || len % sizeof(uint64_t) != 0)
+		return false;
+	count = (len - sizeof(*record)) / sizeof(uint64_t);
+	memcpy(record, data, sizeof(*record));
+	return record->size == sizeof(*record) &&
+	    record->before_count <= count &&
+	    record->now_count == count - record->before_count;
+}
+
 bool
 replay_restore(struct replay *replay, const uint8_t *data, size_t len)
 {
+	const uint8_t *tags = data + sizeof(struct replay_record);
 	struct replay_record record;
 	bool has_room;
 
-	if (len < sizeof(record))
-		return false;
-	memcpy(&record, data, sizeof(record));
-	if (record.size != sizeof(record) || record.is_before > 1 ||
-	    record.count != (len - sizeof(record)) / sizeof(uint64_t) ||
-	    len % sizeof(uint64_t) != 0)
+	if (!read_record(data, len, &record))
 		return false;
 	must(pthread_mutex_lock(&replay->lock));
 	begin_generation(replay, deadline_now());
+	adopt_times(replay, &record);
 	has_room =
-	    add_all(replay, record.is_before ? &replay->before : &replay->now,
-		data + sizeof(record), record.count);
-	if (has_room && !record.is_before &&
-	    record.since_ms < replay->since_ms) {
-		replay->since_ms = record.since_ms;
-		replay->began = record.began;
-	}
+	    add_all(replay, &replay->before, tags, record.before_count) &&
+	    add_all(replay, &replay->now,
+		tags + record.before_count * sizeof(uint64_t),
+		record.now_count);
 	must(pthread_mutex_unlock(&replay->lock));
 	return has_room;
 }

@@ -8,7 +8,8 @@
  * doubling; it takes 11 to 21 bytes a request, and at most 8 MiB. It begins
  * when the one before is REPLAY_GENERATION_MS old, and the one before that is
  * forgotten then. So a tag stays for at least one such time, which covers all
- * the times at which its request can pass.
+ * the times at which its request can pass. All times here are of the monotonic
+ * clock, so that nothing is forgotten early when the time of day is set.
  *
  * Any thread may call these functions.
  */
@@ -43,40 +44,43 @@ struct replay_generation {
 struct replay {
 	pthread_mutex_t lock;
 	struct replay_generation now, before;
-	int64_t began;     /* now; monotonic clock, milliseconds */
-	uint64_t since_ms; /* since 1970: older requests are not remembered */
-	uint64_t mix;      /* random, so that nobody can fill one place */
-	bool was_full;     /* in this generation: warned of */
+	int64_t began;  /* now; milliseconds */
+	int64_t since;  /* older requests are not remembered; milliseconds */
+	uint64_t added; /* tags, since the start */
+	uint64_t mix;   /* random, so that nobody can fill one place */
+	bool was_full;  /* in this generation: warned of */
 };
 
 void replay_init(struct replay *replay);
 
 /*
- * Remembers the request, if it was not yet. time_ms: when it was made, since
- * 1970; UINT64_MAX if that is not known.
+ * Remembers the request, if it was not yet. age_ms: since it was made, by the
+ * time of day; 0 if that is not known.
  */
 enum replay_result replay_check(
-    struct replay *replay, uint64_t tag, uint64_t time_ms);
+    struct replay *replay, uint64_t tag, int64_t age_ms);
 
-/* A generation, as another process takes it over. Its tags follow. */
+/* How many requests were remembered since the start. */
+uint64_t replay_added(struct replay *replay);
+
+/* Both generations, as another process takes them over. The tags follow. */
 struct replay_record {
 	uint32_t size; /* of this record, as of all others */
-	uint32_t is_before;
-	uint64_t count;
-	int64_t began;
-	uint64_t since_ms;
+	uint32_t unused;
+	uint64_t before_count, now_count; /* tags of each, in this order */
+	int64_t began, since;
 };
 
 /*
- * Returns the record of a generation and its tags, *len bytes that the caller
- * frees; NULL: no memory.
+ * Returns the record and the tags, *len bytes that the caller frees; NULL: no
+ * memory.
  */
-uint8_t *replay_describe(struct replay *replay, bool is_before, size_t *len);
+uint8_t *replay_describe(struct replay *replay, size_t *len);
 
 /*
- * Adds such a generation. Restore the one before first: with the other one this
- * process remembers as long as the other did, not only since its own start.
- * Returns false if the record makes no sense, or there is no room.
+ * Adds what another process of this boot remembers. Then this one remembers as
+ * long as the other did, not only since its own start. Returns false if the
+ * record makes no sense, or there is no room.
  */
 bool replay_restore(struct replay *replay, const uint8_t *data, size_t len);
 

@@ -49,7 +49,7 @@ check_addresses(struct connection *connection)
 	else if (address_port(destination) == 0)
 		connection->reason = "nobody can connect to port 0";
 	else
-		return check_loop(connection);
+		return check_loop(connection, inbox);
 	return -EPROTO;
 }
 
@@ -125,12 +125,12 @@ tag_of(const struct request *request)
 }
 
 static int
-check_replay(
-    struct connection *connection, const struct request *request, bool has_acl)
+check_replay(struct connection *connection, const struct request *request,
+    bool has_acl, int64_t ahead_ms)
 {
 	connection->tried = "see whether the request is a replay";
-	switch (replay_check(connection->replay, tag_of(request),
-	    has_acl ? request->time_ms : UINT64_MAX)) {
+	switch (replay_check(
+	    connection->replay, tag_of(request), has_acl ? -ahead_ms : 0)) {
 	case REPLAY_AGAIN:
 		connection->reason = "this request was used before";
 		return -EALREADY;

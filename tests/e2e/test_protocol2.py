@@ -7,28 +7,31 @@ import struct
 
 from cases import SERVER, SERVER_PORT, ServerCase, fresh_port
 from families import IPV4, IPV6, endpoint
+from injection import Injection
 from peers import (end_stream, receive, receive_all, receive_until_reset,
                    reset)
 from segments import ACK, ETH_P_ALL, SYN
 from waiting import TIMEOUT, wait_until
 from wire import (BAD_OPCODE, BAD_VERSION, CHECK, CLOCK_OFF, CONNECTED,
                   DESTINATION_DENIED, LIMITED, MALFORMED, NETWORK_FAILURE,
-                  NOT_AUTHORIZED, REFUSED, REPLAY, SOURCE_DENIED, TIMED_OUT,
-                  UNREACHABLE, UNSPECIFIED, auth_digest, derive_hint,
+                  NOT_AUTHORIZED, REFUSED, REPLAY, SOURCE_DENIED,
+                  TIMED_OUT, UNREACHABLE, UNSPECIFIED, auth_digest, derive_hint,
                   encode_request, encode_request_2, now_ms)
 
 SECRET = 'of alice'
 WINDOW_MS = 60000
+HOUR_S = 3600
 
 
 class Version2Case(ServerCase):
 
-    def start_with_acl(self, config=None, **user):
+    def start_with_acl(self, config=None, options=None, **user):
         users = {'name': 'alice', 'auth': SECRET, **user}
         self.config = self.server_config(
             {'acl': [users, {'name': 'bob', 'auth': 'of bob'}],
              **(config or {})})
-        self.server = self.start(self.net.exit, 'server', self.config)
+        self.server = self.start(self.net.exit, 'server', self.config,
+                                 **(options or {}))
         return self.server
 
     def request2(self, source=None, destination=None, auth=SECRET, **fields):
@@ -292,6 +295,41 @@ class Floods:
         for request in good:
             self.assertEqual(receive_all(self.send(request)),
                              bytes([CONNECTED]))
+
+    def test_clock_that_was_ahead_at_the_start_is_set_back(self):
+        injection = Injection()
+        injection.set_clock(HOUR_S)
+        self.start_with_acl(options=injection.options)
+        ahead = self.request2(opcode=CHECK, time_ms=now_ms() + HOUR_S * 1000)
+        self.assertEqual(receive_all(self.send(ahead)), bytes([CONNECTED]))
+        injection.set_clock(0)
+        # No request of now looks as if it was older than the server half.
+        self.assert_connects()
+        injection.set_clock(HOUR_S)
+        self.assert_answer(REPLAY, ahead, 'used before')
+
+    def test_clock_that_was_behind_at_the_start_is_set(self):
+        injection = Injection()
+        injection.set_clock(-HOUR_S)
+        self.start_with_acl(options=injection.options)
+        injection.set_clock(0)
+        self.assert_answer(
+            REPLAY, self.request2(time_ms=now_ms() - WINDOW_MS + 5000),
+            'before this server half started')
+        self.assert_connects()
+
+    def test_replacement_learns_what_the_old_process_serves_after_that(self):
+        old = self.start_with_acl()
+        request = self.request2(opcode=CHECK)
+        pending = self.send(request[:5])
+        self.server = self.launch(old.host, 'server', self.config,
+                                  flags=('--replace',))
+        self.server.wait_for('listening')
+        # The old process serves it, and hands no connection over after it.
+        pending.sendall(request[5:])
+        self.assertEqual(receive_all(pending), bytes([CONNECTED]))
+        self.assertEqual(old.wait(), 0)
+        self.assert_answer(REPLAY, request, 'used before')
 
     def test_replacement_knows_what_the_old_process_has_served(self):
         old = self.start_with_acl()
