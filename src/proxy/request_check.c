@@ -14,7 +14,7 @@
 
 /* Refuses also if the kernel cannot say whether it is a loop. */
 static int
-check_loop(struct connection *connection)
+check_loop(struct connection *connection, struct inbox *inbox)
 {
 	const union address *destination = &connection->facts.destination;
 	int ends_here = 0;
@@ -24,13 +24,14 @@ check_loop(struct connection *connection)
 		ends_here = route_ends_here(destination);
 	if (ends_here <= 0)
 		return ends_here;
+	inbox->status = PROTOCOL_DESTINATION_DENIED;
 	connection->reason = "the destination is this listener";
 	return -ELOOP;
 }
 
 /* Refuses addresses that the kernel would silently replace by others. */
 static int
-check_addresses(struct connection *connection)
+check_addresses(struct connection *connection, struct inbox *inbox)
 {
 	const union address *source = &connection->facts.source;
 	const union address *destination = &connection->facts.destination;
@@ -160,7 +161,7 @@ check_fresh(struct connection *connection, const struct request *request)
 	if (has_acl &&
 	    (ahead_ms > REPLAY_WINDOW_MS || ahead_ms < -REPLAY_WINDOW_MS))
 		return refuse_clock(connection, ahead_ms);
-	return check_replay(connection, request, has_acl);
+	return check_replay(connection, request, has_acl, ahead_ms);
 }
 
 /* *user is NULL if the ACL is off. */
@@ -254,7 +255,7 @@ request_check(struct connection *connection, struct inbox *inbox)
 		return error;
 	error = check_source(connection, inbox, user);
 	if (!error)
-		error = check_addresses(connection);
+		error = check_addresses(connection, inbox);
 	if (!error)
 		error = check_destination(connection, inbox, user);
 	if (!error)

@@ -1,6 +1,7 @@
 #include "proxy/source_bind.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -200,6 +201,55 @@ explain_port(bool is_bound, int error)
 }
 
 /*
+ * Whether this host can send from the source to the destination. connect(2) of
+ * UDP sends nothing, and fails as that of TCP does if there is no route, or one
+ * that forbids it.
+ */
+static bool
+has_route(union address source, const union address *destination)
+{
+	int family = source.any.sa_family;
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool can_send;
+
+	if (fd < 0)
+		return false;
+	source_bind_set_freebind(fd);
+	source_bind_set_transparent(fd, family);
+	address_set_port(&source, 0);
+	can_send = bind(fd, &source.any, address_len(&source)) == 0 &&
+	    connect(fd, &destination->any, address_len(destination)) == 0;
+	close(fd);
+	return can_send;
+}
+
+/*
+ * The errno of connect(2) does not say whether this host has no route, or
+ * another host has sent an ICMP error (icmp(7), RFC 4443). Makes EHOSTUNREACH of
+ * those that others sent; the reason keeps the errno.
+ */
+static int
+find_cause(
+    struct connection *connection, const union address *source, int error)
+{
+	switch (error) {
+	case -ENETUNREACH:
+	case -EHOSTDOWN:
+	case -ENONET:
+	case -ENOPROTOOPT:
+	case -EOPNOTSUPP:
+	case -EACCES:
+	case -EPROTO:
+		if (!has_route(*source, &connection->facts.destination))
+			return error;
+		connection->reason = strerror(-error);
+		return -EHOSTUNREACH;
+	default:
+		return error;
+	}
+}
+
+/*
  * Returns a descriptor. On a failure *port says why if the port caused it,
  * otherwise NULL.
  */
@@ -224,8 +274,9 @@ connect_from(struct connection *connection, const union address *source,
 			socket_delay_acknowledgements(fd);
 	}
 	if (is_bound && !connection->is_check)
-		error = socket_connect(fd, &connection->facts.destination,
-		    deadline, connection->downstream_fd);
+		error = find_cause(connection, source,
+		    socket_connect(fd, &connection->facts.destination, deadline,
+			connection->downstream_fd));
 	if (!error)
 		return fd;
 	*port = explain_port(is_bound, error);

@@ -220,6 +220,8 @@ class Refused:
         self.assert_answer(UNREACHABLE, self.request2(
             destination=(self.family.unreachable, 80)))
         self.assert_answer(NETWORK_FAILURE, self.request2(
+            destination=(self.unrouted, 80)), '^Network is unreachable')
+        self.assert_answer(DESTINATION_DENIED, self.request2(
             destination=SERVER if self.family is IPV4 else
             (IPV6.exit_link, SERVER_PORT)), 'this listener')
         full = self.listen(self.net.destination, self.family.destination)
@@ -416,7 +418,9 @@ class FastOpen:
 
 class Version2IPv4(Served, Refused, Checks, Floods, FastOpen, Version2Case):
     family = IPV4
+    unrouted = '198.18.0.1'
 
 
 class Version2IPv6(Served, Refused, Checks, FastOpen, Version2Case):
     family = IPV6
+    unrouted = '2001:db8:9999::1'

@@ -6,6 +6,7 @@ them. The rules that `srcproxy rules` prints make that work.
 
 import os
 import re
+import signal
 
 import rules
 from cases import RoutedCase
@@ -32,7 +33,7 @@ class Unreachable:
 
     def test_each_error_is_a_refusal_that_says_so(self):
         server = self.start_server({'timeout': '10m'})
-        self.start_client()
+        client = self.start_client({'protocol': 2})
         ports = dict(enumerate(self.errors, FIRST_PORT))
         for port, kind in ports.items():
             self.net.destination.run(
@@ -44,10 +45,19 @@ class Unreachable:
         for port, kind in ports.items():
             with self.subTest(kind=kind):
                 self.assertEqual(receive_until_reset(users[port]), b'')
-                server.wait_for(
-                    'refused',
-                    destination=endpoint(self.family.destination, port),
-                    reason=re.compile(self.errors[kind]))
+                at = endpoint(self.family.destination, port)
+                server.wait_for('refused', destination=at,
+                                reason=re.compile(self.errors[kind]))
+                client.wait_for(
+                    'refused', destination=at,
+                    reason='the destination refused' if
+                    self.errors[kind] == 'refused' else
+                    'the destination is unreachable')
+        # It is the network's weather, none of this host's faults.
+        self.assertNotIn(' error refused ', server.log)
+        server.send_signal(signal.SIGUSR1)
+        counted = server.wait_for('user', user='-')
+        self.assertEqual(counted['unreachable'], str(len(ports)))
         self.assert_proxies()
 
 
