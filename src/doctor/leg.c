@@ -196,7 +196,7 @@ try_fast_open(const struct doctor_context *context, const union address *server)
 	    !fast_open_send(fd, NULL, &version, sizeof(version), deadline,
 		SOCKET_NO_PEER)) {
 		/* Data that a SYNPROXY holds up is sent again only after a while. */
-		socket_await_acknowledged(fd, deadline_after(SETTLE_MS));
+		socket_await_acknowledged(fd, deadline_after(SETTLE_MS), NULL);
 		result = fast_open_result(fd);
 	}
 	close(fd);

@@ -386,13 +386,13 @@ socket_push(int fd)
 
 /* There is no event for acknowledgements, so it polls. */
 void
-socket_await_acknowledged(int fd, int64_t deadline)
+socket_await_acknowledged(int fd, int64_t deadline, const atomic_bool *stop)
 {
 	struct pollfd end = { .fd = fd };
 	int wait_ms = 1;
 
 	while (socket_unacknowledged(fd) > 0 && deadline_left(deadline) > 0 &&
-	    poll(&end, 1, wait_ms) <= 0)
+	    !(stop && atomic_load(stop)) && poll(&end, 1, wait_ms) <= 0)
 		wait_ms = wait_ms < ACKNOWLEDGED_MAX_MS ? 2 * wait_ms : wait_ms;
 }
 

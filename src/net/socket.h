@@ -11,6 +11,8 @@
  * socket_open() return a descriptor, which the caller closes.
  */
 
+#include <stdatomic.h>
+
 #include "net/address.h"
 
 /*
@@ -116,10 +118,11 @@ int socket_unsent(int fd);
 void socket_push(int fd);
 
 /*
- * Waits until the peer has acknowledged everything, the connection has ended, or
- * the deadline (base/deadline.h) has passed.
+ * Waits until the peer has acknowledged everything, the connection has ended, the
+ * deadline (base/deadline.h) has passed, or *stop is true (NULL: never).
  */
-void socket_await_acknowledged(int fd, int64_t deadline);
+void socket_await_acknowledged(
+    int fd, int64_t deadline, const atomic_bool *stop);
 
 /* How many bytes the peer has acknowledged since the start; 0: unknown. */
 uint64_t socket_acknowledged(int fd);

@@ -8,6 +8,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@ struct admission {
 	pthread_mutex_t lock;
 	pthread_cond_t left; /* broadcast when there may be room */
 	size_t live, limit;
-	bool closed;
+	atomic_bool closed; /* may be read without the lock */
 	bool was_full; /* and an eighth of the limit is not yet free again */
 	unsigned full_count;          /* how many times was_full became true */
 	uint64_t entered;             /* since the start */

@@ -57,7 +57,10 @@ send_status(int fd, enum protocol_status status, int flags)
 	send(fd, bytes, len, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* tcp(7): without more data the kernel sends the byte after 200 ms. */
+/*
+ * Without more data the relay sends the byte when it settles (relay/state.c), or
+ * the kernel when it would retransmit.
+ */
 void
 answer_connected(int fd)
 {
@@ -72,9 +75,13 @@ answer_checked(int fd)
 }
 
 void
-answer_refused(int fd, enum protocol_status status, bool is_known)
+answer_refused(int fd, enum protocol_status status)
 {
 	send_status(fd, status, 0);
-	if (is_known)
-		socket_await_acknowledged(fd, deadline_after(TAKEN_MS));
+}
+
+void
+answer_await_taken(int fd, const atomic_bool *stop)
+{
+	socket_await_acknowledged(fd, deadline_after(TAKEN_MS), stop);
 }

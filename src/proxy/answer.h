@@ -7,6 +7,7 @@
  * call fails: a peer that has gone needs no answer.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "proxy/protocol.h"
@@ -20,10 +21,13 @@ void answer_connected(int fd);
 /* The check passed: closing fd then ends the stream without a reset. */
 void answer_checked(int fd);
 
+/* Closing fd then resets it. */
+void answer_refused(int fd, enum protocol_status status);
+
 /*
- * Closing fd then resets it. is_known: the peer is no stranger, so wait until it
- * has the answer, which the reset may overtake.
+ * The reset may overtake the answer. Waits for some time until the peer has it,
+ * or *stop is true.
  */
-void answer_refused(int fd, enum protocol_status status, bool is_known);
+void answer_await_taken(int fd, const atomic_bool *stop);
 
 #endif

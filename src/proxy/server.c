@@ -210,25 +210,44 @@ connect_upstream(struct connection *connection, struct inbox *inbox)
 	return error;
 }
 
+static void
+refuse(
+    const struct connection *connection, const struct inbox *inbox, int error)
+{
+	int fd = connection->downstream_fd;
+
+	answer_refused(fd,
+	    inbox->status >= 0 ? (enum protocol_status)inbox->status
+			       : answer_status_of(error));
+	if (inbox->is_known)
+		answer_await_taken(fd, &connection->admission->closed);
+}
+
 /*
- * Returns what dial() returns. A check is over then, without a word in the log,
- * unless a stranger sent it.
+ * A check only asks, so its answer is no refusal. A stranger, a replay and a
+ * clock that is off concern the operator all the same.
  */
+static bool
+is_told(const struct inbox *inbox, int error)
+{
+	return error &&
+	    (!inbox->is_known || error == -EALREADY || error == -ETIME);
+}
+
+/* Returns what dial() returns. */
 static int
 answer(struct connection *connection, const struct inbox *inbox, int error)
 {
 	int fd = connection->downstream_fd;
 
 	if (error)
-		answer_refused(fd,
-		    inbox->status >= 0 ? (enum protocol_status)inbox->status
-				       : answer_status_of(error),
-		    inbox->is_known);
+		refuse(connection, inbox, error);
 	else if (connection->is_check)
 		answer_checked(fd);
 	else
 		answer_connected(fd);
-	return connection->is_check && inbox->is_known ? -ENODATA : error;
+	return connection->is_check && !is_told(inbox, error) ? -ENODATA
+							      : error;
 }
 
 /*

@@ -14,13 +14,16 @@ from segments import ACK, ETH_P_ALL, SYN
 from waiting import TIMEOUT, wait_until
 from wire import (BAD_OPCODE, BAD_VERSION, CHECK, CLOCK_OFF, CONNECTED,
                   DESTINATION_DENIED, LIMITED, MALFORMED, NETWORK_FAILURE,
-                  NOT_AUTHORIZED, REFUSED, REPLAY, SOURCE_DENIED,
+                  NOT_AUTHORIZED, REFUSED, RELAY, REPLAY, SOURCE_DENIED,
                   TIMED_OUT, UNREACHABLE, UNSPECIFIED, auth_digest, derive_hint,
                   encode_request, encode_request_2, now_ms)
 
 SECRET = 'of alice'
 WINDOW_MS = 60000
 HOUR_S = 3600
+
+# In /proc/net/tcp: it runs while sent data is not acknowledged.
+RETRANSMISSION = 1
 
 
 class Version2Case(ServerCase):
@@ -236,17 +239,18 @@ class Refused:
         request = self.request2(opcode=CHECK, source=UNSPECIFIED,
                                 destination=UNSPECIFIED)
         self.assertEqual(receive_all(self.send(request)), bytes([CONNECTED]))
-        self.assert_answer(REPLAY, request)
-        # A check is no refusal.
+        # A check is no refusal, but a replay is one.
+        self.assert_answer(REPLAY, request, 'used before', user='alice')
         relay = self.request2()
         client, _ = self.assert_connects(relay)
         reset(client)
         self.assert_answer(REPLAY, relay, 'used before')
-        self.answer(self.request2(time_ms=0))
+        for opcode in RELAY, CHECK:
+            self.answer(self.request2(time_ms=0, opcode=opcode))
         server.send_signal(signal.SIGUSR1)
         counted = server.wait_for('user', user='alice')
         self.assertEqual((counted['replay'], counted['clock'],
-                          counted['refused']), ('1', '1', '2'))
+                          counted['refused']), ('2', '2', '4'))
 
 
 class Checks:
@@ -272,6 +276,8 @@ class Checks:
                            'has the key')
         self.assertEqual(self.answer(self.request2(
             opcode=CHECK, time_ms=0))[:1], bytes([CLOCK_OFF]))
+        server.wait_for('refused', user='alice',
+                        reason=re.compile("clock is .* s behind this host's"))
         # Nobody was connected, and no place was taken.
         self.listener.setblocking(False)
         self.assertRaises(BlockingIOError, self.listener.accept)
@@ -279,8 +285,8 @@ class Checks:
         self.assert_connects()
         self.assert_answer(LIMITED, self.request2(
             opcode=CHECK, source=(self.family.user, fresh_port())))
-        # Of all that, the log shows the stranger only.
-        self.assertEqual(server.log.count(' refused '), 1)
+        # Of all that, the log shows the stranger and the clock only.
+        self.assertEqual(server.log.count(' refused '), 2)
 
 
 class Floods:
@@ -332,6 +338,29 @@ class Floods:
         self.assertEqual(receive_all(pending), bytes([CONNECTED]))
         self.assertEqual(old.wait(), 0)
         self.assert_answer(REPLAY, request, 'used before')
+
+    def test_end_does_not_wait_until_a_refusal_is_taken(self):
+        injection = Injection()
+        server = self.start_with_acl({'drain_timeout': '1m'},
+                                     injection.options)
+        gate = self.net.gate
+        client = self.send()
+        rule = ('INPUT', '-i', 'link0', '-p', 'tcp', '--sport',
+                str(SERVER_PORT), '-j', 'DROP')
+        gate.run('iptables', '-I', *rule)
+        self.addCleanup(gate.run, 'iptables', '-D', *rule)
+        client.sendall(self.request2(destination=(self.destination[0], 0)))
+        # Neither the request's acknowledgement nor the status arrives.
+        wait_until(lambda: any(
+            entry.remote == client.getsockname() and
+            entry.timer == RETRANSMISSION
+            for entry in self.net.exit.tcp_entries(IPV4.af)),
+            'the status is on its way')
+        # The wait would now last for an hour.
+        injection.let_pass(-HOUR_S)
+        server.send_signal(signal.SIGTERM)
+        server.wait_for('stopped', reset='0')
+        self.assertEqual(server.wait(), 0)
 
     def test_replacement_knows_what_the_old_process_has_served(self):
         old = self.start_with_acl()
