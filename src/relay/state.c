@@ -118,7 +118,8 @@ relay_finish(struct relay *relay, enum relay_side side)
 
 /*
  * Settles a connection that has been quiet for some time: it wakes less often,
- * and keepalive is on. Most connections end before that.
+ * and keepalive is on. Most connections end before that. What MSG_MORE has held
+ * back is sent, which the kernel would do only after three round trips.
  */
 static void
 relay_settle(struct relay *relay)
@@ -126,8 +127,10 @@ relay_settle(struct relay *relay)
 	if (atomic_exchange(&relay->has_settled, true))
 		return;
 	set_slices(relay);
-	for (int side = 0; side < 2; side++)
+	for (int side = 0; side < 2; side++) {
 		socket_keep_alive(relay->fd[side]);
+		socket_push(relay->fd[side]);
+	}
 }
 
 /*

@@ -12,8 +12,11 @@ from peers import Flood, receive
 from segments import Segments
 from test_congestion import find_forbidden, read_setting
 from test_privilege import NOBODY
+from test_protocol2 import Version2Case
+from wire import CONNECTED
 
 ROUND_TRIP_MS = 100
+STATUS_ROUND_TRIP_MS = 600
 WORDS_AFTER_SECONDS = 0.004
 
 
@@ -173,6 +176,31 @@ class LegOfGate(Leg, DoctorCase):
         sink.close()
         flood.join()
         return 64 / seconds
+
+
+class Status(Version2Case):
+    """The status of version 2 goes soon if the destination says nothing."""
+
+    make_network = LongNetwork
+    family = IPV4
+
+    def test_it_is_not_held_back_for_round_trips(self):
+        self.start_with_acl()
+        echo = self.listen(self.net.exit, IPV4.exit_link)
+        near = self.connect(self.net.gate, echo.getsockname()[:2])
+        far = self.accept(echo)
+        self.net.change(STATUS_ROUND_TRIP_MS)
+        self.addCleanup(self.net.change)
+        client = self.send(self.request2())
+        self.accept(self.listener)
+        # Half of the first one is the status's way. By itself the kernel would
+        # hold it back for three.
+        for _ in range(3):
+            near.sendall(b'?')
+            far.sendall(receive(far, 1))
+            receive(near, 1)
+        client.setblocking(False)
+        self.assertEqual(client.recv(1), bytes([CONNECTED]))
 
 
 class Patience(RoutedCase):
