@@ -201,76 +201,6 @@ check_egress(const struct doctor_context *context)
 		    "outbound.local_addr and outbound.fwmark work");
 }
 
-static void
-report_denied(const struct doctor_context *context,
-    const struct test_request *test, const char *prefix,
-    const char *destination)
-{
-	char cause[CLIENT_ANSWER_STRLEN];
-
-	finding_problem(context->findings, NULL,
-	    client_answer_advice(test->answer[0]),
-	    "%s: the server half refused a test request to %s: %s", prefix,
-	    destination,
-	    client_answer_cause(test->answer, test->answer_len, cause));
-}
-
-static void
-report_result(const struct doctor_context *context, int result,
-    const struct test_request *test, const char *prefix)
-{
-	struct findings *findings = context->findings;
-	char destination[ADDRESS_STRLEN];
-
-	address_format(&test->destination, destination);
-	if (result == TEST_REQUEST_ARRIVED)
-		finding_ok(findings,
-		    "%s: the server half accepted a test request and "
-		    "connected to %s from there",
-		    prefix, destination);
-	else if (result == TEST_REQUEST_TAKEN)
-		finding_note(findings,
-		    "%s: the server half did not refuse a test request, "
-		    "but its connection to %s was not seen here%s: it "
-		    "was lost on the way, or outbound.server is no "
-		    "server half",
-		    prefix, destination,
-		    context->packet_fd < 0 ? " (only root sees all packets)"
-					   : "");
-	else if (result == TEST_REQUEST_REFUSED)
-		finding_problem(findings, NULL,
-		    "read the newest line refused in the server half's log; "
-		    "the likely causes, in this order: reason=\"no user has "
-		    "this auth\": outbound.auth here is not acl[].auth there; "
-		    "a reason with allowed_src_ips: that list lacks the "
-		    "source; a reason about the destination: denied_dst_ips or "
-		    "allowed_dst_ips there; tried=\"bind "
-		    "to the source\" or \"connect to the destination\": the "
-		    "exit cannot, so run srcproxy doctor server there; no such "
-		    "line: another program reset the connection",
-		    "%s: the server half refused a test request to %s", prefix,
-		    destination);
-	else if (result == TEST_REQUEST_DENIED)
-		report_denied(context, test, prefix, destination);
-	else if (result == TEST_REQUEST_OLD)
-		finding_problem(findings, NULL,
-		    "set protocol to \"auto\" here, or update the server half; "
-		    "if it has protocol: 1, change that",
-		    "%s: protocol is 2 here, and the server half speaks "
-		    "version 1 only",
-		    prefix);
-	else if (result == TEST_REQUEST_STRANGE)
-		finding_problem(findings, NULL,
-		    "set outbound.server to the address and port of a "
-		    "server half",
-		    "%s: the program that answers at outbound.server "
-		    "does not speak srcproxy's protocol",
-		    prefix);
-	else
-		finding_note(findings, "%s: cannot send a test request: %s",
-		    prefix, strerror(-result));
-}
-
 static bool
 has_route(const struct doctor_context *context, const union address *server)
 {
@@ -301,25 +231,123 @@ report_no_route(
 	    text);
 }
 
+static void
+report_unreached(const struct doctor_context *context,
+    const union address *server, const char *tried, int error)
+{
+	char text[ADDRESS_STRLEN];
+
+	if (has_route(context, server))
+		finding_problem(context->findings, NULL,
+		    "start the server half there, and open its port in the "
+		    "firewalls on the way; or take this address out of the "
+		    "name, if outbound.server is one",
+		    "the server half at %s: cannot %s: %s",
+		    address_format(server, text), tried, strerror(-error));
+	else
+		report_no_route(context, server);
+}
+
+static void
+report_denied(const struct doctor_context *context,
+    const struct test_request *test, const char *prefix,
+    const char *destination)
+{
+	char cause[CLIENT_ANSWER_STRLEN];
+
+	finding_problem(context->findings, NULL,
+	    client_answer_advice(test->answer[0]),
+	    "%s: the server half refused a test request to %s: %s", prefix,
+	    destination,
+	    client_answer_cause(test->answer, test->answer_len, cause));
+}
+
+static const char *
+name_end(const struct test_request *test)
+{
+	return test->has_ended ? "ended the stream" : "reset the connection";
+}
+
+static void
+report_result(const struct doctor_context *context, int result,
+    const struct test_request *test, const char *prefix)
+{
+	struct findings *findings = context->findings;
+	char destination[ADDRESS_STRLEN];
+
+	address_format(&test->destination, destination);
+	if (result == TEST_REQUEST_ARRIVED)
+		finding_ok(findings,
+		    "%s: the server half accepted a test request and "
+		    "connected to %s from there",
+		    prefix, destination);
+	else if (result == TEST_REQUEST_TAKEN)
+		finding_note(findings,
+		    "%s: the server half did not refuse a test request, "
+		    "but its connection to %s was not seen here%s: it "
+		    "was lost on the way, or outbound.server is no "
+		    "server half%s",
+		    prefix, destination,
+		    context->packet_fd < 0 ? " (only root sees all packets)"
+					   : "",
+		    test->is_silent ? "; a check of version 2 got no answer "
+				      "either"
+				    : "");
+	else if (result == TEST_REQUEST_REFUSED)
+		finding_problem(findings, NULL,
+		    "read the newest line refused in the server half's log; "
+		    "the likely causes, in this order: reason=\"no user has "
+		    "this auth\": outbound.auth here is not acl[].auth there; "
+		    "a reason with allowed_src_ips: that list lacks the "
+		    "source; a reason about the destination: denied_dst_ips or "
+		    "allowed_dst_ips there; tried=\"bind "
+		    "to the source\" or \"connect to the destination\": the "
+		    "exit cannot, so run srcproxy doctor server there; no such "
+		    "line: another program reset the connection",
+		    "%s: the server half refused a test request to %s: it %s",
+		    prefix, destination, name_end(test));
+	else if (result == TEST_REQUEST_DENIED)
+		report_denied(context, test, prefix, destination);
+	else if (result == TEST_REQUEST_OLD)
+		finding_problem(findings, NULL,
+		    "update the server half, or set protocol to \"auto\" here; "
+		    "if it has protocol: 1, change that; otherwise find out "
+		    "who else resets connections on the way",
+		    "%s: protocol is 2 here, and the server half %s at a "
+		    "check of version 2, as one that speaks version 1 only",
+		    prefix, name_end(test));
+	else if (result == TEST_REQUEST_SILENT)
+		finding_problem(findings, NULL,
+		    "look at the exit whether a server half listens there, and "
+		    "works: srcproxy status server; if it does, find the "
+		    "firewall on the way that drops its packets",
+		    "%s: the program that answers at outbound.server did not "
+		    "answer a check of version 2 within %d s",
+		    prefix, TEST_REQUEST_ANSWER_S);
+	else if (result == TEST_REQUEST_STRANGE)
+		finding_problem(findings, NULL,
+		    "set outbound.server to the address and port of a "
+		    "server half",
+		    "%s: the program that answers at outbound.server "
+		    "does not speak srcproxy's protocol",
+		    prefix);
+	else if (test->tried)
+		report_unreached(context, test->server, test->tried, result);
+	else
+		finding_note(findings, "%s: cannot send a test request: %s",
+		    prefix, strerror(-result));
+}
+
 /* Returns a descriptor, or a negative errno after reporting it. */
 static int
 connect_server(
     const struct doctor_context *context, const union address *server)
 {
-	char text[ADDRESS_STRLEN];
 	const char *tried;
 	int fd = test_request_connect(context->config, server, &tried);
 
-	address_format(server, text);
-	if (fd < 0 && !has_route(context, server))
-		report_no_route(context, server);
-	else if (fd < 0)
-		finding_problem(context->findings, NULL,
-		    "start the server half there, and open its port in the "
-		    "firewalls on the way; or take this address out of the "
-		    "name, if outbound.server is one",
-		    "the server half at %s: cannot %s: %s", text, tried,
-		    strerror(-fd));
+	if (fd < 0)
+		report_unreached(context, server, tried, fd);
 	return fd;
 }
 

@@ -12,7 +12,7 @@
 #include "proxy/client_request.h"
 
 #define CONNECT_MS 3000
-#define ANSWER_MS 2000
+#define ANSWER_MS (TEST_REQUEST_ANSWER_S * 1000)
 
 /* A descriptor that is not open is -1. */
 struct ends {
@@ -88,6 +88,7 @@ read_server(struct test_request *test, int fd)
 	ssize_t len =
 	    recv(fd, test->answer, sizeof(test->answer), MSG_DONTWAIT);
 
+	test->has_ended = len == 0;
 	if (len <= 0)
 		return TEST_REQUEST_REFUSED;
 	test->answer_len = (size_t)len;
@@ -156,22 +157,42 @@ is_end(int fd, int64_t deadline)
 }
 
 /*
+ * No answer came. Unless protocol forbids it, users' connections speak version
+ * 1 until one does, so the request does as well.
+ */
+static int
+note_unanswered(struct test_request *test, int error)
+{
+	test->is_silent = error == -ETIMEDOUT;
+	test->has_ended = error == -ENODATA;
+	if (!test->is_silent && !test->has_ended && error != -ECONNRESET &&
+	    error != -EPIPE)
+		return error;
+	if (test->version == 0 && test->config->protocol == PROTOCOL_AUTO) {
+		test->version = 1;
+		return TEST_REQUEST_TAKEN;
+	}
+	if (test->is_silent)
+		return TEST_REQUEST_SILENT;
+	return test->version == 2 ? TEST_REQUEST_REFUSED : TEST_REQUEST_OLD;
+}
+
+/*
  * Asks whether the server half would connect, if it speaks version 2. Returns
- * TEST_REQUEST_TAKEN if it would, or speaks version 1.
+ * TEST_REQUEST_TAKEN if the request is to be sent.
  */
 static int
 ask(struct test_request *test, int fd)
 {
 	int64_t deadline = deadline_after(ANSWER_MS);
-	bool is_old = test->config->protocol == PROTOCOL_ONLY_2;
 	int error = send_request(test, fd, PROTOCOL_CHECK);
 
 	if (!error)
-		client_answer_receive(
+		error = client_answer_receive(
 		    fd, deadline, test->answer, &test->answer_len);
-	test->version = test->answer_len > 0 ? 2 : 1;
-	if (test->version == 1)
-		return is_old ? TEST_REQUEST_OLD : TEST_REQUEST_TAKEN;
+	if (test->answer_len == 0)
+		return note_unanswered(test, error);
+	test->version = 2;
 	if (!is_end(fd, deadline))
 		return TEST_REQUEST_STRANGE;
 	return is_connected(test) ? TEST_REQUEST_TAKEN : TEST_REQUEST_DENIED;
@@ -190,15 +211,15 @@ run_request(struct test_request *test, struct ends *ends)
 static int
 run_both(struct test_request *test, struct ends *ends)
 {
-	const char *tried;
 	int result = ask(test, ends->server_fd);
 
 	if (result != TEST_REQUEST_TAKEN)
 		return result;
 	ends->server_fd =
-	    test_request_connect(test->config, test->server, &tried);
+	    test_request_connect(test->config, test->server, &test->tried);
 	if (ends->server_fd < 0)
 		return ends->server_fd;
+	test->tried = NULL;
 	result = run_request(test, ends);
 	close(ends->server_fd);
 	return result;
@@ -218,6 +239,8 @@ test_request_run(struct test_request *test, int fd)
 	ends.packet_fd = capture_begin(test->packet_fd);
 	if (test->config->protocol == PROTOCOL_ONLY_1)
 		test->version = 1;
+	test->answer_len = 0;
+	test->tried = NULL;
 	result = test->version == 1 ? run_request(test, &ends)
 				    : run_both(test, &ends);
 	close(ends.listen_fd);

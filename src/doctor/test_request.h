@@ -14,7 +14,8 @@ enum test_request_result {
 	TEST_REQUEST_TAKEN,   /* not refused, but no packet was seen */
 	TEST_REQUEST_REFUSED, /* the server half reset or ended it */
 	TEST_REQUEST_DENIED,  /* the server half said why */
-	TEST_REQUEST_OLD,     /* the server half does not speak version 2 */
+	TEST_REQUEST_OLD,     /* the same with a check of version 2 */
+	TEST_REQUEST_SILENT,  /* nothing answered a check of version 2 */
 	TEST_REQUEST_STRANGE, /* the peer sent data: no server half */
 };
 
@@ -31,14 +32,24 @@ struct test_request {
 	const union address *server;
 	union address user;
 	int packet_fd; /* of capture_open(), or -1 */
-	/* Of the server; 0: not known. Keep it for the next test. */
+	/*
+	 * What users' connections speak; 0: not known. Keep both for the next
+	 * test.
+	 */
 	uint8_t version;
+	bool is_silent; /* nothing answered the check that asked for it */
 
 	union address destination; /* becomes this host's, which is asked for */
 	/* TEST_REQUEST_DENIED: what the server half said. */
 	uint8_t answer[CLIENT_ANSWER_MAX_LEN];
 	size_t answer_len;
+	bool has_ended; /* TEST_REQUEST_REFUSED, _OLD: by no reset */
+	/* Of a negative errno: the step of connecting again; NULL: no such. */
+	const char *tried;
 };
+
+/* How long an answer is awaited. */
+#define TEST_REQUEST_ANSWER_S 2
 
 /*
  * fd: of test_request_connect(). Sends the request on it; or first a check of

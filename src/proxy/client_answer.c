@@ -102,7 +102,7 @@ client_answer_receive(int fd, int64_t deadline,
 			continue;
 		received = recv(fd, answer + *len, 1, MSG_DONTWAIT);
 		if (received == 0)
-			return -ECONNRESET;
+			return -ENODATA;
 		if (received < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		if (received > 0)

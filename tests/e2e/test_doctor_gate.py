@@ -11,10 +11,10 @@ from daemons import write_config
 from doctor_case import MARK, OF_THIS_HOST, PREFIXES, USER, GateCase
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import join
-from peers import background, receive_request
+from peers import background, receive_request, reset
 from test_command import srcproxy
 from test_privilege import NOBODY
-from wire import CHECK, now_ms
+from wire import CHECK, CONNECTED, now_ms
 
 
 class Gate(GateCase):
@@ -397,8 +397,8 @@ class Gate(GateCase):
 
         refused = background(refuse)
         findings = self.assert_wrong(
-            f'{IPV4.users}: the server half refused a test request',
-            'server half.s log.*"no user has this auth".*allowed_src_ips.*'
+            f'{IPV4.users}: the server half refused a test request to .*: it '
+            'ended the stream$', 'server half.s log.*"no user has this auth".*allowed_src_ips.*'
             'allowed_dst_ips.*doctor server', prefixes=[IPV4.users],
             config=self.outbound(server=endpoint(*listener.getsockname())))
         self.assertEqual(refused.result(), [check_len, request_len])
@@ -437,13 +437,74 @@ class Gate(GateCase):
                     config=config)
                 self.assertEqual(refused.result()[:2], bytes([2, CHECK]))
 
-    def test_server_half_that_does_not_speak_version_2_although_it_must(self):
-        config, refused = self.refuse_once(b'')
+    def answer_each(self, *answers, **config):
+        """A scripted server half, which treats each request in turn.
+
+        Returns the configuration, and the versions of what it got.
+        """
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+
+        def answer(step):
+            request = b''
+            while not request:
+                connection = self.accept(listener)
+                # Other connections try what is on the way, and end without a
+                # whole request.
+                with contextlib.suppress(ConnectionResetError, IndexError):
+                    request = receive_request(connection)
+            if isinstance(step, bytes):
+                connection.sendall(step)
+                connection.close()
+            else:
+                step(connection)
+            return request[0]
+
+        def answer_all():
+            versions = [answer(step) for step in answers]
+            listener.close()
+            return versions
+
+        outbound = self.outbound(server=endpoint(*listener.getsockname()))
+        return {**outbound, **config}, background(answer_all)
+
+    def stay_silent(self, connection):
+        pass
+
+    def test_check_that_is_not_answered_although_version_2_must_be(self):
+        old = 'version 2, as one that speaks version 1 only$'
+        for answer, problem, advice in (
+                (b'', f'ended the stream at a check of {old}', 'update'),
+                (reset, f'reset the connection at a check of {old}', 'update'),
+                (self.stay_silent, 'did not answer a check of version 2 within '
+                 '2 s$', 'whether a server half listens')):
+            # No user gets version 1 because of another one.
+            config, versions = self.answer_each(answer, answer, protocol=2)
+            with self.subTest(problem=problem):
+                findings = self.assert_wrong(problem, advice, config=config)
+                self.assertEqual(len(findings.of('problem', problem)), 2)
+                self.assertEqual(versions.result(), [2, 2])
+
+    def test_request_that_is_reset(self):
+        config, versions = self.answer_each(reset, reset)
         self.assert_wrong(
-            f'{IPV4.users}: protocol is 2 here, and the server half speaks '
-            'version 1 only', 'update the server half', prefixes=[IPV4.users],
-            config={**config, 'protocol': 2})
-        refused.result()
+            f'{IPV4.users}: the server half refused a test request to .*: it '
+            'reset the connection$', prefixes=[IPV4.users], config=config)
+        self.assertEqual(versions.result(), [2, 1])
+
+    def test_refusal_of_one_user_says_nothing_of_the_next(self):
+        config, versions = self.answer_each(bytes([42]), reset)
+        findings = self.assert_wrong(
+            f'{IPV6.users}: the server half refused a test request to .*: it '
+            'reset the connection$', config=config)
+        self.assertTrue(findings.of(
+            'problem', f'{IPV4.users}: .*: source not allowed$'))
+        self.assertEqual(versions.result(), [2, 2])
+
+    def test_server_half_that_goes_away_meanwhile(self):
+        config, versions = self.answer_each(bytes([CONNECTED]))
+        self.assert_wrong('cannot connect: Connection refused', 'start',
+                          prefixes=[IPV4.users], config=config)
+        self.assertEqual(versions.result(), [2])
 
     def test_server_that_is_this_half(self):
         loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))
@@ -465,7 +526,8 @@ class Gate(GateCase):
 
     def test_service_that_says_nothing_is_not_taken_for_the_server_half(self):
         listener = self.listen(self.net.exit, IPV4.exit_link)
-        self.assert_note('did not refuse a test request, but',
+        self.assert_note('did not refuse a test request, but.* a check of '
+                         'version 2 got no answer either$',
                          config=self.outbound(
                              server=endpoint(*listener.getsockname())))
 
