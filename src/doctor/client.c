@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "doctor/user_route.h"
 #include "net/route.h"
@@ -72,15 +71,6 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
 }
 
-static bool
-find_route(
-    const struct prefix *prefix, union address *user, struct route *route)
-{
-	*user = trace_user(prefix);
-	address_set_port(user, sample_ports[0]);
-	return route_find(user, 0, route) == 0;
-}
-
 /* The default route does not say where the users are. */
 static void
 report_by_default(const struct doctor_context *context, const char *prefix,
@@ -100,19 +90,19 @@ static void
 check_user_route(
     const struct doctor_context *context, const struct prefix *prefix)
 {
-	union address user;
+	union address user = trace_user(prefix);
 	struct route route;
 	char text[PREFIX_STRLEN], link[IF_NAMESIZE];
+	bool is_linked = user_route_find_link(context, prefix, link);
 
 	prefix_format(prefix, text);
-	if (find_route(prefix, &user, &route)) {
-		int family = user.any.sa_family;
-
-		check_user_interface(context, text, family, route.interface);
-		if (!route.is_local && !user_route_find_link(prefix, link))
+	address_set_port(&user, sample_ports[0]);
+	if (route_find(&user, 0, &route) == 0) {
+		check_user_interface(
+		    context, text, user.any.sa_family, route.interface);
+		if (!route.is_local && !is_linked)
 			report_by_default(context, text, route.interface);
-	} else if (!doctor_context_sees_firewall(context) ||
-	    !user_route_find_link(prefix, link)) {
+	} else if (!doctor_context_sees_firewall(context) || !is_linked) {
 		finding_problem(context->findings, NULL,
 		    "ip route add PREFIX dev INTERFACE, towards the users",
 		    "%s: this host has no route to these users, so it "
@@ -125,8 +115,8 @@ check_user_route(
 static bool
 is_this_host(const struct prefix *prefix)
 {
-	const union address first = trace_user_first(prefix),
-			    other = trace_user(prefix);
+	const union address first = trace_user_first(prefix);
+	const union address other = trace_user(prefix);
 
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
 }
@@ -157,10 +147,10 @@ arrive(struct arrival *arrival, const union address *user, uint8_t protocol,
 {
 	struct walk *walk = &arrival->walk;
 	const char *link = *arrival->link ? arrival->link : NULL;
-	union address from = *user, external;
+	union address from = *user;
+	union address external = trace_external(user->any.sa_family);
 
 	address_set_port(&from, 0);
-	external_sample(user->any.sa_family, &external);
 	address_set_port(&external, port);
 	trace_begin(
 	    walk, &from, &external, protocol, arrival->is_own ? NULL : link);
@@ -356,12 +346,13 @@ static void
 check_redirection(
     const struct doctor_context *context, const struct prefix *prefix)
 {
-	struct arrival arrival = { .context = context, .users = prefix };
-	const union address users[2] = { trace_user(prefix),
+	const union address users[] = { trace_user(prefix),
 		trace_user_first(prefix) };
+	struct arrival arrival = { .context = context, .users = prefix };
 
 	arrival.is_own = is_this_host(prefix);
-	if (!arrival.is_own && !user_route_find_link(prefix, arrival.link))
+	if (!arrival.is_own &&
+	    !user_route_find_link(context, prefix, arrival.link))
 		*arrival.link = '\0';
 	prefix_format(prefix, arrival.prefix);
 	if (context->config->mode == INBOUND_TPROXY) {

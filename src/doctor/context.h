@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "doctor/finding.h"
 #include "firewall/ruleset.h"
+#include "kernel/routing_rules.h"
 #include "net/prefix_list.h"
 
 struct doctor_context {
@@ -19,7 +20,8 @@ struct doctor_context {
 	bool has_nft; /* the commands are for nft; otherwise iptables */
 	/* The firewall as root read it; NULL: unread. See ruleset_create(). */
 	struct ruleset *ruleset;
-	int packet_fd;          /* of capture_open(), or -1 */
+	struct routing_rules routing[2]; /* of IPv4, IPv6; empty: unread */
+	int packet_fd;                   /* of capture_open(), or -1 */
 	int arrivals_fd;        /* has captured from the start, or -1 */
 	bool is_own_redirected; /* root's connection to the server came back */
 };
@@ -29,6 +31,12 @@ static inline bool
 doctor_context_sees_firewall(const struct doctor_context *context)
 {
 	return context->ruleset && !context->ruleset->blind;
+}
+
+static inline const struct routing_rules *
+doctor_context_routing(const struct doctor_context *context, int family)
+{
+	return &context->routing[family == AF_INET6];
 }
 
 #endif

@@ -60,7 +60,10 @@ format_command(struct text *command, const char *option,
 	text_add(command, " | sh");
 }
 
-/* The context points into *commands, which must live as long. */
+/*
+ * The context points into *commands, which must live as long. The caller ends
+ * it.
+ */
 static void
 begin(struct doctor_context *context, struct commands *commands,
     const char *path, char *const *texts)
@@ -74,6 +77,16 @@ begin(struct doctor_context *context, struct commands *commands,
 	format_command(&commands->simple, "--simple ", context, path, texts);
 	context->rules = commands->rules.chars;
 	context->simple_rules = commands->simple.chars;
+	routing_rules_init(&context->routing[0], AF_INET);
+	routing_rules_init(&context->routing[1], AF_INET6);
+}
+
+static void
+end(struct doctor_context *context)
+{
+	routing_rules_finish(&context->routing[0]);
+	routing_rules_finish(&context->routing[1]);
+	ruleset_destroy(context->ruleset);
 }
 
 static void
@@ -206,7 +219,6 @@ examine_both(struct doctor_context *context, const char *path,
 		close(context->packet_fd);
 	if (context->arrivals_fd >= 0)
 		close(context->arrivals_fd);
-	ruleset_destroy(context->ruleset);
 	return error;
 }
 
@@ -231,6 +243,7 @@ doctor_run(const struct config *config, const struct doctor_request *request,
 	if (!error && leave_out_ipv6(findings, &prefixes)) {
 		begin(&context, &commands, request->path, request->prefixes);
 		error = examine_both(&context, request->path, privilege);
+		end(&context);
 	}
 	if (!error)
 		finding_finish(findings);
@@ -264,6 +277,7 @@ doctor_warn(const struct config *config, const char *path)
 			client_to_server_check_own(&context);
 		else
 			return_route_check_routes(&context);
+		end(&context);
 	}
 	if (config->kind == CONFIG_SERVER)
 		doctor_server_check_own_sources(&context);

@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "kernel/sysctl.h"
 #include "net/route.h"
@@ -57,9 +56,9 @@ check_prefix(const struct doctor_context *context, const struct prefix *users)
 		.from = users };
 	const struct selection back = { .family = users->base.any.sa_family,
 		.to = users };
-	union address user = trace_user(users), external;
+	union address user = trace_user(users);
+	union address external = trace_external(user.any.sa_family);
 
-	external_sample(user.any.sa_family, &external);
 	address_set_port(&user, 0);
 	address_set_port(&external, DNS_PORT);
 	check_packet(context, &user, &external, IPPROTO_UDP, &away,

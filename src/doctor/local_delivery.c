@@ -5,58 +5,30 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
-#include "doctor/external.h"
+#include "doctor/trace.h"
 
-/* A user and a remote host, and the routing rules of their family. */
+/* A reply from an outside host to a user, and the rules that route it. */
 struct search {
 	const struct routing_rules *rules;
-	union address user, remote;
-	char link[IF_NAMESIZE]; /* that leads to the remote host */
+	struct routing_question reply; /* in by the link to that host */
 };
 
-static void
-find_link(struct search *search)
-{
-	struct routing_question question = { .from = search->user,
-		.to = search->remote,
-		.protocol = IPPROTO_TCP };
-	struct routing_answer answer;
-
-	*search->link = '\0';
-	if (routing_rules_ask(search->rules, &question, &answer) == 0 &&
-	    answer.rule)
-		if_indextoname(answer.interface, search->link);
-}
-
-static bool
-ask(const struct routing_rules *rules, const union address *from,
-    const union address *to, const char *iif, uint32_t mark,
-    struct routing_answer *answer)
-{
-	struct routing_question question = { .from = *from,
-		.to = *to,
-		.iif = iif,
-		.mark = mark,
-		.protocol = IPPROTO_TCP };
-
-	return routing_rules_ask(rules, &question, answer) == 0 &&
-	    answer->rule && answer->type == RTN_LOCAL;
-}
-
 bool
-local_delivery_has(const struct routing_rules *rules, const union address *user,
-    const union address *remote, const char *iif, uint32_t mark,
+local_delivery_has(const struct doctor_context *context,
+    const union address *user, const char *iif, uint32_t mark,
     const struct routing_rule **rule)
 {
-	union address from = *remote;
+	int family = user->any.sa_family;
+	const struct routing_question reply = { .from = trace_external(family),
+		.to = *user,
+		.iif = iif,
+		.mark = mark };
 	struct routing_answer answer;
-	bool is_here;
+	int type = routing_rules_ask(
+	    doctor_context_routing(context, family), &reply, &answer);
 
-	if (remote->any.sa_family == AF_UNSPEC)
-		external_sample(user->any.sa_family, &from);
-	is_here = ask(rules, &from, user, iif, mark, &answer);
 	*rule = answer.rule;
-	return is_here;
+	return type == RTN_LOCAL;
 }
 
 const char *
@@ -75,127 +47,102 @@ is_for_mark(const struct routing_rule *rule)
 	    rule->action == FR_ACT_TO_TBL;
 }
 
-/* Tries the rule's mark, with the link of the rule if it names one. */
+/*
+ * Tries the rule's mark, with the link of the rule if it names one. The reply
+ * takes on the first mark that delivers it.
+ */
 static void
-try_mark(const struct search *search, const struct routing_rule *rule,
+try_mark(struct search *search, const struct routing_rule *rule,
     struct local_delivery *delivery)
 {
-	const char *iif = *rule->iif ? rule->iif : search->link;
 	const struct routing_rules alone = { (struct routing_rule *)rule, 1 };
-	struct routing_answer answer;
+	struct routing_question marked = search->reply;
+	struct routing_answer answer, other;
+	bool is_here;
 
-	if (ask(search->rules, &search->remote, &search->user, iif, rule->mark,
-		&answer) &&
-	    answer.rule == rule) {
+	marked.mark = rule->mark;
+	if (*rule->iif)
+		marked.iif = rule->iif;
+	is_here =
+	    routing_rules_ask(search->rules, &marked, &answer) == RTN_LOCAL;
+	if (is_here && answer.rule == rule) {
+		if (delivery->way == LOCAL_DELIVERY_NONE)
+			search->reply.mark = rule->mark;
 		delivery->way = LOCAL_DELIVERY_MARKED;
 		text_add(
 		    &delivery->marks, "%s", delivery->marks.len ? ", " : "");
 		local_delivery_format_mark(rule, &delivery->marks);
-		return;
+	} else if (!is_here && answer.rule && answer.rule != rule &&
+	    routing_rules_ask(&alone, &marked, &other) == RTN_LOCAL) {
+		delivery->decisive = answer.jump ? answer.jump : answer.rule;
+		delivery->wanted = rule;
 	}
-	if (!answer.rule || answer.rule == rule || answer.type == RTN_LOCAL)
-		return;
-	delivery->decisive = answer.jump ? *answer.jump : *answer.rule;
-	if (ask(&alone, &search->remote, &search->user, iif, rule->mark,
-		&answer)) {
-		delivery->is_late = true;
-		delivery->wanted = *rule;
-	}
-}
-
-static void
-try_marks(const struct search *search, struct local_delivery *delivery)
-{
-	for (size_t i = 0; i < search->rules->count; i++) {
-		if (is_for_mark(&search->rules->items[i]))
-			try_mark(search, &search->rules->items[i], delivery);
-	}
-}
-
-static uint32_t
-delivering_mark(const struct search *search)
-{
-	for (size_t i = 0; i < search->rules->count; i++) {
-		const struct routing_rule *rule = &search->rules->items[i];
-		struct routing_answer answer;
-
-		if (is_for_mark(rule) &&
-		    ask(search->rules, &search->remote, &search->user,
-			*rule->iif ? rule->iif : search->link, rule->mark,
-			&answer))
-			return rule->mark;
-	}
-	return 0;
 }
 
 /* Takes the sender and ports of the rule. False: the rule names none. */
 static bool
-single_out(
-    const struct routing_rule *rule, union address *from, union address *to)
+single_out(const struct routing_rule *rule, struct routing_question *reply)
 {
 	bool has_from = rule->from.base.any.sa_family != AF_UNSPEC;
 
 	if (has_from) {
-		uint16_t port = address_port(from);
+		uint16_t port = address_port(&reply->from);
 
-		if (rule->from.base.any.sa_family != from->any.sa_family)
-			return false;
-		prefix_sample(&rule->from, from);
-		address_set_port(from, port);
+		reply->from = prefix_sample(&rule->from);
+		address_set_port(&reply->from, port);
 	}
 	if (rule->sports[1])
-		address_set_port(from, rule->sports[0]);
+		address_set_port(&reply->from, rule->sports[0]);
 	if (rule->dports[1])
-		address_set_port(to, rule->dports[0]);
+		address_set_port(&reply->to, rule->dports[0]);
 	return has_from || rule->sports[1] || rule->dports[1];
 }
 
-static void
-find_exception(const struct search *search, struct local_delivery *delivery)
-{
-	uint32_t mark = delivery->way == LOCAL_DELIVERY_MARKED
-	    ? delivering_mark(search)
-	    : 0;
-	struct routing_answer usual;
-
-	for (size_t i = 0; i < search->rules->count; i++) {
-		const struct routing_rule *rule = &search->rules->items[i];
-		union address from = search->remote, to = search->user;
-		struct routing_answer answer;
-
-		if (rule->is_inverted || !single_out(rule, &from, &to) ||
-		    ask(search->rules, &from, &to, search->link, mark,
-			&answer) ||
-		    (answer.rule != rule && answer.jump != rule))
-			continue;
-		delivery->has_exception = true;
-		delivery->exception = *rule;
-		return;
-	}
-	ask(search->rules, &search->remote, &search->user, search->link, mark,
-	    &usual);
-	delivery->has_exception = usual.doubt && usual.doubt->has_unknown;
-	if (delivery->has_exception)
-		delivery->exception = *usual.doubt;
-}
-
-static void
-find_one(struct search *search, struct local_delivery *delivery)
+static const struct routing_rule *
+find_exception(const struct search *search)
 {
 	struct routing_answer answer;
 
-	*delivery = (struct local_delivery){ .missing = search->user };
-	external_sample(search->user.any.sa_family, &search->remote);
-	find_link(search);
-	if (ask(search->rules, &search->remote, &search->user, search->link, 0,
-		&answer))
+	for (size_t i = 0; i < search->rules->count; i++) {
+		const struct routing_rule *rule = &search->rules->items[i];
+		struct routing_question reply = search->reply;
+
+		if (!rule->is_inverted && single_out(rule, &reply) &&
+		    routing_rules_ask(search->rules, &reply, &answer) !=
+			RTN_LOCAL &&
+		    (answer.rule == rule || answer.jump == rule))
+			return rule;
+	}
+	routing_rules_ask(search->rules, &search->reply, &answer);
+	return answer.doubt && answer.doubt->has_unknown ? answer.doubt : NULL;
+}
+
+static void
+find_one(const struct doctor_context *context, const union address *user,
+    struct local_delivery *delivery)
+{
+	int family = user->any.sa_family;
+	struct search search = { doctor_context_routing(context, family),
+		{ .from = trace_external(family), .to = *user } };
+	char link[IF_NAMESIZE];
+	struct routing_answer answer;
+
+	*delivery = (struct local_delivery){ .missing = *user };
+	trace_find_link(context, user, &search.reply.from, link);
+	search.reply.iif = link;
+	if (routing_rules_ask(search.rules, &search.reply, &answer) ==
+	    RTN_LOCAL)
 		delivery->way = answer.rule->table == RT_TABLE_LOCAL
 		    ? LOCAL_DELIVERY_LOCAL
 		    : LOCAL_DELIVERY_ALL;
-	else
-		try_marks(search, delivery);
+	for (size_t i = 0;
+	     i < search.rules->count && delivery->way < LOCAL_DELIVERY_ALL;
+	     i++) {
+		if (is_for_mark(&search.rules->items[i]))
+			try_mark(&search, &search.rules->items[i], delivery);
+	}
 	if (delivery->way)
-		find_exception(search, delivery);
+		delivery->exception = find_exception(&search);
 }
 
 /*
@@ -203,22 +150,15 @@ find_one(struct search *search, struct local_delivery *delivery)
  * this host's own. So two addresses are tried, and the lesser way counts.
  */
 void
-local_delivery_find(
+local_delivery_find(const struct doctor_context *context,
     const struct prefix *prefix, struct local_delivery *delivery)
 {
-	struct routing_rules rules = { 0 };
-	struct search search = { .rules = &rules };
-	struct local_delivery first;
+	const union address user = prefix_sample(prefix);
+	const union address other = prefix_sample_first(prefix);
+	struct local_delivery second;
 
-	*delivery = (struct local_delivery){ 0 };
-	prefix_sample(prefix, &search.user);
-	delivery->missing = search.user;
-	if (routing_rules_init(&rules, prefix->base.any.sa_family))
-		return;
-	find_one(&search, delivery);
-	prefix_sample_first(prefix, &search.user);
-	find_one(&search, &first);
-	if (first.way < delivery->way)
-		*delivery = first;
-	routing_rules_finish(&rules);
+	find_one(context, &user, delivery);
+	find_one(context, &other, &second);
+	if (second.way < delivery->way)
+		*delivery = second;
 }

@@ -3,8 +3,7 @@
 
 /* Finds how replies to a prefix reach the server half's sockets. */
 
-#include "base/text.h"
-#include "kernel/routing_rules.h"
+#include "doctor/context.h"
 #include "net/prefix.h"
 
 enum local_delivery_way {
@@ -18,29 +17,29 @@ struct local_delivery {
 	enum local_delivery_way way;
 	struct text marks;     /* LOCAL_DELIVERY_MARKED: "0x5, 0x1/0xf" */
 	union address missing; /* LOCAL_DELIVERY_NONE: no replies to it */
-	/* LOCAL_DELIVERY_NONE: wanted would deliver, but decisive is first. */
-	bool is_late;
-	struct routing_rule wanted, decisive;
 	/*
-	 * exception takes away replies that it selects by ports or sender, or,
-	 * with has_unknown, may do so.
+	 * LOCAL_DELIVERY_NONE: wanted would deliver, but decisive is first.
+	 * wanted NULL: no rule would.
 	 */
-	bool has_exception;
-	struct routing_rule exception;
+	const struct routing_rule *wanted, *decisive;
+	/*
+	 * Takes away replies that it selects by ports or sender, or, with
+	 * has_unknown, may do so. NULL: none.
+	 */
+	const struct routing_rule *exception;
 };
 
-/* Asks the kernel for its rules and routes; tries each mark of the rules. */
-void local_delivery_find(
+/* Follows the rules to the kernel's routes; tries each mark of the rules. */
+void local_delivery_find(const struct doctor_context *context,
     const struct prefix *prefix, struct local_delivery *delivery);
 
 /*
  * Whether a packet that comes in by that link with that mark is delivered here.
- * remote: the sender; AF_UNSPEC: an outside host. *rule becomes the member of
- * rules that decides, or NULL.
+ * The sender is an outside host. *rule becomes the rule that decides, or NULL.
  */
-bool local_delivery_has(const struct routing_rules *rules,
-    const union address *user, const union address *remote, const char *iif,
-    uint32_t mark, const struct routing_rule **rule);
+bool local_delivery_has(const struct doctor_context *context,
+    const union address *user, const char *iif, uint32_t mark,
+    const struct routing_rule **rule);
 
 /* Adds the rule's mark, "0x5" or "0x1/0xf". Returns the whole text. */
 const char *local_delivery_format_mark(

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "config/special_purpose.h"
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "net/route.h"
 
@@ -43,11 +42,9 @@ is_link_of_ours(
 {
 	const struct endpoint_list *servers = &context->config->servers;
 	const struct prefix_list *users = context->prefixes;
-	union address address;
-	bool is_ours;
+	union address address = trace_external(family);
+	bool is_ours = route_leads_to(&address, interface);
 
-	external_sample(family, &address);
-	is_ours = route_leads_to(&address, interface);
 	for (size_t i = 0; i < servers->count && !is_ours; i++)
 		is_ours = route_leads_to(&servers->items[i].address, interface);
 	for (size_t i = 0; i < users->count && !is_ours; i++) {
@@ -62,13 +59,12 @@ static bool
 is_redirected(const struct doctor_context *context, const struct prefix *users,
     const struct prefix *network)
 {
-	char link[IF_NAMESIZE];
 	const union address user = trace_user(users);
-	union address host;
+	union address host = prefix_sample(network);
+	char link[IF_NAMESIZE];
 	struct route route;
 	struct walk walk;
 
-	prefix_sample(network, &host);
 	address_set_port(&host, PORT);
 	if (user.any.sa_family != host.any.sa_family ||
 	    route_find(&user, 0, &route) || route.is_local ||

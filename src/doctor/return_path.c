@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include "base/deadline.h"
-#include "doctor/external.h"
 #include "doctor/port_probe.h"
 #include "doctor/return_route.h"
 #include "doctor/trace.h"
@@ -192,13 +191,12 @@ report_rules(const struct doctor_context *context, const struct prefix *users,
 	const struct selection back = { .family = users->base.any.sa_family,
 		.to = users,
 		.is_reply = true };
+	const union address user = prefix_sample(users);
+	const union address remote = trace_external(user.any.sa_family);
 	struct outgoing outgoing;
-	union address user, remote;
 
 	if (!doctor_context_sees_firewall(context))
 		return false;
-	prefix_sample(users, &user);
-	external_sample(user.any.sa_family, &remote);
 	trace_outgoing(context, &user, &remote, &outgoing);
 	if ((outgoing.sent.fate == FATE_DROPPED || !has_answer) &&
 	    trace_report(context, &outgoing.sent, &away,
@@ -247,12 +245,10 @@ format_answering(const struct path *path, const char *link, struct text *fix)
 static void
 report_asked(const struct doctor_context *context, const struct path *path)
 {
-	char text[ADDRESS_STRLEN], link[IF_NAMESIZE] = "";
-	struct trace_route route;
+	char text[ADDRESS_STRLEN], link[IF_NAMESIZE];
 	struct text fix = { 0 }, advice;
 
-	if (trace_find_route(&path->user, &path->router->address, &route))
-		if_indextoname(route.answer.interface, link);
+	trace_find_link(context, &path->user, &path->router->address, link);
 	format_answering(path, link, &fix);
 	text_set(&advice,
 	    path->user.any.sa_family == AF_INET ? asked_advice_v4
@@ -349,17 +345,17 @@ report_forbidden(
 	int version = path->user.any.sa_family == AF_INET ? 4 : 6;
 	char text[ADDRESS_STRLEN];
 	struct text fix = { 0 }, advice, rule = { 0 };
-	struct trace_route route;
-	bool is_there = trace_find_route(&path->user, router, &route);
+	struct routing_answer route;
+	bool is_there = trace_find_route(context, &path->user, router, &route);
 
 	address_format_host(&path->user, text);
 	text_set(&advice,
 	    "find the routing rule or route that forbids it: ip rule; ip route "
 	    "get %s from %s iif lo",
 	    path->router->text, text);
-	if (!is_there && route.answer.rule) {
-		routing_rule_format(&route.rule, &rule);
-		if (route.rule.action != FR_ACT_TO_TBL)
+	if (!is_there && route.rule) {
+		routing_rule_format(route.rule, &rule);
+		if (route.rule->action != FR_ACT_TO_TBL)
 			text_set(
 			    &fix, "ip -%d rule del %s", version, rule.chars);
 	}
@@ -372,16 +368,17 @@ report_forbidden(
 
 /* Returns NULL, or why no router can be tested with. */
 static const char *
-find_gateway(const union address *user, union address *gateway)
+find_gateway(const struct doctor_context *context, const union address *user,
+    union address *gateway)
 {
-	union address external;
-	struct trace_route found;
+	const union address external = trace_external(user->any.sa_family);
+	struct routing_answer found;
 	struct route route;
 
-	external_sample(user->any.sa_family, &external);
 	/* Of the routers that share the load, any one is enough. */
-	if (trace_find_route(user, &external, &found) && found.answer.interface)
-		*gateway = found.answer.gateway;
+	if (trace_find_route(context, user, &external, &found) &&
+	    found.interface)
+		*gateway = found.gateway;
 	else if (route_find(&external, 0, &route) == 0 && !route.is_local)
 		*gateway = route.gateway;
 	else
@@ -432,8 +429,8 @@ add(struct wave *wave, const struct prefix *users)
 	prefix_format(users, path->prefix);
 	/* Of a prefix on the link, single addresses may be answered for. */
 	if (!proxied_address_find(users, &path->user))
-		prefix_sample(users, &path->user);
-	why_not = find_gateway(&path->user, &gateway);
+		path->user = prefix_sample(users);
+	why_not = find_gateway(wave->context, &path->user, &gateway);
 	if (why_not) {
 		finding_note(wave->context->findings,
 		    "%s: the return path was not tested: %s", path->prefix,

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "doctor/external.h"
 #include "doctor/local_delivery.h"
 #include "doctor/trace.h"
 #include "kernel/sysctl.h"
@@ -25,11 +24,12 @@ may_connect(const struct prefix *prefix, enum local_delivery_way way)
 }
 
 bool
-return_route_is_there(const struct prefix *prefix)
+return_route_is_there(
+    const struct doctor_context *context, const struct prefix *prefix)
 {
 	struct local_delivery delivery;
 
-	local_delivery_find(prefix, &delivery);
+	local_delivery_find(context, prefix, &delivery);
 	return delivery.way != LOCAL_DELIVERY_NONE &&
 	    may_connect(prefix, delivery.way);
 }
@@ -53,13 +53,13 @@ report_late(const struct doctor_context *context,
 	struct text decisive = { 0 }, late = { 0 };
 
 	finding_problem(context->findings,
-	    step_in_front(context, &delivery->decisive), AT_ZERO,
+	    step_in_front(context, delivery->decisive), AT_ZERO,
 	    "%s: reply packets to these users, such as %s, are "
 	    "not delivered on this host: the routing rule "
 	    "\"%s\" decides before \"%s\"",
 	    prefix, address_format_host(&delivery->missing, user),
-	    routing_rule_format(&delivery->decisive, &decisive),
-	    routing_rule_format(&delivery->wanted, &late));
+	    routing_rule_format(delivery->decisive, &decisive),
+	    routing_rule_format(delivery->wanted, &late));
 }
 
 static void
@@ -68,7 +68,7 @@ report_missing(const struct doctor_context *context,
 {
 	char user[ADDRESS_STRLEN];
 
-	if (delivery->is_late)
+	if (delivery->wanted)
 		report_late(context, delivery, prefix);
 	else
 		finding_problem(context->findings, context->rules, "",
@@ -83,10 +83,10 @@ static void
 report_exception(const struct doctor_context *context,
     const struct local_delivery *delivery, const char *prefix)
 {
-	const struct routing_rule *rule = &delivery->exception;
+	const struct routing_rule *rule = delivery->exception;
 	struct text name = { 0 };
 
-	if (!delivery->has_exception)
+	if (!rule)
 		return;
 	routing_rule_format(rule, &name);
 	if (rule->has_unknown) {
@@ -120,7 +120,7 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 	struct local_delivery delivery;
 	char text[PREFIX_STRLEN];
 
-	local_delivery_find(prefix, &delivery);
+	local_delivery_find(context, prefix, &delivery);
 	prefix_format(prefix, text);
 	if (!may_connect(prefix, delivery.way))
 		finding_problem(findings, context->simple_rules, "",
@@ -152,11 +152,10 @@ static void
 check_rule_for_mark(
     const struct doctor_context *context, const struct routing_rule *rule)
 {
-	union address external;
+	const union address external = trace_external(AF_INET);
 	struct route route;
 	struct text fix;
 
-	external_sample(AF_INET, &external);
 	if (!rule->mark || rule->is_inverted || rule->mark == INBOUND_MARK ||
 	    route_find(&external, rule->mark, &route) != 0 || !route.is_local)
 		return;
@@ -172,15 +171,14 @@ check_rule_for_mark(
 static void
 check_valid_mark(const struct doctor_context *context)
 {
-	struct routing_rules rules = { 0 };
+	const struct routing_rules *rules =
+	    doctor_context_routing(context, AF_INET);
 	long all = 0;
 
-	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all ||
-	    routing_rules_init(&rules, AF_INET))
+	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all)
 		return;
-	for (size_t i = 0; i < rules.count; i++)
-		check_rule_for_mark(context, &rules.items[i]);
-	routing_rules_finish(&rules);
+	for (size_t i = 0; i < rules->count; i++)
+		check_rule_for_mark(context, &rules->items[i]);
 }
 
 void
@@ -203,15 +201,16 @@ enum delivered {
 };
 
 static enum delivered
-try_marks(const struct routing_rules *rules, const union address *user,
+try_marks(const struct doctor_context *context, const union address *user,
     const struct outgoing *outgoing, const struct routing_rule **decisive)
 {
-	static const union address outside = { .any.sa_family = AF_UNSPEC };
+	const struct routing_rules *rules =
+	    doctor_context_routing(context, user->any.sa_family);
 	const struct value *mark = &outgoing->answer.packet.fields[FIELD_MARK];
 	uint32_t unknown_bits = (uint32_t)mark->unknown[1];
 	uint32_t known = (uint32_t)mark->bits[1];
-	bool is_here = local_delivery_has(
-	    rules, user, &outside, outgoing->link, known, decisive);
+	bool is_here =
+	    local_delivery_has(context, user, outgoing->link, known, decisive);
 
 	if (!unknown_bits)
 		return is_here ? DELIVERED_ALL : DELIVERED_NONE;
@@ -219,28 +218,26 @@ try_marks(const struct routing_rules *rules, const union address *user,
 		uint32_t tried = known | (rules->items[i].mark & unknown_bits);
 
 		is_here = local_delivery_has(
-		    rules, user, &outside, outgoing->link, tried, decisive);
+		    context, user, outgoing->link, tried, decisive);
 	}
 	return is_here ? DELIVERED_SOME : DELIVERED_NONE;
 }
 
 /* Tries replies of one outside host first, then replies of any host. */
 static enum delivered
-find_delivered(const struct doctor_context *context,
-    const struct routing_rules *rules, const union address *user,
+find_delivered(const struct doctor_context *context, const union address *user,
     struct outgoing *outgoing, const struct routing_rule **decisive)
 {
-	union address remote;
+	union address remote = trace_external(user->any.sa_family);
 	enum delivered delivered;
 
-	external_sample(user->any.sa_family, &remote);
 	trace_outgoing(context, user, &remote, outgoing);
-	delivered = try_marks(rules, user, outgoing, decisive);
+	delivered = try_marks(context, user, outgoing, decisive);
 	if (delivered != DELIVERED_NONE || outgoing->is_rewritten)
 		return delivered;
 	remote.any.sa_family = AF_UNSPEC;
 	trace_outgoing(context, user, &remote, outgoing);
-	delivered = try_marks(rules, user, outgoing, decisive);
+	delivered = try_marks(context, user, outgoing, decisive);
 	return delivered == DELIVERED_ALL ? DELIVERED_SOME : delivered;
 }
 
@@ -297,20 +294,16 @@ follow_replies(const struct doctor_context *context,
     const struct prefix *prefix, const struct local_delivery *delivery,
     struct outgoing *outgoing, struct text *mark)
 {
+	const union address user = prefix_sample(prefix);
 	const struct routing_rule *decisive;
-	struct routing_rules rules = { 0 };
 	enum delivered delivered;
-	union address user;
 
 	if (delivery->way != LOCAL_DELIVERY_MARKED ||
-	    !doctor_context_sees_firewall(context) ||
-	    routing_rules_init(&rules, prefix->base.any.sa_family))
+	    !doctor_context_sees_firewall(context))
 		return DELIVERED_UNKNOWN;
-	prefix_sample(prefix, &user);
-	delivered = find_delivered(context, &rules, &user, outgoing, &decisive);
+	delivered = find_delivered(context, &user, outgoing, &decisive);
 	if (delivered == DELIVERED_ALL)
 		local_delivery_format_mark(decisive, mark);
-	routing_rules_finish(&rules);
 	return delivered;
 }
 
@@ -322,7 +315,7 @@ return_route_takes_some(
 	struct outgoing outgoing;
 	struct text mark = { 0 };
 
-	local_delivery_find(prefix, &delivery);
+	local_delivery_find(context, prefix, &delivery);
 	return follow_replies(context, prefix, &delivery, &outgoing, &mark) ==
 	    DELIVERED_SOME;
 }
@@ -335,30 +328,22 @@ static void
 check_others_mark(const struct doctor_context *context,
     const struct prefix *prefix, const struct outgoing *outgoing)
 {
-	static const union address outside = { .any.sa_family = AF_UNSPEC };
 	const struct mark *own = &context->config->return_mark;
+	const union address user = prefix_sample(prefix);
+	const union address remote = trace_external(user.any.sa_family);
 	const struct routing_rule *decisive;
-	union address user, remote;
 	char text[PREFIX_STRLEN], mark[MARK_STRLEN];
-	struct routing_rules rules = { 0 };
 	const struct value *given;
-	bool is_here;
 	struct text name;
 	struct walk walk;
 
-	if (routing_rules_init(&rules, prefix->base.any.sa_family))
-		return;
-	prefix_sample(prefix, &user);
-	external_sample(user.any.sa_family, &remote);
 	trace_begin(&walk, &remote, &user, IPPROTO_TCP, outgoing->link);
 	walk_through(&walk, context->ruleset, HOOK_PREROUTING);
 	given = &walk.packet.fields[FIELD_MARK];
-	is_here = walk.changes[FIELD_MARK].chain && !given->unknown[1] &&
-	    local_delivery_has(&rules, &user, &outside, outgoing->link,
-		(uint32_t)given->bits[1], &decisive) &&
-	    decisive->mark == own->value && decisive->mask == own->mask;
-	routing_rules_finish(&rules);
-	if (!is_here)
+	if (!walk.changes[FIELD_MARK].chain || given->unknown[1] ||
+	    !local_delivery_has(context, &user, outgoing->link,
+		(uint32_t)given->bits[1], &decisive) ||
+	    decisive->mark != own->value || decisive->mask != own->mask)
 		return;
 	finding_problem(context->findings, NULL,
 	    "set return_mark to other bits, and apply the rules again",
@@ -378,7 +363,7 @@ return_route_check_mark(
 	char text[PREFIX_STRLEN];
 	struct text name = { 0 };
 
-	local_delivery_find(prefix, &delivery);
+	local_delivery_find(context, prefix, &delivery);
 	prefix_format(prefix, text);
 	delivered =
 	    follow_replies(context, prefix, &delivery, &outgoing, &name);

@@ -20,6 +20,7 @@ bool return_route_takes_some(
     const struct doctor_context *context, const struct prefix *prefix);
 
 /* Whether this user can connect from the prefix, and gets replies here. */
-bool return_route_is_there(const struct prefix *prefix);
+bool return_route_is_there(
+    const struct doctor_context *context, const struct prefix *prefix);
 
 #endif

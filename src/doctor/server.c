@@ -54,7 +54,7 @@ check_ways_back(const struct doctor_context *context)
 	size_t count = 0;
 
 	for (size_t i = 0; tried && i < list->count; i++) {
-		if (return_route_is_there(&list->items[i]))
+		if (return_route_is_there(context, &list->items[i]))
 			tried[count++] = list->items[i];
 	}
 	return_path_check(context, tried, count);

@@ -1,11 +1,11 @@
 #include "doctor/checks.h"
+#include "doctor/trace.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "doctor/external.h"
 #include "proxy/source_bind.h"
 
 #define INTERFACE "lo"
@@ -15,12 +15,11 @@
 static int
 bind_foreign(int fd, int family, uint16_t port)
 {
-	union address foreign;
+	union address foreign = trace_external(family);
 	int error = source_bind_set_freebind(fd);
 
 	if (error)
 		return error;
-	external_sample(family, &foreign);
 	address_set_port(&foreign, port);
 	return bind(fd, &foreign.any, address_len(&foreign)) ? -errno : 0;
 }

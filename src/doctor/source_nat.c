@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "kernel/conntrack.h"
 #include "proxy/source_bind.h"
@@ -21,14 +20,14 @@ static int
 find_source(const union address *user, union address *seen)
 {
 	int family = user->any.sa_family;
-	union address from, external;
+	const union address external = trace_external(family);
+	union address from;
 	socklen_t len = sizeof(from);
 	int hops = 1, error = 0;
 	int fd = source_bind_open(user);
 
 	if (fd < 0)
 		return fd;
-	external_sample(family, &external);
 	if (setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, &hops,
 		sizeof(hops)) ||
@@ -148,11 +147,10 @@ void
 source_nat_check(
     const struct doctor_context *context, const struct prefix *prefix)
 {
-	union address user, external;
-	struct trace_route route;
+	const union address user = prefix_sample(prefix);
+	const union address external = trace_external(user.any.sa_family);
+	struct routing_answer route;
 
-	prefix_sample(prefix, &user);
-	external_sample(user.any.sa_family, &external);
-	if (trace_find_route(&user, &external, &route))
+	if (trace_find_route(context, &user, &external, &route))
 		check_sent(context, &user, prefix);
 }

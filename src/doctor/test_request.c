@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "doctor/external.h"
+#include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "net/socket.h"
 #include "proxy/client_request.h"
@@ -43,6 +43,27 @@ test_request_connect(const struct config *config, const union address *server,
 	return fd;
 }
 
+/*
+ * Finds the address that this host's packets to the outside have. connect(2) on
+ * a datagram socket sends no packet.
+ */
+static int
+find_outer(int family, union address *own)
+{
+	const union address external = trace_external(family);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*own);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &external.any, address_len(&external)) ||
+	    getsockname(fd, &own->any, &len))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
 /* Finds the address of this host that the server half must connect to. */
 static int
 find_own(int fd, int family, union address *own)
@@ -56,7 +77,7 @@ find_own(int fd, int family, union address *own)
 	if (own->any.sa_family == family && !address_is_loopback(own) &&
 	    !(family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&own->v6.sin6_addr)))
 		return 0;
-	return external_find_own(family, own);
+	return find_outer(family, own);
 }
 
 /* Opens a listener: without an answer the server's host would resend SYNs. */

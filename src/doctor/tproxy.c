@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "doctor/user_route.h"
 #include "kernel/routing_rules.h"
@@ -169,13 +168,12 @@ check_delivered(const struct passage *passage,
 	const struct routing_question question = { .from = passage->user,
 		.to = passage->remote,
 		.iif = passage->link,
-		.mark = mark,
-		.protocol = IPPROTO_TCP };
-	struct routing_answer answer = { .rule = NULL };
+		.mark = mark };
+	struct routing_answer answer;
+	int type = routing_rules_ask(rules, &question, &answer);
 	struct text name = { 0 }, fix;
 
-	if (routing_rules_ask(rules, &question, &answer) ||
-	    (answer.rule && answer.type == RTN_LOCAL))
+	if (type < 0 || type == RTN_LOCAL)
 		return true;
 	finding_problem(passage->context->findings,
 	    format_fix(passage, mark, &fix), "",
@@ -196,17 +194,16 @@ static bool
 check_source(const struct passage *passage, const struct routing_rules *rules,
     uint32_t mark)
 {
-	const struct routing_question question = { .from = passage->remote,
-		.to = passage->user,
-		.mark = mark,
-		.protocol = IPPROTO_TCP };
-	struct routing_answer answer = { .rule = NULL };
+	const struct routing_question question = {
+		.from = passage->remote, .to = passage->user, .mark = mark
+	};
+	struct routing_answer answer;
 	struct text name = { 0 };
 
 	if (passage->users.family != AF_INET ||
 	    !user_route_is_by_mark(passage->link) ||
-	    routing_rules_ask(rules, &question, &answer) || !answer.rule ||
-	    answer.type == RTN_UNICAST || answer.rule->table == RT_TABLE_LOCAL)
+	    routing_rules_ask(rules, &question, &answer) == RTN_UNICAST ||
+	    !answer.rule || answer.rule->table == RT_TABLE_LOCAL)
 		return true;
 	finding_problem(passage->context->findings, passage->context->rules, "",
 	    "%s: src_valid_mark is 1, and the routing rule \"%s\" is for the "
@@ -220,18 +217,13 @@ static bool
 check_routes(const struct passage *passage)
 {
 	const struct value *value = &passage->walk.packet.fields[FIELD_MARK];
-	struct routing_rules rules = { 0 };
-	uint32_t mark;
-	bool is_fine;
+	const struct routing_rules *rules =
+	    doctor_context_routing(passage->context, passage->users.family);
+	uint32_t mark = (uint32_t)value->bits[1];
 
-	if (!value_is_known(value) ||
-	    routing_rules_init(&rules, passage->users.family))
-		return true;
-	mark = (uint32_t)value->bits[1];
-	is_fine = check_delivered(passage, &rules, mark) &&
-	    check_source(passage, &rules, mark);
-	routing_rules_finish(&rules);
-	return is_fine;
+	return !value_is_known(value) ||
+	    (check_delivered(passage, rules, mark) &&
+		check_source(passage, rules, mark));
 }
 
 /* The fix must not open this host's own services to the users. */
@@ -297,7 +289,7 @@ tproxy_check_users(const struct doctor_context *context,
 	};
 
 	prefix_format(users, passage.prefix);
-	external_sample(passage.users.family, &passage.remote);
+	passage.remote = trace_external(passage.users.family);
 	if (!check_bridge(&passage))
 		return;
 	for (size_t i = 0; i < 2; i++) {

@@ -4,10 +4,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "doctor/external.h"
 #include "net/route.h"
 
+#define EXTERNAL_PORT 443
 #define OWN_MAX 16
+
+/* From the special-purpose registries (RFC 6890); both are routable. */
+union address
+trace_external(int family)
+{
+	union address address;
+
+	address_parse(family == AF_INET ? "192.0.0.9" : "2001:1::1", &address);
+	address_set_port(&address, EXTERNAL_PORT);
+	return address;
+}
 
 /* Steps from the address into the prefix, past this host's own addresses. */
 static union address
@@ -32,18 +43,16 @@ skip_own(const struct prefix *users, const union address *likely, int step)
 union address
 trace_user(const struct prefix *users)
 {
-	union address likely;
+	const union address likely = prefix_sample(users);
 
-	prefix_sample(users, &likely);
 	return skip_own(users, &likely, -1);
 }
 
 union address
 trace_user_first(const struct prefix *users)
 {
-	union address likely;
+	const union address likely = prefix_sample_first(users);
 
-	prefix_sample_first(users, &likely);
 	return skip_own(users, &likely, 1);
 }
 
@@ -105,26 +114,27 @@ trace_answer(struct walk *walk, const struct walk *request, const char *oif)
 }
 
 bool
-trace_find_route(const union address *user, const union address *remote,
-    struct trace_route *route)
+trace_find_route(const struct doctor_context *context,
+    const union address *user, const union address *remote,
+    struct routing_answer *route)
 {
-	struct routing_answer *answer = &route->answer;
-	struct routing_question question = {
-		.from = *user, .to = *remote, .protocol = IPPROTO_TCP
-	};
-	struct routing_rules rules = { 0 };
+	const struct routing_rules *rules =
+	    doctor_context_routing(context, remote->any.sa_family);
+	const struct routing_question question = { .from = *user,
+		.to = *remote };
 
-	*route = (struct trace_route){ .answer.rule = NULL };
-	if (routing_rules_init(&rules, remote->any.sa_family))
-		return false;
-	if (routing_rules_ask(&rules, &question, answer))
-		answer->rule = NULL;
-	if (answer->rule) {
-		route->rule = *answer->rule;
-		answer->rule = &route->rule;
-	}
-	routing_rules_finish(&rules);
-	return answer->rule && answer->type == RTN_UNICAST;
+	return routing_rules_ask(rules, &question, route) == RTN_UNICAST;
+}
+
+void
+trace_find_link(const struct doctor_context *context, const union address *user,
+    const union address *remote, char link[IF_NAMESIZE])
+{
+	struct routing_answer route;
+
+	*link = '\0';
+	if (trace_find_route(context, user, remote, &route))
+		if_indextoname(route.interface, link);
 }
 
 /* is_any: remote only chooses the link; the packet goes to any host. */
@@ -133,11 +143,8 @@ send_first(const struct doctor_context *context, const union address *user,
     const union address *remote, bool is_any, struct outgoing *outgoing)
 {
 	struct walk *sent = &outgoing->sent;
-	struct trace_route route;
 
-	*outgoing->link = '\0';
-	if (trace_find_route(user, remote, &route))
-		if_indextoname(route.answer.interface, outgoing->link);
+	trace_find_link(context, user, remote, outgoing->link);
 	trace_begin(sent, user, remote, IPPROTO_TCP, NULL);
 	if (is_any) {
 		set_unknown(sent, FIELD_DADDR);
@@ -162,7 +169,7 @@ trace_outgoing(const struct doctor_context *context, const union address *user,
 	union address to = *remote;
 
 	if (remote->any.sa_family == AF_UNSPEC)
-		external_sample(user->any.sa_family, &to);
+		to = trace_external(user->any.sa_family);
 	send_first(context, user, &to, false, outgoing);
 	outgoing->is_rewritten =
 	    outgoing->sent.changes[FIELD_SADDR].chain != NULL;
@@ -186,9 +193,8 @@ trace_rewrites_some(const struct doctor_context *context,
     const union address *user, struct cause *cause)
 {
 	struct outgoing outgoing = { .link = "" };
-	union address external;
+	const union address external = trace_external(user->any.sa_family);
 
-	external_sample(user->any.sa_family, &external);
 	send_first(context, user, &external, true, &outgoing);
 	*cause = outgoing.sent.changes[FIELD_SADDR];
 	return cause->chain;

@@ -10,8 +10,10 @@
 
 #include "doctor/context.h"
 #include "firewall/remedy.h"
-#include "kernel/routing_rules.h"
 #include "net/prefix.h"
+
+/* An address, with a port, that no user and no host here has. */
+union address trace_external(int family);
 
 /*
  * Likely users: addresses of the prefix that this host does not have, such as
@@ -41,12 +43,14 @@ void trace_answer(
  * Finds the route by which this host sends a user's packets to that address.
  * False: there is none, or they stay here.
  */
-struct trace_route {
-	struct routing_answer answer;
-	struct routing_rule rule; /* that answer.rule points to */
-};
-bool trace_find_route(const union address *user, const union address *remote,
-    struct trace_route *route);
+bool trace_find_route(const struct doctor_context *context,
+    const union address *user, const union address *remote,
+    struct routing_answer *route);
+
+/* Finds the link of that route; "": none. */
+void trace_find_link(const struct doctor_context *context,
+    const union address *user, const union address *remote,
+    char link[IF_NAMESIZE]);
 
 /* A user's connection from this host to an outside host, and the answer. */
 struct outgoing {

@@ -1,11 +1,10 @@
 #include "doctor/checks.h"
+#include "doctor/trace.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
 
-#include "doctor/external.h"
-#include "doctor/trace.h"
 #include "net/route.h"
 
 /* Hosts have these addresses in addition to their routable ones. */
@@ -33,10 +32,9 @@ static uint32_t
 find_interface(const struct prefix *prefix)
 {
 	const union address user = trace_user(prefix);
-	union address external;
+	const union address external = trace_external(user.any.sa_family);
 	struct route route;
 
-	external_sample(user.any.sa_family, &external);
 	if (route_find(&user, 0, &route) || route.is_local ||
 	    route.gateway.any.sa_family != AF_UNSPEC ||
 	    route_leads_to(&external, route.interface))

@@ -8,11 +8,9 @@
 #include <sys/socket.h>
 
 #include "base/deadline.h"
-#include "doctor/external.h"
 #include "doctor/trace.h"
 #include "kernel/capture.h"
 #include "kernel/counters.h"
-#include "kernel/routing_rules.h"
 #include "kernel/sysctl.h"
 #include "net/route.h"
 
@@ -53,18 +51,16 @@ struct search {
 	uint32_t mark;
 };
 
-static bool
+/* Returns as routing_rules_ask(). */
+static int
 find(const struct search *search, const union address *to,
     struct routing_answer *answer)
 {
-	const struct routing_question question = { .from = search->from,
-		.to = *to,
-		.mark = search->mark,
-		.protocol = IPPROTO_TCP };
+	const struct routing_question question = {
+		.from = search->from, .to = *to, .mark = search->mark
+	};
 
-	*answer = (struct routing_answer){ .rule = NULL };
-	return routing_rules_ask(search->rules, &question, answer) == 0 &&
-	    answer->rule && answer->type == RTN_UNICAST;
+	return routing_rules_ask(search->rules, &question, answer);
 }
 
 /* The default route leads there, too: it does not say where the users are. */
@@ -73,11 +69,10 @@ is_by_default(const struct search *search, int family,
     const struct routing_answer *answer)
 {
 	const union address *gateway = &answer->gateway;
+	const union address external = trace_external(family);
 	struct routing_answer other;
-	union address external;
 
-	external_sample(family, &external);
-	return find(search, &external, &other) &&
+	return find(search, &external, &other) == RTN_UNICAST &&
 	    other.interface == answer->interface &&
 	    other.gateway.any.sa_family == gateway->any.sa_family &&
 	    (gateway->any.sa_family == AF_UNSPEC ||
@@ -88,7 +83,7 @@ static bool
 find_own_route(const struct search *search, const union address *user,
     struct routing_answer *answer)
 {
-	return find(search, user, answer) &&
+	return find(search, user, answer) == RTN_UNICAST &&
 	    !is_by_default(search, user->any.sa_family, answer);
 }
 
@@ -116,18 +111,16 @@ find_usual(const struct routing_rules *rules, const union address *user,
 }
 
 const char *
-user_route_find_link(const struct prefix *users, char name[IF_NAMESIZE])
+user_route_find_link(const struct doctor_context *context,
+    const struct prefix *users, char name[IF_NAMESIZE])
 {
-	struct routing_rules rules = { 0 };
-	struct routing_answer answer;
 	const union address user = trace_user(users);
-	bool is_found;
+	struct routing_answer answer;
 
-	if (routing_rules_init(&rules, user.any.sa_family))
-		return NULL;
-	is_found = find_usual(&rules, &user, &answer);
-	routing_rules_finish(&rules);
-	return is_found ? if_indextoname(answer.interface, name) : NULL;
+	return find_usual(doctor_context_routing(context, user.any.sa_family),
+		   &user, &answer)
+	    ? if_indextoname(answer.interface, name)
+	    : NULL;
 }
 
 /* fix: a rule in front of the one that decides. */
@@ -180,17 +173,16 @@ check_mark(const struct user_packet *packet, const struct routing_rules *rules,
 		.mark = (uint32_t)mark->bits[1] };
 	int family = packet->user->any.sa_family;
 	struct routing_answer answer;
+	int type = find(&search, packet->user, &answer);
 
-	if (!value_is_known(mark))
+	/* One of the users' addresses may be this host's own. */
+	if (!value_is_known(mark) || type < 0 || type == RTN_LOCAL)
 		return true;
-	if (find(&search, packet->user, &answer) &&
+	if (type == RTN_UNICAST &&
 	    (!answer.interface ||
 		answer.interface == if_nametoindex(packet->link) ||
 		((family == AF_INET6 || !is_strict(packet->link)) &&
 		    !is_by_default(&search, family, &answer))))
-		return true;
-	/* One of the users' addresses may be this host's own. */
-	if (answer.rule && answer.type == RTN_LOCAL)
 		return true;
 	report(packet, rules, &answer);
 	return false;
@@ -200,20 +192,17 @@ bool
 user_route_check_answer(const struct user_packet *packet)
 {
 	int family = packet->user->any.sa_family;
-	struct routing_rules rules = { 0 };
-	bool is_fine;
+	const struct routing_rules *rules =
+	    doctor_context_routing(packet->context, family);
 
-	if (!packet->link || packet->reached.any.sa_family != family ||
-	    routing_rules_init(&rules, family))
+	if (!packet->link || packet->reached.any.sa_family != family)
 		return true;
-	is_fine = check_mark(packet, &rules,
-		      &packet->answer->packet.fields[FIELD_MARK]) &&
+	return check_mark(
+		   packet, rules, &packet->answer->packet.fields[FIELD_MARK]) &&
 	    (family == AF_INET6 || !user_route_is_by_mark(packet->link) ||
 		!is_strict(packet->link) ||
-		check_mark(packet, &rules,
+		check_mark(packet, rules,
 		    &packet->arrived->packet.fields[FIELD_MARK]));
-	routing_rules_finish(&rules);
-	return is_fine;
 }
 
 static bool
@@ -328,15 +317,13 @@ is_in_use(const struct doctor_context *context, const char *link)
 {
 	const struct prefix_list *list = context->prefixes;
 	uint32_t interface = if_nametoindex(link);
+	const union address external = trace_external(AF_INET);
 	char name[IF_NAMESIZE];
-	union address external;
-	bool is_used;
-
-	external_sample(AF_INET, &external);
-	is_used = leads_to(&external, interface) ||
+	bool is_used = leads_to(&external, interface) ||
 	    leads_to_server(context, interface);
 	for (size_t i = 0; i < list->count && !is_used; i++)
-		is_used = user_route_find_link(&list->items[i], name) &&
+		is_used =
+		    user_route_find_link(context, &list->items[i], name) &&
 		    !strcmp(name, link);
 	return is_used;
 }

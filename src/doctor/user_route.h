@@ -13,7 +13,7 @@
 #include "net/prefix.h"
 
 /* Users come in by the link that the route to them leads to. NULL: unknown. */
-const char *user_route_find_link(
+const char *user_route_find_link(const struct doctor_context *context,
     const struct prefix *users, char name[IF_NAMESIZE]);
 
 /* A user's packet that was followed to the client half, and the answer. */

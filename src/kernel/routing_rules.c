@@ -176,13 +176,10 @@ static enum answer
 is_for(const struct routing_rule *rule, const struct routing_question *packet)
 {
 	const char *iif = packet->iif ? packet->iif : "lo";
-	const char *oif = packet->oif ? packet->oif : "";
 	bool is_other = (*rule->iif && strcmp(rule->iif, iif) != 0) ||
-	    (*rule->oif && strcmp(rule->oif, oif) != 0) ||
-	    ((rule->mark ^ packet->mark) & rule->mask) != 0 ||
-	    (rule->protocol && rule->protocol != packet->protocol) ||
-	    rule->tos || packet->uid < rule->uids[0] ||
-	    packet->uid > rule->uids[1];
+	    *rule->oif || ((rule->mark ^ packet->mark) & rule->mask) != 0 ||
+	    (rule->protocol && rule->protocol != IPPROTO_TCP) || rule->tos ||
+	    rule->uids[0] > 0;
 	const enum answer answers[] = {
 		is_other ? ANSWER_NO : ANSWER_YES,
 		is_within(&rule->from, &packet->from),
@@ -241,32 +238,32 @@ is_error(int type)
 }
 
 /*
- * Whether the rule decides for a packet that it matches; the answer then says
- * how. Returns a negative errno if the kernel does not answer.
+ * Whether the rule decides for a packet that it matches; *type and the answer
+ * then say how. Returns a negative errno if the kernel does not answer.
  */
 static int
 decides(const struct routing_rule *rule, const union address *to,
-    struct routing_answer *answer)
+    struct routing_answer *answer, int *type)
 {
 	struct search search = { .table = rule->table, .to = to, .len = -1 };
 	union netlink_message question;
 	struct rtmsg *asked;
 	int error;
 
-	answer->type = rule->action <= FR_ACT_MAX ? actions[rule->action].type
-						  : RTN_UNSPEC;
+	*type = rule->action <= FR_ACT_MAX ? actions[rule->action].type
+					   : RTN_UNSPEC;
 	if (rule->action != FR_ACT_TO_TBL)
-		return answer->type != RTN_UNSPEC;
+		return *type != RTN_UNSPEC;
 	asked = netlink_begin(&question, RTM_GETROUTE, sizeof(*asked));
 	asked->rtm_family = (uint8_t)to->any.sa_family;
 	error = netlink_ask_all(
 	    NETLINK_ROUTE, &question, RTM_NEWROUTE, take_route, &search);
-	answer->type = search.route.type;
+	*type = search.route.type;
 	answer->interface = search.route.interface;
 	answer->gateway = search.route.gateway;
 	return error ? error
-		     : answer->type != RTN_THROW &&
-		(search.len > rule->suppressed || is_error(answer->type));
+		     : *type != RTN_THROW &&
+		(search.len > rule->suppressed || is_error(*type));
 }
 
 /* Skips the rules before a goto's target; ignores a goto without target. */
@@ -285,6 +282,7 @@ routing_rules_ask(const struct routing_rules *rules,
     const struct routing_question *question, struct routing_answer *answer)
 {
 	const struct routing_rule *jump = NULL, *doubt = NULL;
+	int type = RTN_UNSPEC;
 
 	*answer = (struct routing_answer){ .rule = NULL };
 	for (size_t i = 0; i < rules->count && !answer->rule;) {
@@ -292,7 +290,8 @@ routing_rules_ask(const struct routing_rules *rules,
 		enum answer is_one = is_for(rule, question);
 		bool is_goto = rule->action == FR_ACT_GOTO;
 		struct routing_answer found = { .rule = rule };
-		int end = is_one ? decides(rule, &question->to, &found) : 0;
+		int end =
+		    is_one ? decides(rule, &question->to, &found, &type) : 0;
 
 		if (end < 0)
 			return end;
@@ -309,7 +308,9 @@ routing_rules_ask(const struct routing_rules *rules,
 	}
 	answer->jump = jump;
 	answer->doubt = doubt;
-	return 0;
+	if (rules->count == 0)
+		return -ENODATA;
+	return answer->rule ? type : RTN_UNSPEC;
 }
 
 static void

@@ -37,19 +37,16 @@ struct routing_rules {
 int routing_rules_init(struct routing_rules *rules, int family);
 void routing_rules_finish(struct routing_rules *rules);
 
-/* A packet that is looked up. */
+/* A TCP packet that is looked up; if this host sends it, root does. */
 struct routing_question {
 	union address from, to; /* with ports; from may be AF_UNSPEC */
 	const char *iif;        /* NULL: this host sends it */
-	const char *oif;        /* NULL: not chosen */
-	uint32_t mark, uid;
-	uint8_t protocol;
+	uint32_t mark;
 };
 
 struct routing_answer {
 	/* The rule that decides; NULL: there is no route. */
 	const struct routing_rule *rule;
-	uint8_t type;          /* of the route: RTN_LOCAL and the like */
 	uint32_t interface;    /* of the route; 0: none, or several */
 	union address gateway; /* AF_UNSPEC: none, or several */
 	/* The first goto that was followed on the way to rule, or NULL. */
@@ -61,7 +58,9 @@ struct routing_answer {
 /*
  * Follows the rules as the kernel does, and asks it for each table's routes. It
  * does not ask for the kernel's decision: without forwarding, or if the kernel
- * rejects the source, that names no route. Returns 0 or a negative errno.
+ * rejects the source, that names no route. Returns the type of the route:
+ * RTN_LOCAL and the like, RTN_UNSPEC if there is none; or a negative errno,
+ * -ENODATA if there are no rules.
  */
 int routing_rules_ask(const struct routing_rules *rules,
     const struct routing_question *question, struct routing_answer *answer);

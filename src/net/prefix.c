@@ -153,10 +153,11 @@ prefix_split(const struct prefix *prefix, struct prefix halves[2])
 	return true;
 }
 
-void
-prefix_sample(const struct prefix *prefix, union address *address)
+union address
+prefix_sample(const struct prefix *prefix)
 {
 	uint8_t raw[sizeof(struct in6_addr)];
+	union address sample;
 	size_t raw_len;
 	const uint8_t *base = address_raw(&prefix->base, &raw_len);
 
@@ -166,20 +167,23 @@ prefix_sample(const struct prefix *prefix, union address *address)
 	     prefix->bit_count + 1 < raw_len * 8 && bit + 1 < raw_len * 8;
 	     bit++)
 		raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	address_from_raw(address, raw, raw_len, 0);
+	address_from_raw(&sample, raw, raw_len, 0);
+	return sample;
 }
 
-void
-prefix_sample_first(const struct prefix *prefix, union address *address)
+union address
+prefix_sample_first(const struct prefix *prefix)
 {
 	uint8_t raw[sizeof(struct in6_addr)];
+	union address sample;
 	size_t raw_len;
 	const uint8_t *base = address_raw(&prefix->base, &raw_len);
 
 	memcpy(raw, base, raw_len);
 	if (prefix->bit_count + 1 < raw_len * 8)
 		raw[raw_len - 1] |= 1;
-	address_from_raw(address, raw, raw_len, 0);
+	address_from_raw(&sample, raw, raw_len, 0);
+	return sample;
 }
 
 const char *

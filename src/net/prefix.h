@@ -45,10 +45,10 @@ int prefix_compare(const struct prefix *a, const struct prefix *b);
 bool prefix_split(const struct prefix *prefix, struct prefix halves[2]);
 
 /* A likely host address: the last but one, if the prefix has several. */
-void prefix_sample(const struct prefix *prefix, union address *address);
+union address prefix_sample(const struct prefix *prefix);
 
 /* Another likely one: the second address. */
-void prefix_sample_first(const struct prefix *prefix, union address *address);
+union address prefix_sample_first(const struct prefix *prefix);
 
 /*
  * Writes "192.0.2.0/24"; a single address has its length too. Returns text,

@@ -75,9 +75,7 @@ static const struct {
 static struct routing_question
 make_question(void)
 {
-	struct routing_question question = {
-		.iif = "sd", .mark = 5, .protocol = IPPROTO_TCP
-	};
+	struct routing_question question = { .iif = "sd", .mark = 5 };
 
 	ck_assert(address_parse("203.0.113.2", &question.from));
 	ck_assert(address_parse("192.0.2.200", &question.to));
@@ -92,15 +90,16 @@ START_TEST(the_rule_that_decides_is_named)
 	struct routing_answer answer;
 	struct routing_rules rules;
 	struct text text = { 0 };
+	int type;
 
 	if (!make_host(cases[_i].commands))
 		return;
 	ck_assert_int_eq(routing_rules_init(&rules, AF_INET), 0);
-	ck_assert_int_eq(routing_rules_ask(&rules, &question, &answer), 0);
+	type = routing_rules_ask(&rules, &question, &answer);
 	ck_assert_msg(answer.rule != NULL, "%s", cases[_i].commands);
 	ck_assert_str_eq(
 	    routing_rule_format(answer.rule, &text), cases[_i].rule);
-	ck_assert((answer.type == RTN_LOCAL) == cases[_i].is_local);
+	ck_assert((type == RTN_LOCAL) == cases[_i].is_local);
 	ck_assert_ptr_null(answer.doubt);
 	routing_rules_finish(&rules);
 }
@@ -116,7 +115,8 @@ START_TEST(a_rule_with_more_than_is_known_is_in_doubt)
 	if (!make_host("ip rule add tun_id 7 table main pref 100; "))
 		return;
 	ck_assert_int_eq(routing_rules_init(&rules, AF_INET), 0);
-	ck_assert_int_eq(routing_rules_ask(&rules, &question, &answer), 0);
+	ck_assert_int_eq(
+	    routing_rules_ask(&rules, &question, &answer), RTN_LOCAL);
 	ck_assert_ptr_nonnull(answer.doubt);
 	ck_assert_uint_eq(answer.doubt->preference, 100);
 	ck_assert_uint_eq(answer.rule->preference, 30000);
@@ -135,7 +135,8 @@ START_TEST(a_source_that_is_not_known_may_be_any)
 	question.iif = NULL;
 	question.from.any.sa_family = AF_UNSPEC;
 	ck_assert_int_eq(routing_rules_init(&rules, AF_INET), 0);
-	ck_assert_int_eq(routing_rules_ask(&rules, &question, &answer), 0);
+	ck_assert_int_eq(
+	    routing_rules_ask(&rules, &question, &answer), RTN_LOCAL);
 	ck_assert_uint_eq(answer.doubt->preference, 100);
 	ck_assert_uint_eq(answer.rule->preference, 30000);
 	routing_rules_finish(&rules);

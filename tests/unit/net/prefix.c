@@ -248,10 +248,10 @@ START_TEST(a_sample_is_no_address_that_means_something_else)
 	bool masked;
 
 	ck_assert_ptr_null(prefix_parse(samples[_i].prefix, &prefix, &masked));
-	prefix_sample(&prefix, &address);
+	address = prefix_sample(&prefix);
 	ck_assert_str_eq(
 	    address_format_host(&address, text), samples[_i].sample);
-	prefix_sample_first(&prefix, &address);
+	address = prefix_sample_first(&prefix);
 	ck_assert_str_eq(
 	    address_format_host(&address, text), samples[_i].first);
 }
