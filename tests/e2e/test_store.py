@@ -12,6 +12,7 @@ from families import IPV4
 from peers import receive, receive_until_reset, reset
 from sandbox import WORK
 from test_handover import handing_over
+from test_versions import AUTH, ScriptedCase
 from wire import CHECK, CONNECTED, REPLAY, UNSPECIFIED, encode_request_2
 
 MOST_AT_ONCE = 253
@@ -57,13 +58,12 @@ class Descriptor:
         self.fileno = lambda: number
 
 
-class Store(RoutedCase):
-    family = IPV4
+class Storing:
+    """half(): the host, the role and the configuration of what is stored."""
 
     def setUp(self):
         super().setUp()
         self.manager = Manager()
-        self.start_client()
 
     def start_again(self, *listeners):
         """
@@ -75,14 +75,47 @@ class Store(RoutedCase):
         names = ':'.join(['listener'] * len(listeners) +
                          ['stored'] * len(fds))
         self.manager.forgot.clear()
-        server = self.launch(
-            self.net.exit, 'server', self.server_config(),
+        half = self.launch(
+            *self.half(),
             **{**handing_over(*listeners, *map(Descriptor, fds)),
                'env': {**self.manager.env, 'LISTEN_FDNAMES': names}})
-        server.wait_for('listening')
+        half.wait_for('listening')
         # The test has no descriptor of a connection any more.
         self.assertTrue(self.manager.forgot.wait(20))
-        return server
+        return half
+
+
+class StoredVersion(Storing, ScriptedCase):
+    family = IPV4
+
+    def half(self):
+        return self.net.gate, 'client', self.client_config({
+            'protocol': 'auto',
+            'outbound': {'server': '%s:%d' % SERVER, 'auth': AUTH}})
+
+    def test_version_of_the_server_is_stored(self):
+        client = self.start(*self.half(), env=self.manager.env)
+        self.accept_check().sendall(bytes([CONNECTED]))
+        client.wait_for('server-version', version='2')
+        for _ in range(2):
+            client.send_signal(signal.SIGQUIT)
+            self.assertEqual(client.wait(), 0)
+            client = self.start_again()
+            # It asks nothing, so the user comes first.
+            _, server, request = self.dial()
+            self.assertEqual(request[0], 2)
+            reset(server)
+
+
+class Store(Storing, RoutedCase):
+    family = IPV4
+
+    def setUp(self):
+        super().setUp()
+        self.start_client()
+
+    def half(self):
+        return self.net.exit, 'server', self.server_config()
 
     def test_connections_survive_and_end_as_they_should(self):
         server = self.start_server(env=self.manager.env)
