@@ -181,7 +181,8 @@ ask_connected(const struct task *task, int fd)
 	if (socket_send_all(fd, request, request_len) == 0) {
 		error = client_answer_receive(
 		    fd, deadline_after(ANSWER_MS), answer, &len);
-		is_reset = error == -ECONNRESET || error == -EPIPE;
+		is_reset = error == -ECONNRESET || error == -EPIPE ||
+		    error == -ENODATA;
 	}
 	if (len > 0)
 		note_answer(&task->server, answer, len);
