@@ -26,6 +26,8 @@ class Manager(threading.Thread):
         path = os.path.join(tempfile.mkdtemp(dir=WORK), 'notify')
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
+        # Not the time that a test waits for an answer.
+        self._socket.settimeout(None)
         self.env = {**os.environ, 'NOTIFY_SOCKET': path}
         self.stored = []
         self.forgot = threading.Event()

@@ -154,7 +154,9 @@ check_logged(const char *level, const char *rest)
 	*logged = '\0';
 }
 
-/* Lets the thread ask. answer: -1 is a reset instead. */
+enum { RESET = -1, END = -2 };
+
+/* Lets the thread ask. answer: a status, or what comes instead of it. */
 static void
 answer_check(int answer)
 {
@@ -176,10 +178,12 @@ answer_check(int answer)
 	ck_assert_int_eq(address_port(&decoded.destination), 0);
 	if (answer >= 0)
 		ck_assert_int_eq(send(fd, &byte, 1, 0), 1);
-	else
+	else if (answer == RESET)
 		tcp_reset(fd);
+	else
+		shutdown(fd, SHUT_WR);
 	pthread_join(thread, NULL);
-	if (answer >= 0)
+	if (answer != RESET)
 		close(fd);
 }
 
@@ -203,11 +207,13 @@ START_TEST(an_answer_is_good_for_an_hour)
 }
 END_TEST
 
-START_TEST(a_reset_means_version_1_for_an_hour)
+static const int ends[] = { RESET, END };
+
+START_TEST(a_reset_or_an_end_means_version_1_for_an_hour)
 {
 	open_server();
 	ck_assert_int_eq(choose(), 1);
-	answer_check(-1);
+	answer_check(ends[_i]);
 	check_logged("info", "version=1");
 	elapsed += HOUR - 1;
 	ck_assert_int_eq(choose(), 1);
@@ -234,7 +240,7 @@ START_TEST(a_status_byte_is_trusted_for_an_hour_after_the_last_one)
 	/* Later a check, and only it, makes it version 1 again. */
 	elapsed += 2;
 	ck_assert_int_eq(choose(), 2);
-	answer_check(-1);
+	answer_check(RESET);
 	check_logged("warning", "version=1 reason=\"it spoke version 2 before");
 	ck_assert_int_eq(choose(), 1);
 	elapsed = 0;
@@ -249,7 +255,7 @@ START_TEST(a_user_who_was_answered_counts_more_than_a_check)
 	ck_assert_int_eq(choose(), 2);
 	server_version_answered(&server);
 	*logged = '\0';
-	answer_check(-1);
+	answer_check(RESET);
 	ck_assert_str_eq(logged, "");
 	ck_assert_int_eq(choose(), 2);
 	ck_assert_ptr_null(asks);
@@ -375,7 +381,7 @@ START_TEST(a_reload_asks_but_not_those_that_speak_version_2)
 	/* One thread at a time. */
 	server_version_ask(&question, &server);
 	ck_assert_int_eq(choose(), 1);
-	answer_check(-1);
+	answer_check(RESET);
 	server_version_ask(&question, &server);
 	answer_check(PROTOCOL_CONNECTED);
 	server_version_ask(&question, &server);
@@ -531,7 +537,8 @@ suite(void)
 	TCase *versions = tcase_create("versions");
 
 	tcase_add_test(versions, an_answer_is_good_for_an_hour);
-	tcase_add_test(versions, a_reset_means_version_1_for_an_hour);
+	tcase_add_loop_test(versions,
+	    a_reset_or_an_end_means_version_1_for_an_hour, 0, COUNT(ends));
 	tcase_add_test(
 	    versions, a_status_byte_is_trusted_for_an_hour_after_the_last_one);
 	tcase_add_test(
