@@ -43,28 +43,36 @@ answer_status_of(int error)
 	}
 }
 
-/* The buffer of a socket that has sent nothing yet has room. */
-static void
+/* The buffer of a socket that has sent nothing yet has room for all. */
+static int
 send_status(int fd, enum protocol_status status, int flags)
 {
 	uint8_t bytes[1 + PROTOCOL_TIME_LEN] = { (uint8_t)status };
 	size_t len = 1;
+	ssize_t sent;
 
 	if (status == PROTOCOL_CLOCK_OFF) {
 		protocol_encode_time(wall_clock_now(), bytes + 1);
 		len += PROTOCOL_TIME_LEN;
 	}
-	send(fd, bytes, len, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+	do
+		sent =
+		    send(fd, bytes, len, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
 }
 
 /*
  * Without more data the relay sends the byte when it settles (relay/state.c), or
- * the kernel when it would retransmit.
+ * the kernel when it would retransmit. A peer that has reset the connection is
+ * left to the relay, which first delivers what that peer said before.
  */
-void
+int
 answer_connected(int fd)
 {
-	send_status(fd, PROTOCOL_CONNECTED, MSG_MORE);
+	int error = send_status(fd, PROTOCOL_CONNECTED, MSG_MORE);
+
+	return error == -ECONNRESET || error == -EPIPE ? 0 : error;
 }
 
 void

@@ -3,8 +3,8 @@
 
 /*
  * The server half's answer to a request of version 2: one byte before the
- * destination's stream, or the reason of a refusal (srcproxy-protocol(7)). No
- * call fails: a peer that has gone needs no answer.
+ * destination's stream, or the reason of a refusal (srcproxy-protocol(7)). A
+ * peer that has gone needs no reason, so those calls do not fail.
  */
 
 #include <stdatomic.h>
@@ -15,8 +15,11 @@
 /* The status of a refusal with that negative errno of dial() (role.h). */
 enum protocol_status answer_status_of(int error);
 
-/* The byte goes with the first ones of the stream, or soon by itself. */
-void answer_connected(int fd);
+/*
+ * The byte goes with the first ones of the stream, or soon by itself. Returns 0
+ * or a negative errno: then no stream may follow.
+ */
+int answer_connected(int fd);
 
 /* The check passed: closing fd then ends the stream without a reset. */
 void answer_checked(int fd);

@@ -240,12 +240,14 @@ answer(struct connection *connection, const struct inbox *inbox, int error)
 {
 	int fd = connection->downstream_fd;
 
-	if (error)
+	if (error) {
 		refuse(connection, inbox, error);
-	else if (connection->is_check)
+	} else if (connection->is_check) {
 		answer_checked(fd);
-	else
-		answer_connected(fd);
+	} else {
+		connection->tried = "answer the client half";
+		error = answer_connected(fd);
+	}
 	return connection->is_check && !is_told(inbox, error) ? -ENODATA
 							      : error;
 }
