@@ -10,6 +10,7 @@
 #include "base/deadline.h"
 #include "base/wall_clock.h"
 #include "proxy/protocol.h"
+#include "proxy/replay.h"
 
 #define CLASS_LEN 32
 
@@ -111,27 +112,35 @@ client_answer_receive(int fd, int64_t deadline,
 	return 0;
 }
 
-/* By how much, if the server half's clock is known. */
+/*
+ * By how much the clocks differ, if that of the server half is known. If they
+ * agree, the request came too late: it went with a SYN that was not answered
+ * for a minute (TCP Fast Open), and its bytes were not to be changed any more.
+ */
 static void
-add_clock(const uint8_t *answer, size_t len, char *text)
+format_clock(const char *before, const uint8_t *answer, char *text)
 {
-	uint64_t here = wall_clock_now(), there, off_ms;
+	uint64_t here = wall_clock_now();
+	uint64_t there = protocol_decode_time(answer + 1);
+	uint64_t off_ms = here < there ? there - here : here - there;
+	bool is_late = off_ms <= REPLAY_WINDOW_MS / 2;
 
-	if (answer[0] != PROTOCOL_CLOCK_OFF || len < 1 + PROTOCOL_TIME_LEN)
-		return;
-	there = protocol_decode_time(answer + 1);
-	off_ms = here < there ? there - here : here - there;
-	snprintf(text + strlen(text), CLIENT_ANSWER_STRLEN - strlen(text),
-	    ": this host is %" PRIu64 ".%03" PRIu64 " s %s", off_ms / 1000,
-	    off_ms % 1000, here < there ? "behind" : "ahead");
+	snprintf(text, CLIENT_ANSWER_STRLEN,
+	    "%s%s: this host is %" PRIu64 ".%03" PRIu64 " s %s", before,
+	    is_late ? "the request was too long on its way, and the clocks "
+		      "agree"
+		    : find_cause(PROTOCOL_CLOCK_OFF)->cause,
+	    off_ms / 1000, off_ms % 1000, here < there ? "behind" : "ahead");
 }
 
 static const char *
 format_cause(const char *before, const uint8_t *answer, size_t len, char *text)
 {
-	snprintf(text, CLIENT_ANSWER_STRLEN, "%s%s", before,
-	    find_cause(answer[0])->cause);
-	add_clock(answer, len, text);
+	if (answer[0] == PROTOCOL_CLOCK_OFF && len >= 1 + PROTOCOL_TIME_LEN)
+		format_clock(before, answer, text);
+	else
+		snprintf(text, CLIENT_ANSWER_STRLEN, "%s%s", before,
+		    find_cause(answer[0])->cause);
 	return text;
 }
 

@@ -128,6 +128,14 @@ class Answers:
                     r'^refused by the server half: the clocks differ too much:'
                     r' this host is 9[0-9]\.[0-9]{3} s behind$'))
 
+    def test_a_request_that_was_late_is_not_laid_upon_the_clocks(self):
+        client = self.start_gate()
+        user, server, _ = self.dial()
+        server.sendall(bytes([CLOCK_OFF]) + struct.pack('>Q', now_ms()))
+        self.assertEqual(receive_until_reset(user), b'')
+        client.wait_for('refused', reason=re.compile(
+            'too long on its way, and the clocks agree: this host is '))
+
     def test_a_clock_that_is_off_is_named_without_the_clock(self):
         client = self.start_gate()
         user, server, _ = self.dial()

@@ -94,6 +94,22 @@ START_TEST(a_clock_that_is_off_is_said_with_by_how_much)
 }
 END_TEST
 
+/* The clocks agree, so it was the request that came late. */
+START_TEST(a_request_that_was_late_is_not_laid_upon_the_clocks)
+{
+	uint8_t answer[CLIENT_ANSWER_MAX_LEN] = { PROTOCOL_CLOCK_OFF };
+	char text[CLIENT_ANSWER_STRLEN];
+
+	protocol_encode_time(wall_clock_now() - 10000, answer + 1);
+	client_answer_reason(answer, 9, text);
+	ck_assert_ptr_nonnull(strstr(text,
+	    " half: the request was too long on "
+	    "its way, and the clocks agree: "
+	    "this host is 1"));
+	ck_assert_ptr_nonnull(strstr(text, " s ahead"));
+}
+END_TEST
+
 static void
 check_clock(uint64_t time_ms, const char *end)
 {
@@ -177,6 +193,8 @@ suite(void)
 	tcase_add_test(answers, only_one_status_accepts_and_only_one_is_longer);
 	tcase_add_loop_test(answers,
 	    a_clock_that_is_off_is_said_with_by_how_much, 0, COUNT(clocks));
+	tcase_add_test(
+	    answers, a_request_that_was_late_is_not_laid_upon_the_clocks);
 	tcase_add_test(answers, a_clock_at_either_end_of_64_bits_is_said_too);
 	tcase_add_test(answers, an_answer_is_read_up_to_its_end);
 	tcase_add_test(
