@@ -289,6 +289,58 @@ class Checks:
         self.assertEqual(server.log.count(' refused '), 2)
 
 
+class Hostile:
+
+    def test_request_that_is_cut_off_anywhere_leaves_nothing_behind(self):
+        server = self.start_with_acl()
+        request = self.request2()
+        self.assertEqual(self.check(), bytes([CONNECTED]))
+        server.await_rest(SERVER_PORT)
+        descriptors = server.descriptors()
+        for length in range(1, len(request)):
+            client = self.send(request[:length])
+            end_stream(client)
+            self.assertEqual(receive_until_reset(client), b'')
+            reset(self.send(request[:length]))
+        server.await_rest(SERVER_PORT)
+        wait_until(lambda: server.descriptors() == descriptors,
+                   'its descriptors are closed')
+        # None of them was remembered.
+        client, destination = self.assert_connects(request)
+        reset(client)
+        receive_until_reset(destination)
+        self.assert_answer(REPLAY, request, 'used before')
+
+    def test_end_or_reset_right_behind_the_request(self):
+        server = self.start_with_acl()
+        client = self.send(self.request2() + b'question')
+        end_stream(client)
+        destination = self.accept(self.listener)
+        self.assertEqual(receive_all(destination), b'question')
+        destination.sendall(b'answer')
+        end_stream(destination)
+        self.assertEqual(receive_all(client), bytes([CONNECTED]) + b'answer')
+        for opcode in RELAY, CHECK:
+            source = (self.family.user, fresh_port())
+            reset(self.send(self.request2(source=source, opcode=opcode)))
+        self.assertEqual(self.check(), bytes([CONNECTED]))
+        server.await_rest(SERVER_PORT)
+
+    def test_key_that_a_reload_removes_while_its_request_comes(self):
+        server = self.start_with_acl()
+        request = self.request2()
+        pending = self.send(request[:40])
+        # What is accepted now is so in the order of the backlog.
+        self.assertEqual(self.check(), bytes([CONNECTED]))
+        server.reload({**self.config, 'acl': [
+            {'name': 'bob', 'auth': 'of bob'}]})
+        server.wait_for('reloaded')
+        # It began when the key was valid; the configuration is its own.
+        pending.sendall(request[40:])
+        self.assertEqual(receive(pending, 1), bytes([CONNECTED]))
+        self.assert_answer(NOT_AUTHORIZED, request, 'has the key')
+
+
 class Floods:
 
     def test_flood_of_bad_macs_is_not_remembered(self):
@@ -445,7 +497,8 @@ class FastOpen:
         return frame[:start] + bytes(segment)
 
 
-class Version2IPv4(Served, Refused, Checks, Floods, FastOpen, Version2Case):
+class Version2IPv4(Served, Refused, Checks, Hostile, Floods, FastOpen,
+                   Version2Case):
     family = IPV4
     unrouted = '198.18.0.1'
 
