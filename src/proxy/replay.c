@@ -110,9 +110,9 @@ warn_full(struct replay *replay)
 	if (!replay->was_full)
 		log_warning(
 		    "requests-full count=%zu reason=\"too many requests "
-		    "of version 2 in two minutes; more are refused, as "
-		    "this server half could not tell them from "
-		    "replays\"",
+		    "of version 2 in two minutes; this server half cannot "
+		    "tell more of them from replays, and refuses them if "
+		    "it has an ACL\"",
 		    replay->now.count);
 	replay->was_full = true;
 }
