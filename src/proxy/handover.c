@@ -44,6 +44,9 @@
 #define RECORD_MAX_LEN (sizeof(struct handover_connection) + 2 * PUMP_PIECE_LEN)
 _Static_assert(RECORD_MAX_LEN <= PARCEL_LEN && PARCEL_LEN <= PASSING_MAX_LEN,
     "a message holds any record");
+_Static_assert(sizeof(struct replay_record) + 2 * REPLAY_MAX_ROOM / 4 * 3 * 8 <=
+	PASSING_MAX_LEN,
+    "a message holds both generations of requests");
 
 void
 handover_init(struct handover *handover, const struct service *service,
