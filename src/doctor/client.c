@@ -11,7 +11,7 @@
 
 /* Of one user the one, of another user the other, which few rules name. */
 static const uint16_t sample_ports[] = { 443, 8470 };
-#define NAT_PRIORITY -100 /* of iptables(8); the printed rules precede it */
+#define NAT_PRIORITY (-100) /* of iptables(8); the printed rules precede it */
 
 /*
  * REDIRECT uses the first address, and for IPv6 the one added last; a
@@ -293,8 +293,11 @@ check_intake(struct arrival *arrival, const union address *user)
 	if (link)
 		find_address(link, selection.family, &own);
 	packet.reached = own;
-	if (own.any.sa_family == selection.family)
+	if (own.any.sa_family == selection.family) {
 		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
+		if (link && !user_route_check_delivery(&packet, NULL))
+			return false;
+	}
 	text_set(&what, "redirected packets of these users to port %u",
 	    selection.port);
 	walk_through(walk, context->ruleset, HOOK_INPUT);

@@ -231,21 +231,50 @@ report_no_route(
 	    text);
 }
 
+/* False: this host's firewall is not what drops the packets. */
+static bool
+check_own_firewall(
+    const struct doctor_context *context, const union address *server)
+{
+	const union address own = { .any.sa_family = AF_UNSPEC };
+	int family = server->any.sa_family;
+	const struct prefix host = { *server, family == AF_INET ? 32 : 128 };
+	const struct selection to = {
+		.family = family, .to = &host, .port = address_port(server)
+	};
+	const struct selection from = { .family = family,
+		.from = &host,
+		.port = address_port(server),
+		.is_reply = true };
+	struct outgoing outgoing;
+
+	if (!doctor_context_sees_firewall(context) ||
+	    context->config->local_bind.marked)
+		return false;
+	trace_outgoing(context, &own, server, &outgoing);
+	if (outgoing.sent.fate == FATE_DROPPED)
+		return trace_report(context, &outgoing.sent, &to,
+		    "this half's packets to the server half");
+	return outgoing.answer.fate == FATE_DROPPED &&
+	    trace_report(
+		context, &outgoing.answer, &from, "the server half's replies");
+}
+
 static void
 report_unreached(const struct doctor_context *context,
     const union address *server, const char *tried, int error)
 {
 	char text[ADDRESS_STRLEN];
 
-	if (has_route(context, server))
+	if (!has_route(context, server))
+		report_no_route(context, server);
+	else if (!check_own_firewall(context, server))
 		finding_problem(context->findings, NULL,
 		    "start the server half there, and open its port in the "
 		    "firewalls on the way; or take this address out of the "
 		    "name, if outbound.server is one",
 		    "the server half at %s: cannot %s: %s",
 		    address_format(server, text), tried, strerror(-error));
-	else
-		report_no_route(context, server);
 }
 
 static void

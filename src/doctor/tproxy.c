@@ -160,32 +160,6 @@ format_fix(const struct passage *passage, uint32_t mark, struct text *fix)
 	    fix, "%s%s", fix->len ? "; " : "", passage->context->rules);
 }
 
-/* mark: of the packet as the rules have left it. */
-static bool
-check_delivered(const struct passage *passage,
-    const struct routing_rules *rules, uint32_t mark)
-{
-	const struct routing_question question = { .from = passage->user,
-		.to = passage->remote,
-		.iif = passage->link,
-		.mark = mark };
-	struct routing_answer answer;
-	int type = routing_rules_ask(rules, &question, &answer);
-	struct text name = { 0 }, fix;
-
-	if (type < 0 || type == RTN_LOCAL)
-		return true;
-	finding_problem(passage->context->findings,
-	    format_fix(passage, mark, &fix), "",
-	    "%s: packets of these users, which have the mark 0x%" PRIx32
-	    ", are not delivered on this host%s%s%s",
-	    passage->prefix, mark,
-	    answer.rule ? ": the routing rule \"" : ": there is no route",
-	    answer.rule ? routing_rule_format(answer.rule, &name) : "",
-	    answer.rule ? "\" decides" : "");
-	return false;
-}
-
 /*
  * The kernel asks for the route back to the user, as if it sent the answer. One
  * of the addresses may be this host's own.
@@ -219,10 +193,15 @@ check_routes(const struct passage *passage)
 	const struct value *value = &passage->walk.packet.fields[FIELD_MARK];
 	const struct routing_rules *rules =
 	    doctor_context_routing(passage->context, passage->users.family);
+	const struct user_packet packet = { passage->context,
+		passage->users.from, passage->link, &passage->user,
+		.reached = passage->remote, .arrived = &passage->walk };
 	uint32_t mark = (uint32_t)value->bits[1];
+	struct text fix;
 
 	return !value_is_known(value) ||
-	    (check_delivered(passage, rules, mark) &&
+	    (user_route_check_delivery(
+		 &packet, format_fix(passage, mark, &fix)) &&
 		check_source(passage, rules, mark));
 }
 

@@ -123,22 +123,17 @@ user_route_find_link(const struct doctor_context *context,
 	    : NULL;
 }
 
-/* fix: a rule in front of the one that decides. */
+/* fix: a rule in front of the one that decides; "" if none can be. */
 static void
-format_fix(const struct user_packet *packet, const struct routing_rules *rules,
-    const struct routing_answer *answer, struct text *fix)
+format_fix(const struct routing_answer *answer, const char *to, bool is_ipv4,
+    uint32_t table, struct text *fix)
 {
 	const struct routing_rule *first =
 	    answer->jump ? answer->jump : answer->rule;
-	bool is_ipv4 = packet->user->any.sa_family == AF_INET;
-	struct routing_answer usual;
-	char text[PREFIX_STRLEN];
 
-	if (first && first->preference > 0 &&
-	    find_usual(rules, packet->user, &usual))
+	if (first && first->preference > 0)
 		text_add(fix, "ip -%d rule add to %s lookup %u pref %u",
-		    is_ipv4 ? 4 : 6, prefix_format(packet->users, text),
-		    usual.rule->table, first->preference - 1);
+		    is_ipv4 ? 4 : 6, to, table, first->preference - 1);
 }
 
 static void
@@ -148,13 +143,18 @@ report(const struct user_packet *packet, const struct routing_rules *rules,
 	const char *link = packet->link;
 	struct text fix = { 0 }, rule = { 0 };
 	char prefix[PREFIX_STRLEN];
+	struct routing_answer usual;
 
-	format_fix(packet, rules, answer, &fix);
+	prefix_format(packet->users, prefix);
+	if (find_usual(rules, packet->user, &usual))
+		format_fix(answer, prefix,
+		    packet->user->any.sa_family == AF_INET, usual.rule->table,
+		    &fix);
 	finding_problem(packet->context->findings, fix.chars,
 	    "let the routing rules lead these replies to the users' link",
 	    "%s: reply packets to these users do not leave by %s, on which "
 	    "their packets arrive: %s%s%s",
-	    prefix_format(packet->users, prefix), link,
+	    prefix, link,
 	    answer->rule ? "the routing rule \"" : "there is no route",
 	    answer->rule ? routing_rule_format(answer->rule, &rule) : "",
 	    answer->rule ? "\" decides" : "");
@@ -203,6 +203,48 @@ user_route_check_answer(const struct user_packet *packet)
 		!is_strict(packet->link) ||
 		check_mark(packet, rules,
 		    &packet->arrived->packet.fields[FIELD_MARK]));
+}
+
+static void
+report_undelivered(const struct user_packet *packet, const char *ours,
+    uint32_t mark, const struct routing_answer *answer)
+{
+	bool is_ipv4 = packet->user->any.sa_family == AF_INET;
+	char prefix[PREFIX_STRLEN], own[ADDRESS_STRLEN];
+	struct text fix = { 0 }, rule = { 0 };
+
+	address_format_host(&packet->reached, own);
+	if (ours)
+		text_set(&fix, "%s", ours);
+	else
+		format_fix(answer, own, is_ipv4, RT_TABLE_LOCAL, &fix);
+	finding_problem(packet->context->findings, fix.chars,
+	    "let a routing rule in front of that one deliver them",
+	    "%s: packets of these users, which have the mark 0x%" PRIx32
+	    ", are not delivered on this host%s%s%s",
+	    prefix_format(packet->users, prefix), mark,
+	    answer->rule ? ": the routing rule \"" : ": there is no route",
+	    answer->rule ? routing_rule_format(answer->rule, &rule) : "",
+	    answer->rule ? "\" decides" : "");
+}
+
+bool
+user_route_check_delivery(const struct user_packet *packet, const char *fix)
+{
+	const struct value *mark = &packet->arrived->packet.fields[FIELD_MARK];
+	const struct routing_question question = { .from = *packet->user,
+		.to = packet->reached,
+		.iif = packet->link,
+		.mark = (uint32_t)mark->bits[1] };
+	struct routing_answer answer;
+	int type = routing_rules_ask(doctor_context_routing(packet->context,
+					 packet->user->any.sa_family),
+	    &question, &answer);
+
+	if (!value_is_known(mark) || type < 0 || type == RTN_LOCAL)
+		return true;
+	report_undelivered(packet, fix, question.mark, &answer);
+	return false;
 }
 
 static bool

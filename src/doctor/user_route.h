@@ -28,6 +28,14 @@ struct user_packet {
 };
 
 /*
+ * Whether the kernel delivers the packet on this host, by its mark. Returns
+ * false after reporting the routing rule in the way. fix: the command that ends
+ * that; NULL: a rule in front.
+ */
+bool user_route_check_delivery(
+    const struct user_packet *packet, const char *fix);
+
+/*
  * The kernel routes the answer by its own source and mark, and validates the
  * source of the packet in the same way (rp_filter). Returns false after
  * reporting a routing rule that leads away from the link.

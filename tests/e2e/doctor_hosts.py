@@ -66,7 +66,8 @@ class Hosts:
         with self.made(commands):
             self.assertFalse(self.carries(family, **asked), 'it works')
             findings = self.assert_wrong(pattern)
-            for problem, _ in findings.of('problem', family.users):
+            for problem, _ in findings.of('problem',
+                                          f'{family.users}|{pattern}'):
                 self.assertIn(f'{problem}\n  fix: ', findings.text)
                 self.apply_remedy(findings, '^' + _escaped(problem) + '$')
             self.assertTrue(self.carries(family, **asked),

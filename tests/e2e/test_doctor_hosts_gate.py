@@ -135,6 +135,42 @@ class HostsGate(HostsGateCase):
                 [line for line in saved.splitlines() if line.startswith('-A')]
                 for saved in (before, after)))
 
+    def test_drops_on_the_way(self):
+        for family, commands, found in (
+                (IPV4, 'iptables -t raw -A PREROUTING -i users0 -p tcp -j DROP',
+                 f'{IPV4.users}: the firewall drops packets of these users: '),
+                (IPV6, table(chain('ingress', f'ip6 saddr {IPV6.users} tcp dport '
+                                   '!= 22 drop', priority='0').replace(
+                                       'hook ingress', 'hook ingress device '
+                                       'users0'), 'netdev'),
+                 f'{IPV6.users}: the firewall drops packets of these users: '),
+                (IPV6, 'ip6tables -A INPUT -i users0 -p tcp -j REJECT',
+                 f'{IPV6.users}: the firewall drops redirected packets '),
+                (IPV6, table(chain('output', 'oifname link0 accept', 'drop')),
+                 f'{IPV6.users}: the firewall drops reply packets '),
+                (IPV4, 'iptables -P OUTPUT DROP; iptables -A OUTPUT -o link0 '
+                 '-j ACCEPT',
+                 f'{IPV4.users}: the firewall drops reply packets '),
+                (IPV4, 'iptables -A OUTPUT -o link0 -p tcp --dport 443 -j '
+                 'ACCEPT; iptables -A OUTPUT -o link0 -j REJECT',
+                 f"{SERVER[0]}/32: the firewall drops this half's packets to "
+                 'the server half')):
+            with self.subTest(commands):
+                self.assert_found(commands, found, family)
+
+    def test_rule_that_is_in_front_of_this_hosts_addresses(self):
+        """Hosts with VRFs look up the table local late."""
+        for family in BOTH:
+            rule = f'ip {family.ip_option} rule'
+            self.assert_found(
+                f'{rule} add pref 32765 lookup local; {rule} del pref 0; '
+                f'{rule} add iif users0 lookup 101 pref 100; ip '
+                f'{family.ip_option} route replace unreachable default '
+                'table 101',
+                f'{family.users}: packets of these users, which have the mark '
+                '0x0, are not delivered on this host: the routing rule "pref '
+                '100 iif users0 lookup 101" decides', family)
+
     def test_rule_that_redirects_elsewhere_in_front(self):
         self.assert_found(
             table(chain('prerouting', 'iifname "users0" meta l4proto tcp '

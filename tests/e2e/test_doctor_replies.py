@@ -6,7 +6,7 @@ import threading
 
 from doctor_case import CLIENT_WITH_AUTH
 from doctor_hosts import HostsGateCase
-from families import IPV4
+from families import IPV4, IPV6
 from hosts import join
 from rules import REDIRECT_PORT
 from waiting import wait_until
@@ -115,6 +115,11 @@ class Redirect(Replies, HostsGateCase):
         self.assert_found(
             UPLINK + f'ip rule add from {IPV4.gate_users} table 100 pref 100',
             self.pattern + f'"pref 100 from {IPV4.gate_users}/32 lookup 100"')
+
+    def test_rule_that_forbids_replies_of_ipv6(self):
+        self.assert_found(
+            f'ip -6 rule add from {IPV6.gate_users} prohibit pref 50',
+            self.pattern.replace(IPV4.users, IPV6.users) + '"pref 50 ', IPV6)
 
     def test_rule_that_forbids_replies(self):
         self.assert_found(f'ip rule add from {IPV4.users} prohibit pref 50',
