@@ -44,18 +44,6 @@ print(struct findings *findings, const char *kind, const char *text,
 	findings->any_printed = true;
 }
 
-static void __attribute__((format(printf, 3, 0)))
-print_good(struct findings *findings, const char *kind, const char *format,
-    va_list arguments)
-{
-	char text[TEXT_MAX_LEN];
-
-	if (findings->logged)
-		return;
-	vsnprintf(text, sizeof(text), format, arguments);
-	print(findings, kind, text, NULL, NULL);
-}
-
 bool
 finding_is_shown(struct findings *findings, const char *kind)
 {
@@ -66,23 +54,18 @@ finding_is_shown(struct findings *findings, const char *kind)
 }
 
 void
-finding_ok(struct findings *findings, const char *format, ...)
+finding_print(
+    struct findings *findings, const char *kind, const char *format, ...)
 {
+	char text[TEXT_MAX_LEN];
 	va_list arguments;
 
+	if (findings->logged)
+		return;
 	va_start(arguments, format);
-	print_good(findings, "ok", format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-}
-
-void
-finding_note(struct findings *findings, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print_good(findings, "note", format, arguments);
-	va_end(arguments);
+	print(findings, kind, text, NULL, NULL);
 }
 
 void

@@ -25,13 +25,14 @@ struct findings {
  */
 bool finding_is_shown(struct findings *findings, const char *kind);
 
-/* All is well. Prints one line, formatted as by printf(3). */
-void finding_ok(struct findings *findings, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Worth knowing, but no problem: it works, or that is unknown. */
-void finding_note(struct findings *findings, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/*
+ * Prints one line, formatted as by printf(3). ok: all is well. note: worth
+ * knowing, but no problem: it works, or that is unknown.
+ */
+#define finding_ok(findings, ...) finding_print(findings, "ok", __VA_ARGS__)
+#define finding_note(findings, ...) finding_print(findings, "note", __VA_ARGS__)
+void finding_print(struct findings *findings, const char *kind,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * The problem keeps connections from working. fix: a command for sh(1) that

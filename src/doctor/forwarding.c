@@ -10,17 +10,6 @@
 #define DNS_PORT 53
 #define WEB_PORT 443
 
-/* Finds the link that leads to that address, or "". */
-static void
-find_link(const union address *to, char name[IF_NAMESIZE])
-{
-	struct route route;
-
-	*name = '\0';
-	if (route_find(to, 0, &route) == 0 && !route.is_local)
-		if_indextoname(route.interface, name);
-}
-
 /* selection: the packets to let pass if a rule drops them. */
 static void
 check_packet(const struct doctor_context *context, const union address *from,
@@ -31,9 +20,7 @@ check_packet(const struct doctor_context *context, const union address *from,
 	struct text fix = { 0 }, name, users;
 	struct walk walk;
 
-	find_link(from, in);
-	find_link(to, out);
-	if (!*in || !*out)
+	if (!route_find_link(from, in) || !route_find_link(to, out))
 		return;
 	trace_begin(&walk, from, to, protocol, in);
 	walk_through(&walk, context->ruleset, HOOK_PREROUTING);
@@ -79,10 +66,9 @@ check_family(const struct doctor_context *context, int family, const char *name)
 		return;
 	if (!on) {
 		finding_note(context->findings,
-		    "net/%s is 0: TCP connections of users work, but "
-		    "this host forwards nothing else (DNS, ping, "
-		    "connections to users); to forward it: sysctl -w "
-		    "net/%s=1",
+		    "net/%s is 0: TCP connections of users work, but this host "
+		    "forwards nothing else (DNS, ping, connections to users); "
+		    "to forward it: sysctl -w net/%s=1",
 		    name, name);
 		return;
 	}

@@ -70,8 +70,7 @@ check_listen(const struct doctor_context *context)
 		    "cannot listen on %s: %s", listen->host, strerror(-error));
 	else
 		finding_ok(findings,
-		    "this host has the address to listen on, "
-		    "%s",
+		    "this host has the address to listen on, %s",
 		    *listen->host ? listen->host : "any");
 }
 

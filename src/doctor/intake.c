@@ -12,7 +12,7 @@
 struct intake {
 	const struct doctor_context *context;
 	int family;
-	size_t tried, accepted;
+	size_t accepted;
 	int closed_family; /* of the packet that was not accepted: */
 	char closed_link[IF_NAMESIZE];
 	struct walk closed;
@@ -54,7 +54,6 @@ try_link(struct intake *intake, const union address *to, const char *link)
 	struct walk walk;
 	bool is_answer = trace_gate(intake, &walk, to, link);
 
-	intake->tried++;
 	if (walk.fate == FATE_ACCEPTED)
 		intake->accepted++;
 	if (walk.fate == FATE_ACCEPTED || intake->closed.fate == FATE_DROPPED)
@@ -138,6 +137,6 @@ intake_check(const struct doctor_context *context)
 	if (family == AF_INET6)
 		try_family(&intake, list, AF_INET6);
 	freeifaddrs(list);
-	if (intake.accepted < intake.tried)
+	if (intake.closed.fate != FATE_ACCEPTED)
 		report(&intake);
 }

@@ -119,10 +119,9 @@ report_reach(struct findings *findings, double round_trip_ms, const char *where)
 	out = reach((double)send * 2 / 3, round_trip_ms);
 	if (in >= SLOW_MBIT && out >= SLOW_MBIT)
 		finding_ok(findings,
-		    "one stream: at a round trip of %.0f ms%s this host "
-		    "can receive about %.0f Mbit/s and send %.0f "
-		    "(net.ipv4.tcp_rmem, tcp_wmem), if the other host "
-		    "can, too",
+		    "one stream: at a round trip of %.0f ms%s this host can "
+		    "receive about %.0f Mbit/s and send %.0f "
+		    "(net.ipv4.tcp_rmem, tcp_wmem), if the other host can, too",
 		    round_trip_ms, where, in, out);
 	else
 		finding_note(findings,
@@ -149,10 +148,9 @@ check_fast_open_sysctl(const struct doctor_context *context, bool is_server)
 		return;
 	}
 	finding_note(findings,
-	    "TCP Fast Open: net.ipv4.tcp_fastopen is %ld, so "
-	    "requests cannot go in the SYN, and each connection "
-	    "takes one more round trip; to permit it: sysctl -w "
-	    "net.ipv4.tcp_fastopen=3",
+	    "TCP Fast Open: net.ipv4.tcp_fastopen is %ld, so requests cannot "
+	    "go in the SYN, and each connection takes one more round trip; to "
+	    "permit it: sysctl -w net.ipv4.tcp_fastopen=3",
 	    value);
 }
 

@@ -62,13 +62,11 @@ is_redirected(const struct doctor_context *context, const struct prefix *users,
 	const union address user = trace_user(users);
 	union address host = prefix_sample(network);
 	char link[IF_NAMESIZE];
-	struct route route;
 	struct walk walk;
 
 	address_set_port(&host, PORT);
 	if (user.any.sa_family != host.any.sa_family ||
-	    route_find(&user, 0, &route) || route.is_local ||
-	    !if_indextoname(route.interface, link))
+	    !route_find_link(&user, link))
 		return false;
 	trace_begin(&walk, &user, &host, IPPROTO_TCP, link);
 	walk_through(&walk, context->ruleset, HOOK_PREROUTING);

@@ -87,9 +87,8 @@ report_own_source(struct findings *findings, const struct acl_user *user,
 		    user->name, text, address);
 	else if (is_named)
 		finding_note(findings,
-		    "user %s may send from %s, an address of this host, "
-		    "and so reach services that the firewall closes to "
-		    "the outside",
+		    "user %s may send from %s, an address of this host, and so "
+		    "reach services that the firewall closes to the outside",
 		    user->name, address);
 	else
 		finding_note(findings,

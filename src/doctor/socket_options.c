@@ -1,11 +1,11 @@
 #include "doctor/checks.h"
-#include "doctor/trace.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "doctor/trace.h"
 #include "proxy/source_bind.h"
 
 #define INTERFACE "lo"
@@ -56,67 +56,12 @@ try_interface(int fd, int family)
 	    : 0;
 }
 
-static bool
-is_sender(const struct doctor_context *context, int family)
-{
-	return context->config->kind == CONFIG_SERVER &&
-	    prefix_list_has_family(context->prefixes, family);
-}
-
-static bool
-sends_ipv4(const struct doctor_context *context)
-{
-	return is_sender(context, AF_INET);
-}
-
-static bool
-sends_ipv6(const struct doctor_context *context)
-{
-	return is_sender(context, AF_INET6);
-}
-
-static bool
-marks(const struct doctor_context *context)
-{
-	return context->config->local_bind.marked;
-}
-
-static bool
-binds_interface(const struct doctor_context *context)
-{
-	return *context->config->local_bind.interface;
-}
-
-static bool
-keeps_ports(const struct doctor_context *context)
-{
-	return context->config->kind == CONFIG_SERVER &&
-	    context->config->source_port != SOURCE_PORT_ANY;
-}
-
-static const struct ability {
+struct ability {
 	const char *name;
-	bool (*is_of_use)(const struct doctor_context *context);
-	bool is_needed; /* the half cannot work without it */
+	bool is_of_use, is_needed; /* needed: the half cannot work without it */
 	int family;
 	int (*try)(int fd, int family);
 	const char *otherwise; /* what the option needs */
-} abilities[] = {
-	{ "IP_FREEBIND for IPv4", sends_ipv4, true, AF_INET, try_freebind,
-	    "it needs Linux with IPv4" },
-	{ "IP_FREEBIND for IPv6", sends_ipv6, true, AF_INET6, try_freebind,
-	    "it needs Linux with IPv6 (ipv6.disable=0)" },
-	{ "IP_TRANSPARENT for IPv4", sends_ipv4, false, AF_INET,
-	    source_bind_set_transparent,
-	    "it needs CAP_NET_RAW, or the users' prefix in the "
-	    "routing table local (srcproxy rules --simple)" },
-	{ "SO_MARK", marks, false, AF_INET, try_mark,
-	    "it needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux "
-	    "5.17" },
-	{ "binding to an interface (SO_BINDTODEVICE)", binds_interface, false,
-	    AF_INET, try_interface, "it needs CAP_NET_RAW before Linux 5.7" },
-	{ "keeping users' source ports below 1024", keeps_ports, false, AF_INET,
-	    try_low_port, "it needs CAP_NET_BIND_SERVICE" },
 };
 
 static void
@@ -145,8 +90,34 @@ check(const struct doctor_context *context, const struct ability *ability)
 void
 socket_options_check(struct doctor_context *context)
 {
+	const struct config *config = context->config;
+	bool is_server = config->kind == CONFIG_SERVER;
+	bool sends_ipv4 =
+	    is_server && prefix_list_has_family(context->prefixes, AF_INET);
+	bool sends_ipv6 =
+	    is_server && prefix_list_has_family(context->prefixes, AF_INET6);
+	bool keeps_ports = is_server && config->source_port != SOURCE_PORT_ANY;
+	const struct ability abilities[] = {
+		{ "IP_FREEBIND for IPv4", sends_ipv4, true, AF_INET,
+		    try_freebind, "it needs Linux with IPv4" },
+		{ "IP_FREEBIND for IPv6", sends_ipv6, true, AF_INET6,
+		    try_freebind, "it needs Linux with IPv6 (ipv6.disable=0)" },
+		{ "IP_TRANSPARENT for IPv4", sends_ipv4, false, AF_INET,
+		    source_bind_set_transparent,
+		    "it needs CAP_NET_RAW, or the users' prefix in the routing "
+		    "table local (srcproxy rules --simple)" },
+		{ "SO_MARK", config->local_bind.marked, false, AF_INET,
+		    try_mark,
+		    "it needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17" },
+		{ "binding to an interface (SO_BINDTODEVICE)",
+		    *config->local_bind.interface, false, AF_INET,
+		    try_interface, "it needs CAP_NET_RAW before Linux 5.7" },
+		{ "keeping users' source ports below 1024", keeps_ports, false,
+		    AF_INET, try_low_port, "it needs CAP_NET_BIND_SERVICE" },
+	};
+
 	for (size_t i = 0; i < sizeof(abilities) / sizeof(*abilities); i++) {
-		if (abilities[i].is_of_use(context))
+		if (abilities[i].is_of_use)
 			check(context, &abilities[i]);
 	}
 }

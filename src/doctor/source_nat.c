@@ -63,9 +63,8 @@ report_rewritten(const struct doctor_context *context,
 		address_format_host(seen, seen_text);
 	if (prefix_is_private(prefix)) {
 		finding_note(context->findings,
-		    "%s: the firewall rewrites these private addresses, "
-		    "as it must: destinations see %s instead of the "
-		    "users",
+		    "%s: the firewall rewrites these private addresses, as it "
+		    "must: destinations see %s instead of the users",
 		    text, seen_text);
 		return;
 	}

@@ -1,10 +1,10 @@
 #include "doctor/checks.h"
-#include "doctor/trace.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
 
+#include "doctor/trace.h"
 #include "net/route.h"
 
 /* Hosts have these addresses in addition to their routable ones. */
@@ -109,9 +109,8 @@ check_address(const struct doctor_context *context, const char *name,
 		return;
 	}
 	finding_note(context->findings,
-	    "the users' link %s has the address %s, which is in "
-	    "no prefix of inbound.users: if the users' prefix "
-	    "has changed, add it there",
+	    "the users' link %s has the address %s, which is in no prefix of "
+	    "inbound.users: if the users' prefix has changed, add it there",
 	    name, address_format_host(address, text));
 }
 

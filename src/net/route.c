@@ -179,6 +179,15 @@ is_forbidden(const union address *to)
 }
 
 bool
+route_find_link(const union address *to, char name[IF_NAMESIZE])
+{
+	struct route route;
+
+	return route_find(to, 0, &route) == 0 && !route.is_local &&
+	    if_indextoname(route.interface, name);
+}
+
+bool
 route_leads_to(const union address *to, uint32_t interface)
 {
 	struct route route;

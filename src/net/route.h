@@ -3,6 +3,8 @@
 
 /* The kernel's route for a connection that is not made yet. */
 
+#include <net/if.h>
+
 #include "net/address.h"
 
 struct route {
@@ -29,6 +31,9 @@ int route_find(const union address *to, uint32_t mark, struct route *route);
 /* The same for a packet from that source that arrives on that interface. */
 int route_find_arriving(const union address *from, uint32_t interface,
     const union address *to, uint32_t mark, struct route *route);
+
+/* Finds the name of its interface. False: no route, or it ends on this host. */
+bool route_find_link(const union address *to, char name[IF_NAMESIZE]);
 
 /* Whether there is a route by that interface; not for AF_UNSPEC. */
 bool route_leads_to(const union address *to, uint32_t interface);
