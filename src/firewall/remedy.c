@@ -108,58 +108,46 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 }
 
 /* "public" of the chain filter_IN_public_allow; no zone: the default one. */
-static void
-add_change_of_zone(const char *chain, struct text *command)
+static const char *
+format_zone(const char *chain, struct text *text)
 {
 	char part[16], zone[64], *end;
 
-	text_add(command, CHANGE);
+	text_set(text, CHANGE);
 	if (sscanf(chain, "%*[a-z]_%15[A-Z]_%63s", part, zone) != 2 ||
 	    !text_lists("|IN|POST|", part) || !strncmp(zone, "policy_", 7))
-		return;
+		return text->chars;
 	end = strrchr(zone, '_');
 	if (end && text_lists("|_pre|_log|_deny|_allow|_post|", end))
 		*end = '\0';
-	text_add(command, " --zone=%s", zone);
-}
-
-/* A set of firewalld for the family; an earlier fix may have made it. */
-static void
-add_set(struct text *command, const char *name, const char *type, int family)
-{
-	text_add(command,
-	    CHANGE " --new-ipset=%s --type=hash:%s --option=family=inet%s "
-		   "|| :; ",
-	    name, type, family == AF_INET ? "" : "6");
+	return text_add(text, " --zone=%s", zone);
 }
 
 /*
- * A rule for each prefix would masquerade the users of the other prefixes. IPv6
- * is masqueraded by a rich rule only: firewalld.zone(5).
+ * A rule for each prefix would masquerade the users of the other prefixes, so a
+ * set has them all; an earlier fix may have made it. IPv6 is masqueraded by a
+ * rich rule only: firewalld.zone(5).
  */
 static void
-format_masquerade(const struct chain *chain, const struct selection *selection,
-    struct text *command)
+add_masquerade(
+    struct text *command, const char *zone, const struct selection *selection)
 {
-	bool is_v4 = selection->family == AF_INET;
-	const char *family = is_v4 ? "ipv4" : "ipv6";
-	char text[PREFIX_STRLEN];
-	struct text name;
+	const char *six = selection->family == AF_INET ? "" : "6";
+	const char *family = *six ? "ipv6" : "ipv4";
+	char users[PREFIX_STRLEN];
 
-	text_set(&name, "srcproxy-users%s", is_v4 ? "" : "6");
-	add_set(command, name.chars, "net", selection->family);
-	text_add(command, CHANGE " --ipset=%s --add-entry=%s; ", name.chars,
-	    prefix_format(selection->from, text));
-	add_change_of_zone(chain->name, command);
-	text_add(command, " --remove-masquerade; ");
-	add_change_of_zone(chain->name, command);
+	prefix_format(selection->from, users);
 	text_add(command,
-	    " --remove-rich-rule='rule family=\"%s\" masquerade'; ", family);
-	add_change_of_zone(chain->name, command);
+	    CHANGE " --new-ipset=srcproxy-users%s --type=hash:net "
+		   "--option=family=inet%s || :; " CHANGE
+		   " --ipset=srcproxy-users%s --add-entry=%s; ",
+	    six, six, six, users);
 	text_add(command,
-	    " --add-rich-rule='rule priority=\"-1\" family=\"%s\" source NOT "
-	    "ipset=\"%s\" masquerade' && firewall-cmd --reload",
-	    family, name.chars);
+	    "%s --remove-masquerade; %s --remove-rich-rule='rule "
+	    "family=\"%s\" masquerade'; %s --add-rich-rule='rule "
+	    "priority=\"-1\" family=\"%s\" source NOT "
+	    "ipset=\"srcproxy-users%s\" masquerade' && firewall-cmd --reload",
+	    zone, zone, family, zone, family, six);
 }
 
 /*
@@ -167,27 +155,25 @@ format_masquerade(const struct chain *chain, const struct selection *selection,
  * reach it only by TPROXY.
  */
 static void
-format_foreign(const struct chain *chain, const struct selection *selection,
-    struct text *command)
+add_foreign(
+    struct text *command, const char *zone, const struct selection *selection)
 {
-	bool is_v4 = selection->family == AF_INET;
-	char text[PREFIX_STRLEN];
-	struct text name;
+	const char *six = selection->family == AF_INET ? "" : "6";
+	char users[PREFIX_STRLEN];
 
-	text_set(&name, "srcproxy-own%s", is_v4 ? "" : "6");
-	add_set(command, name.chars, "ip", selection->family);
+	prefix_format(selection->from, users);
 	text_add(command,
-	    "for address in $(ip -%s -o address | "
-	    "sed 's/.* inet6\\{0,1\\} \\([^/ ]*\\).*/\\1/'); do " CHANGE
-	    " --ipset=%s --add-entry=$address; done; ",
-	    is_v4 ? "4" : "6", name.chars);
-	add_change_of_zone(chain->name, command);
+	    CHANGE " --new-ipset=srcproxy-own%s --type=hash:ip "
+		   "--option=family=inet%s || :; "
+		   "for address in $(ip -%s -o address | "
+		   "sed 's/.* inet6\\{0,1\\} \\([^/ ]*\\).*/\\1/'); do " CHANGE
+		   " --ipset=srcproxy-own%s --add-entry=$address; done; ",
+	    six, six, *six ? six : "4", six);
 	text_add(command,
-	    " --add-rich-rule='rule priority=\"-1\" family=\"%s\" source "
-	    "address=\"%s\" destination NOT ipset=\"%s\" protocol "
+	    "%s --add-rich-rule='rule priority=\"-1\" family=\"%s\" source "
+	    "address=\"%s\" destination NOT ipset=\"srcproxy-own%s\" protocol "
 	    "value=\"tcp\" accept' && firewall-cmd --reload",
-	    is_v4 ? "ipv4" : "ipv6", prefix_format(selection->from, text),
-	    name.chars);
+	    zone, *six ? "ipv6" : "ipv4", users, six);
 }
 
 static void
@@ -219,6 +205,9 @@ static void
 format_firewalld(const struct chain *chain, const struct selection *selection,
     struct text *command)
 {
+	struct text text;
+	const char *zone = format_zone(chain->name, &text);
+
 	text_set(command, "%s", "");
 	if (strstr(chain->name, "_FWD_") || strstr(chain->name, "_FORWARD")) {
 		text_add(command,
@@ -226,18 +215,14 @@ format_firewalld(const struct chain *chain, const struct selection *selection,
 			   " --add-ingress-zone=ANY; " POLICY
 			   " --add-egress-zone=ANY; " POLICY);
 		add_rich_rule(command, selection);
-		return;
+	} else if (!strncmp(chain->name, "nat_", 4) && selection->from) {
+		add_masquerade(command, zone, selection);
+	} else if (selection->mark && selection->from) {
+		add_foreign(command, zone, selection);
+	} else {
+		text_add(command, "%s", zone);
+		add_rich_rule(command, selection);
 	}
-	if (!strncmp(chain->name, "nat_", 4) && selection->from) {
-		format_masquerade(chain, selection, command);
-		return;
-	}
-	if (selection->mark && selection->from) {
-		format_foreign(chain, selection, command);
-		return;
-	}
-	add_change_of_zone(chain->name, command);
-	add_rich_rule(command, selection);
 }
 
 /* The rules in its "before" chains precede those that ufw(8) adds. */
