@@ -11,10 +11,10 @@
 /* The links of one family, and the fate of packets that come in by them. */
 struct intake {
 	const struct doctor_context *context;
+	const union address *listen;
 	int family;
 	size_t accepted;
-	int closed_family; /* of the packet that was not accepted: */
-	char closed_link[IF_NAMESIZE];
+	char closed_link[IF_NAMESIZE]; /* of the packet that was not accepted */
 	struct walk closed;
 	bool is_answer; /* that packet answers the gate */
 };
@@ -60,7 +60,6 @@ try_link(struct intake *intake, const union address *to, const char *link)
 		return;
 	intake->closed = walk;
 	intake->is_answer = is_answer;
-	intake->closed_family = intake->family;
 	strcpy(intake->closed_link, link);
 }
 
@@ -69,7 +68,7 @@ static bool
 find_target(
     const struct intake *intake, const struct ifaddrs *entry, union address *to)
 {
-	const struct endpoint *listen = &intake->context->config->listen;
+	const union address *listen = intake->listen;
 	bool is_ipv4 = intake->family == AF_INET;
 
 	if (!entry->ifa_addr || entry->ifa_addr->sa_family != intake->family ||
@@ -79,27 +78,26 @@ find_target(
 	memcpy(to, entry->ifa_addr, is_ipv4 ? sizeof(to->v4) : sizeof(to->v6));
 	if (!is_ipv4 && IN6_IS_ADDR_LINKLOCAL(&to->v6.sin6_addr))
 		return false;
-	if (listen->address.any.sa_family == intake->family &&
-	    !address_is_unspecified(&listen->address))
-		*to = listen->address;
-	address_set_port(to, listen->port);
+	if (!address_is_unspecified(listen))
+		*to = *listen;
+	address_set_port(to, intake->context->config->listen.port);
 	return true;
 }
 
 static void
-report(const struct intake *intake)
+report(const struct intake *intake, bool is_closed)
 {
 	const struct doctor_context *context = intake->context;
 	uint16_t port = context->config->listen.port;
-	const struct selection selection = { .family = intake->closed_family,
+	const struct selection selection = { .family = intake->family,
 		.port = port,
 		.is_reply = intake->is_answer };
 	struct text what, name;
 
 	text_set(&what, "%s port %u (%s), to which gates connect",
 	    intake->is_answer ? "reply packets from" : "packets to", port,
-	    intake->closed_family == AF_INET ? "IPv4" : "IPv6");
-	if (intake->accepted == 0)
+	    intake->family == AF_INET ? "IPv4" : "IPv6");
+	if (is_closed)
 		trace_report(context, &intake->closed, &selection, what.chars);
 	else
 		finding_note(context->findings,
@@ -108,35 +106,58 @@ report(const struct intake *intake)
 		    remedy_name(&intake->closed.cause, &name));
 }
 
+/* A listener on [::] takes both families. */
 static void
-try_family(struct intake *intake, const struct ifaddrs *list, int family)
+try_listener(struct intake *intake, const union address *listen,
+    const struct ifaddrs *list)
 {
+	int family = listen->any.sa_family;
 	union address to;
 
-	intake->family = family;
+	if (address_is_loopback(listen) ||
+	    (family != intake->family &&
+		(family == AF_INET || !address_is_unspecified(listen))))
+		return;
+	intake->listen = listen;
 	for (; list; list = list->ifa_next) {
 		if (find_target(intake, list, &to))
 			try_link(intake, &to, list->ifa_name);
 	}
 }
 
-/* A listener on [::] takes both families; gates need only one of them. */
+/* One rule may close the port to both families. */
+static bool
+is_same(const struct intake *a, const struct intake *b)
+{
+	return a->closed.cause.chain == b->closed.cause.chain &&
+	    a->closed.cause.rule == b->closed.cause.rule;
+}
+
+/*
+ * Gates need only one of the families. If both are closed, the gates' may be
+ * either. doctor_host_check() reports a name without addresses.
+ */
 void
 intake_check(const struct doctor_context *context)
 {
-	const union address *listen = &context->config->listen.address;
-	int family = listen->any.sa_family;
-	struct intake intake = { .context = context };
+	struct intake v4 = { .context = context, .family = AF_INET };
+	struct intake v6 = { .context = context, .family = AF_INET6 };
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	struct ifaddrs *list = NULL;
+	bool is_closed;
+	size_t count;
 
-	if (family == AF_UNSPEC || address_is_loopback(listen) ||
+	if (endpoint_resolve(&context->config->listen, addresses, &count) ||
 	    getifaddrs(&list))
 		return;
-	if (family == AF_INET || address_is_unspecified(listen))
-		try_family(&intake, list, AF_INET);
-	if (family == AF_INET6)
-		try_family(&intake, list, AF_INET6);
+	for (size_t i = 0; i < count; i++) {
+		try_listener(&v4, &addresses[i], list);
+		try_listener(&v6, &addresses[i], list);
+	}
 	freeifaddrs(list);
-	if (intake.closed.fate != FATE_ACCEPTED)
-		report(&intake);
+	is_closed = v4.accepted + v6.accepted == 0;
+	if (v4.closed.fate != FATE_ACCEPTED)
+		report(&v4, is_closed);
+	if (v6.closed.fate != FATE_ACCEPTED && !is_same(&v4, &v6))
+		report(&v6, is_closed);
 }

@@ -53,6 +53,7 @@ struct path {
 	struct port_probe probe;
 	/* Packets that were seen on the links; is_asked: for the neighbour. */
 	bool has_left, has_come, is_asked;
+	uint32_t came_by; /* the interface, if has_come */
 };
 
 /* The paths that are tried in parallel. */
@@ -101,11 +102,15 @@ static void
 trace(const struct doctor_context *context, const struct path *path,
     struct outgoing *outgoing)
 {
-	if (context->ruleset)
-		trace_outgoing(
-		    context, &path->user, &path->router->address, outgoing);
-	else
-		*outgoing = (struct outgoing){ .link = "" };
+	char link[IF_NAMESIZE];
+
+	*outgoing = (struct outgoing){ .link = "" };
+	if (!context->ruleset)
+		return;
+	trace_outgoing(context, &path->user, &path->router->address, outgoing);
+	if (if_indextoname(path->came_by, link) &&
+	    strcmp(link, outgoing->link) != 0)
+		trace_answer_by(context, link, outgoing);
 }
 
 static void
@@ -148,8 +153,9 @@ report_input(const struct doctor_context *context, const struct path *path)
 }
 
 /*
- * The fix is for the rule in the way; if none is known, our own rules. Rules
- * for a service of certain hosts or ports need not take the router's replies.
+ * The fix is for the rule in the way; if none is known, our own rules, unless
+ * they are there. Rules for a service of certain hosts or ports need not take
+ * the router's replies.
  */
 static void
 report_here(const struct doctor_context *context, const struct path *path)
@@ -168,8 +174,12 @@ report_here(const struct doctor_context *context, const struct path *path)
 		    path->prefix, path->router->text);
 		return;
 	}
-	finding_problem(context->findings, fix.len ? fix.chars : context->rules,
-	    "",
+	if (!fix.len && return_route_may_lack_mark(context, path->users))
+		text_set(&fix, "%s", context->rules);
+	finding_problem(context->findings, fix.chars,
+	    "the routes and the firewall let these packets pass, so look for "
+	    "what else drops them: nft rules for bridges, IPsec policies (ip "
+	    "xfrm policy), programs of tc(8) or XDP",
 	    "%s: reply packets from the router %s to %s arrive "
 	    "on this host, but do not reach the socket: the "
 	    "firewall does not mark them, or drops them (INPUT, "
@@ -468,18 +478,22 @@ static void
 look_at_packets(struct wave *wave)
 {
 	uint8_t packet[CAPTURE_MAX_LEN];
+	uint32_t interface;
 	size_t len;
 
 	while (wave->packet_fd >= 0 &&
-	    (len = capture_next(wave->packet_fd, packet))) {
+	    (len = capture_next(wave->packet_fd, packet, &interface))) {
 		for (size_t i = 0; i < wave->count; i++) {
 			struct path *path = &wave->paths[i];
 			const union address *router = &path->router->address;
 
 			path->has_left |= capture_is_segment(
 			    packet, len, &path->user, router);
-			path->has_come |= capture_is_segment(
-			    packet, len, router, &path->user);
+			if (capture_is_segment(
+				packet, len, router, &path->user)) {
+				path->has_come = true;
+				path->came_by = interface;
+			}
 			path->is_asked |=
 			    capture_is_question(packet, len, &path->user);
 		}

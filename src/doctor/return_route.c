@@ -320,6 +320,20 @@ return_route_takes_some(
 	    DELIVERED_SOME;
 }
 
+bool
+return_route_may_lack_mark(
+    const struct doctor_context *context, const struct prefix *prefix)
+{
+	struct local_delivery delivery;
+	struct outgoing outgoing;
+	struct text mark = { 0 };
+
+	local_delivery_find(context, prefix, &delivery);
+	return delivery.way == LOCAL_DELIVERY_MARKED &&
+	    follow_replies(context, prefix, &delivery, &outgoing, &mark) !=
+	    DELIVERED_ALL;
+}
+
 /*
  * Packets of others that have our mark end here, too. That is what some rules
  * are for, but not those that "srcproxy rules" prints.

@@ -19,6 +19,10 @@ void return_route_check_mark(
 bool return_route_takes_some(
     const struct doctor_context *context, const struct prefix *prefix);
 
+/* Whether replies need a mark that no rule of the firewall may set. */
+bool return_route_may_lack_mark(
+    const struct doctor_context *context, const struct prefix *prefix);
+
 /* Whether this user can connect from the prefix, and gets replies here. */
 bool return_route_is_there(
     const struct doctor_context *context, const struct prefix *prefix);

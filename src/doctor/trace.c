@@ -1,10 +1,12 @@
 #include "doctor/trace.h"
 
+#include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "net/route.h"
+#include "proxy/source_bind.h"
 
 #define EXTERNAL_PORT 443
 #define OWN_MAX 16
@@ -137,6 +139,17 @@ trace_find_link(const struct doctor_context *context, const union address *user,
 		if_indextoname(route.interface, link);
 }
 
+/* The packet's socket is the half's, with the rights of this process. */
+static void
+set_socket(struct walk *walk)
+{
+	bool is_ipv4 = packet_has(&walk->packet, FIELD_NFPROTO, NFPROTO_IPV4);
+
+	trace_set(walk, FIELD_TRANSPARENT,
+	    source_bind_is_transparent(is_ipv4 ? AF_INET : AF_INET6));
+	trace_set(walk, FIELD_WILDCARD, 0);
+}
+
 /* is_any: remote only chooses the link; the packet goes to any host. */
 static void
 send_first(const struct doctor_context *context, const union address *user,
@@ -153,39 +166,54 @@ send_first(const struct doctor_context *context, const union address *user,
 	}
 	set_unknown(sent, FIELD_UID);
 	set_unknown(sent, FIELD_GID);
-	trace_set(sent, FIELD_TRANSPARENT, 1);
-	trace_set(sent, FIELD_WILDCARD, 0);
+	set_socket(sent);
 	if (*outgoing->link)
 		trace_set_name(sent, FIELD_OIF, outgoing->link);
 	walk_through(sent, context->ruleset, HOOK_OUTPUT);
 	walk_through(sent, context->ruleset, HOOK_POSTROUTING);
 }
 
+/* is_any: the answer of any host. */
+static void
+follow_answer(const struct doctor_context *context, bool is_any,
+    const char *link, struct outgoing *outgoing)
+{
+	struct walk *answer = &outgoing->answer;
+
+	trace_answer(answer, &outgoing->sent, NULL);
+	if (is_any) {
+		set_unknown(answer, FIELD_SADDR);
+		set_unknown(answer, FIELD_SPORT);
+	}
+	set_socket(answer);
+	trace_set(answer, FIELD_REVERSE_PATH, !strcmp(link, outgoing->link));
+	if (*link)
+		trace_set_name(answer, FIELD_IIF, link);
+	walk_through(answer, context->ruleset, HOOK_PREROUTING);
+	trace_set(answer, FIELD_DADDR_TYPE, RTN_LOCAL);
+	walk_through(answer, context->ruleset, HOOK_INPUT);
+}
+
 void
 trace_outgoing(const struct doctor_context *context, const union address *user,
     const union address *remote, struct outgoing *outgoing)
 {
-	struct walk *answer = &outgoing->answer;
+	bool is_any = remote->any.sa_family == AF_UNSPEC;
 	union address to = *remote;
 
-	if (remote->any.sa_family == AF_UNSPEC)
+	if (is_any)
 		to = trace_external(user->any.sa_family);
 	send_first(context, user, &to, false, outgoing);
 	outgoing->is_rewritten =
 	    outgoing->sent.changes[FIELD_SADDR].chain != NULL;
-	trace_answer(answer, &outgoing->sent, NULL);
-	if (remote->any.sa_family == AF_UNSPEC) {
-		set_unknown(answer, FIELD_SADDR);
-		set_unknown(answer, FIELD_SPORT);
-	}
-	trace_set(answer, FIELD_TRANSPARENT, 1);
-	trace_set(answer, FIELD_WILDCARD, 0);
-	trace_set(answer, FIELD_REVERSE_PATH, 1);
-	if (*outgoing->link)
-		trace_set_name(answer, FIELD_IIF, outgoing->link);
-	walk_through(answer, context->ruleset, HOOK_PREROUTING);
-	trace_set(answer, FIELD_DADDR_TYPE, RTN_LOCAL);
-	walk_through(answer, context->ruleset, HOOK_INPUT);
+	follow_answer(context, is_any, outgoing->link, outgoing);
+}
+
+void
+trace_answer_by(const struct doctor_context *context, const char *link,
+    struct outgoing *outgoing)
+{
+	follow_answer(context, false, link, outgoing);
 }
 
 bool

@@ -64,6 +64,10 @@ void trace_outgoing(const struct doctor_context *context,
     const union address *user, const union address *remote,
     struct outgoing *outgoing);
 
+/* Follows the answer again, as one that comes in by that link. */
+void trace_answer_by(const struct doctor_context *context, const char *link,
+    struct outgoing *outgoing);
+
 /* Whether a rule may rewrite the source for some destinations; *cause: which. */
 bool trace_rewrites_some(const struct doctor_context *context,
     const union address *user, struct cause *cause);

@@ -99,6 +99,9 @@ static const struct {
 	{ "-j", "REDIRECT", "{redirect:{%A}},", 0 },
 	{ "-j", "DNAT", "{dnat:{%A}},", 0 },
 	{ "-j", "SNAT", "{snat:{%A}},", 0 },
+	/* This one rewrites the source or the destination, as the hook is. */
+	{ "-j", "NETMAP", "{netmap:{}},", 0 },
+	{ "NETMAP", "--to", "", 1 },
 	{ "CT", "--notrack", "{notrack:null},", 0 },
 	{ "CT", "--zone", "{mangle:{key:" CT("zone") ",value:%v}},", 1 },
 	{ "TPROXY", "--on-port", "{tproxy:{port:%v}},", 1 },

@@ -194,16 +194,16 @@ static const struct {
 	int otherwise; /* the value without the member */
 } assignments[] = {
 	{ "|notrack|", "", FIELD_CT_STATE, CT_UNTRACKED },
-	{ "|redirect|", "addr", FIELD_DADDR, ANYTHING },
+	{ "|redirect|netmap|", "addr", FIELD_DADDR, ANYTHING },
 	{ "|redirect|", "", FIELD_DADDR_TYPE, RTN_LOCAL },
 	{ "|dnat|", "addr", FIELD_DADDR, NOTHING },
-	{ "|dnat|", "", FIELD_DADDR_TYPE, ANYTHING },
+	{ "|dnat|netmap|", "", FIELD_DADDR_TYPE, ANYTHING },
 	{ "|redirect|dnat|", "port", FIELD_DPORT, NOTHING },
 	{ "|redirect|dnat|", "", FIELD_CT_STATUS, IPS_DST_NAT },
 	{ "|snat|", "addr", FIELD_SADDR, NOTHING },
-	{ "|masquerade|", "addr", FIELD_SADDR, ANYTHING },
+	{ "|masquerade|netmap|", "addr", FIELD_SADDR, ANYTHING },
 	{ "|snat|masquerade|", "port", FIELD_SPORT, ANYTHING },
-	{ "|snat|masquerade|", "", FIELD_CT_STATUS, IPS_SRC_NAT },
+	{ "|snat|masquerade|netmap|", "", FIELD_CT_STATUS, IPS_SRC_NAT },
 	{ "|tproxy|", "port", FIELD_TPROXY_PORT, ANYTHING },
 };
 
@@ -293,7 +293,7 @@ static const struct {
 	{ "|vmap|", 0, run_map },
 	{ "|mangle|", 0, run_mangle },
 	{ "|notrack|", 0, run_notrack },
-	{ "|redirect|dnat|snat|masquerade|", ACCEPTS, run_nat },
+	{ "|redirect|dnat|snat|masquerade|netmap|", ACCEPTS, run_nat },
 	{ "|tproxy|", 0, run_assignments },
 	{ "|set|map|", 0, run_change },
 	{ "|limit|quota|meter|ct count|", UNSURE, NULL },

@@ -142,10 +142,14 @@ capture_is_question(
 }
 
 size_t
-capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN])
+capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN], uint32_t *interface)
 {
-	ssize_t len = recv(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT);
+	struct sockaddr_ll link = { .sll_ifindex = 0 };
+	socklen_t link_len = sizeof(link);
+	ssize_t len = recvfrom(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT,
+	    (struct sockaddr *)&link, &link_len);
 
+	*interface = (uint32_t)link.sll_ifindex;
 	return len > 0 ? (size_t)len : 0;
 }
 
@@ -154,7 +158,7 @@ capture_next_arrival(
     int fd, union address *from, union address *to, uint32_t *interface)
 {
 	uint8_t packet[CAPTURE_MAX_LEN];
-	struct sockaddr_ll link;
+	struct sockaddr_ll link = { 0 };
 	socklen_t link_len = sizeof(link);
 	ssize_t len;
 
@@ -182,9 +186,10 @@ bool
 capture_have(int fd, const union address *from, const union address *to)
 {
 	uint8_t packet[CAPTURE_MAX_LEN];
+	uint32_t interface;
 	size_t len;
 
-	while ((len = capture_next(fd, packet))) {
+	while ((len = capture_next(fd, packet, &interface))) {
 		if (capture_is_segment(packet, len, from, to))
 			return true;
 	}

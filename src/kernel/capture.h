@@ -24,10 +24,11 @@ int capture_begin(int fd);
 #define CAPTURE_MAX_LEN 128
 
 /*
- * Reads the beginning of the next segment or question. Returns its length, 0:
- * none.
+ * Reads the beginning of the next segment or question, and the index of its
+ * link. Returns its length, 0: none.
  */
-size_t capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN]);
+size_t capture_next(
+    int fd, uint8_t packet[CAPTURE_MAX_LEN], uint32_t *interface);
 
 /*
  * Reads the ends of the next IPv4 segment that came in, or the sender of an ARP

@@ -224,7 +224,8 @@ class Exit(ExitCase):
                 nft add rule {chain} ip daddr 10.0.0.0/8 meta mark set 0x50""",
             '')
 
-    def test_network_that_delivers_by_another_link(self):
+    @contextlib.contextmanager
+    def second_link(self):
         """The network delivers by a link that the host would not answer by."""
         destination = self.net.destination
         join(self.host, 'out1', destination, 'eth1')
@@ -236,14 +237,36 @@ class Exit(ExitCase):
         destination.sysctl('ipv4/conf/eth1/arp_announce', 2)
         self.host.sysctl('ipv4/conf/out1/rp_filter', 1)
         try:
-            self.assert_mends(
-                f'{IPV4.users}: .* on another interface .* rp_filter drops '
-                'them',
-                ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
+            yield
         finally:
             destination.sysctl('ipv4/conf/all/rp_filter', 1)
             # This also removes the other end and its route.
             self.host.ip('link del out1')
+
+    def test_network_that_delivers_by_another_link(self):
+        with self.second_link():
+            self.assert_mends(
+                f'{IPV4.users}: .* on another interface .* rp_filter drops '
+                'them',
+                ':', 'sysctl -qw net.ipv4.conf.all.rp_filter=1')
+
+    def test_firewall_for_the_link_of_the_replies(self):
+        """The rule that drops them is not one for the link of the requests."""
+        with self.second_link(), self.sysctl('ipv4/conf/all/rp_filter', 2, 1):
+            self.assert_mends(
+                f'{IPV4.users}: .* do not reach the socket: .*: chain INPUT of '
+                'the table ip filter',
+                'iptables -A INPUT -i out1 -j DROP', 'iptables -F INPUT')
+
+    def test_packets_that_something_else_drops(self):
+        """The printed rules are there, and to apply them again is no help."""
+        policy = f'dir in dst {IPV4.users}'
+        with self.broken(f'ip xfrm policy add {policy} action block',
+                         f'ip xfrm policy del {policy}'):
+            findings = self.assert_wrong(
+                f'{IPV4.users}: .* do not reach the socket',
+                '^the routes and the firewall .*ip xfrm policy')
+        self.assertNotIn('  fix:', findings.text)
 
     def test_firewall_with_a_check_of_sources(self):
         """The check of sources does not know the users."""

@@ -1,5 +1,6 @@
 """Exits that others set up: what doctor says, and what its fix does."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -212,10 +213,27 @@ class HostsExit(HostsExitCase):
                 self.try_gate()
                 self.assertTrue(self.carries(IPV4))
 
-    def try_gate(self):
-        with self.net.gate.socket(IPV4.af) as gate:
+    def try_gate(self, family=IPV4):
+        with self.net.gate.socket(family.af) as gate:
             gate.settimeout(PATIENCE)
-            gate.connect(SERVER)
+            gate.connect((family.exit_link, SERVER[1]))
+
+    def test_port_that_is_closed_to_both_families(self):
+        """The gate may connect by either, so each has its fix."""
+        closed = ('-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+                  f'-A INPUT -p tcp --dport {SERVER[1]} -j DROP')
+        config = {'listen': f':{SERVER[1]}'}
+        with self.made('\n'.join(f'{family.iptables} {rule}'
+                                 for family in BOTH for rule in closed)):
+            findings = self.doctor(config=config)
+            for family, name in zip(BOTH, ('IPv4', 'IPv6')):
+                with self.assertRaises(OSError):
+                    self.try_gate(family)
+                self.apply_remedy(findings, rf'packets to port 21829 \({name}')
+                # A listener there would refuse, as this one is of IPv4.
+                with contextlib.suppress(ConnectionRefusedError):
+                    self.try_gate(family)
+            self.assertEqual(self.examine().of('problem'), [])
 
     def test_port_that_is_open(self):
         known = 'ct state established,related accept; '
@@ -347,12 +365,21 @@ class HostsExit(HostsExitCase):
             self.assert_wrong(f'{IPV4.users}: a MASQUERADE or SNAT rule')
 
     def test_routing_rule_that_forbids_the_users(self):
-        for kind in ('unreachable', 'prohibit', 'blackhole'):
+        for kind, family in (('unreachable', IPV6), ('prohibit', IPV4),
+                             ('blackhole', IPV4)):
             with self.subTest(kind):
                 self.assert_found(
-                    f'ip rule add from {IPV4.users} {kind} pref 60',
-                    f'{IPV4.users}: cannot connect from .*: the routing rule '
-                    f'"pref 60 from {IPV4.users} {kind}" decides')
+                    f'ip {family.ip_option} rule add from {family.users} '
+                    f'{kind} pref 60',
+                    f'{family.users}: cannot connect from .*: the routing rule '
+                    f'"pref 60 from {family.users} {kind}" decides', family)
+
+    def test_prefix_that_is_mapped_to_another_one(self):
+        self.assert_found(
+            f'ip6tables -t nat -A POSTROUTING -o out0 -s {IPV6.users} '
+            '-j NETMAP --to 2001:db8:cccc::/64',
+            f'{IPV6.users}: a MASQUERADE or SNAT rule rewrites .*: chain '
+            'POSTROUTING of ip6tables table nat, rule 1$', IPV6)
 
     def test_replies_that_are_not_tracked(self):
         """No rule for states lets them pass."""
