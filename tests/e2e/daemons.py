@@ -25,6 +25,11 @@ UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 # that count connections. Any module may be run with 2 instead.
 PROTOCOL = int(os.environ.get('SRCPROXY_TEST_PROTOCOL', 1))
 
+# What a client half logs of a connection that the server half has refused: only
+# version 2 tells it so.
+_REFUSAL = (('closed', {'end': 'reset', 'by': 'server'}) if PROTOCOL == 1 else
+            ('refused', {'tried': 'ask the server'}))
+
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
 _FIELD = re.compile(r'([a-z_0-9]+)=("[^"]*"|\S+)')
@@ -181,6 +186,11 @@ class Daemon:
                     raise AssertionError(f'{self.role}: no line "{name}" with '
                                          f'{fields} in the log')
                 self._changed.wait(left)
+
+    def wait_for_refusal(self, **fields):
+        """Waits for a connection that the server half refuses the client."""
+        name, known = _REFUSAL
+        return self.wait_for(name, **known, **fields)
 
     def await_rest(self, port):
         """Waits until all connections have ended, and are logged.

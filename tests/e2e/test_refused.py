@@ -19,8 +19,7 @@ class Refused:
         self.assert_reset(self.net.user, to)
         refused = self.server.wait_for('refused', destination=endpoint(*to),
                                        reason=re.compile(reason))
-        self.client.wait_for('closed', end='reset', by='server',
-                             destination=endpoint(*to))
+        self.client.wait_for_refusal(destination=endpoint(*to))
         self.assert_proxies()
         return refused
 
@@ -57,7 +56,7 @@ class RefusedByAcl:
 
     def test_user_whose_auth_is_wrong(self):
         self.start_server({'acl': [{'auth': 'another one'}]})
-        self.assert_denied('auth')
+        self.assert_denied('no user has')
 
     def assert_denied(self, reason):
         self.start_client()
@@ -66,7 +65,7 @@ class RefusedByAcl:
         server, client = self.test_daemons
         refused = server.wait_for('refused', reason=re.compile(reason))
         self.assertEqual(refused.level, 'error')
-        client.wait_for('closed', end='reset', by='server')
+        client.wait_for_refusal()
 
 
 class RefusedByAclIPv4(RefusedByAcl, RoutedCase):

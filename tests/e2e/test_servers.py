@@ -11,7 +11,7 @@ from peers import receive, receive_all, receive_until_reset, reset
 from sandbox import BINARY
 from segments import Segments
 from waiting import wait_until
-from wire import encode_request
+from wire import encode_again
 
 AWAY, BACK = 'server-away', 'server-back'
 NO_ANSWER = re.compile('^no answer for 3 s')
@@ -143,7 +143,7 @@ class Several:
             user = self.connect(self.net.user, (self.family.destination, 9))
             wait_until(lambda: self.asked(segments), 'the first is asked')
         # Nobody listens there, so that it ends at once.
-        client.wait_for('closed', server=endpoint(self.second, SERVER_PORT))
+        client.wait_for_refusal(server=endpoint(self.second, SERVER_PORT))
         wait_until(lambda: self.first_is_used(client), 'it is used again')
         self.assertNotIn(AWAY, client.log)
         reset(user)
@@ -216,8 +216,8 @@ class Several:
         segments = self.watch()
         self.assert_served_by(client, self.first)
         request = segments.take_syns(SERVER_PORT)[-1].payload
-        self.assertEqual(len(request), len(encode_request(
-            (self.family.user, 1), (self.family.destination, 80))))
+        self.assertEqual(len(request), len(encode_again(
+            request, (self.family.user, 1), (self.family.destination, 80))))
         with self.silence(self.first):
             self.assert_served_by(client, self.second)
             syns = segments.take_syns(SERVER_PORT)

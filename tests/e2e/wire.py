@@ -67,6 +67,15 @@ def encode_request_2(source, destination, auth='', opcode=RELAY, time_ms=None,
     return message + hmac_sha256(key or derive_key(auth), message)
 
 
+def encode_again(data, source, destination, auth='', opcode=RELAY):
+    """The request that data begins with, made anew, with its time and nonce."""
+    if data[0] == 1:
+        return encode_request(source, destination, auth_digest(auth))
+    return encode_request_2(source, destination, auth, opcode,
+                            time_ms=struct.unpack('>Q', data[2:10])[0],
+                            nonce=data[10:26])
+
+
 def mapped(address):
     """An IPv4 address, mapped into the 16 bytes of an IPv6 address."""
     return '::ffff:' + address
