@@ -143,53 +143,63 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 	report_exception(context, &delivery, text);
 }
 
+/* The mark of replies to these users; if the firewall is not seen, our own. */
+static uint32_t
+find_mark(const struct doctor_context *context, const struct prefix *users)
+{
+	const union address user = prefix_sample(users);
+	const union address external = trace_external(AF_INET);
+	struct outgoing outgoing;
+
+	if (!doctor_context_sees_firewall(context))
+		return context->config->return_mark.value;
+	trace_outgoing(context, &user, &external, &outgoing);
+	return (uint32_t)outgoing.answer.packet.fields[FIELD_MARK].bits[1];
+}
+
 /*
- * A table that a mark selects may have a local route for all addresses. With
- * src_valid_mark each outside sender then looks like this host itself. The table
- * of a client half with TPROXY leads on to the senders' routes: the users'.
+ * A table that the mark selects may have a local route for all addresses. With
+ * src_valid_mark each outside sender then looks like this host itself.
+ * True: it was reported.
  */
-static void
-check_rule_for_mark(
-    const struct doctor_context *context, const struct routing_rule *rule)
+static bool
+check_valid_mark(
+    const struct doctor_context *context, const struct prefix *users)
 {
 	const union address external = trace_external(AF_INET);
 	struct route route;
 	struct text fix;
+	uint32_t mark;
+	long all = 0;
 
-	if (!rule->mark || rule->is_inverted || rule->mark == INBOUND_MARK ||
-	    route_find(&external, rule->mark, &route) != 0 || !route.is_local)
-		return;
+	if (users->base.any.sa_family != AF_INET ||
+	    !sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all)
+		return false;
+	mark = find_mark(context, users);
+	if (!mark || route_find(&external, mark, &route) != 0 ||
+	    !route.is_local)
+		return false;
 	text_set(&fix, "ip route del local default dev lo table %u; %s",
 	    route.table, context->rules);
 	finding_problem(context->findings, fix.chars, "",
 	    "net.ipv4.conf.all.src_valid_mark is 1, and table %u delivers all "
 	    "addresses here, not only the users': packets with the mark "
 	    "0x%" PRIx32 " are dropped as spoofed",
-	    route.table, rule->mark);
-}
-
-static void
-check_valid_mark(const struct doctor_context *context)
-{
-	const struct routing_rules *rules =
-	    doctor_context_routing(context, AF_INET);
-	long all = 0;
-
-	if (!sysctl_read("ipv4/conf/all/src_valid_mark", &all) || !all)
-		return;
-	for (size_t i = 0; i < rules->count; i++)
-		check_rule_for_mark(context, &rules->items[i]);
+	    route.table, mark);
+	return true;
 }
 
 void
 return_route_check_routes(const struct doctor_context *context)
 {
 	const struct prefix_list *list = context->prefixes;
+	bool is_reported = false;
 
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		check_route(context, &list->items[i]);
-	if (prefix_list_has_family(list, AF_INET))
-		check_valid_mark(context);
+		is_reported =
+		    is_reported || check_valid_mark(context, &list->items[i]);
+	}
 }
 
 /* How many of the marks that a reply may have deliver it here. */

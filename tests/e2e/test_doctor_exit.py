@@ -378,6 +378,17 @@ class Exit(ExitCase):
         finally:
             self.host.run('sh', input=rules.tproxy_commands('--remove'))
 
+    def test_table_of_another_proxy_on_the_same_host(self):
+        """Its packets are dropped, and the users' are not."""
+        mark = 'PREROUTING -i link0 -p tcp -j MARK --set-mark 1'
+        with self.broken(
+                f'iptables -t mangle -A {mark}; ip rule add fwmark 1 table '
+                '100; ip route add local default dev lo table 100',
+                f'iptables -t mangle -D {mark}; ip rule del fwmark 1 table '
+                '100; ip route flush table 100'), \
+                self.sysctl('ipv4/conf/all/src_valid_mark', 1, 0):
+            self.assert_fine(f'{IPV4.users}: reply packets from the router')
+
     def test_strict_validation_of_sources(self):
         """Replies come by the link that leads to their sender."""
         self.assertFalse(self.assert_fine().of('note', 'rp_filter'))
