@@ -914,6 +914,7 @@ suite(void)
 	Suite *suite = suite_create("config");
 	TCase *good = tcase_create("good");
 	TCase *bad = tcase_create("bad");
+	TCase *cut = tcase_create("cut");
 
 	tcase_add_test(good, the_server_sample_is_read_as_it_stands);
 	tcase_add_test(good, the_client_sample_is_read_as_it_stands);
@@ -949,11 +950,15 @@ suite(void)
 	    0, COUNT(server_mistakes));
 	tcase_add_loop_test(bad, a_client_mistake_is_reported_where_it_stands,
 	    0, COUNT(client_mistakes));
-	tcase_add_loop_test(bad, no_beginning_of_a_configuration_is_one, 0, 2);
 	tcase_add_test(bad, one_run_reports_all_mistakes);
 	tcase_add_test(bad, host_bits_are_cleared_with_a_warning);
 	tcase_add_test(bad, an_auth_is_never_shown);
 	tcase_add_test(bad, a_file_that_is_not_there_is_a_mistake);
 	suite_add_tcase(suite, bad);
+
+	/* Each maps room for the largest file, which takes valgrind 80 ms. */
+	tcase_set_tags(cut, "many-files");
+	tcase_add_loop_test(cut, no_beginning_of_a_configuration_is_one, 0, 2);
+	suite_add_tcase(suite, cut);
 	return suite;
 }
