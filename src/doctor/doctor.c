@@ -114,6 +114,19 @@ become(const struct config *config, const struct privilege *privilege)
 			 : privilege_trim(capabilities);
 }
 
+/* Whether this user may search the folders that the file is in. */
+static bool
+can_search(const char *path)
+{
+	struct text folder;
+	char *end;
+
+	text_set(&folder, "%s%s", *path == '/' ? "" : "./", path);
+	end = strrchr(folder.chars, '/');
+	end[1] = '\0';
+	return !access(folder.chars, X_OK);
+}
+
 /* A reload reads the file as this user; the first read was root's. */
 static void
 check_file(const struct doctor_context *context, const char *path)
@@ -124,7 +137,11 @@ check_file(const struct doctor_context *context, const char *path)
 	text_set(&fix, "chgrp %u %s && chmod 640 %s", getegid(), quoted.chars,
 	    quoted.chars);
 	if (access(path, R_OK))
-		finding_problem(context->findings, fix.chars, "",
+		finding_problem(context->findings,
+		    can_search(path) ? fix.chars : NULL,
+		    "let this user search the folders of that path, or move "
+		    "the file to a folder that all may search, such as "
+		    "/etc/srcproxy",
 		    "a reload would fail, because uid %u, gid %u cannot "
 		    "read the configuration %s: %s",
 		    getuid(), getegid(), path, strerror(errno));

@@ -93,20 +93,11 @@ class DoctorCase(NetworkCase):
         self.assertEqual(findings.status, 1)
         return findings
 
-    def assert_mends(self, pattern, command, mend, **options):
-        """doctor finds what the command breaks, and its remedy mends it."""
-        with self.broken(command, mend):
-            findings = self.assert_wrong(pattern, **options)
-            self.apply_remedy(findings, pattern)
-            self.assertEqual(self.examine().of('problem'), [])
-
     def apply_remedy(self, findings, pattern):
+        """Runs it as it is printed; srcproxy is the one that is tested."""
         remedy = findings.of('problem', pattern)[0][1]
-        # The text behind these words is for hosts where the first command has
-        # been run before.
-        remedy = remedy.split(', if ')[0].split(', then ')[0]
-        return self.host.run('sh', '-ec', re.sub(
-            '(^|; )srcproxy ', rf'\1{BINARY} ', remedy))
+        return self.host.run(
+            'sh', '-ec', f'srcproxy() {{ {BINARY} "$@"; }}\n{remedy}')
 
     def assert_note(self, pattern, **options):
         findings = self.doctor(**options)
@@ -277,6 +268,15 @@ class GateCase(DoctorCase):
         self.assert_arrives(listener)
         self.server.wait_for('established', destination=endpoint(
             *listener.getsockname()[:2]))
+
+    def assert_mends(self, pattern, command, mend, family=IPV4):
+        """A connection fails before the remedy, and works after it."""
+        with self.broken(command, mend):
+            self.assertFalse(self.carries(family), 'it works')
+            findings = self.assert_wrong(pattern)
+            self.apply_remedy(findings, pattern)
+            self.assertTrue(self.carries(family), findings.text)
+            self.assertEqual(self.examine().of('problem'), [])
 
     def assert_carries_after_mending(self, family, pattern, command, mend):
         """A connection fails, doctor finds only that, its remedy mends it."""

@@ -1,7 +1,9 @@
 """The findings of `srcproxy doctor` on a good gate and on broken ones."""
 
 import contextlib
+import os
 import re
+import signal
 import socket
 import struct
 
@@ -118,6 +120,7 @@ class Gate(GateCase):
                     family, 'no firewall rule redirects connections', add, delete)
 
     def test_firewall_that_drops_what_is_redirected(self):
+        self.start(self.host, 'client', self.config)
         pattern = (f'{IPV4.users}: the firewall drops redirected packets of '
                    'these users to port 9001: chain ')
         known = 'ct state established accept; iif lo accept;'
@@ -140,6 +143,7 @@ class Gate(GateCase):
                 self.assert_fine()
 
     def test_rule_in_front_of_the_redirection(self):
+        self.start(self.host, 'client', self.config)
         table = 'inet srcproxy-client-9001'
         for chain, rule in (('users', f'ip saddr {IPV4.users} return'),
                             (f'prerouting-ip-{IPV4.length}', 'counter accept')):
@@ -149,6 +153,7 @@ class Gate(GateCase):
                 f'nft insert rule {table} {chain} {rule}', '')
 
     def test_redirection_for_another_interface(self):
+        self.start(self.host, 'client', self.config)
         with self.no_rules():
             redirect = ('-t nat -{} PREROUTING -i out0 -p tcp -j REDIRECT '
                         '--to-port 9001')
@@ -157,7 +162,7 @@ class Gate(GateCase):
                            for action in 'AD')
             self.assert_mends(
                 f'{IPV6.users}: no firewall rule .*, which arrive on users0,',
-                add, delete)
+                add, delete, IPV6)
 
     def test_users_who_are_not_tracked(self):
         """These users are not redirected, whatever the rules say."""
@@ -206,10 +211,11 @@ class Gate(GateCase):
             'nft delete table inet others')
 
     def test_redirection_that_no_rule_leads_to(self):
+        self.start(self.host, 'client', self.config)
         self.assert_mends(
             f'{IPV6.users}: no firewall rule redirects connections',
             'nft delete chain inet srcproxy-client-9001 '
-            f'prerouting-ip6-{IPV6.length}', '')
+            f'prerouting-ip6-{IPV6.length}', '', IPV6)
 
     def test_users_without_a_route(self):
         route = 'unreachable 203.0.113.0/24'
@@ -563,6 +569,23 @@ class Gate(GateCase):
         finally:
             if address:
                 self.host.ip(f'addr del {address}/24 dev {device}')
+
+    def test_configuration_that_a_reload_cannot_read(self):
+        client = self.start(self.host, 'client', self.config,
+                            flags=['-u', USER])
+        self.path = client.config_path
+        os.chmod(self.path, 0o600)
+        client.send_signal(signal.SIGHUP)
+        client.wait_for('reload-failed')
+        pattern = 'a reload would fail, because uid 65534, gid 65534 cannot'
+        findings = self.examine(user=USER)
+        self.apply_remedy(findings, pattern)
+        self.assertEqual(self.examine(user=USER).of('problem'), [])
+        client.send_signal(signal.SIGHUP)
+        client.wait_for('reloaded')
+        os.chmod(os.path.dirname(self.path), 0o700)
+        (_, advice), = self.examine(user=USER).of('problem', pattern)
+        self.assertRegex(advice, '^let this user search the folders')
 
     def test_address_that_is_not_there(self):
         self.check_local_address('192.0.2.99')
