@@ -219,6 +219,34 @@ report_rules(const struct doctor_context *context, const struct prefix *users,
 	    context, &outgoing.answer, &back, "reply packets to these users");
 }
 
+/* Rules that pass what was tried may drop other connections of the users. */
+static void
+note_others(const struct doctor_context *context, const struct prefix *users)
+{
+	const struct selection away = { .family = users->base.any.sa_family,
+		.from = users };
+	const union address user = prefix_sample(users);
+	const union address remote = trace_external(user.any.sa_family);
+	struct text fix = { 0 }, name;
+	char text[PREFIX_STRLEN];
+	struct outgoing tried;
+	struct walk any;
+
+	if (!doctor_context_sees_firewall(context))
+		return;
+	trace_outgoing(context, &user, &remote, &tried);
+	trace_to_any(context, &user, &any);
+	if (tried.sent.fate != FATE_ACCEPTED || any.fate == FATE_ACCEPTED ||
+	    !any.cause.chain)
+		return;
+	remedy_pass(context->ruleset, &any.cause, &away, &fix);
+	finding_note(context->findings,
+	    "%s: the firewall may drop connections from these addresses to "
+	    "some destinations or ports: it depends on %s%s%s",
+	    prefix_format(users, text), remedy_name(&any.cause, &name),
+	    fix.len ? "; to let all pass: " : "", fix.chars);
+}
+
 static const char asked_advice_v4[] =
     "ask for a route to this host, or answer on the link, with "
     "net.ipv4.conf.%s.proxy_arp=1, which needs ip_forward and a route to the "
@@ -588,11 +616,13 @@ finish(struct wave *wave, bool filtered)
 		else if (!path->probe.is_answered)
 			report_silence(wave->context, path,
 			    explain_silence(wave, path, filtered));
-		else if (!report_rules(wave->context, path->users, true))
+		else if (!report_rules(wave->context, path->users, true)) {
 			finding_ok(wave->context->findings,
 			    "%s: reply packets from the router %s come back to "
 			    "this host",
 			    path->prefix, path->router->text);
+			note_others(wave->context, path->users);
+		}
 		port_probe_close(&path->probe);
 	}
 	for (size_t i = 0; i < wave->router_count; i++) {

@@ -113,7 +113,8 @@ check_sent(const struct doctor_context *context, const union address *user,
 	struct outgoing outgoing;
 	char text[PREFIX_STRLEN];
 	union address seen;
-	struct cause cause;
+	struct walk to_any;
+	const struct cause *cause = &to_any.changes[FIELD_SADDR];
 	struct text name;
 	int error = find_source(user, &seen);
 
@@ -122,6 +123,7 @@ check_sent(const struct doctor_context *context, const union address *user,
 		return;
 	prefix_format(prefix, text);
 	trace_outgoing(context, user, &anybody, &outgoing);
+	trace_to_any(context, user, &to_any);
 	if (error == -ENOENT)
 		report_untracked(context, &outgoing, user, prefix);
 	else if (error)
@@ -129,12 +131,11 @@ check_sent(const struct doctor_context *context, const union address *user,
 		    "%s: cannot examine whether the firewall rewrites "
 		    "these addresses: %s",
 		    text, strerror(-error));
-	else if (address_same_host(&seen, user) &&
-	    trace_rewrites_some(context, user, &cause))
+	else if (address_same_host(&seen, user) && cause->chain)
 		finding_note(findings,
 		    "%s: the firewall may rewrite these addresses for some "
 		    "destinations: it depends on %s",
-		    text, remedy_name(&cause, &name));
+		    text, remedy_name(cause, &name));
 	else if (address_same_host(&seen, user))
 		finding_ok(findings,
 		    "%s: the firewall does not rewrite these addresses", text);

@@ -216,16 +216,15 @@ trace_answer_by(const struct doctor_context *context, const char *link,
 	follow_answer(context, false, link, outgoing);
 }
 
-bool
-trace_rewrites_some(const struct doctor_context *context,
-    const union address *user, struct cause *cause)
+void
+trace_to_any(const struct doctor_context *context, const union address *user,
+    struct walk *sent)
 {
 	struct outgoing outgoing = { .link = "" };
 	const union address external = trace_external(user->any.sa_family);
 
 	send_first(context, user, &external, true, &outgoing);
-	*cause = outgoing.sent.changes[FIELD_SADDR];
-	return cause->chain;
+	*sent = outgoing.sent;
 }
 
 const char *

@@ -68,9 +68,9 @@ void trace_outgoing(const struct doctor_context *context,
 void trace_answer_by(const struct doctor_context *context, const char *link,
     struct outgoing *outgoing);
 
-/* Whether a rule may rewrite the source for some destinations; *cause: which. */
-bool trace_rewrites_some(const struct doctor_context *context,
-    const union address *user, struct cause *cause);
+/* Follows the first packet of such a connection, to any host and port. */
+void trace_to_any(const struct doctor_context *context,
+    const union address *user, struct walk *sent);
 
 /* Sets the text to "198.51.100.0/24: ", or "" if no users are selected. */
 const char *trace_format_users(

@@ -399,6 +399,22 @@ class HostsExit(HostsExitCase):
                              'addresses for some destinations: it depends on '
                              'chain POSTROUTING of iptables table nat, rule 1')
 
+    def test_ports_that_this_host_may_use_itself(self):
+        """Users need others, too; whether to give them is for the owner."""
+        with self.made(table(chain(
+                'output', 'ct state established,related accept; oif lo accept; '
+                'meta l4proto icmpv6 accept; tcp dport { 80, 443 } accept',
+                'drop'))):
+            self.assertFalse(any(map(self.carries, BOTH)))
+            findings = self.assert_fine()
+            for family in BOTH:
+                (text, _), = findings.of(
+                    'note', f'^{family.users}: the firewall may drop .* chain '
+                    'output of the table inet others, rule with handle')
+                self.host.run('sh', '-ec', text.split('to let all pass: ')[1])
+            self.assertTrue(all(map(self.carries, BOTH)))
+            self.assertEqual(self.examine().of('note', 'may drop'), [])
+
     def test_one_user_without_prefixes(self):
         """The printed command names those that rules cannot know."""
         config = {'acl': [{'name': 'alice', 'auth': 'secret',
