@@ -56,10 +56,29 @@ check_prefix(const struct doctor_context *context, const struct prefix *users)
 	    "forwarded connections of other hosts to these users");
 }
 
+/*
+ * A host that forwards takes no default route from a router's announcements
+ * any more, unless accept_ra of the link is 2: ip-sysctl.rst of Linux.
+ */
+static const char *
+format_keeping(int family, struct text *setting)
+{
+	const union address external = trace_external(family);
+	char link[IF_NAMESIZE];
+	long accepts = 0;
+
+	if (family == AF_INET6 && route_find_link(&external, link))
+		sysctl_read(text_set(setting, "ipv6/conf/%s/accept_ra", link),
+		    &accepts);
+	return text_set(
+	    setting, accepts == 1 ? "net/ipv6/conf/%s/accept_ra=2 " : "", link);
+}
+
 static void
 check_family(const struct doctor_context *context, int family, const char *name)
 {
 	const struct prefix_list *list = context->prefixes;
+	struct text keeping;
 	long on;
 
 	if (!prefix_list_has_family(list, family) || !sysctl_read(name, &on))
@@ -68,8 +87,8 @@ check_family(const struct doctor_context *context, int family, const char *name)
 		finding_note(context->findings,
 		    "net/%s is 0: TCP connections of users work, but this host "
 		    "forwards nothing else (DNS, ping, connections to users); "
-		    "to forward it: sysctl -w net/%s=1",
-		    name, name);
+		    "to forward it: sysctl -w %snet/%s=1",
+		    name, format_keeping(family, &keeping), name);
 		return;
 	}
 	finding_ok(context->findings, "net/%s is 1", name);

@@ -404,6 +404,10 @@ report_forbidden(
 	    rule.len ? "\" decides" : "");
 }
 
+#define NO_DEFAULT_ROUTE                                        \
+	"there is no default route, so these users reach only " \
+	"what other routes lead to"
+
 /* Returns NULL, or why no router can be tested with. */
 static const char *
 find_gateway(const struct doctor_context *context, const union address *user,
@@ -420,8 +424,11 @@ find_gateway(const struct doctor_context *context, const union address *user,
 	else if (route_find(&external, 0, &route) == 0 && !route.is_local)
 		*gateway = route.gateway;
 	else
-		return "there is no default route, so these users reach only "
-		       "what other routes lead to";
+		return user->any.sa_family == AF_INET ? NO_DEFAULT_ROUTE
+						      : NO_DEFAULT_ROUTE
+		    "; a host that forwards takes one from "
+		    "a router's announcements only with "
+		    "net.ipv6.conf.INTERFACE.accept_ra=2";
 	return gateway->any.sa_family == user->any.sa_family
 	    ? NULL
 	    : "the default route names no router to test with";

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import unittest
 
 import rules
@@ -18,6 +19,7 @@ from sandbox import BINARY
 from test_command import srcproxy
 from test_privilege import NOBODY
 from test_rules import hiding
+from waiting import wait_until
 
 
 class Exit(ExitCase):
@@ -560,6 +562,41 @@ class Exit(ExitCase):
         with self.sysctl('ipv4/ip_forward', 0, 1):
             self.assert_note(
                 'ip_forward is 0: .*: sysctl -w net/ipv4/ip_forward=1$')
+
+    def announce(self):
+        """The router offers itself as the default route (RFC 4861, 4.2)."""
+        announcement = struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0)
+        with self.net.destination.inside():
+            router = socket.socket(IPV6.af, socket.SOCK_RAW,
+                                   socket.IPPROTO_ICMPV6)
+            index = socket.if_nametoindex('eth0')
+        with router:
+            # Receivers ignore announcements that a router has forwarded.
+            router.setsockopt(socket.IPPROTO_IPV6,
+                              socket.IPV6_MULTICAST_HOPS, 255)
+            router.sendto(announcement, ('ff02::1', 0, 0, index))
+
+    def test_forwarding_with_an_announced_default_route(self):
+        """The kernel would drop that route, and IPv6 users with it."""
+        default = f'default via {IPV6.destination}'
+
+        def announced():
+            return self.host.run('ip', '-6', 'route', 'show', 'default',
+                                 'proto', 'ra').stdout
+
+        with self.broken(f'ip -6 route del {default}; '
+                         'sysctl -qw net.ipv6.conf.all.forwarding=0',
+                         'ip -6 route flush proto ra; '
+                         f'ip -6 route replace {default}; sysctl -qw '
+                         'net.ipv6.conf.all.forwarding=1 '
+                         'net.ipv6.conf.out0.accept_ra=1'):
+            self.announce()
+            wait_until(announced, 'the announced route')
+            (text, _), = self.doctor().of('note', 'ipv6/conf/all/forwarding')
+            self.host.run('sh', '-ec', text.split('to forward it: ')[1])
+            self.assertTrue(announced())
+            with self.served():
+                self.assertTrue(self.carries(IPV6))
 
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_start_is_silent_where_all_is_well(self):
