@@ -41,11 +41,11 @@ bool doctor_client_has_own(const struct doctor_context *context);
 
 /*
  * The same in the inbound mode "tproxy": what concerns the whole host, and the
- * users of a prefix. link: that they come in by; NULL: unknown.
+ * users of a prefix, of which the arrival needs to name no more than the link.
  */
+struct arrival;
 void tproxy_check_host(const struct doctor_context *context);
-void tproxy_check_users(const struct doctor_context *context,
-    const struct prefix *users, const char *link);
+void tproxy_check_users(struct arrival *arrival);
 
 /*
  * The gate's other networks, such as a LAN. Users' connections to them are

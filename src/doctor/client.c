@@ -121,51 +121,28 @@ is_this_host(const struct prefix *prefix)
 	return route_ends_here(&first) > 0 && route_ends_here(&other) > 0;
 }
 
-/* A user, and the first packet of its connection to an outside host. */
-struct arrival {
-	const struct doctor_context *context;
-	const struct prefix *users;
-	char prefix[PREFIX_STRLEN];
-	char link[IF_NAMESIZE]; /* that they come in by; "": unknown */
-	bool is_own;            /* the user is this host itself */
-	struct walk walk;
-};
-
-static struct selection
-select_users(const struct arrival *arrival)
-{
-	return (struct selection){
-		.family = arrival->users->base.any.sa_family,
-		.from = arrival->users,
-	};
-}
-
 /* Follows the packet through the rules that may redirect it. */
 static void
-arrive(struct arrival *arrival, const union address *user, uint8_t protocol,
-    uint16_t port)
+arrive(struct arrival *arrival, uint16_t port)
 {
 	struct walk *walk = &arrival->walk;
-	const char *link = *arrival->link ? arrival->link : NULL;
-	union address from = *user;
-	union address external = trace_external(user->any.sa_family);
 
-	address_set_port(&from, 0);
-	address_set_port(&external, port);
+	arrival->remote = trace_external(arrival->users.family);
+	address_set_port(&arrival->remote, port);
 	trace_begin(
-	    walk, &from, &external, protocol, arrival->is_own ? NULL : link);
+	    walk, &arrival->user, &arrival->remote, IPPROTO_TCP, arrival->link);
 	walk_through(walk, arrival->context->ruleset,
 	    arrival->is_own ? HOOK_OUTPUT : HOOK_PREROUTING);
+	arrival->mark = walk->packet.fields[FIELD_MARK];
 }
 
 static void
 report_untracked(
     const struct arrival *arrival, const char *how, const struct cause *cause)
 {
-	const struct selection selection = select_users(arrival);
 	struct text fix = { 0 }, name;
 
-	remedy_pass(arrival->context->ruleset, cause, &selection, &fix);
+	remedy_pass(arrival->context->ruleset, cause, &arrival->users, &fix);
 	finding_problem(arrival->context->findings, fix.chars,
 	    "change that rule so that it does not match these "
 	    "users",
@@ -192,7 +169,7 @@ format_fix(const struct arrival *arrival, const struct cause *cause,
     bool is_rewritten, struct text *fix)
 {
 	const struct doctor_context *context = arrival->context;
-	struct selection past = select_users(arrival);
+	struct selection past = arrival->users;
 	struct text chain, command;
 
 	text_set(fix, "%s", context->rules);
@@ -221,8 +198,8 @@ report_unredirected(const struct arrival *arrival)
 	    "change that rule so that it does not match these users",
 	    "%s: no firewall rule redirects connections of these users%s%s%s "
 	    "to port %u%s%s",
-	    arrival->prefix, *arrival->link ? ", which arrive on " : "",
-	    arrival->link, *arrival->link ? "," : "",
+	    arrival->prefix, arrival->link ? ", which arrive on " : "",
+	    arrival->link ? arrival->link : "", arrival->link ? "," : "",
 	    context->config->listen.port,
 	    name.len ? "; the rule that decides is " : "", name.chars);
 }
@@ -275,74 +252,62 @@ check_zone(const struct arrival *arrival)
 
 /* Follows the packet to the socket, and the first packet back. */
 static bool
-check_intake(struct arrival *arrival, const union address *user)
+check_intake(struct arrival *arrival)
 {
 	const struct doctor_context *context = arrival->context;
-	struct selection selection = select_users(arrival);
+	struct selection selection = arrival->users;
 	const struct selection back = { .family = selection.family,
-		.to = arrival->users };
+		.to = selection.from };
 	struct walk *walk = &arrival->walk, answer;
-	const struct walk arrived = *walk;
-	const char *link = *arrival->link ? arrival->link : NULL;
-	struct user_packet packet = { context, arrival->users, link, user,
-		.arrived = &arrived, .answer = &answer };
-	union address own = { .any.sa_family = AF_UNSPEC };
+	union address *own = &arrival->remote;
 	struct text what;
 
 	selection.port = context->config->listen.port;
-	if (link)
-		find_address(link, selection.family, &own);
-	packet.reached = own;
-	if (own.any.sa_family == selection.family) {
-		walk->packet.fields[FIELD_DADDR] = value_of_address(&own);
-		if (link && !user_route_check_delivery(&packet, NULL))
+	own->any.sa_family = AF_UNSPEC;
+	if (arrival->link)
+		find_address(arrival->link, selection.family, own);
+	if (own->any.sa_family == selection.family) {
+		walk->packet.fields[FIELD_DADDR] = value_of_address(own);
+		if (!user_route_check_delivery(arrival, NULL))
 			return false;
 	}
 	text_set(&what, "redirected packets of these users to port %u",
 	    selection.port);
 	walk_through(walk, context->ruleset, HOOK_INPUT);
-	trace_answer(&answer, walk, link);
-	walk_through(&answer, context->ruleset, HOOK_OUTPUT);
-	if (!user_route_check_answer(&packet))
+	if (!user_route_check_answer(arrival, &answer))
 		return false;
-	walk_through(&answer, context->ruleset, HOOK_POSTROUTING);
 	if (walk->fate == FATE_ACCEPTED) {
 		packet_follow(&walk->packet, &answer.packet);
 		walk_through(walk, context->ruleset, HOOK_INPUT);
 	}
-	if (trace_report(context, walk, &selection, what.chars))
-		return false;
-	return !trace_report(
-	    context, &answer, &back, "reply packets to these users");
+	return !trace_report(context, walk, &selection, what.chars) &&
+	    !trace_report(
+		context, &answer, &back, "reply packets to these users");
 }
 
 /* False: this user's packets may not arrive, which is reported. */
 static bool
 check_user(struct arrival *arrival, const union address *user, uint16_t port)
 {
-	const struct selection selection = select_users(arrival);
-
-	arrive(arrival, user, IPPROTO_TCP, port);
+	arrival->user = *user;
+	arrive(arrival, port);
 	if (arrival->walk.fate == FATE_DROPPED)
 		return !trace_report(arrival->context, &arrival->walk,
-		    &selection, "packets of these users");
+		    &arrival->users, "packets of these users");
 	return check_redirected(arrival) && check_zone(arrival) &&
-	    (arrival->is_own || check_intake(arrival, user));
+	    (arrival->is_own || check_intake(arrival));
 }
 
 static void
-check_tproxy(const struct arrival *arrival)
+check_tproxy(struct arrival *arrival)
 {
-	const struct doctor_context *context = arrival->context;
-
 	if (arrival->is_own)
-		finding_note(context->findings,
+		finding_note(arrival->context->findings,
 		    "%s: these are addresses of this host, whose own "
 		    "connections inbound.mode \"tproxy\" does not take",
 		    arrival->prefix);
 	else
-		tproxy_check_users(context, arrival->users,
-		    *arrival->link ? arrival->link : NULL);
+		tproxy_check_users(arrival);
 }
 
 static void
@@ -351,12 +316,14 @@ check_redirection(
 {
 	const union address users[] = { trace_user(prefix),
 		trace_user_first(prefix) };
-	struct arrival arrival = { .context = context, .users = prefix };
+	struct arrival arrival = { .context = context,
+		.users = { .family = prefix->base.any.sa_family,
+		    .from = prefix },
+		.is_own = is_this_host(prefix) };
+	char link[IF_NAMESIZE];
 
-	arrival.is_own = is_this_host(prefix);
-	if (!arrival.is_own &&
-	    !user_route_find_link(context, prefix, arrival.link))
-		*arrival.link = '\0';
+	if (!arrival.is_own)
+		arrival.link = user_route_find_link(context, prefix, link);
 	prefix_format(prefix, arrival.prefix);
 	if (context->config->mode == INBOUND_TPROXY) {
 		check_tproxy(&arrival);
@@ -367,8 +334,7 @@ check_redirection(
 			return;
 	}
 	finding_ok(context->findings,
-	    "%s: the firewall redirects connections of these "
-	    "users to port %u",
+	    "%s: the firewall redirects connections of these users to port %u",
 	    arrival.prefix, context->config->listen.port);
 }
 

@@ -137,24 +137,20 @@ format_fix(const struct routing_answer *answer, const char *to, bool is_ipv4,
 }
 
 static void
-report(const struct user_packet *packet, const struct routing_rules *rules,
+report(const struct arrival *arrival, const struct routing_rules *rules,
     const struct routing_answer *answer)
 {
-	const char *link = packet->link;
 	struct text fix = { 0 }, rule = { 0 };
-	char prefix[PREFIX_STRLEN];
 	struct routing_answer usual;
 
-	prefix_format(packet->users, prefix);
-	if (find_usual(rules, packet->user, &usual))
-		format_fix(answer, prefix,
-		    packet->user->any.sa_family == AF_INET, usual.rule->table,
-		    &fix);
-	finding_problem(packet->context->findings, fix.chars,
+	if (find_usual(rules, &arrival->user, &usual))
+		format_fix(answer, arrival->prefix,
+		    arrival->users.family == AF_INET, usual.rule->table, &fix);
+	finding_problem(arrival->context->findings, fix.chars,
 	    "let the routing rules lead these replies to the users' link",
 	    "%s: reply packets to these users do not leave by %s, on which "
 	    "their packets arrive: %s%s%s",
-	    prefix, link,
+	    arrival->prefix, arrival->link,
 	    answer->rule ? "the routing rule \"" : "there is no route",
 	    answer->rule ? routing_rule_format(answer->rule, &rule) : "",
 	    answer->rule ? "\" decides" : "");
@@ -165,85 +161,96 @@ report(const struct user_packet *packet, const struct routing_rules *rules,
  * not compare it with the link that they come in by.
  */
 static bool
-check_mark(const struct user_packet *packet, const struct routing_rules *rules,
+check_mark(const struct arrival *arrival, const struct routing_rules *rules,
     const struct value *mark)
 {
 	const struct search search = { .rules = rules,
-		.from = packet->reached,
+		.from = arrival->remote,
 		.mark = (uint32_t)mark->bits[1] };
-	int family = packet->user->any.sa_family;
+	int family = arrival->users.family;
 	struct routing_answer answer;
-	int type = find(&search, packet->user, &answer);
+	int type = find(&search, &arrival->user, &answer);
 
 	/* One of the users' addresses may be this host's own. */
 	if (!value_is_known(mark) || type < 0 || type == RTN_LOCAL)
 		return true;
 	if (type == RTN_UNICAST &&
 	    (!answer.interface ||
-		answer.interface == if_nametoindex(packet->link) ||
-		((family == AF_INET6 || !is_strict(packet->link)) &&
+		answer.interface == if_nametoindex(arrival->link) ||
+		((family == AF_INET6 || !is_strict(arrival->link)) &&
 		    !is_by_default(&search, family, &answer))))
 		return true;
-	report(packet, rules, &answer);
+	report(arrival, rules, &answer);
 	return false;
 }
 
-bool
-user_route_check_answer(const struct user_packet *packet)
+/* answer: behind HOOK_OUTPUT. */
+static bool
+check_routes(const struct arrival *arrival, const struct walk *answer)
 {
-	int family = packet->user->any.sa_family;
+	int family = arrival->users.family;
 	const struct routing_rules *rules =
-	    doctor_context_routing(packet->context, family);
+	    doctor_context_routing(arrival->context, family);
 
-	if (!packet->link || packet->reached.any.sa_family != family)
+	if (!arrival->link || arrival->remote.any.sa_family != family)
 		return true;
-	return check_mark(
-		   packet, rules, &packet->answer->packet.fields[FIELD_MARK]) &&
-	    (family == AF_INET6 || !user_route_is_by_mark(packet->link) ||
-		!is_strict(packet->link) ||
-		check_mark(packet, rules,
-		    &packet->arrived->packet.fields[FIELD_MARK]));
+	return check_mark(arrival, rules, &answer->packet.fields[FIELD_MARK]) &&
+	    (family == AF_INET6 || !user_route_is_by_mark(arrival->link) ||
+		!is_strict(arrival->link) ||
+		check_mark(arrival, rules, &arrival->mark));
+}
+
+bool
+user_route_check_answer(const struct arrival *arrival, struct walk *answer)
+{
+	struct ruleset *ruleset = arrival->context->ruleset;
+
+	trace_answer(answer, &arrival->walk, arrival->link);
+	walk_through(answer, ruleset, HOOK_OUTPUT);
+	if (!check_routes(arrival, answer))
+		return false;
+	walk_through(answer, ruleset, HOOK_POSTROUTING);
+	return true;
 }
 
 static void
-report_undelivered(const struct user_packet *packet, const char *ours,
+report_undelivered(const struct arrival *arrival, const char *ours,
     uint32_t mark, const struct routing_answer *answer)
 {
-	bool is_ipv4 = packet->user->any.sa_family == AF_INET;
-	char prefix[PREFIX_STRLEN], own[ADDRESS_STRLEN];
+	char own[ADDRESS_STRLEN];
 	struct text fix = { 0 }, rule = { 0 };
 
-	address_format_host(&packet->reached, own);
+	address_format_host(&arrival->remote, own);
 	if (ours)
 		text_set(&fix, "%s", ours);
 	else
-		format_fix(answer, own, is_ipv4, RT_TABLE_LOCAL, &fix);
-	finding_problem(packet->context->findings, fix.chars,
+		format_fix(answer, own, arrival->users.family == AF_INET,
+		    RT_TABLE_LOCAL, &fix);
+	finding_problem(arrival->context->findings, fix.chars,
 	    "let a routing rule in front of that one deliver them",
 	    "%s: packets of these users, which have the mark 0x%" PRIx32
 	    ", are not delivered on this host%s%s%s",
-	    prefix_format(packet->users, prefix), mark,
+	    arrival->prefix, mark,
 	    answer->rule ? ": the routing rule \"" : ": there is no route",
 	    answer->rule ? routing_rule_format(answer->rule, &rule) : "",
 	    answer->rule ? "\" decides" : "");
 }
 
 bool
-user_route_check_delivery(const struct user_packet *packet, const char *fix)
+user_route_check_delivery(const struct arrival *arrival, const char *fix)
 {
-	const struct value *mark = &packet->arrived->packet.fields[FIELD_MARK];
-	const struct routing_question question = { .from = *packet->user,
-		.to = packet->reached,
-		.iif = packet->link,
-		.mark = (uint32_t)mark->bits[1] };
+	const struct routing_question question = { .from = arrival->user,
+		.to = arrival->remote,
+		.iif = arrival->link,
+		.mark = (uint32_t)arrival->mark.bits[1] };
 	struct routing_answer answer;
-	int type = routing_rules_ask(doctor_context_routing(packet->context,
-					 packet->user->any.sa_family),
+	int type = routing_rules_ask(
+	    doctor_context_routing(arrival->context, arrival->users.family),
 	    &question, &answer);
 
-	if (!value_is_known(mark) || type < 0 || type == RTN_LOCAL)
+	if (!value_is_known(&arrival->mark) || type < 0 || type == RTN_LOCAL)
 		return true;
-	report_undelivered(packet, fix, question.mark, &answer);
+	report_undelivered(arrival, fix, question.mark, &answer);
 	return false;
 }
 

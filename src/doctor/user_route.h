@@ -9,22 +9,24 @@
 #include <net/if.h>
 
 #include "doctor/context.h"
-#include "firewall/walk.h"
+#include "firewall/remedy.h"
 #include "net/prefix.h"
 
 /* Users come in by the link that the route to them leads to. NULL: unknown. */
 const char *user_route_find_link(const struct doctor_context *context,
     const struct prefix *users, char name[IF_NAMESIZE]);
 
-/* A user's packet that was followed to the client half, and the answer. */
-struct user_packet {
+/* A user's packet that is followed to the client half. */
+struct arrival {
 	const struct doctor_context *context;
-	const struct prefix *users;
-	const char *link;           /* that it came in by; NULL: unknown */
-	const union address *user;  /* its source */
-	union address reached;      /* its destination at the socket */
-	const struct walk *arrived; /* behind HOOK_PREROUTING */
-	const struct walk *answer;  /* behind HOOK_OUTPUT */
+	struct selection users; /* those of the prefix users.from */
+	char prefix[PREFIX_STRLEN];
+	const char *link;     /* that it comes in by; NULL: unknown */
+	bool is_own;          /* the user is this host itself */
+	union address user;   /* its source */
+	union address remote; /* its destination; at the socket another one */
+	struct walk walk;
+	struct value mark; /* behind HOOK_PREROUTING */
 };
 
 /*
@@ -32,15 +34,16 @@ struct user_packet {
  * false after reporting the routing rule in the way. fix: the command that ends
  * that; NULL: a rule in front.
  */
-bool user_route_check_delivery(
-    const struct user_packet *packet, const char *fix);
+bool user_route_check_delivery(const struct arrival *arrival, const char *fix);
 
 /*
- * The kernel routes the answer by its own source and mark, and validates the
- * source of the packet in the same way (rp_filter). Returns false after
- * reporting a routing rule that leads away from the link.
+ * Follows the answer until it leaves this host. The kernel routes it by its own
+ * source and mark, and validates the source of the packet in the same way
+ * (rp_filter). Returns false after reporting a routing rule that leads away
+ * from the link.
  */
-bool user_route_check_answer(const struct user_packet *packet);
+bool user_route_check_answer(
+    const struct arrival *arrival, struct walk *answer);
 
 /*
  * Reports a user whose packets arrived on another link meanwhile, so that
