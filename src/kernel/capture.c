@@ -27,6 +27,9 @@
 #define FLAGS 13
 #define SYN_OR_RST 0x06
 
+/* The usual size holds 128 segments; doctor sends 384 at once. */
+#define BUFFER_SIZE (4 << 20)
+
 /*
  * Without a filter the traffic of a busy host would soon fill the buffer:
  * bpf(4). This host's own questions about neighbours are left out.
@@ -65,10 +68,13 @@ capture_open(void)
 	};
 	/* Protocol 0 receives nothing: packet(7). */
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int size = BUFFER_SIZE;
 
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-		    sizeof(program));
+	if (fd < 0)
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	return fd;
 }
 
