@@ -9,11 +9,11 @@
 #include "doctor/context.h"
 #include "net/prefix.h"
 
-/* Either half: the address to listen on, and the limits. */
+/*
+ * Either half: the address to listen on, the limits, and the options that this
+ * user's sockets need, by setting them.
+ */
 void doctor_host_check(struct doctor_context *context);
-
-/* The options that this user's sockets need, by setting them. */
-void socket_options_check(struct doctor_context *context);
 
 /*
  * Whether this host forwards traffic that is not carried: users' DNS and ping,

@@ -166,7 +166,6 @@ static const struct {
 	{ STAGE_ROOT, WHO_SERVER, doctor_server_look },
 	{ STAGE_USER, WHO_BOTH, doctor_host_check },
 	{ STAGE_USER, WHO_BOTH, forwarding_check },
-	{ STAGE_USER, WHO_BOTH, socket_options_check },
 	{ STAGE_USER, WHO_BOTH, doctor_leg_check },
 	{ STAGE_USER, WHO_CLIENT, doctor_client_check },
 	{ STAGE_USER, WHO_CLIENT, client_to_server_check },

@@ -67,36 +67,6 @@ struct wave {
 	size_t router_count, count;
 };
 
-/* name becomes ": RULE", the rule in the way; fix: the commands against it. */
-static void
-name_cause(const struct doctor_context *context, const struct walk *walk,
-    const struct selection *selection, struct text *fix, struct text *name)
-{
-	const struct cause *cause = &walk->cause;
-	struct text rule;
-
-	text_set(fix, "%s", "");
-	text_set(name, "%s", "");
-	if (walk->fate != FATE_DROPPED && walk->changes[FIELD_SADDR].chain)
-		cause = &walk->changes[FIELD_SADDR];
-	if (!cause->chain)
-		return;
-	text_set(name, ": %s", remedy_name(cause, &rule));
-	if (walk->fate == FATE_DROPPED)
-		remedy_pass_all(context->ruleset, walk, selection, fix);
-	else
-		remedy_pass(context->ruleset, cause, selection, fix);
-}
-
-static struct selection
-select_path(const struct path *path, bool is_reply)
-{
-	return (struct selection){ .family = path->user.any.sa_family,
-		.from = is_reply ? NULL : path->users,
-		.to = is_reply ? path->users : NULL,
-		.is_reply = is_reply };
-}
-
 /* Follows the packet to the router, and its answer, through the firewall. */
 static void
 trace(const struct doctor_context *context, const struct path *path,
@@ -113,16 +83,51 @@ trace(const struct doctor_context *context, const struct path *path,
 		trace_answer_by(context, link, outgoing);
 }
 
+static struct selection
+select_packets(const struct prefix *users, bool is_reply)
+{
+	return (struct selection){ .family = users->base.any.sa_family,
+		.from = is_reply ? NULL : users,
+		.to = is_reply ? users : NULL,
+		.is_reply = is_reply };
+}
+
+/*
+ * name becomes ": RULE", the rule in the way of the packet to the router or of
+ * the reply; fix: the commands against it.
+ */
+static void
+name_cause(const struct doctor_context *context, const struct path *path,
+    bool is_reply, struct text *fix, struct text *name)
+{
+	const struct selection selection =
+	    select_packets(path->users, is_reply);
+	struct outgoing outgoing;
+	const struct walk *walk = is_reply ? &outgoing.answer : &outgoing.sent;
+	const struct cause *cause = &walk->cause;
+	struct text rule;
+
+	trace(context, path, &outgoing);
+	text_set(fix, "%s", "");
+	text_set(name, "%s", "");
+	if (walk->fate != FATE_DROPPED && walk->changes[FIELD_SADDR].chain)
+		cause = &walk->changes[FIELD_SADDR];
+	if (!cause->chain)
+		return;
+	text_set(name, ": %s", remedy_name(cause, &rule));
+	if (walk->fate == FATE_DROPPED)
+		remedy_pass_all(context->ruleset, walk, &selection, fix);
+	else
+		remedy_pass(context->ruleset, cause, &selection, fix);
+}
+
 static void
 report_output(const struct doctor_context *context, const struct path *path)
 {
-	const struct selection selection = select_path(path, false);
 	char text[ADDRESS_STRLEN];
-	struct outgoing outgoing;
 	struct text fix, name;
 
-	trace(context, path, &outgoing);
-	name_cause(context, &outgoing.sent, &selection, &fix, &name);
+	name_cause(context, path, false, &fix, &name);
 	finding_problem(context->findings, fix.chars,
 	    "change the firewall so that it neither drops nor "
 	    "rewrites packets from these addresses",
@@ -136,12 +141,9 @@ report_output(const struct doctor_context *context, const struct path *path)
 static void
 report_input(const struct doctor_context *context, const struct path *path)
 {
-	const struct selection selection = select_path(path, true);
-	struct outgoing outgoing;
 	struct text fix, name;
 
-	trace(context, path, &outgoing);
-	name_cause(context, &outgoing.answer, &selection, &fix, &name);
+	name_cause(context, path, true, &fix, &name);
 	finding_problem(context->findings, fix.chars,
 	    "change the firewall so that it accepts replies to "
 	    "this host's own connections",
@@ -160,13 +162,10 @@ report_input(const struct doctor_context *context, const struct path *path)
 static void
 report_here(const struct doctor_context *context, const struct path *path)
 {
-	const struct selection selection = select_path(path, true);
 	char text[ADDRESS_STRLEN];
-	struct outgoing outgoing;
 	struct text fix, name;
 
-	trace(context, path, &outgoing);
-	name_cause(context, &outgoing.answer, &selection, &fix, &name);
+	name_cause(context, path, true, &fix, &name);
 	if (!fix.len && return_route_takes_some(context, path->users)) {
 		finding_note(context->findings,
 		    "%s: the return path was not tested: this host delivers "
@@ -196,11 +195,8 @@ static bool
 report_rules(const struct doctor_context *context, const struct prefix *users,
     bool has_answer)
 {
-	const struct selection away = { .family = users->base.any.sa_family,
-		.from = users };
-	const struct selection back = { .family = users->base.any.sa_family,
-		.to = users,
-		.is_reply = true };
+	const struct selection away = select_packets(users, false);
+	const struct selection back = select_packets(users, true);
 	const union address user = prefix_sample(users);
 	const union address remote = trace_external(user.any.sa_family);
 	struct outgoing outgoing;
