@@ -65,9 +65,8 @@ check_user_interface(const struct doctor_context *context, const char *prefix,
 	text_set(
 	    &advice, "give it an address: ip address add ADDRESS dev %s", name);
 	finding_problem(context->findings, NULL, advice.chars,
-	    "%s: connections of these users arrive on %s, which "
-	    "has no %s address: REDIRECT needs one there, and "
-	    "drops them without it",
+	    "%s: connections of these users arrive on %s, which has no %s "
+	    "address: REDIRECT needs one there, and drops them without it",
 	    prefix, name, family == AF_INET ? "IPv4" : "IPv6");
 }
 
@@ -80,9 +79,8 @@ report_by_default(const struct doctor_context *context, const char *prefix,
 
 	if_indextoname(interface, name);
 	finding_note(context->findings,
-	    "%s: the only route to these users is the default "
-	    "route, through %s: if their packets arrive on "
-	    "another link, add a route there",
+	    "%s: the only route to these users is the default route, through "
+	    "%s: if their packets arrive on another link, add a route there",
 	    prefix, name);
 }
 
@@ -144,8 +142,7 @@ report_untracked(
 
 	remedy_pass(arrival->context->ruleset, cause, &arrival->users, &fix);
 	finding_problem(arrival->context->findings, fix.chars,
-	    "change that rule so that it does not match these "
-	    "users",
+	    "change that rule so that it does not match these users",
 	    "%s: a rule %s: %s", arrival->prefix, how,
 	    remedy_name(cause, &name));
 }
@@ -219,9 +216,8 @@ check_redirected(const struct arrival *arrival)
 		return true;
 	if (states->chain && states->is_sure)
 		report_untracked(arrival,
-		    "exempts these users from connection tracking "
-		    "(notrack), so that their connections cannot be "
-		    "redirected",
+		    "exempts these users from connection tracking (notrack), "
+		    "so that their connections cannot be redirected",
 		    states);
 	else if (ports->chain && !ports->is_sure)
 		finding_note(context->findings,
@@ -365,9 +361,8 @@ report_loopback(const struct doctor_context *context, int family)
 		return;
 	}
 	finding_note(context->findings,
-	    "inbound.listen is a loopback address (%s): only "
-	    "this host's own connections can be redirected to "
-	    "it",
+	    "inbound.listen is a loopback address (%s): only this host's own "
+	    "connections can be redirected to it",
 	    family == AF_INET ? "IPv4" : "IPv6");
 }
 
@@ -442,8 +437,7 @@ doctor_client_check(struct doctor_context *context)
 	user_link_check(context);
 	if (list->count == 0)
 		finding_note(context->findings,
-		    "the users' prefixes are not known, so the firewall "
-		    "was not examined and no test request was sent: set "
-		    "inbound.users, or add the prefixes to the command "
-		    "line");
+		    "the users' prefixes are not known, so the firewall was "
+		    "not examined and no test request was sent: set "
+		    "inbound.users, or add the prefixes to the command line");
 }

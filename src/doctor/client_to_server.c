@@ -187,8 +187,7 @@ check_egress(const struct doctor_context *context)
 		error = -EADDRNOTAVAIL;
 	if (error == -EPERM)
 		finding_problem(context->findings, NULL,
-		    "give the service CAP_NET_RAW, or start it as root "
-		    "with -u",
+		    "give the service CAP_NET_RAW, or start it as root with -u",
 		    "cannot %s as this user (uid %u): %s", tried, getuid(),
 		    strerror(-error));
 	else if (error)
@@ -226,9 +225,7 @@ report_no_route(
 	    "mark 0x%" PRIx32,
 	    text, local_bind->marked ? local_bind->mark : 0);
 	finding_problem(context->findings, NULL, advice.chars,
-	    "the server half at %s: this host has no route to "
-	    "it",
-	    text);
+	    "the server half at %s: this host has no route to it", text);
 }
 
 /* False: this host's firewall is not what drops the packets. */
@@ -312,10 +309,9 @@ report_result(const struct doctor_context *context, int result,
 		    prefix, destination);
 	else if (result == TEST_REQUEST_TAKEN)
 		finding_note(findings,
-		    "%s: the server half did not refuse a test request, "
-		    "but its connection to %s was not seen here%s: it "
-		    "was lost on the way, or outbound.server is no "
-		    "server half%s",
+		    "%s: the server half did not refuse a test request, but "
+		    "its connection to %s was not seen here%s: it was lost on "
+		    "the way, or outbound.server is no server half%s",
 		    prefix, destination,
 		    context->packet_fd < 0 ? " (only root sees all packets)"
 					   : "",

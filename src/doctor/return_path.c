@@ -147,10 +147,9 @@ report_input(const struct doctor_context *context, const struct path *path)
 	finding_problem(context->findings, fix.chars,
 	    "change the firewall so that it accepts replies to "
 	    "this host's own connections",
-	    "%s: reply packets from the router %s arrive on "
-	    "this host, but reach no socket, not even those to "
-	    "its own addresses: the firewall drops them "
-	    "(INPUT)%s",
+	    "%s: reply packets from the router %s arrive on this host, but "
+	    "reach no socket, not even those to its own addresses: the "
+	    "firewall drops them (INPUT)%s",
 	    path->prefix, path->router->text, name.chars);
 }
 
@@ -179,10 +178,9 @@ report_here(const struct doctor_context *context, const struct path *path)
 	    "the routes and the firewall let these packets pass, so look for "
 	    "what else drops them: nft rules for bridges, IPsec policies (ip "
 	    "xfrm policy), programs of tc(8) or XDP",
-	    "%s: reply packets from the router %s to %s arrive "
-	    "on this host, but do not reach the socket: the "
-	    "firewall does not mark them, or drops them (INPUT, "
-	    "or a check of their source)%s",
+	    "%s: reply packets from the router %s to %s arrive on this host, "
+	    "but do not reach the socket: the firewall does not mark them, or "
+	    "drops them (INPUT, or a check of their source)%s",
 	    path->prefix, path->router->text,
 	    address_format_host(&path->user, text), name.chars);
 }

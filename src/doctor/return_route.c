@@ -54,9 +54,8 @@ report_late(const struct doctor_context *context,
 
 	finding_problem(context->findings,
 	    step_in_front(context, delivery->decisive), AT_ZERO,
-	    "%s: reply packets to these users, such as %s, are "
-	    "not delivered on this host: the routing rule "
-	    "\"%s\" decides before \"%s\"",
+	    "%s: reply packets to these users, such as %s, are not delivered "
+	    "on this host: the routing rule \"%s\" decides before \"%s\"",
 	    prefix, address_format_host(&delivery->missing, user),
 	    routing_rule_format(delivery->decisive, &decisive),
 	    routing_rule_format(delivery->wanted, &late));
@@ -99,17 +98,15 @@ report_exception(const struct doctor_context *context,
 	}
 	if (!rule->sports[1] && !rule->dports[1]) {
 		finding_note(context->findings,
-		    "%s: reply packets from some hosts are not "
-		    "delivered on this host: the routing rule \"%s\" "
-		    "decides for them",
+		    "%s: reply packets from some hosts are not delivered on "
+		    "this host: the routing rule \"%s\" decides for them",
 		    prefix, name.chars);
 		return;
 	}
 	finding_problem(context->findings, step_in_front(context, rule),
 	    AT_ZERO,
-	    "%s: reply packets from or to some ports are not "
-	    "delivered on this host: the routing rule \"%s\" "
-	    "decides for them",
+	    "%s: reply packets from or to some ports are not delivered on this "
+	    "host: the routing rule \"%s\" decides for them",
 	    prefix, name.chars);
 }
 
@@ -137,8 +134,7 @@ check_route(const struct doctor_context *context, const struct prefix *prefix)
 		    text, delivery.marks.chars);
 	else
 		finding_ok(findings,
-		    "%s: all TCP packets to it are delivered on this "
-		    "host",
+		    "%s: all TCP packets to it are delivered on this host",
 		    text);
 	report_exception(context, &delivery, text);
 }
@@ -290,9 +286,8 @@ report_mark(const struct doctor_context *context, const struct prefix *prefix,
 	text_set(
 	    &fix, "%s%s%s", name.chars, name.len ? "; " : "", context->rules);
 	finding_problem(context->findings, fix.chars, "",
-	    "%s: no firewall rule sets the mark %s on reply "
-	    "packets to users, so they are not delivered on "
-	    "this host%s%s",
+	    "%s: no firewall rule sets the mark %s on reply packets to users, "
+	    "so they are not delivered on this host%s%s",
 	    prefix_format(prefix, text), marks,
 	    cause->chain ? ": another mark is set by " : "",
 	    cause->chain ? remedy_name(cause, &name) : "");
