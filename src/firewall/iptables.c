@@ -31,8 +31,8 @@
 #define NEVER MATCH("{payload:{protocol:'esp',field:'spi'}}", "0")
 
 /*
- * Each option has a meaning in the form of libnftables-json(5). A context is
- * the match or target before the option: others may have an option of the same
+ * The meaning of options, in the form of libnftables-json(5). A context is the
+ * match or target before the option: others may have an option of the same
  * name. "%" and a letter stand for a word behind the option:
  *
  *	%! %?	the operator for values or for flags, which "!" negates
@@ -43,70 +43,62 @@
  *	%n %c	the numbers of --nfmask and --ctmask
  */
 static const struct {
-	const char *context, *option, *meaning;
+	const char *context, *names, *meaning;
 	int word_count; /* behind the option */
 } options[] = {
-	{ NULL, "-s", MATCH(HEADER("saddr"), "%L"), 1 },
-	{ NULL, "-d", MATCH(HEADER("daddr"), "%L"), 1 },
-	{ NULL, "-i", MATCH(META("iifname"), "%N"), 1 },
-	{ NULL, "-o", MATCH(META("oifname"), "%N"), 1 },
-	{ NULL, "-p", MATCH(META("l4proto"), "%L"), 1 },
-	{ NULL, "--sport", MATCH(HEADER("sport"), "%L"), 1 },
-	{ NULL, "--dport", MATCH(HEADER("dport"), "%L"), 1 },
-	{ NULL, "--sports", MATCH(HEADER("sport"), "%L"), 1 },
-	{ NULL, "--dports", MATCH(HEADER("dport"), "%L"), 1 },
-	{ NULL, "--src-range", MATCH(HEADER("saddr"), "%L"), 1 },
-	{ NULL, "--dst-range", MATCH(HEADER("daddr"), "%L"), 1 },
-	{ NULL, "--tcp-flags", MATCH(AND(TCP_FLAGS, "%f"), "%F"), 2 },
-	{ "connmark", "--mark", MATCH(AND(CT("mark"), "%m"), "%v"), 1 },
-	{ "mark", "--mark", MATCH(AND(META("mark"), "%m"), "%v"), 1 },
-	{ NULL, "--ctstate", STATES, 1 },
-	{ NULL, "--state", STATES, 1 },
-	{ NULL, "--ctdir", MATCH(CT("direction"), "%L"), 1 },
-	{ NULL, "--ctorigsrc", MATCH(ORIGINAL("saddr"), "%L"), 1 },
-	{ NULL, "--ctorigdst", MATCH(ORIGINAL("daddr"), "%L"), 1 },
-	{ NULL, "--ctorigsrcport", MATCH(ORIGINAL("proto-src"), "%L"), 1 },
-	{ NULL, "--ctorigdstport", MATCH(ORIGINAL("proto-dst"), "%L"), 1 },
-	{ NULL, "--src-type", MATCH(FIB("saddr"), "%L"), 1 },
-	{ NULL, "--dst-type", MATCH(FIB("daddr"), "%L"), 1 },
-	{ NULL, "--uid-owner", MATCH(META("skuid"), "%L"), 1 },
-	{ NULL, "--gid-owner", MATCH(META("skgid"), "%L"), 1 },
-	{ NULL, "--transparent", MATCH(SOCKET("transparent"), "1"), 0 },
-	{ NULL, "--nowildcard", "", 0 },
-	{ NULL, "--comment", "", 1 },
+	{ NULL, "|-s|--src-range|", MATCH(HEADER("saddr"), "%L"), 1 },
+	{ NULL, "|-d|--dst-range|", MATCH(HEADER("daddr"), "%L"), 1 },
+	{ NULL, "|-i|", MATCH(META("iifname"), "%N"), 1 },
+	{ NULL, "|-o|", MATCH(META("oifname"), "%N"), 1 },
+	{ NULL, "|-p|", MATCH(META("l4proto"), "%L"), 1 },
+	{ NULL, "|--sport|--sports|", MATCH(HEADER("sport"), "%L"), 1 },
+	{ NULL, "|--dport|--dports|", MATCH(HEADER("dport"), "%L"), 1 },
+	{ NULL, "|--tcp-flags|", MATCH(AND(TCP_FLAGS, "%f"), "%F"), 2 },
+	{ "connmark", "|--mark|", MATCH(AND(CT("mark"), "%m"), "%v"), 1 },
+	{ "mark", "|--mark|", MATCH(AND(META("mark"), "%m"), "%v"), 1 },
+	{ NULL, "|--ctstate|--state|", STATES, 1 },
+	{ NULL, "|--ctdir|", MATCH(CT("direction"), "%L"), 1 },
+	{ NULL, "|--ctorigsrc|", MATCH(ORIGINAL("saddr"), "%L"), 1 },
+	{ NULL, "|--ctorigdst|", MATCH(ORIGINAL("daddr"), "%L"), 1 },
+	{ NULL, "|--ctorigsrcport|", MATCH(ORIGINAL("proto-src"), "%L"), 1 },
+	{ NULL, "|--ctorigdstport|", MATCH(ORIGINAL("proto-dst"), "%L"), 1 },
+	{ NULL, "|--src-type|", MATCH(FIB("saddr"), "%L"), 1 },
+	{ NULL, "|--dst-type|", MATCH(FIB("daddr"), "%L"), 1 },
+	{ NULL, "|--uid-owner|", MATCH(META("skuid"), "%L"), 1 },
+	{ NULL, "|--gid-owner|", MATCH(META("skgid"), "%L"), 1 },
+	{ NULL, "|--transparent|", MATCH(SOCKET("transparent"), "1"), 0 },
+	{ NULL, "|--nowildcard|", "", 0 },
+	{ NULL, "|--comment|", "", 1 },
 	/* "socket" matches any socket, but by default no wildcard listener. */
-	{ "-m", "socket",
+	{ "-m", "|socket|",
 	    MATCH(SOCKET("transparent"), "{set:[0,1]}")
 		MATCH(SOCKET("wildcard"), "0"),
 	    0 },
 	/* No packet that we ask about has these headers. */
-	{ "-m", "rt", NEVER, 0 },
-	{ "-m", "frag", NEVER, 0 },
-	{ "-m", "hbh", NEVER, 0 },
-	{ "-m", "dst", NEVER, 0 },
-	{ "MARK", "--set-xmark", SET_BITS(META("mark"), "%m", "%v"), 1 },
-	{ "CONNMARK", "--set-xmark", SET_BITS(CT("mark"), "%m", "%v"), 1 },
-	{ "CONNMARK", "--save-mark",
+	{ "-m", "|rt|frag|hbh|dst|", NEVER, 0 },
+	{ "MARK", "|--set-xmark|", SET_BITS(META("mark"), "%m", "%v"), 1 },
+	{ "CONNMARK", "|--set-xmark|", SET_BITS(CT("mark"), "%m", "%v"), 1 },
+	{ "CONNMARK", "|--save-mark|",
 	    SET_BITS(CT("mark"), "%c", AND(META("mark"), "%n")), 4 },
-	{ "CONNMARK", "--restore-mark",
+	{ "CONNMARK", "|--restore-mark|",
 	    SET_BITS(META("mark"), "%n", AND(CT("mark"), "%c")), 4 },
-	{ "-j", "ACCEPT", "{accept:{}},", 0 },
-	{ "-j", "DROP", "{drop:{}},", 0 },
-	{ "-j", "REJECT", "{reject:{}},", 0 },
-	{ "-j", "RETURN", "{return:{}},", 0 },
-	{ "-j", "NOTRACK", "{notrack:{}},", 0 },
-	{ "-j", "MASQUERADE", "{masquerade:{%A}},", 0 },
-	{ "-j", "REDIRECT", "{redirect:{%A}},", 0 },
-	{ "-j", "DNAT", "{dnat:{%A}},", 0 },
-	{ "-j", "SNAT", "{snat:{%A}},", 0 },
+	{ "-j", "|ACCEPT|", "{accept:{}},", 0 },
+	{ "-j", "|DROP|", "{drop:{}},", 0 },
+	{ "-j", "|REJECT|", "{reject:{}},", 0 },
+	{ "-j", "|RETURN|", "{return:{}},", 0 },
+	{ "-j", "|NOTRACK|", "{notrack:{}},", 0 },
+	{ "-j", "|MASQUERADE|", "{masquerade:{%A}},", 0 },
+	{ "-j", "|REDIRECT|", "{redirect:{%A}},", 0 },
+	{ "-j", "|DNAT|", "{dnat:{%A}},", 0 },
+	{ "-j", "|SNAT|", "{snat:{%A}},", 0 },
 	/* This one rewrites the source or the destination, as the hook is. */
-	{ "-j", "NETMAP", "{netmap:{}},", 0 },
-	{ "NETMAP", "--to", "", 1 },
-	{ "CT", "--notrack", "{notrack:null},", 0 },
-	{ "CT", "--zone", "{mangle:{key:" CT("zone") ",value:%v}},", 1 },
-	{ "TPROXY", "--on-port", "{tproxy:{port:%v}},", 1 },
-	{ "TPROXY", "--on-ip", "", 1 },
-	{ "TPROXY", "--tproxy-mark",
+	{ "-j", "|NETMAP|", "{netmap:{}},", 0 },
+	{ "NETMAP", "|--to|", "", 1 },
+	{ "CT", "|--notrack|", "{notrack:null},", 0 },
+	{ "CT", "|--zone|", "{mangle:{key:" CT("zone") ",value:%v}},", 1 },
+	{ "TPROXY", "|--on-port|", "{tproxy:{port:%v}},", 1 },
+	{ "TPROXY", "|--on-ip|", "", 1 },
+	{ "TPROXY", "|--tproxy-mark|",
 	    SET_BITS(META("mark"), "%m", "%v") "{accept:null}", 1 },
 };
 
@@ -294,7 +286,7 @@ print_option(const struct translation *translation, char **words)
 	size_t i = 0;
 
 	while (i < COUNT(options) &&
-	    (strcmp(options[i].option, *words) != 0 ||
+	    (!text_lists(options[i].names, *words) ||
 		(options[i].context &&
 		    strcmp(options[i].context, translation->context) != 0)))
 		i++;
