@@ -1,4 +1,4 @@
-"""Each fix of `srcproxy doctor client` has a test that runs it.
+"""Each fix of `srcproxy doctor` has a test that runs it.
 
 The source tells which problems have a fix; the table, which test makes such a
 host, sees a user's connection fail, runs the printed fix, and sees one succeed.
@@ -11,9 +11,6 @@ import re
 import unittest
 
 DOCTOR = pathlib.Path(__file__).resolve().parents[2] / 'src/doctor'
-
-# These look at the exit.
-OTHERS = {'return_path.c', 'return_route.c', 'server.c', 'source_nat.c'}
 
 TESTS = {
     'a rule %s: ': (
@@ -50,7 +47,12 @@ TESTS = {
         'test_doctor_hosts.HostsGate.test_port_that_is_closed',
         'test_doctor_hosts_gate.HostsGate.test_drops_on_the_way',
         'test_doctor_tproxy.Tproxy.test_input_that_is_filtered',
-        'test_doctor_ufw.UfwGate.test_users_who_are_dropped'),
+        'test_doctor_ufw.UfwGate.test_users_who_are_dropped',
+        'test_doctor_hosts.HostsExit.test_port_that_is_closed',
+        'test_doctor_hosts.HostsExit.test_port_that_is_closed_to_both_families',
+        'test_doctor_ufw.UfwExit.test_port_that_is_closed',
+        'test_doctor_firewalld.FirewalldExit.'
+        'test_port_that_is_closed_and_masquerade'),
     'reply packets to these users do not leave by': (
         'test_doctor_replies.Redirect.test_marks_for_an_uplink',
         'test_doctor_replies.Redirect.test_rule_that_forbids_replies_of_ipv6'),
@@ -62,6 +64,46 @@ TESTS = {
         'test_rule_that_is_in_front_of_this_hosts_addresses'),
     'packets of the user %s arrive on': (
         'test_doctor_replies.Redirect.test_users_on_another_link',),
+    'do not leave this host with that source address': (
+        'test_doctor_exit.Exit.test_firewall_that_drops_what_users_send',
+        'test_doctor_hosts.HostsExit.test_drops_in_several_chains'),
+    'reach no socket, not even those': (
+        'test_doctor_exit.Exit.test_firewall_that_drops_replies',),
+    'but do not reach the socket': (
+        'test_doctor_exit.Exit.test_firewall_that_marks_others',
+        'test_doctor_exit.Exit.test_firewall_with_a_check_of_sources',
+        'test_doctor_exit.Exit.test_firewall_for_the_link_of_the_replies',
+        'test_doctor_hosts.HostsExit.test_drops_in_any_hook'),
+    'on another interface than the route to their sender': (
+        'test_doctor_exit.Exit.test_network_that_delivers_by_another_link',),
+    'which host has this address': (
+        'test_doctor_hosts.UsersOnTheLink.test_this_host_answers_for_them',),
+    'cannot connect from %s to %s': (
+        'test_doctor_hosts.HostsExit.test_routing_rule_that_forbids_the_users',),
+    'decides before': (
+        'test_doctor_hosts.HostsExit.test_routing_rules_in_front_of_ours',
+        'test_doctor_exit.Exit.test_rule_that_comes_too_late',
+        'test_doctor_exit.Exit.test_rule_that_is_behind_another_one'),
+    'no routing rule and local route are for them': (
+        'test_doctor_exit.Exit.test_rules_that_were_never_applied',
+        'test_doctor_exit.Exit.test_route_for_some_of_the_users'),
+    'reply packets from or to some ports': (
+        'test_doctor_hosts.HostsExit.test_routing_rules_in_front_of_ours',),
+    'it lacks IP_TRANSPARENT': (
+        'test_doctor_exit.Exit.test_user_without_capabilities',),
+    'src_valid_mark is 1, and table': (
+        'test_doctor_exit.Exit.'
+        'test_table_that_takes_all_addresses_and_src_valid_mark',),
+    'no firewall rule sets the mark': (
+        'test_doctor_return_paths.ReturnPaths.test_recipes_that_lose_replies',
+        'test_doctor_hosts.HostsExit.'
+        'test_mark_that_nft_takes_away_from_iptables'),
+    'a MASQUERADE or SNAT rule rewrites': (
+        'test_doctor_exit.Exit.test_masquerade_of_other_tools',
+        'test_doctor_exit.Exit.test_masquerade_of_iptables_legacy',
+        'test_doctor_hosts.HostsExit.test_masquerade_in_a_zone',
+        'test_doctor_hosts.HostsExit.'
+        'test_prefix_that_is_mapped_to_another_one'),
 }
 
 # What these tests call to run a fix.
@@ -89,7 +131,7 @@ def problems_with_a_fix():
         text = path.read_text()
         for call in re.finditer(r'\tfinding_problem\(', text):
             _, fix, _, words, *_ = arguments(text[call.end():])
-            if path.name not in OTHERS and fix != 'NULL':
+            if fix != 'NULL':
                 yield ''.join(string[1:-1] for string in
                               re.findall(STRING, words))
 

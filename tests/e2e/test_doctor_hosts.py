@@ -581,13 +581,15 @@ class UsersOnTheLink(HostsExitCase):
             (text, remedy), = findings.of(
                 'problem', f'^{prefix}: the router {family.destination} .* it '
                 'asks on out0 which host')
-            if f'{text}\n  fix: ' not in findings.text:
-                self.assertEqual(prefix, '2001:db8:dddd::8000/113')
-                # With that sysctl, this is enough for the users there.
-                command = re.search('"(ip -6 neigh add proxy) ADDRESS (.*)"',
-                                    remedy)
-                remedy = ' 2001:db8:dddd::8005 '.join(command.groups())
-            self.host.run('sh', '-ec', remedy)
+            if f'{text}\n  fix: ' in findings.text:
+                self.apply_remedy(findings, f'^{prefix}: the router')
+                continue
+            self.assertEqual(prefix, '2001:db8:dddd::8000/113')
+            # With the sysctl of the other fix, this is enough.
+            command = re.search('"(ip -6 neigh add proxy) ADDRESS (.*)"',
+                                remedy)
+            self.host.run('sh', '-ec', ' 2001:db8:dddd::8005 '.join(
+                command.groups()))
         self.forget()
         for prefix, (family, user) in self.users.items():
             self.assertTrue(self.carries(family, user=user), prefix)
