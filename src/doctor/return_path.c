@@ -103,11 +103,13 @@ name_cause(const struct doctor_context *context, const struct path *path,
 	const struct selection selection =
 	    select_packets(path->users, is_reply);
 	struct outgoing outgoing;
-	const struct walk *walk = is_reply ? &outgoing.answer : &outgoing.sent;
-	const struct cause *cause = &walk->cause;
+	const struct cause *cause;
+	const struct walk *walk;
 	struct text rule;
 
 	trace(context, path, &outgoing);
+	walk = is_reply ? &outgoing.answer : &outgoing.sent;
+	cause = &walk->cause;
 	text_set(fix, "%s", "");
 	text_set(name, "%s", "");
 	if (walk->fate != FATE_DROPPED && walk->changes[FIELD_SADDR].chain)
