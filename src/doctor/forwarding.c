@@ -70,8 +70,10 @@ format_keeping(int family, struct text *setting)
 	if (family == AF_INET6 && route_find_link(&external, link))
 		sysctl_read(text_set(setting, "ipv6/conf/%s/accept_ra", link),
 		    &accepts);
-	return text_set(
-	    setting, accepts == 1 ? "net/ipv6/conf/%s/accept_ra=2 " : "", link);
+	text_set(setting, "%s", "");
+	return accepts == 1
+	    ? text_add(setting, "net/ipv6/conf/%s/accept_ra=2 ", link)
+	    : setting->chars;
 }
 
 static void
