@@ -65,14 +65,18 @@ send_status(int fd, enum protocol_status status, int flags)
 /*
  * Without more data the relay sends the byte when it settles (relay/state.c), or
  * the kernel when it would retransmit. A peer that has reset the connection is
- * left to the relay, which first delivers what that peer said before.
+ * left to the relay, which first delivers what that peer said before. In no case
+ * may the stream follow without the byte: its first one would be taken for it.
  */
 int
 answer_connected(int fd)
 {
 	int error = send_status(fd, PROTOCOL_CONNECTED, MSG_MORE);
 
-	return error == -ECONNRESET || error == -EPIPE ? 0 : error;
+	if (error != -ECONNRESET && error != -EPIPE)
+		return error;
+	shutdown(fd, SHUT_WR);
+	return 0;
 }
 
 void
