@@ -318,7 +318,7 @@ class OnLink(OperationsCase):
 
     def test_exit_answers_for_users(self):
         title = 'Every connection hangs, and is reset after the timeout'
-        _, answer = blocks(title)
+        _, answer, _ = blocks(title)
         for family in BOTH:
             self.net.destination.ip(f'route add {family.users} dev eth0',
                                     family=family)
