@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "base/deadline.h"
 #include "base/signals.h"
 #include "base/thread.h"
 #include "net/socket.h"
@@ -13,14 +14,18 @@
 /* The pause between two attempts to get a thread. */
 #define RETRY_MS 50
 
+/* How long the rest of an answer may take. */
+#define ANSWER_REST_MS 1000
+
 /* One direction: from that side to the other one. */
 struct flow {
 	struct relay *relay;
 	enum relay_side from, to;
 	int from_fd, to_fd;
 	enum relay_stage stage;
-	bool is_stopped;   /* in that stage */
-	uint64_t received; /* from its socket, also before the relay */
+	bool is_stopped;       /* in that stage */
+	uint64_t received;     /* from its socket, also before the relay */
+	int64_t rest_deadline; /* of the rest of an answer; 0: none yet */
 	struct pump pump;
 };
 
@@ -245,6 +250,15 @@ flow_read_answer(struct flow *flow)
 	return error;
 }
 
+/* Upstream need not be gone, and the other thread may wait for it. */
+static void
+flow_refuse(struct flow *flow, int error)
+{
+	pump_drop(&flow->pump);
+	flow_end_source(flow, error);
+	signals_interrupt(atomic_load(&flow->relay->flow[flow->to].thread));
+}
+
 /* Bytes have been received. False if they refuse: the flow is over. */
 static bool
 flow_accept(struct flow *flow, ssize_t received)
@@ -258,11 +272,36 @@ flow_accept(struct flow *flow, ssize_t received)
 	error = flow_read_answer(flow);
 	if (!error || error == -EAGAIN)
 		return true;
-	pump_drop(&flow->pump);
-	flow_end_source(flow, -error);
-	/* Upstream need not be gone, and the other thread may wait for it. */
-	signals_interrupt(atomic_load(&flow->relay->flow[flow->to].thread));
+	flow_refuse(flow, -error);
 	return false;
+}
+
+static bool
+flow_has_part_of_answer(const struct flow *flow)
+{
+	return flow_awaits_answer(flow) && flow->relay->answer.len > 0;
+}
+
+/*
+ * Only a refusal has more than one byte, and it stands without the rest. False
+ * if that does not come: the flow is over or stopped.
+ */
+static bool
+flow_await_rest(struct flow *flow)
+{
+	struct pollfd upstream = { .fd = flow->from_fd, .events = POLLIN };
+	int ready;
+
+	if (flow->rest_deadline == 0)
+		flow->rest_deadline = deadline_after(ANSWER_REST_MS);
+	do {
+		if (flow_must_stop(flow))
+			return false;
+		ready = poll(&upstream, 1, deadline_poll(flow->rest_deadline));
+	} while (ready < 0);
+	if (ready == 0)
+		flow_refuse(flow, ECONNRESET);
+	return ready > 0;
 }
 
 /* Without its answer, upstream has no stream that could end. */
@@ -282,6 +321,8 @@ flow_receive(struct flow *flow)
 	while (!flow_must_stop(flow)) {
 		ssize_t received;
 
+		if (flow_has_part_of_answer(flow) && !flow_await_rest(flow))
+			return -1;
 		if (flow_is_alone(flow) && !flow_await(flow))
 			return -1;
 		received = pump_fill(&flow->pump, flow->from_fd);

@@ -74,8 +74,9 @@ struct relay {
 	/*
 	 * Called for each byte of an answer that is awaited. Returns 0 if the
 	 * answer accepts and is complete, -EAGAIN if more of it follows, or a
-	 * negative errno if it refuses: then the relay ends as by a reset. It
-	 * must decide at RELAY_ANSWER_MAX_LEN.
+	 * negative errno if it refuses: then the relay ends as by a reset, and
+	 * also if the rest does not come within a second. It must decide at
+	 * RELAY_ANSWER_MAX_LEN.
 	 */
 	int (*read_answer)(struct relay *relay);
 	struct relay_answer answer;

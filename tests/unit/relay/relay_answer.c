@@ -263,6 +263,23 @@ START_TEST(an_end_without_an_answer_is_a_reset)
 }
 END_TEST
 
+/* Nothing is left to wait for: a refusal stands without the rest of it. */
+START_TEST(a_refusal_whose_rest_does_not_come_resets_the_user)
+{
+	start(tcp_family(0));
+	say((const uint8_t[]){ LONG_ONE, 1, 2, 3 }, _i ? 4 : 1);
+	/* The user does not end it. */
+	tcp_send(rig.end[0], 1, 0, 1000);
+	check_user(0, ECONNRESET);
+	rig_join(&rig);
+	ck_assert_int_eq(rig.relay.end, RELAY_RESET);
+	ck_assert_int_eq(rig.relay.culprit, RELAY_UPSTREAM);
+	ck_assert_uint_eq(rig.relay.answer.len, _i ? 4 : 1);
+	close(rig.end[0]);
+	close(rig.end[1]);
+}
+END_TEST
+
 START_TEST(a_user_may_end_the_stream_before_the_answer)
 {
 	uint8_t byte;
@@ -337,6 +354,8 @@ suite(void)
 	    answers, a_refusal_ends_the_stream_to_an_upstream_that_is_not_gone);
 	tcase_add_test(answers, the_answer_is_read_although_upstream_is_gone);
 	tcase_add_loop_test(answers, an_end_without_an_answer_is_a_reset, 0, 4);
+	tcase_add_loop_test(
+	    answers, a_refusal_whose_rest_does_not_come_resets_the_user, 0, 2);
 	tcase_add_test(answers, a_user_may_end_the_stream_before_the_answer);
 	tcase_add_test(answers, a_relay_without_an_answer_forwards_each_byte);
 	tcase_add_loop_test(
