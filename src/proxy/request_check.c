@@ -1,6 +1,7 @@
 #include "proxy/request_check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,17 +101,23 @@ check_user(struct connection *connection, struct inbox *inbox,
 	return 0;
 }
 
-/* Of the thread, as the reason is logged when the inbox is gone. */
+/*
+ * Of the thread, as the reason is logged when the inbox is gone. A request that
+ * went with a SYN may be old although the clocks agree (TCP Fast Open).
+ */
 static int
-refuse_clock(struct connection *connection, int64_t ahead_ms)
+refuse_clock(struct connection *connection, uint64_t made, uint64_t now)
 {
-	static _Thread_local char reason[128];
+	static _Thread_local char reason[160];
+	bool is_ahead = made > now;
+	uint64_t off_ms = is_ahead ? made - now : now - made;
 
 	snprintf(reason, sizeof(reason),
-	    "the client half's clock is %.3f s %s this host's, and at most %d "
-	    "s are permitted",
-	    (ahead_ms < 0 ? -(double)ahead_ms : (double)ahead_ms) / 1000,
-	    ahead_ms < 0 ? "behind" : "ahead of", REPLAY_WINDOW_MS / 1000);
+	    "the request was made %" PRIu64 ".%03" PRIu64 " s %s: the client "
+	    "half's clock is %s; at most %d s are permitted",
+	    off_ms / 1000, off_ms % 1000, is_ahead ? "from now" : "ago",
+	    is_ahead ? "ahead" : "behind, or it was on its way so long",
+	    REPLAY_WINDOW_MS / 1000);
 	connection->reason = reason;
 	return -ETIME;
 }
@@ -155,12 +162,13 @@ static int
 check_fresh(struct connection *connection, const struct request *request)
 {
 	bool has_acl = connection->config->acl.user_count > 0;
-	int64_t ahead_ms = (int64_t)(request->time_ms - wall_clock_now());
+	uint64_t now = wall_clock_now();
+	int64_t ahead_ms = (int64_t)(request->time_ms - now);
 
 	connection->tried = "compare the clocks";
 	if (has_acl &&
 	    (ahead_ms > REPLAY_WINDOW_MS || ahead_ms < -REPLAY_WINDOW_MS))
-		return refuse_clock(connection, ahead_ms);
+		return refuse_clock(connection, request->time_ms, now);
 	return check_replay(connection, request, has_acl, ahead_ms);
 }
 
