@@ -46,7 +46,7 @@ static const struct cause causes[] = {
 	    "raise this user's max_connections there" },
 	{ PROTOCOL_EXHAUSTED, -ENOBUFS, "its resources are exhausted", LIMITS },
 	{ PROTOCOL_NETWORK_FAILURE, -ENETDOWN,
-	    "it cannot connect from this source", DOCTOR },
+	    "it has no route, or cannot use the source", DOCTOR },
 	{ PROTOCOL_REFUSED, -ECONNREFUSED, "the destination refused",
 	    "see who resets it: the destination, or a firewall" },
 	{ PROTOCOL_UNREACHABLE, -EHOSTUNREACH, "the destination is unreachable",

@@ -66,7 +66,7 @@ REFUSALS = {
     43: 'refused by the server half: destination not allowed',
     44: 'refused by the server half: the user has reached max_connections',
     64: 'refused by the server half: its resources are exhausted',
-    65: 'refused by the server half: it cannot connect from this source',
+    65: 'refused by the server half: it has no route, or cannot use the source',
     96: 'the destination refused',
     97: 'the destination is unreachable',
     98: 'the destination did not answer',
