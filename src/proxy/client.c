@@ -60,6 +60,13 @@ struct look {
 	struct server_version_question question;
 };
 
+static void
+free_look(struct look *look)
+{
+	explicit_bzero(&look->question, sizeof(look->question));
+	free(look);
+}
+
 /* A thread's task if it is a name, as the resolver may take seconds. */
 static void
 look_up(void *argument)
@@ -75,8 +82,7 @@ look_up(void *argument)
 		    look->server.host, wrong);
 	for (size_t i = 0; i < count; i++)
 		server_version_ask(&look->question, &addresses[i]);
-	explicit_bzero(&look->question, sizeof(look->question));
-	free(look);
+	free_look(look);
 }
 
 /* Says of names without an address, and of versions, before users find out. */
@@ -98,7 +104,7 @@ client_begin(const struct config *config)
 		if (!endpoint_is_name(&look->server))
 			look_up(look);
 		else if (thread_start(look_up, look))
-			free(look);
+			free_look(look);
 	}
 }
 

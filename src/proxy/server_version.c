@@ -191,6 +191,13 @@ ask_connected(const struct task *task, int fd)
 }
 
 static void
+free_task(struct task *task)
+{
+	explicit_bzero(&task->question.key, sizeof(task->question.key));
+	free(task);
+}
+
+static void
 run_task(void *argument)
 {
 	struct task *task = argument;
@@ -202,8 +209,7 @@ run_task(void *argument)
 		note_unanswered(&task->server, false);
 	if (fd >= 0)
 		socket_close_gracefully(fd);
-	explicit_bzero(&task->question.key, sizeof(task->question.key));
-	free(task);
+	free_task(task);
 }
 
 static void
@@ -216,7 +222,8 @@ start_task(
 		*task = (struct task){ *server, *question };
 	if (task && thread_start(run_task, task) == 0)
 		return;
-	free(task);
+	if (task)
+		free_task(task);
 	note_unanswered(server, false);
 }
 
