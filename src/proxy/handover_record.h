@@ -42,7 +42,7 @@ enum handover_kind {
 	HANDOVER_END,
 	HANDOVER_RECEIVED,
 	HANDOVER_TAKEN,
-	HANDOVER_REPLAY,   /* a generation of proxy/replay.h; since 1.1 */
+	HANDOVER_REPLAY,   /* struct replay_record, its tags; since 1.2 */
 	HANDOVER_VERSIONS, /* records; since 1.2 */
 };
 
