@@ -305,8 +305,11 @@ report_result(const struct doctor_context *context, int result,
 	if (result == TEST_REQUEST_ARRIVED)
 		finding_ok(findings,
 		    "%s: the server half accepted a test request and "
-		    "connected to %s from there",
-		    prefix, destination);
+		    "connected to %s from there%s",
+		    prefix, destination,
+		    test->is_silent ? ", in version 1: a check of version 2 "
+				      "got no answer"
+				    : "");
 	else if (result == TEST_REQUEST_TAKEN)
 		finding_note(findings,
 		    "%s: the server half did not refuse a test request, but "

@@ -490,6 +490,27 @@ class Gate(GateCase):
                 self.assertEqual(len(findings.of('problem', problem)), 2)
                 self.assertEqual(versions.result(), [2, 2])
 
+    def test_server_half_whose_way_swallows_version_2(self):
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+
+        def serve():
+            silent, request = [], b''
+            while request[:1] != bytes([1]):
+                silent.append(self.accept(listener))
+                with contextlib.suppress(ConnectionResetError, IndexError):
+                    request = receive_request(silent[-1])
+            address, port = struct.unpack('>4sH', request[36:42])
+            # The SYN is enough for doctor, which then closes its listener.
+            with contextlib.suppress(ConnectionError):
+                self.connect(self.net.exit, (socket.inet_ntoa(address), port))
+
+        served = background(serve)
+        self.assert_fine(
+            'accepted a test request and .* from there, in version 1: a check '
+            'of version 2 got no answer$', prefixes=[IPV4.users],
+            config=self.outbound(server=endpoint(*listener.getsockname())))
+        served.result()
+
     def test_request_that_is_reset(self):
         config, versions = self.answer_each(reset, reset)
         self.assert_wrong(
