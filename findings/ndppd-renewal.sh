@@ -25,7 +25,7 @@ EOF
 trial() {
 	unshare -n sleep 50 &
 	router=$!
-	trap 'kill $router $daemon' EXIT
+	trap 'kill $router' EXIT
 	until [ "$(readlink /proc/"$router"/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do
 		sleep 0.05
 	done
@@ -40,8 +40,9 @@ trial() {
 	on_router sysctl -qw net.ipv6.conf.router.accept_dad=0
 	on_router ip link set router up
 	on_router ip route add 2001:db8::/64 dev router
-	run ndppd -vvv -c "$work/ndppd.conf" -p "$work/pid" >"$work/log" 2>&1 &
+	ndppd -vvv -c "$work/ndppd.conf" >"$work/log" 2>&1 &
 	daemon=$!
+	trap 'kill $router $daemon' EXIT
 	until grep -q 'reading routes' "$work/log"; do
 		sleep 0.1
 	done
