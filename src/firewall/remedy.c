@@ -107,7 +107,10 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 			    : " -m conntrack --ctstate ESTABLISHED,RELATED");
 }
 
-/* "public" of the chain filter_IN_public_allow; no zone: the default one. */
+/*
+ * "public" of the chains filter_IN_public_allow and, since firewalld 2.5,
+ * filter_IN_public_to_HOST; no zone: the default one.
+ */
 static const char *
 format_zone(const char *chain, struct text *text)
 {
@@ -120,6 +123,8 @@ format_zone(const char *chain, struct text *text)
 	end = strrchr(zone, '_');
 	if (end && text_lists("|_pre|_log|_deny|_allow|_post|", end))
 		*end = '\0';
+	else if (end && end - zone > 3 && !strcmp(end - 3, "_to_HOST"))
+		end[-3] = '\0';
 	return text_add(text, " --zone=%s", zone);
 }
 
