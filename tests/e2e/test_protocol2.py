@@ -187,7 +187,8 @@ class Refused:
                  r'6\d\.\d+ s from now: .*clock is ahead;'),
                 # Numbers are unsigned.
                 (2**64 - 1, r'\d+\.\d+ s from now: .*clock is ahead;'),
-                (2**63 + now_ms() + 1000, r' s from now: .*clock is ahead;')):
+                (2**63 + now_ms() + 1000,
+                 r'\d+\.\d+ s from now: .*clock is ahead;')):
             before = now_ms()
             answer = self.answer(self.request2(time_ms=time_ms))
             self.assertEqual(answer[:1], bytes([CLOCK_OFF]))
