@@ -219,8 +219,7 @@ report_rules(const struct doctor_context *context, const struct prefix *users,
 static void
 note_others(const struct doctor_context *context, const struct prefix *users)
 {
-	const struct selection away = { .family = users->base.any.sa_family,
-		.from = users };
+	const struct selection away = select_packets(users, false);
 	const union address user = prefix_sample(users);
 	const union address remote = trace_external(user.any.sa_family);
 	struct text fix = { 0 }, name;

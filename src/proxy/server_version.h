@@ -17,7 +17,7 @@
 /* The addresses of two configurations, before and after a reload. */
 #define SERVER_VERSION_MAX (2 * ENDPOINT_MAX_ADDRESSES)
 
-/* What is known of an address. */
+/* What we know of one address of a server. */
 struct server_version {
 	union address server;
 	uint8_t version;    /* 0: not known */
