@@ -446,11 +446,13 @@ class Gate(GateCase):
     def answer_each(self, *answers, **config):
         """A scripted server half, which treats each request in turn.
 
+        It listens until the last request is there: what comes after the
+        answer to that one is refused.
         Returns the configuration, and the versions of what it got.
         """
         listener = self.listen(self.net.exit, IPV4.exit_link)
 
-        def answer(step):
+        def receive():
             request = b''
             while not request:
                 connection = self.accept(listener)
@@ -458,16 +460,23 @@ class Gate(GateCase):
                 # whole request.
                 with contextlib.suppress(ConnectionResetError, IndexError):
                     request = receive_request(connection)
+            return connection, request[0]
+
+        def answer(step, connection):
             if isinstance(step, bytes):
                 connection.sendall(step)
                 connection.close()
             else:
                 step(connection)
-            return request[0]
 
         def answer_all():
-            versions = [answer(step) for step in answers]
-            listener.close()
+            versions = []
+            for step in answers:
+                connection, version = receive()
+                versions.append(version)
+                if len(versions) == len(answers):
+                    listener.close()
+                answer(step, connection)
             return versions
 
         outbound = self.outbound(server=endpoint(*listener.getsockname()))
