@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -201,12 +202,29 @@ write_stream(const char *line, size_t len)
 	return written;
 }
 
+/*
+ * A pipe is ready until it is full, and other threads then lose their lines. A
+ * socket is ready only while most of its buffer is free.
+ */
+static bool
+has_room_for_others(void)
+{
+	int size = fcntl(output.fd, F_GETPIPE_SZ), unread;
+
+	return size < 0 || ioctl(output.fd, FIONREAD, &unread) ||
+	    unread <= size / 2;
+}
+
 void
 log_output_await(int64_t deadline)
 {
 	struct pollfd ready = { .fd = output.fd, .events = POLLOUT };
 
-	poll(&ready, 1, deadline_poll(deadline));
+	/* No event tells that a pipe is half empty. */
+	while (poll(&ready, 1, deadline_poll(deadline)) == 1 &&
+	    ready.revents == POLLOUT && !has_room_for_others() &&
+	    deadline_left(deadline) > 0)
+		poll(NULL, 0, 1);
 }
 
 bool

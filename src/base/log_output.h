@@ -36,7 +36,8 @@ int log_output_open_syslog(void);
 size_t log_output_format_head(char head[LOG_OUTPUT_HEAD_MAX_LEN], int priority);
 
 /*
- * Waits until the output may take a line, or the deadline (deadline.h) has
+ * Waits until the output may take a line and, if it is a pipe, at least half of
+ * it is free for the lines of other threads, or the deadline (deadline.h) has
  * passed. For a caller that writes many lines and holds up no connection.
  */
 void log_output_await(int64_t deadline);

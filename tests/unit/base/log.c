@@ -258,6 +258,28 @@ START_TEST(who_awaits_a_reader_that_is_stuck_goes_on_at_the_deadline)
 }
 END_TEST
 
+/* Nobody reads. A pause of this thread looks like no room, and harms nothing. */
+START_TEST(who_awaits_the_reader_leaves_room_for_the_lines_of_others)
+{
+	int fd = capture_pipe(PIPE_SIZE), written = 0;
+	int64_t deadline;
+
+	log_open(LOG_LEVEL_INFO);
+	for (;;) {
+		deadline = deadline_after(50);
+		log_await(deadline);
+		if (deadline_left(deadline) == 0)
+			break;
+		log_info("more and more");
+		written++;
+	}
+	for (int i = 0; i < written / 2; i++)
+		log_info("more and more");
+	ck_assert_int_eq(count_lines(capture_read(fd), "info more and more\n"),
+	    written + written / 2);
+}
+END_TEST
+
 START_TEST(lines_that_do_not_fit_into_a_socket_are_dropped_and_counted)
 {
 	int fd = capture_socket(), arrived = 0;
@@ -561,6 +583,8 @@ suite(void)
 	tcase_add_test(sink, who_awaits_a_slow_reader_loses_nothing);
 	tcase_add_test(
 	    sink, who_awaits_a_reader_that_is_stuck_goes_on_at_the_deadline);
+	tcase_add_test(
+	    sink, who_awaits_the_reader_leaves_room_for_the_lines_of_others);
 	tcase_add_test(
 	    sink, lines_that_do_not_fit_into_a_socket_are_dropped_and_counted);
 	tcase_add_test(sink, the_description_of_others_is_left_blocking);
