@@ -21,7 +21,7 @@ from peers import (background, digest, end_stream, receive,
 from rules import REDIRECT_PORT
 from sandbox import BINARY, WORK
 from test_torture import SECONDS, Torture
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 from wire import encode_request
 
 MEBIBYTE = 1024 * 1024
@@ -166,6 +166,8 @@ class Steps(ReplaceCase):
         with contextlib.suppress(TimeoutError):
             while True:
                 stalled[1].send(bytes(65536))
+        # The answers to come may take longer.
+        stalled[1].settimeout(TIMEOUT)
         return quiet, half_closed, stalled
 
     def talks(self, pair):
