@@ -30,6 +30,23 @@ KILL = 0    # instead of an error
 PAUSE_SECONDS = 0.3     # between two hand-overs
 
 
+def has_unix_connection(half):
+    """Whether a descriptor leads to another process by a Unix socket."""
+    process = f'/proc/{half.process.pid}'
+    try:
+        with open(process + '/net/unix') as file:
+            rows = [line.split() for line in file][1:]
+        connected = {f'socket:[{row[6]}]' for row in rows if row[5] == '03'}
+        numbers = os.listdir(process + '/fd')
+    except OSError:     # it has ended
+        return False
+    for number in numbers:
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f'{process}/fd/{number}') in connected:
+                return True
+    return False
+
+
 class ReplaceCase(RoutedCase):
     # How long the old process may finish handshakes.
     drain_timeout = '1s'
@@ -190,6 +207,11 @@ class Steps(ReplaceCase):
         new = self.launch_replacement(role, **injection.options)
         wait_until(lambda: not new.is_running() or new.events('listening'),
                    'the new process is there or not')
+        if new.is_running():
+            # Both have steps to make after that.
+            self.assertIn(old.wait(), (0, -signal.SIGKILL))
+            wait_until(lambda: not has_unix_connection(new),
+                       'the new process follows nobody any more')
         came = armed.has_ended()
         if came and error == KILL:
             killed = new if victim == 'new' else old
@@ -197,7 +219,6 @@ class Steps(ReplaceCase):
         if not new.is_running():
             new.wait()
         else:
-            self.assertIn(old.wait(), (0, -signal.SIGKILL))
             self.halves[role] = new
             self.injections[role] = injection
         return old, new, came
@@ -469,21 +490,8 @@ class Applied(ReplaceCase):
         old.wait_for_line('cannot hand over to process')
         gate.sendall(b'x')
         self.assertEqual(receive(destination, 1), b'x')
-        wait_until(lambda: not self.has_unix_connection(old),
+        wait_until(lambda: not has_unix_connection(old),
                    'the descriptor to the new process is closed')
-
-    @staticmethod
-    def has_unix_connection(half):
-        """Whether a descriptor leads to another process by a Unix socket."""
-        with open(f'/proc/{half.process.pid}/net/unix') as file:
-            rows = [line.split() for line in file][1:]
-        connected = {f'socket:[{row[6]}]' for row in rows if row[5] == '03'}
-        folder = f'/proc/{half.process.pid}/fd'
-        for number in os.listdir(folder):
-            with contextlib.suppress(FileNotFoundError):
-                if os.readlink(os.path.join(folder, number)) in connected:
-                    return True
-        return False
 
     def test_without_a_running_half_it_starts_as_usual(self):
         daemon = self.start_server(flags=('--replace',))
