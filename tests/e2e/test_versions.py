@@ -8,16 +8,18 @@ import time
 
 from cases import SERVER, RoutedCase
 from families import IPV4, IPV6
+from injection import Injection
 from peers import (end_stream, receive, receive_all, receive_request,
                    receive_until_reset, reset, wait_until_taken)
 from sandbox import BINARY
 from test_fast_open import FastOpenCase
 from waiting import wait_until
-from wire import (CHECK, CLOCK_OFF, CONNECTED, UNSPECIFIED, encode_again,
-                  now_ms)
+from wire import (CHECK, CLOCK_OFF, CONNECTED, RELAY, UNSPECIFIED,
+                  encode_again, now_ms)
 
 AUTH = 'secret'
 PORT = 80
+HOUR_S = 3600
 
 
 class ScriptedCase(RoutedCase):
@@ -28,10 +30,10 @@ class ScriptedCase(RoutedCase):
         self.listener = self.listen(self.net.exit, *SERVER)
         self.destination = (self.family.destination, PORT)
 
-    def start_gate(self, protocol=2, **config):
+    def start_gate(self, protocol=2, **options):
         return self.start_client({
-            'protocol': protocol, **config,
-            'outbound': {'server': '%s:%d' % SERVER, 'auth': AUTH}})
+            'protocol': protocol,
+            'outbound': {'server': '%s:%d' % SERVER, 'auth': AUTH}}, **options)
 
     def dial(self):
         """A user connects. Returns both ends, and the request."""
@@ -305,6 +307,62 @@ class Auto:
         user, server = self.dial_version(2)
         server.sendall(bytes([CONNECTED]) + b'!')
         self.assertEqual(receive(user, 1), b'!')
+        self.assertEqual(client.events('server-version'), [])
+
+    def dial_answered(self):
+        user, server = self.dial_version(2)
+        server.sendall(bytes([CONNECTED]) + b'!')
+        self.assertEqual(receive(user, 1), b'!')
+        self.close_well(user, server)
+
+    def dial_asking(self):
+        """A user and a check connect, in any order. Returns the ends."""
+        user = self.connect(self.net.user, self.destination)
+        ends = [self.accept(self.listener) for _ in range(2)]
+        requests = [receive_request(end) for end in ends]
+        if requests[0][1] == CHECK:
+            ends.reverse()
+            requests.reverse()
+        self.assertEqual([request[:2] for request in requests],
+                         [bytes([2, RELAY]), bytes([2, CHECK])])
+        return user, *ends
+
+    def test_the_hour_is_that_after_the_last_status(self):
+        injection = Injection()
+        client = self.start_gate('auto', **injection.options)
+        self.learn(client)
+        client.mark()
+        for i in range(1, 3):
+            injection.let_pass(i * (HOUR_S - 60))
+            self.dial_answered()
+            user, server = self.dial_version(2)
+            reset(server)
+            self.assertEqual(receive_until_reset(user), b'')
+        # Nothing has asked until now, and then only the check counts.
+        injection.let_pass(3 * HOUR_S)
+        user, server, check = self.dial_asking()
+        reset(server)
+        self.assertEqual(receive_until_reset(user), b'')
+        user, server = self.dial_version(2)
+        self.assertEqual(client.events('server-version'), [])
+        reset(check)
+        client.wait_for('server-version', version='1',
+                        reason=re.compile('^it spoke version 2 before'))
+        self.dial_version(1)
+
+    def test_a_user_who_is_answered_counts_more_than_a_check(self):
+        injection = Injection()
+        client = self.start_gate('auto', **injection.options)
+        self.learn(client)
+        client.mark()
+        injection.let_pass(HOUR_S + 1)
+        user, server, check = self.dial_asking()
+        server.sendall(bytes([CONNECTED]) + b'!')
+        self.assertEqual(receive(user, 1), b'!')
+        end_stream(check)
+        # The client half closes it behind that.
+        self.assertEqual(receive_all(check), b'')
+        self.dial_answered()
         self.assertEqual(client.events('server-version'), [])
 
     def test_a_reload_asks_a_server_that_spoke_version_1(self):
