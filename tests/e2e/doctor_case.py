@@ -11,6 +11,7 @@ from families import BOTH, IPV4, endpoint
 from peers import receive
 from sandbox import BINARY
 from test_command import srcproxy
+from waiting import TIMEOUT
 from wire import auth_digest, encode_request
 
 PREFIXES = [family.users for family in BOTH]
@@ -22,7 +23,8 @@ ONLY_IPV4 = {'acl': [{'allowed_src_ips': [IPV4.users]}]}
 MARK = 0x7
 USER = '65534:65534'
 
-# Links are quick here, so a packet that has not come by then is lost.
+# Links are quick here, so a packet that has not come by then is lost. What is
+# to arrive has the time that all tests have, as a busy machine may need it.
 PATIENCE = 0.7
 
 # All but the notes about congestion control: namespaces share that with this
@@ -138,6 +140,11 @@ class DoctorCase(NetworkCase):
         finally:
             self.host.sysctl(name, before)
 
+    def assert_blocked(self, family, **asked):
+        """No user's connection works; the case has carries()."""
+        self.assertFalse(self.carries(family, patience=PATIENCE, **asked),
+                         'it works')
+
     @contextlib.contextmanager
     def no_rules(self):
         self.apply_rules('--remove')
@@ -161,17 +168,18 @@ class ExitCase(DoctorCase):
                         family=family)
         cls.apply_rules()
 
-    def carries(self, family, port=0, user=None):
+    def carries(self, family, port=0, user=None, patience=TIMEOUT):
         """Tells if a user's connection arrives with the user's address."""
-        return self.source(family, port, user) == (user or family.user)
+        return self.source(family, port, user, patience) == (
+            user or family.user)
 
-    def source(self, family, port=0, user=None):
+    def source(self, family, port=0, user=None, patience=TIMEOUT):
         """The source that the destination sees.
 
         None means that no connection arrived.
         """
         listener = self.listen(self.net.destination, family.destination, port)
-        listener.settimeout(PATIENCE)
+        listener.settimeout(patience)
         gate = self.connect(self.net.gate, SERVER)
         source = user or family.user, fresh_port()
         auth = self.config['acl'][0].get('auth', '')
@@ -206,7 +214,7 @@ class ExitCase(DoctorCase):
     def assert_mends(self, pattern, command, mend, family=IPV4, **asked):
         """A user's connection fails before the remedy, and works after it."""
         with self.served(), self.broken(command, mend):
-            self.assertFalse(self.carries(family, **asked), 'it works')
+            self.assert_blocked(family, **asked)
             findings = self.assert_wrong(pattern)
             self.apply_remedy(findings, pattern)
             self.assertTrue(self.carries(family, **asked), findings.text)
@@ -238,13 +246,13 @@ class GateCase(DoctorCase):
         self.assertEqual(self.accept(listener).getpeername()[:2],
                          user.getsockname()[:2])
 
-    def carries(self, family, host=None, source=None):
+    def carries(self, family, host=None, source=None, patience=TIMEOUT):
         """Tells if a user's connection goes through a socket of the exit."""
         listener = self.listen(self.net.destination, family.destination)
         to = listener.getsockname()[:2]
-        listener.settimeout(PATIENCE)
+        listener.settimeout(patience)
         with (host or self.net.user).socket(family.af) as user:
-            user.settimeout(PATIENCE)
+            user.settimeout(patience)
             try:
                 if source:
                     user.bind((source, 0))
@@ -272,7 +280,7 @@ class GateCase(DoctorCase):
     def assert_mends(self, pattern, command, mend, family=IPV4):
         """A connection fails before the remedy, and works after it."""
         with self.broken(command, mend):
-            self.assertFalse(self.carries(family), 'it works')
+            self.assert_blocked(family)
             findings = self.assert_wrong(pattern)
             self.apply_remedy(findings, pattern)
             self.assertTrue(self.carries(family), findings.text)
@@ -281,7 +289,7 @@ class GateCase(DoctorCase):
     def assert_carries_after_mending(self, family, pattern, command, mend):
         """A connection fails, doctor finds only that, its remedy mends it."""
         with self.broken(command, mend):
-            self.assertFalse(self.carries(family), 'it works')
+            self.assert_blocked(family)
             findings = self.assert_wrong(pattern)
             self.assertEqual(findings.of('problem'),
                              findings.of('problem', pattern))

@@ -64,7 +64,7 @@ class Hosts:
     def assert_found(self, commands, pattern, family=IPV4, **asked):
         """The connection fails, doctor finds why, and its fix mends it."""
         with self.made(commands):
-            self.assertFalse(self.carries(family, **asked), 'it works')
+            self.assert_blocked(family, **asked)
             findings = self.assert_wrong(pattern)
             for problem, _ in findings.of('problem',
                                           f'{family.users}|{pattern}'):

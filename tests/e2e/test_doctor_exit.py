@@ -73,7 +73,8 @@ class Exit(ExitCase):
                 'problem', IPV6.users + ': reply packets to these users'))
             # One remedy mends both.
             with self.served():
-                self.assertFalse(any(map(self.carries, BOTH)))
+                for family in BOTH:
+                    self.assert_blocked(family)
                 self.apply_remedy(findings, IPV4.users)
                 self.assertTrue(all(map(self.carries, BOTH)))
             self.assert_fine()
@@ -407,7 +408,7 @@ class Exit(ExitCase):
         self.assertFalse(findings.of('problem', IPV6.users))
         try:
             with self.served(wrapper=NOBODY):
-                self.assertFalse(self.carries(IPV4))
+                self.assert_blocked(IPV4)
                 self.apply_remedy(findings, IPV4.users)
                 self.assertTrue(self.carries(IPV4))
             self.assertEqual(self.examine(NOBODY).of('problem'), [])
@@ -443,7 +444,7 @@ class Exit(ExitCase):
             pattern = f'{IPV6.users}: .* but do not reach the socket'
             findings = self.assert_wrong(pattern, config=only_ipv6, user=USER)
             with self.served(only_ipv6, wrapper=NOBODY):
-                self.assertFalse(self.carries(IPV6))
+                self.assert_blocked(IPV6)
                 self.apply_remedy(findings, pattern)
                 self.assertTrue(self.carries(IPV6))
             self.assertEqual(self.examine(user=USER).of('problem'), [])

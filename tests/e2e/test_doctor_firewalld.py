@@ -16,7 +16,7 @@ from families import BOTH, IPV4
 from rules import REDIRECT_PORT
 from sandbox import WORK
 from test_doctor_ufw import UNPACKED
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 # The modules that firewalld needs are packages of this interpreter.
 PYTHON = '/usr/bin/python3'
@@ -99,7 +99,7 @@ class Firewalld:
 
     def assert_mended(self, *patterns):
         for family in self.families:
-            self.assertFalse(self.tries(family), family)
+            self.assertFalse(self.tries(family, patience=PATIENCE), family)
         findings = self.doctor()
         for pattern in patterns:
             self.assertTrue(findings.of('problem', pattern), findings.text)
@@ -119,14 +119,14 @@ class FirewalldExit(Firewalld, HostsExitCase):
         'family="ipv6" masquerade\'\n' \
         'firewall-cmd --reload'
 
-    def tries(self, family):
+    def tries(self, family, patience=TIMEOUT):
         try:
             with self.net.gate.socket(IPV4.af) as gate:
-                gate.settimeout(PATIENCE)
+                gate.settimeout(patience)
                 gate.connect((IPV4.exit_link, 21829))
         except OSError:
             return False
-        return self.carries(family)
+        return self.carries(family, patience=patience)
 
     def test_port_that_is_closed_and_masquerade(self):
         self.assert_mended(

@@ -12,7 +12,7 @@ from doctor_hosts import (PATIENCE, RESET, NFT, HostsExitCase, HostsGateCase,
                           chain, table)
 from families import BOTH, IPV4, IPV6
 from test_command import srcproxy
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 
 # What firewalld does, if the port is to be open in the only zone.
@@ -94,7 +94,7 @@ class HostsExit(HostsExitCase):
         with self.made('ip rule add iif out0 table main pref 0'):
             self.boot('ip rule add iif out0 table main pref 0',
                       self.printed_rules())
-            self.assertFalse(self.carries(IPV4))
+            self.assert_blocked(IPV4)
             self.assert_wrong('"pref 0 iif out0 lookup 254" decides before',
                               '^give that rule a preference above 0')
 
@@ -204,8 +204,7 @@ class HostsExit(HostsExitCase):
                 'chain dead {\ntcp dport 21829 accept\n}\n' +
                 chain('input', known + 'tcp dport 22 accept', 'drop')):
             with self.subTest(rules=rules), self.made(table(rules)):
-                with self.assertRaises(OSError):
-                    self.try_gate()
+                self.assert_closed()
                 pattern = (r'packets to port 21829 \(IPv4\), .*: chain input '
                            'of the table inet others')
                 findings = self.assert_wrong(pattern)
@@ -213,10 +212,14 @@ class HostsExit(HostsExitCase):
                 self.try_gate()
                 self.assertTrue(self.carries(IPV4))
 
-    def try_gate(self, family=IPV4):
+    def try_gate(self, family=IPV4, patience=TIMEOUT):
         with self.net.gate.socket(family.af) as gate:
-            gate.settimeout(PATIENCE)
+            gate.settimeout(patience)
             gate.connect((family.exit_link, SERVER[1]))
+
+    def assert_closed(self, family=IPV4):
+        with self.assertRaises(OSError):
+            self.try_gate(family, PATIENCE)
 
     def test_port_that_is_closed_to_both_families(self):
         """The gate may connect by either, so each has its fix."""
@@ -227,8 +230,7 @@ class HostsExit(HostsExitCase):
                                  for family in BOTH for rule in closed)):
             findings = self.doctor(config=config)
             for family, name in zip(BOTH, ('IPv4', 'IPv6')):
-                with self.assertRaises(OSError):
-                    self.try_gate(family)
+                self.assert_closed(family)
                 self.apply_remedy(findings, rf'packets to port 21829 \({name}')
                 # A listener there would refuse, as this one is of IPv4.
                 with contextlib.suppress(ConnectionRefusedError):
@@ -283,7 +285,7 @@ class HostsExit(HostsExitCase):
 
     def assert_taken_away(self, ours):
         """iptables cannot set a mark behind the later rules of others."""
-        self.assertFalse(self.carries(IPV4))
+        self.assert_blocked(IPV4)
         self.assert_wrong('no firewall rule sets the mark 0x50/0x50 .*: .*'
                           'chain PREROUTING of ')
         self.host.run('sh', '-ec', ours)
@@ -324,11 +326,11 @@ class HostsExit(HostsExitCase):
                         'ok', f'^{IPV4.users}: reply packets from the router'),
                                 findings.text)
 
-    def reaches_the_user(self):
+    def reaches_the_user(self, patience=TIMEOUT):
         """Tells if the destination connects to the user's own host."""
         listener = self.listen(self.net.user, IPV4.user)
         with self.net.destination.socket(IPV4.af) as outside:
-            outside.settimeout(PATIENCE)
+            outside.settimeout(patience)
             try:
                 outside.connect(listener.getsockname()[:2])
             except OSError:
@@ -351,7 +353,7 @@ class HostsExit(HostsExitCase):
         same = {**self.config, 'return_mark': '0x4/0x4'}
         with self.made(':'):
             self.boot(others, self.printed_rules(config=same))
-            self.assertFalse(self.reaches_the_user())
+            self.assertFalse(self.reaches_the_user(PATIENCE))
             self.assert_wrong(
                 f"{IPV4.users}: others' connections to the users end here: "
                 'their packets have the mark 0x4/0x4, which is set by chain '
@@ -405,7 +407,8 @@ class HostsExit(HostsExitCase):
                 'output', 'ct state established,related accept; oif lo accept; '
                 'meta l4proto icmpv6 accept; tcp dport { 80, 443 } accept',
                 'drop'))):
-            self.assertFalse(any(map(self.carries, BOTH)))
+            for family in BOTH:
+                self.assert_blocked(family)
             findings = self.assert_fine()
             for family in BOTH:
                 (text, _), = findings.of(
@@ -422,7 +425,7 @@ class HostsExit(HostsExitCase):
                           {'name': 'bob', 'auth': 'other'}]}
         pattern = f'{IPV4.users}: reply packets to these users'
         with self.no_rules():
-            self.assertFalse(self.carries(IPV4))
+            self.assert_blocked(IPV4)
             findings = self.assert_wrong(
                 pattern, rf'^srcproxy rules server \S+ {IPV4.users} \| sh$',
                 config=config)
@@ -444,8 +447,7 @@ class HostsExit(HostsExitCase):
                                    '10').replace(
                                        'chain input', 'chain filter_INPUT'),
                              name='firewalld')):
-            with self.assertRaises(OSError):
-                self.try_gate()
+            self.assert_closed()
             fix = self.assert_wrong(pattern).of('problem', pattern)[0][1]
             self.host.run('sh', '-ec', f'PATH={tools}:$PATH; {fix}')
             self.try_gate()
@@ -494,7 +496,7 @@ class HostsExit(HostsExitCase):
                                  f'iptables -t filter -A FORWARD {match} '
                                  f'{IPV4.users} -j ACCEPT$')
                 self.host.run('sh', '-ec', text.split('them pass: ')[1])
-            self.assertTrue(is_reached())
+            wait_until(is_reached, 'it is reached')
             self.assertEqual(self.examine().of('note', 'forwarded'), [])
 
     def printed_rules(self, *options, config=None):
@@ -575,7 +577,7 @@ class UsersOnTheLink(HostsExitCase):
 
     def test_this_host_answers_for_them(self):
         for family, user in self.users.values():
-            self.assertIsNone(self.source(family, user=user))
+            self.assert_blocked(family, user=user)
         findings = self.doctor()
         for prefix, (family, _) in self.users.items():
             (text, remedy), = findings.of(

@@ -12,6 +12,7 @@ from families import BOTH, IPV4, IPV6, endpoint
 from hosts import Host, join
 from sandbox import BINARY
 from test_rules import without
+from waiting import TIMEOUT
 
 LAN, LAN_HOST, LAN_GATE = '10.7.0.0/24', '10.7.0.2', '10.7.0.1'
 NEW_GATE, NEW_PREFIX = '2001:db8:eeee::1', '2001:db8:eeee::/64'
@@ -43,11 +44,11 @@ class HostsGate(HostsGateCase):
             self.host.ip('link del lan0')
             lan.destroy()
 
-    def reaches(self, listener):
+    def reaches(self, listener, patience=TIMEOUT):
         """The user's connection arrives with the user's address."""
-        listener.settimeout(PATIENCE)
+        listener.settimeout(patience)
         with self.net.user.socket(IPV4.af) as user:
-            user.settimeout(PATIENCE)
+            user.settimeout(patience)
             try:
                 user.connect(listener.getsockname()[:2])
                 return self.keep(listener.accept()[0]).getpeername()[0] == \
@@ -59,7 +60,7 @@ class HostsGate(HostsGateCase):
         """Users' connections to it go to the exit, until it is a bypass."""
         with self.lan() as lan, self.made(''):
             listener = self.listen(lan, LAN_HOST)
-            self.assertFalse(self.reaches(listener))
+            self.assertFalse(self.reaches(listener, PATIENCE))
             findings = self.assert_fine()
             found = findings.of('note', f'^{IPV4.users}: connections .* '
                                 rf'network {LAN} \(lan0\) go to the exit')
@@ -77,7 +78,7 @@ class HostsGate(HostsGateCase):
         new = f'{NEW_GATE}/64 dev users0 nodad'
         with self.broken(f'ip addr del {old}; ip addr add {new}',
                          f'ip addr del {new}; ip addr add {old}'):
-            self.assertFalse(self.carries(IPV6))
+            self.assert_blocked(IPV6)
             found = (f"the users' link users0 has the address {NEW_GATE}, and "
                      'no prefix of inbound.users is on this link')
             self.assert_wrong(found, '^add the prefix to inbound.users',
@@ -106,7 +107,8 @@ class HostsGate(HostsGateCase):
         own = f'{IPV4.gate_users}/32'
         with self.made(''):
             self.apply_rules('--remove')
-            self.assertFalse(self.carries(IPV4, self.host, IPV4.gate_users))
+            self.assert_blocked(IPV4, host=self.host,
+                                source=IPV4.gate_users)
             pattern = f'{own}: no firewall rule redirects'
             findings = self.assert_wrong(pattern, prefixes=[own])
             self.apply_remedy(findings, pattern)
@@ -121,7 +123,7 @@ class HostsGate(HostsGateCase):
                 for half in halves)):
             self.apply_rules('--remove')
             before = self.host.run('iptables-save', '-t', 'nat').stdout
-            self.assertFalse(self.carries(IPV4))
+            self.assert_blocked(IPV4)
             findings = self.assert_wrong(
                 'no firewall rule', wrapper=without('nft'), prefixes=halves)
             for half in halves:
@@ -188,14 +190,14 @@ class HostsGate(HostsGateCase):
             f'{IPV4.users}: no firewall rule redirects .*; the rule that '
             'decides is chain prerouting of the table inet others')
 
-    def sends_to(self, sender, receiver, address):
+    def sends_to(self, sender, receiver, address, patience=TIMEOUT):
         """A datagram arrives."""
         with sender.inside(), socket.socket(IPV4.af, socket.SOCK_DGRAM) as out:
             with receiver.inside():
                 taker = socket.socket(IPV4.af, socket.SOCK_DGRAM)
             with taker:
                 taker.bind((address, 53))
-                taker.settimeout(PATIENCE)
+                taker.settimeout(patience)
                 out.sendto(b'?', (address, 53))
                 try:
                     return taker.recv(1) == b'?'
@@ -208,8 +210,8 @@ class HostsGate(HostsGateCase):
         back = (self.net.destination, self.net.user, IPV4.user)
         with self.made(FORWARD_DROP):
             self.assertTrue(self.carries(IPV4))
-            self.assertFalse(self.sends_to(*asked))
-            self.assertFalse(self.sends_to(*back))
+            self.assertFalse(self.sends_to(*asked, PATIENCE))
+            self.assertFalse(self.sends_to(*back, PATIENCE))
             notes = self.assert_fine().of(
                 'note', f'{IPV4.users}: the firewall drops forwarded')
             self.assertEqual(len(notes), 2, notes)
@@ -229,7 +231,7 @@ class HostsGate(HostsGateCase):
         with self.made(''):
             self.host.run('nft', 'delete', 'table', 'inet',
                           'srcproxy-client-9001')
-            self.assertFalse(self.carries(IPV4))
+            self.assert_blocked(IPV4)
             self.assert_wrong(
                 f'{IPV4.users}: inbound.listen is a loopback address',
                 'set inbound.listen to ":9002"', config=config,

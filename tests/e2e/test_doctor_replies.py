@@ -4,7 +4,7 @@ import contextlib
 import re
 import threading
 
-from doctor_case import CLIENT_WITH_AUTH
+from doctor_case import CLIENT_WITH_AUTH, PATIENCE
 from doctor_hosts import HostsGateCase
 from families import IPV4, IPV6
 from hosts import join
@@ -87,16 +87,17 @@ class Replies:
         for is_known in (True, False):
             with self.subTest(is_known=is_known), \
                     self.second_link(is_known=is_known):
-                self.assertFalse(self.carries(IPV4))
+                self.assert_blocked(IPV4)
                 with self.user_who_tries():
                     findings = self.assert_wrong(pattern)
                 self.apply_remedy(findings, pattern)
-                wait_until(lambda: self.carries(IPV4), "a user's connection")
+                wait_until(lambda: self.carries(IPV4, patience=PATIENCE),
+                           "a user's connection")
                 self.assertEqual(self.examine().of('problem'), [])
 
     def test_users_on_another_link_who_do_not_try_now(self):
         with self.second_link(is_known=True):
-            self.assertFalse(self.carries(IPV4))
+            self.assert_blocked(IPV4)
             findings = self.doctor()
             (text, _), = (
                 findings.of('note', rf'rp_filter is 1 \(strict\) on {VLAN}, '

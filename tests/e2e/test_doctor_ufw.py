@@ -8,11 +8,12 @@ import sys
 import tempfile
 import unittest
 
-from doctor_case import CLIENT_WITH_AUTH
+from doctor_case import CLIENT_WITH_AUTH, PATIENCE
 from doctor_hosts import HostsExitCase, HostsGateCase
 from families import BOTH, IPV4
 from rules import REDIRECT_PORT
 from sandbox import WORK
+from waiting import TIMEOUT
 
 UNPACKED = os.path.join(os.path.dirname(__file__), '../../build-packages')
 SCRIPT = '''#!/bin/sh
@@ -82,7 +83,7 @@ class Ufw:
 
     def assert_mended(self, pattern):
         for family in BOTH:
-            self.assertFalse(self.tries(family), family)
+            self.assertFalse(self.tries(family, patience=PATIENCE), family)
         findings = self.assert_wrong(pattern)
         for problem, fix in findings.of('problem'):
             if 'ufw' in fix:
@@ -94,14 +95,14 @@ class Ufw:
 
 class UfwExit(Ufw, HostsExitCase):
 
-    def tries(self, family):
+    def tries(self, family, patience=TIMEOUT):
         try:
             with self.net.gate.socket(IPV4.af) as gate:
-                gate.settimeout(0.3)
+                gate.settimeout(patience)
                 gate.connect((IPV4.exit_link, 21829))
         except OSError:
             return False
-        return self.carries(family)
+        return self.carries(family, patience=patience)
 
     def test_port_that_is_closed(self):
         self.assert_mended('drops packets to port 21829')

@@ -91,7 +91,7 @@ class Uplinks(HostsExitCase):
                              f'{IPV4.users}: the firewall does not ')
 
     def test_users_by_the_uplink_that_drops_them(self):
-        self.assertFalse(self.carries(IPV4))
+        self.assert_blocked(IPV4)
         self.assert_wrong(
             f'{IPV4.users}: the router {IPV4.second_destination} replies to '
             'this host, but its replies to', 'let the network route')
