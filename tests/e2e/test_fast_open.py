@@ -197,6 +197,7 @@ class Opening:
         self.get_cookie()
         client.reload({**CLIENT_CONFIG, 'outbound': {
             'server': endpoint(*self.server_address), 'fast_open': False}})
+        client.wait_for('reloaded')
         segments = self.watch()
         self.serve_one()
         self.assertEqual(self.take_only_syn(segments).payload, b'')

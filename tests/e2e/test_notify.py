@@ -65,9 +65,9 @@ class Manager(RoutedCase):
             env=self.manage(self.net.gate, '\0srcproxy-test')))
 
     def test_how_it_does_is_told_every_ten_seconds_and_not_more_often(self):
+        before = time.monotonic()
         self.start_client(env=self.manage_by_path(self.net.gate))
         self.assert_told('READY=1')
-        before = time.monotonic()
         self.assert_told('STATUS=client: 0 connections, 0 kB/s sent, 0 kB/s '
                          'received by the users')
         self.assertGreaterEqual(time.monotonic() - before, 9)

@@ -105,7 +105,8 @@ class Vanished:
         reset(user)
         refused = half.wait_for('refused')
         self.assertEqual(refused.level, 'info')
-        self.assertFalse(half.host.is_dialling(to))
+        wait_until(lambda: not half.host.is_dialling(to),
+                   f'the {half.role} half dials no more')
 
     def test_server_half_gives_up_too(self):
         to = (self.family.destination, 80)

@@ -5,10 +5,11 @@ import os
 import re
 import signal
 
-from cases import RoutedCase, ServerCase, fresh_port
+from cases import SERVER_PORT, RoutedCase, ServerCase, fresh_port
 from families import IPV4, IPV6, endpoint
 from peers import (background, digest, end_stream, receive, receive_all,
                    receive_until_reset, reset, send_and_end)
+from rules import REDIRECT_PORT
 from test_request import raise_descriptors
 from waiting import wait_until
 from wire import auth_digest, encode_request
@@ -132,8 +133,10 @@ class ConnectionsIPv4(Connections, RoutedCase):
         sending.result()
         self.assertEqual(digest(receiving.result()), digest(data))
         reset(destination)
-        for half in halves:
+        for half, port in zip(halves, (REDIRECT_PORT, SERVER_PORT)):
             half.wait_for('closed', sent=str(len(data)))
+            # The last of the others may have ended a moment ago only.
+            half.await_rest(port)
             _, users = self.report(half)
             self.assert_fields(users['-'], connections='0',
                                established=str(REPORTS + 1), refused='0')
