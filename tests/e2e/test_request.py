@@ -16,7 +16,7 @@ from peers import (end_stream, receive, receive_all, receive_until_reset,
 from waiting import wait_until
 from wire import BAD_VERSION, auth_digest, mapped
 
-HANDSHAKE_TIMEOUT = '500ms'
+HANDSHAKE_TIMEOUT = '2s'
 DRIP_SECONDS = 0.02
 GARBAGE = 64 * 1024
 SILENT = 1000
