@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -31,6 +32,26 @@ print_json(struct findings *findings, const char *kind, const char *text,
 	json_object_put(object);
 }
 
+/* Adds the names from each "sysctl -w NAME=VALUE NAME=VALUE" of the text. */
+static void
+collect_settings(struct findings *findings, const char *text)
+{
+	static const char command[] = "sysctl -w ";
+	struct text name;
+	size_t len;
+
+	while ((text = strstr(text, command))) {
+		text += strlen(command);
+		while (text[len = strcspn(text, " =")] == '=') {
+			text_set(&name, " %.*s", (int)len, text);
+			if (!strstr(findings->settings.chars, name.chars))
+				text_add(&findings->settings, "%s", name.chars);
+			text += strcspn(text, " ;,");
+			text += *text == ' ';
+		}
+	}
+}
+
 static void
 print(struct findings *findings, const char *kind, const char *text,
     const char *remedy, const char *how)
@@ -42,6 +63,11 @@ print(struct findings *findings, const char *kind, const char *text,
 	else
 		printf("%s: %s\n", kind, text);
 	findings->any_printed = true;
+	collect_settings(findings, text);
+	if (remedy) {
+		findings->any_fix |= !strcmp(remedy, "fix");
+		collect_settings(findings, how);
+	}
 }
 
 bool
@@ -90,6 +116,23 @@ finding_problem(struct findings *findings, const char *fix, const char *advice,
 		print(findings, "problem", text, remedy, how);
 }
 
+/* Without -w, sysctl(8) prints settings in the form that it reads again. */
+static void
+note_keeping(struct findings *findings)
+{
+	const struct text *settings = &findings->settings;
+	bool has_some = settings->len > 0;
+
+	if (findings->any_fix || has_some)
+		finding_note(findings,
+		    "fixes may be lost at reboot: see \"Keep a fix\" in "
+		    "srcproxy-operations(7)%s%s%s",
+		    has_some ? "; to keep settings, once they are set: sysctl"
+			     : "",
+		    settings->chars,
+		    has_some ? " >>/etc/sysctl.d/srcproxy.conf" : "");
+}
+
 void
 finding_finish(struct findings *findings)
 {
@@ -100,6 +143,7 @@ finding_finish(struct findings *findings)
 		log_warning(format, findings->not_shown);
 	else if (findings->not_shown > 0)
 		finding_note(findings, format, findings->not_shown);
+	note_keeping(findings);
 	if (findings->as_json)
 		puts(findings->any_printed ? "\n]" : "[]");
 }

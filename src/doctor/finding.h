@@ -14,7 +14,8 @@
 struct findings {
 	bool logged;  /* log only problems; otherwise print all findings */
 	bool as_json; /* an array of objects: kind, text, and fix or advice */
-	bool any_printed, any_problem; /* so far */
+	bool any_printed, any_problem, any_fix; /* so far */
+	struct text settings; /* of sysctl(8), that were printed: " A B" */
 	struct message_quota quota;
 	unsigned not_shown;
 };
@@ -42,7 +43,10 @@ void finding_problem(struct findings *findings, const char *fix,
     const char *advice, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Ends the output, after the last finding. */
+/*
+ * Ends the output, after the last finding. A last note says how to keep the
+ * printed fixes and settings at a reboot.
+ */
 void finding_finish(struct findings *findings);
 
 #endif

@@ -203,8 +203,8 @@ try_fast_open(const struct doctor_context *context, const union address *server)
 
 #define NOT_ACCEPTED                                                          \
 	"requests in the SYN are not accepted, so each connection takes one " \
-	"more round trip; to permit it on the exit: sysctl -w "               \
-	"net.ipv4.tcp_fastopen=3, and no fast_open: false"
+	"more round trip; to permit it, set net.ipv4.tcp_fastopen=3 on the "  \
+	"exit (sysctl), and no fast_open: false there"
 
 static const char *const fast_open_notes[] = {
 	[FAST_OPEN_UNKNOWN] = "cannot tell whether requests in the SYN are "

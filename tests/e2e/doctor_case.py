@@ -96,10 +96,27 @@ class DoctorCase(NetworkCase):
         return findings
 
     def apply_remedy(self, findings, pattern):
-        """Runs it as it is printed; srcproxy is the one that is tested."""
+        """Runs it as it is printed; srcproxy is the one that is tested.
+
+        A reboot follows for settings of sysctl: they are as before, and then
+        as in the file that doctor keeps them in.
+        """
         remedy = findings.of('problem', pattern)[0][1]
+        before, keep, after = ':', ':', ':'
+        names = ' '.join(re.findall('sysctl -w ([^=]+)', remedy))
+        if names:
+            before = f'before=$(sysctl {names})'
+            keep = self.keeping(findings)
+            after = 'echo "$before" | sysctl -qp -; sysctl -qp $kept'
         return self.host.run(
-            'sh', '-ec', f'srcproxy() {{ {BINARY} "$@"; }}\n{remedy}')
+            'sh', '-ec', f'srcproxy() {{ {BINARY} "$@"; }}\n'
+            f'kept=$(mktemp); {before}\n{remedy}\n{keep}\n{after}; rm $kept')
+
+    def keeping(self, findings):
+        """The command that keeps the settings; a file stands for its own."""
+        (text, _), = findings.of('note', 'may be lost at reboot')
+        return text.split('once they are set: ')[1].replace(
+            '/etc/sysctl.d/srcproxy.conf', '$kept')
 
     def assert_note(self, pattern, **options):
         findings = self.doctor(**options)

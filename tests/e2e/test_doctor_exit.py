@@ -593,8 +593,12 @@ class Exit(ExitCase):
                          'net.ipv6.conf.out0.accept_ra=1'):
             self.announce()
             wait_until(announced, 'the announced route')
-            (text, _), = self.doctor().of('note', 'ipv6/conf/all/forwarding')
+            findings = self.doctor()
+            (text, _), = findings.of('note', 'conf/all/forwarding is 0')
             self.host.run('sh', '-ec', text.split('to forward it: ')[1])
+            self.assertIn('sysctl net/ipv6/conf/out0/accept_ra '
+                          'net/ipv6/conf/all/forwarding >>',
+                          self.keeping(findings))
             self.assertTrue(announced())
             with self.served():
                 self.assertTrue(self.carries(IPV6))

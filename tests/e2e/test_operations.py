@@ -284,6 +284,20 @@ class Tasks(OperationsCase):
         self.assertEqual('1', self.read_back(
             self.net.gate, self.paste(self.net.gate, reuse, **folder)))
 
+    def test_fixes_are_kept(self):
+        host, name = self.net.gate, 'ipv4/conf/lo/rp_filter'
+        keep, again, _, rule = blocks('Keep a fix')[:4]
+        host.sysctl(name, 2)
+        self.paste(host, keep, eth1='lo', **{'/etc/sysctl.d': WORK})
+        host.sysctl(name, 0)
+        self.assertEqual('2', self.read_back(host, self.paste(
+            host, again.removeprefix('up '), **{'/etc/sysctl.d': WORK})))
+        for _ in range(2):
+            self.paste(host, rule.removeprefix('up '))
+        shown = host.run('ip', 'rule', 'list', 'pref', '89').stdout
+        self.assertEqual(shown.split('\t')[1:],
+                         [f'from all to {IPV4.users} lookup main\n'])
+
     @staticmethod
     def read_back(host, said):
         return host.run('sysctl', '-n', said.split()[0]).stdout.strip()
