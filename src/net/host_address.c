@@ -3,7 +3,6 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 
 #include "net/netlink.h"
 
@@ -90,21 +89,13 @@ collect(const union netlink_message *answer, void *context)
 	collection->error = prefix_list_add(collection->list, &single);
 }
 
-static int
-compare_prefixes(const void *a, const void *b)
-{
-	return prefix_compare(a, b);
-}
-
 int
 host_address_list(struct prefix_list *list)
 {
 	struct collection collection = { .list = list };
 	int error = ask(AF_UNSPEC, collect, &collection);
 
-	if (list->count > 0)
-		qsort(list->items, list->count, sizeof(*list->items),
-		    compare_prefixes);
+	prefix_sort(list->items, list->count);
 	return error ? error : collection.error;
 }
 

@@ -1,6 +1,7 @@
 #include "net/prefix.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Clears all bits from bit_count on; true if one of them was set. */
@@ -135,22 +136,18 @@ prefix_compare(const struct prefix *a, const struct prefix *b)
 	return (a->bit_count > b->bit_count) - (a->bit_count < b->bit_count);
 }
 
-bool
-prefix_split(const struct prefix *prefix, struct prefix halves[2])
+static int
+compare_items(const void *a, const void *b)
 {
-	uint8_t raw[sizeof(struct in6_addr)];
-	size_t raw_len;
-	const uint8_t *base = address_raw(&prefix->base, &raw_len);
-	unsigned bit = prefix->bit_count;
+	return prefix_compare(a, b);
+}
 
-	if (bit >= raw_len * 8)
-		return false;
-	halves[0] = halves[1] = *prefix;
-	halves[0].bit_count = halves[1].bit_count = bit + 1;
-	memcpy(raw, base, raw_len);
-	raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	address_from_raw(&halves[1].base, raw, raw_len, 0);
-	return true;
+void
+prefix_sort(struct prefix *items, size_t count)
+{
+	/* qsort(3) takes no NULL. */
+	if (count > 0)
+		qsort(items, count, sizeof(*items), compare_items);
 }
 
 union address

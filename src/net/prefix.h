@@ -36,13 +36,11 @@ bool prefix_is_within(const struct prefix *inner, const struct prefix *outer);
 bool prefix_is_private(const struct prefix *prefix);
 
 /*
- * An order for qsort(3): by family, then by address; a prefix comes before the
- * prefixes within it. Less than 0 if a comes before b.
+ * The order is by family, then by address; a prefix comes before the prefixes
+ * within it. Less than 0 if a comes before b.
  */
 int prefix_compare(const struct prefix *a, const struct prefix *b);
-
-/* Splits it into its two halves; false for a single address. */
-bool prefix_split(const struct prefix *prefix, struct prefix halves[2]);
+void prefix_sort(struct prefix *items, size_t count);
 
 /* A likely host address: the last but one, if the prefix has several. */
 union address prefix_sample(const struct prefix *prefix);

@@ -27,6 +27,9 @@ compose(union netlink_message *question, const union address *to, uint32_t mark)
 	netlink_add(question, RTA_DPORT, &port, sizeof(port));
 	if (mark)
 		netlink_add(question, RTA_MARK, &mark, sizeof(mark));
+	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
+		netlink_add(question, RTA_OIF, &to->v6.sin6_scope_id,
+		    sizeof(to->v6.sin6_scope_id));
 }
 
 /* The port becomes 0. A link-local address needs its interface. */
@@ -70,43 +73,17 @@ route_read(const union netlink_message *message, struct route *route)
 	read_gateway(attributes, found->rtm_family == AF_INET ? 4 : 16, route);
 }
 
-static int
-ask(const union netlink_message *question, struct route *route)
-{
-	union netlink_message answer;
-	int error = netlink_ask(NETLINK_ROUTE, question, RTM_NEWROUTE, &answer);
-
-	if (!error)
-		route_read(&answer, route);
-	return error;
-}
-
 int
 route_find(const union address *to, uint32_t mark, struct route *route)
 {
-	union netlink_message question;
+	union netlink_message question, answer;
+	int error;
 
 	compose(&question, to, mark);
-	if (to->any.sa_family == AF_INET6 && to->v6.sin6_scope_id)
-		netlink_add(&question, RTA_OIF, &to->v6.sin6_scope_id,
-		    sizeof(to->v6.sin6_scope_id));
-	return ask(&question, route);
-}
-
-int
-route_find_arriving(const union address *from, uint32_t interface,
-    const union address *to, uint32_t mark, struct route *route)
-{
-	union netlink_message question;
-	struct rtmsg *asked = NLMSG_DATA(&question.header);
-	size_t raw_len;
-	const uint8_t *raw = address_raw(from, &raw_len);
-
-	compose(&question, to, mark);
-	asked->rtm_src_len = (uint8_t)(raw_len * 8);
-	netlink_add(&question, RTA_SRC, raw, raw_len);
-	netlink_add(&question, RTA_IIF, &interface, sizeof(interface));
-	return ask(&question, route);
+	error = netlink_ask(NETLINK_ROUTE, &question, RTM_NEWROUTE, &answer);
+	if (!error)
+		route_read(&answer, route);
+	return error;
 }
 
 /* The errors of unreachable, prohibit and blackhole routes, too. */

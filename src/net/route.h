@@ -28,10 +28,6 @@ void route_read(const union netlink_message *message, struct route *route);
  */
 int route_find(const union address *to, uint32_t mark, struct route *route);
 
-/* The same for a packet from that source that arrives on that interface. */
-int route_find_arriving(const union address *from, uint32_t interface,
-    const union address *to, uint32_t mark, struct route *route);
-
 /* Finds the name of its interface. False: no route, or it ends on this host. */
 bool route_find_link(const union address *to, char name[IF_NAMESIZE]);
 

@@ -257,33 +257,6 @@ START_TEST(a_sample_is_no_address_that_means_something_else)
 }
 END_TEST
 
-static const struct {
-	const char *whole, *low, *high; /* low NULL: it has no halves */
-} splits[] = {
-	{ "198.51.100.0/24", "198.51.100.0/25", "198.51.100.128/25" },
-	{ "198.51.100.6/31", "198.51.100.6/32", "198.51.100.7/32" },
-	{ "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1" },
-	{ "2001:db8::/47", "2001:db8::/48", "2001:db8:1::/48" },
-	{ "198.51.100.6/32", NULL, NULL },
-	{ "2001:db8::1/128", NULL, NULL },
-};
-
-START_TEST(a_prefix_consists_of_two_halves)
-{
-	struct prefix whole, halves[2];
-	char text[PREFIX_STRLEN];
-	bool masked, has_halves;
-
-	ck_assert_ptr_null(prefix_parse(splits[_i].whole, &whole, &masked));
-	has_halves = prefix_split(&whole, halves);
-	ck_assert(has_halves == !!splits[_i].low);
-	if (!has_halves)
-		return;
-	ck_assert_str_eq(prefix_format(&halves[0], text), splits[_i].low);
-	ck_assert_str_eq(prefix_format(&halves[1], text), splits[_i].high);
-}
-END_TEST
-
 Suite *
 suite(void)
 {
@@ -309,8 +282,6 @@ suite(void)
 	tcase_add_loop_test(match,
 	    a_sample_is_no_address_that_means_something_else, 0,
 	    COUNT(samples));
-	tcase_add_loop_test(
-	    match, a_prefix_consists_of_two_halves, 0, COUNT(splits));
 	suite_add_tcase(suite, match);
 	return suite;
 }
