@@ -10,7 +10,7 @@ void
 acl_finish(struct acl *acl)
 {
 	for (size_t i = 0; i < acl->user_count; i++) {
-		free(acl->users[i].sources);
+		prefix_list_finish(&acl->users[i].sources);
 		target_list_finish(&acl->users[i].allowed);
 		target_list_finish(&acl->users[i].denied);
 	}
@@ -86,19 +86,16 @@ acl_find_keys(const struct acl *acl, const uint8_t hint[PROTOCOL_HINT_LEN])
 bool
 acl_user_permits(const struct acl_user *user, const union address *source)
 {
-	for (size_t i = 0; i < user->source_count; i++) {
-		if (prefix_contains(&user->sources[i], source))
-			return true;
-	}
-	return user->source_count == 0;
+	return user->sources.count == 0 ||
+	    prefix_list_contains(&user->sources, source);
 }
 
 bool
 acl_user_names(const struct acl_user *user, const union address *source)
 {
-	for (size_t i = 0; i < user->source_count; i++) {
-		if (prefix_is_single(&user->sources[i]) &&
-		    prefix_contains(&user->sources[i], source))
+	for (size_t i = 0; i < user->sources.count; i++) {
+		if (prefix_is_single(&user->sources.items[i]) &&
+		    prefix_contains(&user->sources.items[i], source))
 			return true;
 	}
 	return false;
@@ -125,21 +122,14 @@ acl_refuse_destination(const struct acl *acl, const struct acl_user *user,
 			 "allowed_dst_ips";
 }
 
-static bool
-user_knows_family(const struct acl_user *user, sa_family_t family)
-{
-	for (size_t i = 0; i < user->source_count; i++) {
-		if (user->sources[i].base.any.sa_family == family)
-			return true;
-	}
-	return user->source_count == 0;
-}
-
 bool
 acl_knows_family(const struct acl *acl, sa_family_t family)
 {
 	for (size_t i = 0; i < acl->user_count; i++) {
-		if (user_knows_family(&acl->users[i], family))
+		const struct prefix_list *sources = &acl->users[i].sources;
+
+		if (sources->count == 0 ||
+		    prefix_list_has_family(sources, family))
 			return true;
 	}
 	return acl->user_count == 0;
@@ -149,7 +139,7 @@ bool
 acl_permits_any_source(const struct acl *acl)
 {
 	for (size_t i = 0; i < acl->user_count; i++) {
-		if (acl->users[i].source_count == 0)
+		if (acl->users[i].sources.count == 0)
 			return true;
 	}
 	return acl->user_count == 0;

@@ -9,6 +9,7 @@
 
 #include "base/digest_index.h"
 #include "config/protocol_key.h"
+#include "net/prefix_list.h"
 #include "net/target.h"
 
 #define ACL_NAME_MAX_LEN 64
@@ -17,11 +18,10 @@ struct acl_user {
 	char name[ACL_NAME_MAX_LEN + 1]; /* for the log */
 	bool is_named;                   /* false: the name is a position */
 	struct digest digest;            /* of the first auth string */
-	struct prefix *sources;
-	size_t source_count;        /* 0: any source */
-	struct target_list allowed; /* not given: all but special ones */
-	struct target_list denied;  /* wins over allowed */
-	size_t max_connections;     /* 0: no limit */
+	struct prefix_list sources;      /* empty: any source */
+	struct target_list allowed;      /* not given: all but special ones */
+	struct target_list denied;       /* wins over allowed */
+	size_t max_connections;          /* 0: no limit */
 };
 
 /* A user's key for version 2 of the protocol. */

@@ -21,8 +21,7 @@ enum {
 
 static key_read read_mode, read_log_level, read_source_port, read_users,
     read_inbound, read_outbound, read_servers, read_acl, read_name,
-    read_sources, read_allowed, read_auth, read_auths, read_protocol,
-    read_status;
+    read_allowed, read_auth, read_auths, read_protocol, read_status;
 
 #define AT(field) offsetof(struct config, field)
 #define OF(field) offsetof(struct acl_user, field)
@@ -43,7 +42,7 @@ static const struct key keys[] = {
 	{ SERVER, KEY_LIST, "acl", read_acl, AT(acl), "[]" },
 	{ ACCOUNT, KEY_OPTIONAL, "name", read_name, 0, NULL },
 	{ ACCOUNT, KEY_OPTIONAL, "auth", read_auths, OF(digest), "''" },
-	{ ACCOUNT, KEY_LIST, "allowed_src_ips", read_sources, 0, NULL },
+	{ ACCOUNT, KEY_LIST, "allowed_src_ips", value_prefixes, OF(sources), NULL },
 	{ ACCOUNT, KEY_LIST, "allowed_dst_ips", read_allowed, OF(allowed), NULL },
 	{ ACCOUNT, KEY_LIST, "denied_dst_ips", value_targets, OF(denied), NULL },
 	{ ACCOUNT, KEY_OPTIONAL, "max_connections", value_count, OF(max_connections), NULL },
@@ -260,14 +259,6 @@ read_name(struct reader *reader, const struct json5 *value, void *account)
 		    "user");
 	user->is_named = true;
 	snprintf(user->name, sizeof(user->name), "%s", name);
-}
-
-static void
-read_sources(struct reader *reader, const struct json5 *value, void *account)
-{
-	struct acl_user *user = account;
-
-	user->source_count = value_prefixes(reader, value, &user->sources);
 }
 
 /* An empty list of destinations opens nothing, an absent one nearly all. */

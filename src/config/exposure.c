@@ -39,15 +39,17 @@ list_claims(struct reader *reader, const struct acl *acl, size_t *count)
 
 	*count = 0;
 	for (size_t i = 0; i < acl->user_count; i++)
-		room += acl->users[i].source_count;
+		room += acl->users[i].sources.count;
 	claims = reader_allocate(reader, room, sizeof(*claims));
 	for (size_t i = 0; claims && i < acl->user_count; i++) {
-		const struct acl_user *user = &acl->users[i];
+		const struct prefix_list *sources = &acl->users[i].sources;
 
-		for (size_t j = 0; j < user->source_count; j++) {
-			if (user->sources[j].bit_count > 0)
+		for (size_t j = 0; j < sources->count; j++) {
+			const struct prefix *prefix = &sources->items[j];
+
+			if (prefix->bit_count > 0)
 				claims[(*count)++] =
-				    (struct claim){ &user->sources[j], i, j };
+				    (struct claim){ prefix, i, j };
 		}
 	}
 	if (claims)
@@ -136,12 +138,6 @@ check_secrets(struct reader *reader, const struct json5 *object)
 		check_secret(reader, object, json5_item(auth, i));
 }
 
-static int
-compare_prefixes(const void *a, const void *b)
-{
-	return prefix_compare(a, b);
-}
-
 /*
  * In addresses, or for IPv6 in networks of 64 bits: longer prefixes are none.
  * The prefix is not ::/0.
@@ -182,7 +178,7 @@ permits_any(struct reader *reader, const struct acl_user *user)
 {
 	/* All addresses of hosts are in 2000::/3: RFC 4291, section 2.4. */
 	static const char *const texts[] = { "0.0.0.0/0", "2000::/3" };
-	size_t count = user->source_count;
+	size_t count = user->sources.count;
 	struct prefix *sorted =
 	    reader_allocate(reader, count + 1, sizeof(*sorted));
 	bool is_any = count == 0, is_masked;
@@ -191,8 +187,8 @@ permits_any(struct reader *reader, const struct acl_user *user)
 	if (!sorted)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = user->sources[i];
-	qsort(sorted, count, sizeof(*sorted), compare_prefixes);
+		sorted[i] = user->sources.items[i];
+	prefix_sort(sorted, count);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		prefix_parse(texts[i], &all, &is_masked);
 		is_any = is_any || together_cover(sorted, count, &all);

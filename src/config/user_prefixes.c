@@ -63,11 +63,11 @@ add_text(
 static bool
 is_limited(const struct acl_user *user)
 {
-	for (size_t i = 0; i < user->source_count; i++) {
-		if (user->sources[i].bit_count == 0)
+	for (size_t i = 0; i < user->sources.count; i++) {
+		if (user->sources.items[i].bit_count == 0)
 			return false;
 	}
-	return user->source_count > 0;
+	return user->sources.count > 0;
 }
 
 bool
@@ -88,9 +88,9 @@ add_user(struct prefix_list *list, const struct acl_user *user)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < user->source_count && !error; i++) {
-		if (user->sources[i].bit_count > 0)
-			error = add_prefix(list, &user->sources[i]);
+	for (size_t i = 0; i < user->sources.count && !error; i++) {
+		if (user->sources.items[i].bit_count > 0)
+			error = add_prefix(list, &user->sources.items[i]);
 	}
 	return error;
 }

@@ -10,6 +10,8 @@
 #include "net/endpoint.h"
 #include "net/local_bind.h"
 #include "net/mark.h"
+#include "net/prefix_list.h"
+#include "net/target.h"
 
 void
 value_endpoint(struct reader *reader, const struct json5 *value, void *field)
@@ -279,21 +281,22 @@ allocate_items(struct reader *reader, const struct json5 *value, size_t size)
 	return reader_allocate(reader, json5_count(value), size);
 }
 
-size_t
-value_prefixes(
-    struct reader *reader, const struct json5 *value, struct prefix **prefixes)
+void
+value_prefixes(struct reader *reader, const struct json5 *value, void *field)
 {
-	*prefixes = allocate_items(reader, value, sizeof(**prefixes));
-	if (!*prefixes)
-		return 0;
-	for (size_t i = 0; i < json5_count(value); i++) {
+	struct prefix_list *list = field;
+
+	list->items = allocate_items(reader, value, sizeof(*list->items));
+	if (!list->items)
+		return;
+	list->count = list->room = json5_count(value);
+	for (size_t i = 0; i < list->count; i++) {
 		const struct json5 *item = json5_item(value, i);
 		const char *text = reader_text(reader, item);
 
 		if (text)
-			value_prefix(reader, item, text, &(*prefixes)[i]);
+			value_prefix(reader, item, text, &list->items[i]);
 	}
-	return json5_count(value);
 }
 
 void

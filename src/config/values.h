@@ -4,7 +4,7 @@
 /* The types of values. Each reads one value into a field of that type. */
 
 #include "config/keys.h"
-#include "net/target.h"
+#include "net/prefix.h"
 
 /* struct endpoint: "host:port", as endpoint.h has it. */
 key_read value_endpoint;
@@ -33,21 +33,14 @@ key_read value_mark;
 /* struct local_bind: its mark; and its address and interface. */
 key_read value_fwmark, value_local_addr;
 
-/* struct target_list: an array of targets. */
-key_read value_targets;
+/* struct prefix_list, struct target_list: an array of prefixes, of targets. */
+key_read value_prefixes, value_targets;
 
 /*
  * Reads the text, which is the value or a part of it. False: it is no prefix.
  */
 bool value_prefix(struct reader *reader, const struct json5 *value,
     const char *text, struct prefix *prefix);
-
-/*
- * Reads an array of prefixes. Returns the number of items in *prefixes, which
- * is the caller's to free; 0 if the value is no array, or there is no memory.
- */
-size_t value_prefixes(
-    struct reader *reader, const struct json5 *value, struct prefix **prefixes);
 
 /*
  * Chooses the enum value that is the index of the word. The words end with

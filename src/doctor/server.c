@@ -101,8 +101,8 @@ static void
 check_own_sources(struct findings *findings, const struct acl_user *user,
     const struct prefix_list *own)
 {
-	for (size_t i = 0; i < user->source_count; i++) {
-		const struct prefix *prefix = &user->sources[i];
+	for (size_t i = 0; i < user->sources.count; i++) {
+		const struct prefix *prefix = &user->sources.items[i];
 		size_t count;
 		const struct prefix *found =
 		    host_address_within(own, prefix, &count);

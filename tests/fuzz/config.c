@@ -78,10 +78,11 @@ check_user(const struct acl *acl, size_t index)
 	MUST(user->name[0]);
 	MUST(acl_find(acl, user->digest.bytes, sizeof(user->digest.bytes)) ==
 	    user);
-	for (size_t i = 0; i < user->source_count; i++) {
-		MUST(
-		    prefix_contains(&user->sources[i], &user->sources[i].base));
-		MUST(acl_user_permits(user, &user->sources[i].base));
+	for (size_t i = 0; i < user->sources.count; i++) {
+		const struct prefix *source = &user->sources.items[i];
+
+		MUST(prefix_contains(source, &source->base));
+		MUST(acl_user_permits(user, &source->base));
 	}
 }
 

@@ -19,6 +19,14 @@ block(const char *text)
 }
 
 static void
+allow(struct acl_user *user, const char *text)
+{
+	struct prefix prefix = block(text);
+
+	ck_assert_int_eq(prefix_list_add(&user->sources, &prefix), 0);
+}
+
+static void
 open_acl(void)
 {
 	struct acl_user *fred, *anna;
@@ -28,10 +36,8 @@ open_acl(void)
 	fred = &acl.users[0];
 	strcpy(fred->name, "fred");
 	digest_compute("secret", strlen("secret"), &fred->digest);
-	fred->source_count = 2;
-	fred->sources = calloc(fred->source_count, sizeof(*fred->sources));
-	fred->sources[0] = block("192.0.2.128/25");
-	fred->sources[1] = block("2001:db8:aaaa::/64");
+	allow(fred, "192.0.2.128/25");
+	allow(fred, "2001:db8:aaaa::/64");
 	anna = &acl.users[1];
 	strcpy(anna->name, "anna");
 	digest_compute("", 0, &anna->digest);
@@ -215,8 +221,7 @@ START_TEST(a_source_is_named_by_an_entry_of_its_own_only)
 	struct prefix blocks[] = { block("192.0.2.0/24"), block("192.0.2.7"),
 		block("2001:db8::/64"), block("2001:db8::7/128"),
 		block("2001:db8::8/127") };
-	struct acl_user user = { .sources = blocks,
-		.source_count = COUNT(blocks) };
+	struct acl_user user = { .sources = { blocks, COUNT(blocks) } };
 	static const char *const named[] = { "192.0.2.7", "2001:db8::7" };
 	static const char *const held[] = { "192.0.2.8", "2001:db8::8",
 		"2001:db8::6" };
@@ -230,14 +235,14 @@ START_TEST(a_source_is_named_by_an_entry_of_its_own_only)
 		ck_assert(address_parse(held[i], &address));
 		ck_assert(!acl_user_names(&user, &address));
 	}
-	user.source_count = 0;
+	user.sources.count = 0;
 	ck_assert(!acl_user_names(&user, &address));
 }
 END_TEST
 
 START_TEST(a_block_of_everything_is_of_one_family)
 {
-	acl.users[0].sources[0] = block("0.0.0.0/0");
+	acl.users[0].sources.items[0] = block("0.0.0.0/0");
 	ck_assert(permits(&acl.users[0], "198.51.100.7"));
 	ck_assert(!permits(&acl.users[0], "2001:db8::1"));
 }
@@ -436,16 +441,15 @@ static const struct {
 
 START_TEST(a_family_is_known_if_anybody_may_send_from_it)
 {
-	struct prefix blocks[3];
-	struct acl_user user = { .sources = blocks };
+	struct acl_user user = { .name = "" };
 	struct acl one = { .users = &user, .user_count = 1 };
 
-	for (; families[_i].sources[user.source_count]; user.source_count++)
-		blocks[user.source_count] =
-		    block(families[_i].sources[user.source_count]);
+	for (size_t i = 0; families[_i].sources[i]; i++)
+		allow(&user, families[_i].sources[i]);
 	ck_assert(acl_knows_family(&one, AF_INET) == families[_i].v4);
 	ck_assert(acl_knows_family(&one, AF_INET6) == families[_i].v6);
 	ck_assert(acl_permits_any_source(&one) == !families[_i].sources[0]);
+	prefix_list_finish(&user.sources);
 }
 END_TEST
 

@@ -71,12 +71,12 @@ START_TEST(the_server_sample_is_read_as_it_stands)
 	ck_assert_str_eq(users[0].name, "acl[0]");
 	ck_assert(!users[0].is_named);
 	check_digest(&users[0].digest, SAMPLE_AUTH);
-	ck_assert_uint_eq(users[0].source_count, 2);
-	check_prefix(&users[0].sources[0], "192.0.2.128/25");
-	check_prefix(&users[0].sources[1], "2001:db8:aaaa::/64");
+	ck_assert_uint_eq(users[0].sources.count, 2);
+	check_prefix(&users[0].sources.items[0], "192.0.2.128/25");
+	check_prefix(&users[0].sources.items[1], "2001:db8:aaaa::/64");
 	ck_assert_str_eq(users[1].name, "acl[1]");
 	check_digest(&users[1].digest, "");
-	ck_assert_uint_eq(users[1].source_count, 0);
+	ck_assert_uint_eq(users[1].sources.count, 0);
 	config_unref(config);
 }
 END_TEST
@@ -283,7 +283,7 @@ START_TEST(an_acl_entry_has_defaults_for_everything)
 	ck_assert_uint_eq(config->acl.user_count, 2);
 	ck_assert_str_eq(config->acl.users[1].name, "acl[1]");
 	check_digest(&config->acl.users[1].digest, "");
-	ck_assert_uint_eq(config->acl.users[1].source_count, 0);
+	ck_assert_uint_eq(config->acl.users[1].sources.count, 0);
 	ck_assert(!config->acl.users[1].allowed.is_given);
 	config_unref(config);
 }
@@ -311,8 +311,8 @@ START_TEST(what_is_given_for_a_server_counts)
 	ck_assert_str_eq(user->name, "A-z_0.9@x+");
 	digest_compute("a\0b", 3, &digest);
 	ck_assert(digest_equal(&user->digest, &digest));
-	check_prefix(&user->sources[0], "192.0.2.0/24");
-	check_prefix(&user->sources[1], "2001:db8::1/128");
+	check_prefix(&user->sources.items[0], "192.0.2.0/24");
+	check_prefix(&user->sources.items[1], "2001:db8::1/128");
 	ck_assert(user->allowed.is_given);
 	ck_assert_uint_eq(user->allowed.count, 2);
 	check_prefix(&user->allowed.items[0].prefix, "127.0.0.1/32");
@@ -857,8 +857,8 @@ START_TEST(host_bits_are_cleared_with_a_warning)
 	    "192.0.2.0/24 | not fatal: 4:1: acl[0].allowed_src_ips[1]: "
 	    "warning: \"2001:db8::1/32\" has bits set behind the prefix; used "
 	    "as 2001:db8::/32");
-	check_prefix(&config->acl.users[0].sources[0], "192.0.2.0/24");
-	check_prefix(&config->acl.users[0].sources[1], "2001:db8::/32");
+	check_prefix(&config->acl.users[0].sources.items[0], "192.0.2.0/24");
+	check_prefix(&config->acl.users[0].sources.items[1], "2001:db8::/32");
 	config_unref(config);
 }
 END_TEST

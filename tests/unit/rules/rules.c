@@ -341,7 +341,7 @@ make_config(struct config *config, enum config_kind kind, const char *listen,
     const char *server, const char *const *sources)
 {
 	static struct prefix prefixes[4];
-	static struct acl_user user = { .sources = prefixes };
+	static struct acl_user user = { .sources.items = prefixes };
 	static struct endpoint servers[4];
 
 	*config =
@@ -358,11 +358,10 @@ make_config(struct config *config, enum config_kind kind, const char *listen,
 		server += strlen(text);
 		server += *server == ' ';
 	}
-	for (; sources[user.source_count]; user.source_count++)
-		parse_source(
-		    sources[user.source_count], &prefixes[user.source_count]);
+	for (size_t i = 0; sources[i]; i++)
+		parse_source(sources[i], &prefixes[user.sources.count++]);
 	config->acl.users = &user;
-	config->acl.user_count = user.source_count > 0;
+	config->acl.user_count = user.sources.count > 0;
 }
 
 /* Returns what rules_print returns. */
