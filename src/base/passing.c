@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 #define MAGIC 0x53504d31 /* "SPM1" */
 
 struct header {
@@ -32,7 +34,7 @@ int
 passing_connect(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, error;
+	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
@@ -41,11 +43,9 @@ passing_connect(const char *path)
 	if (fd < 0)
 		return -errno;
 	passing_prepare(fd);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
+	return descriptor_or_error(fd,
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno
+								      : 0);
 }
 
 ssize_t

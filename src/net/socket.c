@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/descriptor.h"
 
 /*
  * A firewall forgets the NAT entry of a half-closed connection after 60 s
@@ -102,16 +103,8 @@ int
 socket_open(int family)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int error;
 
-	if (fd < 0)
-		return -errno;
-	error = socket_prepare(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	return fd < 0 ? -errno : descriptor_or_error(fd, socket_prepare(fd));
 }
 
 /* Non-blocking: another process may have accepted the connection first. */
@@ -146,7 +139,6 @@ socket_listen(const union address *address)
 	static const uint8_t any[4];
 	union address all_v4;
 	int fd = socket_open(address->any.sa_family);
-	int error;
 
 	if (fd == -EAFNOSUPPORT && address->any.sa_family == AF_INET6 &&
 	    address_is_unspecified(address)) {
@@ -155,14 +147,8 @@ socket_listen(const union address *address)
 		address = &all_v4;
 		fd = socket_open(AF_INET);
 	}
-	if (fd < 0)
-		return fd;
-	error = bind_and_listen(fd, address);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	return fd < 0 ? fd
+		      : descriptor_or_error(fd, bind_and_listen(fd, address));
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/passing.h"
 
@@ -49,7 +50,7 @@ connect_to(const char *text)
 	struct timeval wait = { .tv_sec = SEND_S };
 	struct sockaddr_un address;
 	socklen_t len = parse_address(text, &address);
-	int fd, error;
+	int fd;
 
 	if (len == 0)
 		return -EINVAL;
@@ -57,11 +58,8 @@ connect_to(const char *text)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	if (connect(fd, (struct sockaddr *)&address, len) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
+	return descriptor_or_error(
+	    fd, connect(fd, (struct sockaddr *)&address, len) ? -errno : 0);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 
 #define NUMBER_MAX_LEN 16
@@ -96,10 +97,7 @@ open_locked(const char *path)
 		    fcntl(fd, F_OFD_SETLK, &lock) ? -errno : check_content(fd);
 	if (!error && ftruncate(fd, 0))
 		error = -errno;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+	return descriptor_or_error(fd, error);
 }
 
 /* An init system may have removed the file just before the lock. */
@@ -167,7 +165,6 @@ pidfile_open(const char *path)
 		pidfile_fd = inherited_fd;
 		return 0;
 	}
-
 	if (!*path) {
 		log_error("-p: the name of the file is empty; name a file, "
 			  "such as /run/srcproxy.pid, or leave -p out");

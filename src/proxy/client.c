@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
@@ -180,11 +181,8 @@ client_dial(struct connection *connection)
 	fd = client_connect(connection);
 	if (fd < 0)
 		return fd;
-	if (getsockname(fd, &connection->facts.source_used.any, &len)) {
-		error = -errno;
-		close(fd);
-		return error;
-	}
+	if (getsockname(fd, &connection->facts.source_used.any, &len))
+		return descriptor_or_error(fd, -errno);
 	connection->upstream_fd = fd;
 	return 0;
 }

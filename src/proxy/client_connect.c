@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/descriptor.h"
 #include "config/config.h"
 #include "net/congestion.h"
 #include "net/fast_open.h"
@@ -212,23 +213,11 @@ open_socket(struct connection *connection)
 		return fd;
 	error = local_bind_apply(
 	    &connection->config->local_bind, fd, family, &connection->tried);
-	if (error) {
-		close(fd);
-		return error;
-	}
+	if (error)
+		return descriptor_or_error(fd, error);
 	congestion_set(fd, connection->config->leg.congestion);
 	socket_delay_acknowledgements(fd);
 	return fd;
-}
-
-/* fd: a descriptor or an error. Returns the same, where an error closes it. */
-static int
-close_failed(int fd, int error)
-{
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
 }
 
 /* The attempt on that address has failed; another may still succeed. */
@@ -249,7 +238,7 @@ finish_alone(struct race *race)
 	connection->server = race->addresses[race->next++];
 	fd = open_socket(connection);
 	if (fd >= 0)
-		fd = close_failed(
+		fd = descriptor_or_error(
 		    fd, connect_alone(connection, fd, race->deadline));
 	if (fd < 0)
 		note_error(race, &connection->server, fd);
@@ -315,7 +304,7 @@ ask_fast(struct race *race, const union address *server, int fd)
 		return go_on(race, server, fd);
 	if (!error || error == -ECONNRESET || error == -EPIPE) {
 		win(race, server, fd);
-		return close_failed(
+		return descriptor_or_error(
 		    fd, send_early(connection, race->request.version, fd));
 	}
 	close(fd);
@@ -334,12 +323,12 @@ finish_attempt(struct race *race, const union address *server, int fd)
 
 	win(race, server, fd);
 	if (fd != race->fast_fd || race->request.len == 0)
-		return close_failed(fd, send_opening(connection, fd));
+		return descriptor_or_error(fd, send_opening(connection, fd));
 	error = fast_open_await(fd, server, race->request.data,
 	    race->request.len, DEADLINE_NEVER, SOCKET_NO_PEER);
 	if (!error)
 		error = send_early(connection, race->request.version, fd);
-	return close_failed(fd, error);
+	return descriptor_or_error(fd, error);
 }
 
 /*
@@ -373,7 +362,7 @@ begin_next(struct race *race)
 		    : finish_attempt(race, server, fd);
 	if (errno == EINPROGRESS || errno == EINTR)
 		return go_on(race, server, fd);
-	note_error(race, server, close_failed(fd, -errno));
+	note_error(race, server, descriptor_or_error(fd, -errno));
 	return -EINPROGRESS;
 }
 

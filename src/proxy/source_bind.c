@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/descriptor.h"
 #include "config/config.h"
 #include "net/host_address.h"
 #include "net/route.h"
@@ -356,7 +357,6 @@ source_bind_connect(struct connection *connection)
 {
 	int family = connection->facts.source.any.sa_family;
 	int fd = connect_by_policy(connection);
-	int error;
 
 	if (fd == -ENETUNREACH && family == AF_INET &&
 	    !source_bind_is_transparent(AF_INET))
@@ -364,12 +364,6 @@ source_bind_connect(struct connection *connection)
 		    "Network is unreachable; without IP_TRANSPARENT "
 		    "(CAP_NET_RAW) the source's prefix must be in the routing "
 		    "table local: ip route add local PREFIX dev lo";
-	if (fd < 0)
-		return fd;
-	error = check_used(connection, fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	return fd < 0 ? fd
+		      : descriptor_or_error(fd, check_used(connection, fd));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "base/passing.h"
@@ -86,10 +87,7 @@ listen_at(const char *path, struct stat *made)
 	error = bind_to(fd, &address);
 	if (!error && (listen(fd, BACKLOG) || lstat(path, made)))
 		error = -errno;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+	return descriptor_or_error(fd, error);
 }
 
 /*
