@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "doctor/trace.h"
 #include "kernel/capture.h"
+#include "net/leg.h"
 #include "net/socket.h"
 #include "proxy/client_request.h"
 
@@ -23,24 +24,7 @@ int
 test_request_connect(const struct config *config, const union address *server,
     const char **tried)
 {
-	int family = server->any.sa_family;
-	int fd, error;
-
-	*tried = "open a socket";
-	fd = socket_open(family);
-	if (fd < 0)
-		return fd;
-	error = local_bind_apply(&config->local_bind, fd, family, tried);
-	if (!error) {
-		*tried = "connect";
-		error = socket_connect(
-		    fd, server, deadline_after(CONNECT_MS), SOCKET_NO_PEER);
-	}
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	return leg_connect(server, &config->local_bind, CONNECT_MS, tried);
 }
 
 /*

@@ -105,8 +105,7 @@ add_address(
     const union address *address, union address *addresses, size_t *count)
 {
 	for (size_t i = 0; i < *count; i++) {
-		if (addresses[i].any.sa_family == address->any.sa_family &&
-		    address_equal(&addresses[i], address))
+		if (address_equal(&addresses[i], address))
 			return;
 	}
 	if (*count < ENDPOINT_MAX_ADDRESSES)

@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "net/endpoint.h"
 #include "net/fast_open.h"
+#include "net/leg.h"
 #include "net/socket.h"
 
 /* How long an address that is away is left alone. */
@@ -47,8 +48,7 @@ static struct entry *
 find(const union address *server)
 {
 	for (size_t i = 0; i < entry_count && i < ENTRIES_MAX; i++) {
-		if (entries[i].server.any.sa_family == server->any.sa_family &&
-		    address_equal(&entries[i].server, server))
+		if (address_equal(&entries[i].server, server))
 			return &entries[i];
 	}
 	return NULL;
@@ -125,34 +125,22 @@ server_health_answered(const union address *server)
 }
 
 /* Closed without a byte it is no connection for a server half. */
-static int
-connect_once(const struct look *look, int fd)
-{
-	int family = look->server.any.sa_family, error;
-	const char *tried;
-
-	error = local_bind_apply(&look->local_bind, fd, family, &tried);
-	if (error)
-		return error;
-	return socket_connect(fd, &look->server,
-	    deadline_after(SERVER_HEALTH_SILENT_MS), SOCKET_NO_PEER);
-}
-
 static void
 run_look(void *argument)
 {
 	struct look *look = argument;
-	int fd = socket_open(look->server.any.sa_family);
-	int error = fd < 0 ? fd : connect_once(look, fd);
+	const char *tried;
+	int fd = leg_connect(
+	    &look->server, &look->local_bind, SERVER_HEALTH_SILENT_MS, &tried);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		socket_close_gracefully(fd);
-	if (!error && look->fast)
-		fast_open_failed(&look->server);
-	if (!error)
+		if (look->fast)
+			fast_open_failed(&look->server);
 		server_health_answered(&look->server);
-	else if (server_health_concerns(error))
-		server_health_failed(&look->server, error);
+	} else if (server_health_concerns(fd)) {
+		server_health_failed(&look->server, fd);
+	}
 	free(look);
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "base/thread.h"
+#include "net/leg.h"
 #include "net/socket.h"
 #include "proxy/client_answer.h"
 #include "proxy/client_request.h"
@@ -149,20 +150,6 @@ note_answer(const union address *server, const uint8_t *answer, size_t len)
 		    client_answer_reason(answer, len, reason));
 }
 
-static int
-connect_once(const struct task *task, int fd)
-{
-	int family = task->server.any.sa_family, error;
-	const char *tried;
-
-	error =
-	    local_bind_apply(&task->question.local_bind, fd, family, &tried);
-	if (error)
-		return error;
-	return socket_connect(
-	    fd, &task->server, deadline_after(CONNECT_MS), SOCKET_NO_PEER);
-}
-
 /*
  * fd is connected. The request must have been sent: a reset before that tells of
  * no version, and neither does silence or an error of the way. The kernel
@@ -201,14 +188,16 @@ static void
 run_task(void *argument)
 {
 	struct task *task = argument;
-	int fd = socket_open(task->server.any.sa_family);
+	const char *tried;
+	int fd = leg_connect(
+	    &task->server, &task->question.local_bind, CONNECT_MS, &tried);
 
-	if (fd >= 0 && connect_once(task, fd) == 0)
+	if (fd >= 0) {
 		ask_connected(task, fd);
-	else
-		note_unanswered(&task->server, false);
-	if (fd >= 0)
 		socket_close_gracefully(fd);
+	} else {
+		note_unanswered(&task->server, false);
+	}
 	free_task(task);
 }
 
