@@ -81,14 +81,23 @@ prefix_list_remove_family(struct prefix_list *list, int family)
 	list->count = kept;
 }
 
+const struct prefix *
+prefix_list_next(
+    const struct prefix_list *list, int family, const struct prefix *previous)
+{
+	size_t i = previous ? (size_t)(previous - list->items) + 1 : 0;
+
+	for (; i < list->count; i++) {
+		if (list->items[i].base.any.sa_family == family)
+			return &list->items[i];
+	}
+	return NULL;
+}
+
 bool
 prefix_list_has_family(const struct prefix_list *list, int family)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			return true;
-	}
-	return false;
+	return prefix_list_next(list, family, NULL) != NULL;
 }
 
 bool

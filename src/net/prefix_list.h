@@ -23,6 +23,10 @@ int prefix_list_reduce(struct prefix_list *list);
 /* Removes all prefixes of this family. */
 void prefix_list_remove_family(struct prefix_list *list, int family);
 
+/* Walks the prefixes of this family; begin with NULL. */
+const struct prefix *prefix_list_next(
+    const struct prefix_list *list, int family, const struct prefix *previous);
+
 bool prefix_list_has_family(const struct prefix_list *list, int family);
 
 /* The address must be unmapped. */

@@ -114,20 +114,18 @@ static void
 print_chain_established(const struct client_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
-	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 	char text[PREFIX_STRLEN];
 
 	fprintf(script->out,
 	    "-A %s -p %s -m socket --transparent -j MARK --set-xmark " MARK
 	    "\n",
 	    script->name, script_icmp(family));
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out,
-			    "-A %s -s %s -p tcp ! --syn -m socket "
-			    "--transparent -j MARK --set-xmark " MARK "\n",
-			    script->name, prefix_format(&list->items[i], text));
-	}
+	while ((users = prefix_list_next(script->prefixes, family, users)))
+		fprintf(script->out,
+		    "-A %s -s %s -p tcp ! --syn -m socket "
+		    "--transparent -j MARK --set-xmark " MARK "\n",
+		    script->name, prefix_format(users, text));
 	fprintf(script->out, "-A %s -p tcp ! --syn -j RETURN\n", script->name);
 }
 
@@ -266,9 +264,10 @@ print_table_hook(const struct client_rules *rules, int family, unsigned bits,
 static bool
 has_length(const struct prefix_list *list, int family, unsigned bits)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family &&
-		    list->items[i].bit_count == bits)
+	const struct prefix *prefix = NULL;
+
+	while ((prefix = prefix_list_next(list, family, prefix))) {
+		if (prefix->bit_count == bits)
 			return true;
 	}
 	return false;
@@ -357,30 +356,26 @@ static void
 print_chain_returns(const struct script *script, const struct prefix_list *list,
     int family, const char *option)
 {
+	const struct prefix *prefix = NULL;
 	char text[PREFIX_STRLEN];
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out, "-A %s %s %s -j RETURN\n",
-			    script->name, option,
-			    prefix_format(&list->items[i], text));
-	}
+	while ((prefix = prefix_list_next(list, family, prefix)))
+		fprintf(script->out, "-A %s %s %s -j RETURN\n", script->name,
+		    option, prefix_format(prefix, text));
 }
 
 static void
 print_chain_users(const struct client_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
-	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 	char text[PREFIX_STRLEN];
 
 	print_chain_returns(script, rules->exceptions, family, "-s");
-	print_chain_returns(script, list, family, "-d");
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family != family)
-			continue;
+	print_chain_returns(script, script->prefixes, family, "-d");
+	while ((users = prefix_list_next(script->prefixes, family, users))) {
 		fprintf(script->out, "-A %s -s %s -p tcp -j ", script->name,
-		    prefix_format(&list->items[i], text));
+		    prefix_format(users, text));
 		(rules->tproxy ? print_chain_tproxy : print_chain_target)(
 		    rules, family);
 	}

@@ -78,6 +78,7 @@ static void
 print_map(const struct script *script, size_t chain, int family)
 {
 	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 	char name[COUNT_COUNTER_LEN], text[PREFIX_STRLEN];
 	const char *separator = "{";
 
@@ -85,13 +86,10 @@ print_map(const struct script *script, size_t chain, int family)
 		return;
 	fprintf(script->out, "\t\tmeta l4proto tcp counter name %s %s map ",
 	    script_protocol(family), chains[chain].field);
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family != family)
-			continue;
+	while ((users = prefix_list_next(list, family, users))) {
 		fprintf(script->out, "%s %s : \"%s\"", separator,
-		    prefix_format(&list->items[i], text),
-		    format_counter(
-			chains[chain].direction, &list->items[i], name));
+		    prefix_format(users, text),
+		    format_counter(chains[chain].direction, users, name));
 		separator = ",";
 	}
 	fputs(" }\n", script->out);

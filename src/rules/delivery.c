@@ -13,17 +13,13 @@ void
 delivery_print_routes(const struct script *script, int family, const char *type,
     const char *where, unsigned number)
 {
-	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 	char text[PREFIX_STRLEN];
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out,
-			    "ip -%u route replace %s %s %s %u\n",
-			    ip_version(family), type,
-			    prefix_format(&list->items[i], text), where,
-			    number);
-	}
+	while ((users = prefix_list_next(script->prefixes, family, users)))
+		fprintf(script->out, "ip -%u route replace %s %s %s %u\n",
+		    ip_version(family), type, prefix_format(users, text), where,
+		    number);
 }
 
 void

@@ -89,17 +89,16 @@ script_print_prefixes_of_length(const struct script *script,
     const struct prefix_list *list, int family, const char *field,
     unsigned bits)
 {
+	const struct prefix *prefix = NULL;
 	const char *separator = "{";
 	char text[PREFIX_STRLEN];
 
 	fprintf(script->out, "%s %s ", script_protocol(family), field);
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family != family ||
-		    (bits != SCRIPT_ANY_LENGTH &&
-			list->items[i].bit_count != bits))
+	while ((prefix = prefix_list_next(list, family, prefix))) {
+		if (bits != SCRIPT_ANY_LENGTH && prefix->bit_count != bits)
 			continue;
 		fprintf(script->out, "%s %s", separator,
-		    prefix_format(&list->items[i], text));
+		    prefix_format(prefix, text));
 		separator = ",";
 	}
 	fputs(" }", script->out);
@@ -172,7 +171,7 @@ script_hook_users(const struct script *script, int family, const char *from,
     const char *matches)
 {
 	const char *tool = iptables(family), *table = script->table;
-	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 	char text[PREFIX_STRLEN];
 
 	fprintf(script->out,
@@ -191,11 +190,8 @@ script_hook_users(const struct script *script, int family, const char *from,
 	    "}\n",
 	    *matches ? " " : "", matches, script->name, tool, table, from, tool,
 	    table, tool, table, from, from, from);
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			fprintf(script->out, "hook %s\n",
-			    prefix_format(&list->items[i], text));
-	}
+	while ((users = prefix_list_next(script->prefixes, family, users)))
+		fprintf(script->out, "hook %s\n", prefix_format(users, text));
 }
 
 void

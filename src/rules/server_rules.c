@@ -105,13 +105,11 @@ static void
 print_chain(const struct server_rules *rules, int family)
 {
 	const struct script *script = &rules->script;
-	const struct prefix_list *list = script->prefixes;
+	const struct prefix *users = NULL;
 
 	script_begin_chain(script, family);
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].base.any.sa_family == family)
-			print_chain_rules(rules, &list->items[i]);
-	}
+	while ((users = prefix_list_next(script->prefixes, family, users)))
+		print_chain_rules(rules, users);
 	script_end_chain(script);
 	for (size_t i = 0; i < 2; i++) {
 		const char *protocol = i ? script_icmp(family) : "tcp";
