@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process/notify.h"
+
+/* SD_LISTEN_FDS_START: the others follow it. */
+#define FIRST_FD 3
+
 /* Reads a decimal number; -EINVAL for other text. */
 static long
 parse_number(const char *text)
@@ -39,8 +44,8 @@ static bool
 is_next_stored(const char **names)
 {
 	size_t len = strcspn(*names, ":");
-	bool is_stored = len == strlen(SOCKET_ACTIVATION_STORED) &&
-	    strncmp(*names, SOCKET_ACTIVATION_STORED, len) == 0;
+	bool is_stored = len == strlen(NOTIFY_STORED) &&
+	    strncmp(*names, NOTIFY_STORED, len) == 0;
 
 	*names += len + ((*names)[len] == ':');
 	return is_stored;
@@ -54,7 +59,7 @@ sort(struct socket_activation *given, int total, const char *names)
 	if (!given->fds)
 		return -ENOMEM;
 	for (int i = 0; i < total; i++) {
-		int fd = HANDOVER_FIRST_FD + i;
+		int fd = FIRST_FD + i;
 
 		if (is_next_stored(&names))
 			given->fds[total - ++given->stored_count] = fd;
@@ -72,7 +77,7 @@ socket_activation_read(struct socket_activation *given)
 	int error;
 
 	*given = (struct socket_activation){ 0 };
-	if (total > INT_MAX - HANDOVER_FIRST_FD)
+	if (total > INT_MAX - FIRST_FD)
 		total = -EINVAL;
 	error = total < 0 ? (int)total
 			  : sort(given, (int)total, names ? names : "");

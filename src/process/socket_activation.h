@@ -6,20 +6,15 @@
  * sd_listen_fds(3) describes: LISTEN_PID, LISTEN_FDS.
  */
 
-/* The first descriptor; the others follow it. */
-#define HANDOVER_FIRST_FD 3
-
-/* What an earlier process of the service left in the manager's store. */
-#define SOCKET_ACTIVATION_STORED "stored"
-
 struct socket_activation {
 	int *fds; /* the descriptors; allocated, stored ones last */
+	/* Stored: left in the manager's store by the process before. */
 	int count, stored_count;
 };
 
 /*
  * Reads them; there are none if they are for another process. LISTEN_FDNAMES
- * tells which are SOCKET_ACTIVATION_STORED. Returns 0, -EINVAL if a variable is
+ * tells which are stored (process/notify.h). Returns 0, -EINVAL if a variable is
  * no number, or -ENOMEM. Call it once: it unsets the variables.
  */
 int socket_activation_read(struct socket_activation *given);
