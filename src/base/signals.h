@@ -24,7 +24,10 @@ pid_t signals_thread(void);
  */
 void signals_interrupt(pid_t thread);
 
-/* Waits for SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGUSR1; 0 if none came in wait_ms. */
+/*
+ * Waits for SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGUSR1. Returns 0 if none came
+ * in wait_ms.
+ */
 int signals_wait(int64_t wait_ms);
 
 /*

@@ -2,8 +2,9 @@
 #define KERNEL_CAPTURE_H
 
 /*
- * TCP segments that open or refuse connections, and other hosts' questions about
- * neighbours (ARP, neighbour solicitations), captured on all links. Incoming segments are seen before the firewall or source validation can drop
+ * TCP segments that open or refuse connections, and other hosts' questions
+ * about neighbours (ARP, neighbour solicitations), captured on all links.
+ * Incoming segments are seen before the firewall or source validation can drop
  * them, outgoing ones after they have left. Only root can open a packet(7)
  * socket.
  */

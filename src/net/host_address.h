@@ -2,10 +2,10 @@
 #define NET_HOST_ADDRESS_H
 
 /*
- * The addresses of this host's own interfaces. The first two functions ask
- * the kernel each time (rtnetlink(7)), so that no answer is out of date. Routes do not count: "ip
- * route add local" gives the host addresses of others. Loopback addresses,
- * which every host has, are left out.
+ * The addresses of this host's own interfaces. The first two functions ask the
+ * kernel each time (rtnetlink(7)), so that no answer is out of date. Routes do
+ * not count: "ip route add local" gives the host addresses of others. Loopback
+ * addresses, which every host has, are left out.
  */
 
 #include "net/prefix_list.h"

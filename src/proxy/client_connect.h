@@ -9,9 +9,10 @@
  * away last (server_health.h). The next attempt begins when the last one has
  * failed, or after 300 ms without an answer while the last one goes on.
  *
- * A SYN carries the request (fast_open.h) only if no other address is left to
- * try: a server that got it may be one whose answer is lost, and the request
- * would be served twice.
+ * The SYN of the first attempt carries the request (fast_open.h). If its answer
+ * is lost, another server gets the request as well: that destination sees one
+ * connection more, which ends without a byte. So the SYN carries the user's
+ * bytes only if no other address is left to try.
  */
 
 #include "proxy/role.h"

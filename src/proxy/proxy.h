@@ -29,9 +29,10 @@ typedef void proxy_reloaded(const struct config *config);
 
 /*
  * Takes over the connections of the process that it replaces. Serves until
- * SIGTERM or SIGINT, or until another process replaces this one, then lets the connections end, for at most
- * drain_ms or until a second such signal. SIGHUP makes it read path again, and
- * call reloaded() if that succeeded. The caller must have blocked all signals. Logs failures itself. Returns the exit
+ * SIGTERM or SIGINT, or until another process replaces this one. Then it lets
+ * the connections end, for at most drain_ms or until a second such signal.
+ * SIGHUP makes it read path again, and call reloaded() if that succeeded. The
+ * caller must have blocked all signals. Logs failures itself. Returns the exit
  * status. *live is the number of connections whose workers still run: if there
  * are any, the caller must leave with _exit(2), which resets them.
  */

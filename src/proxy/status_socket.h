@@ -40,8 +40,8 @@ struct status_socket {
  * Makes the socket at the configuration's status_path; as owner, which this
  * process will become, unless that is NULL. Takes over a socket that no process
  * serves, or inherited_fd, unless it is -1: the socket of the process that is
- * replaced, which listens there. On a failure it logs why, and the half works without a socket. Call
- * before privileges are dropped.
+ * replaced, which listens there. On a failure it logs why, and the half works
+ * without a socket. Call before privileges are dropped.
  */
 void status_socket_open(struct status_socket *status_socket,
     const struct config *config, const struct privilege *owner,
