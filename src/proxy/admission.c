@@ -1,5 +1,6 @@
 #include "proxy/admission.h"
 
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/condition.h"
@@ -9,15 +10,10 @@
 void
 admission_init(struct admission *admission)
 {
+	memset(admission, 0, sizeof(*admission));
 	must(pthread_mutex_init(&admission->lock, NULL));
 	condition_init(&admission->left);
-	admission->live = 0;
 	admission->limit = SIZE_MAX;
-	admission->closed = false;
-	admission->was_full = false;
-	admission->full_count = 0;
-	admission->entered = 0;
-	admission->evicted = 0;
 	handshakes_init(&admission->handshakes);
 }
 

@@ -230,7 +230,7 @@ session_run(void *argument)
 }
 
 static struct session *
-life_of(const struct connection_table_entry *entry)
+session_of_entry(const struct connection_table_entry *entry)
 {
 	return (
 	    struct session *)((char *)entry - offsetof(struct session, entry));
@@ -241,7 +241,7 @@ connection_describe(const struct connection_table_entry *entry,
     struct handover_connection *record, const uint8_t *bytes[2],
     int fds[HANDOVER_MAX_FDS])
 {
-	const struct session *session = life_of(entry);
+	const struct session *session = session_of_entry(entry);
 	size_t count = handover_describe(
 	    record, &session->connection, &session->relay, fds);
 
@@ -255,7 +255,7 @@ connection_describe(const struct connection_table_entry *entry,
 void
 connection_forget(struct connection_table_entry *entry)
 {
-	struct session *session = life_of(entry);
+	struct session *session = session_of_entry(entry);
 
 	connection_table_leave(&session->connection);
 	for (int side = 0; side < 2; side++)

@@ -7,9 +7,8 @@
 #define ACCOUNT_MIN_SIZE offsetof(struct handover_account, refused)
 #define CONNECTION_MIN_SIZE offsetof(struct handover_connection, awaits_answer)
 
-void
-handover_describe_user(
-    struct handover_user *record, const struct account *account)
+static void
+describe_user(struct handover_user *record, const struct account *account)
 {
 	memset(record, 0, sizeof(*record));
 	record->is_named = *account->name && !account->is_nobody;
@@ -26,7 +25,7 @@ handover_describe_account(
 {
 	memset(record, 0, sizeof(*record));
 	record->size = sizeof(*record);
-	handover_describe_user(&record->user, account);
+	describe_user(&record->user, account);
 	record->established = atomic_load(&account->established);
 	record->sent = atomic_load(&account->sent);
 	record->received = atomic_load(&account->received);
@@ -92,7 +91,7 @@ handover_describe(struct handover_connection *record,
 
 	memset(record, 0, sizeof(*record));
 	record->size = sizeof(*record);
-	handover_describe_user(&record->user, facts->account);
+	describe_user(&record->user, facts->account);
 	record->number = facts->number;
 	record->peer = facts->peer;
 	record->source = facts->source;

@@ -136,8 +136,6 @@ int handover_restore(const struct handover_connection *record,
     const uint8_t *const bytes[2], const int *fds,
     struct connection *connection, struct relay *relay);
 
-void handover_describe_user(
-    struct handover_user *record, const struct account *account);
 void handover_describe_account(
     struct handover_account *record, const struct account *account);
 

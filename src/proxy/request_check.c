@@ -225,21 +225,16 @@ check_limit(struct connection *connection, const struct acl_user *user)
 }
 
 static bool
-is_unspecified(const union address *address)
+is_blank(const union address *address)
 {
-	static const uint8_t zeros[16] = { 0 };
-	size_t len;
-	const uint8_t *raw = address_raw(address, &len);
-
-	return address_port(address) == 0 && !memcmp(raw, zeros, len);
+	return address_port(address) == 0 && address_is_unspecified(address);
 }
 
 bool
 request_check_is_greeting(const struct request *request)
 {
 	return request->version == 2 && request->opcode == PROTOCOL_CHECK &&
-	    is_unspecified(&request->destination) &&
-	    is_unspecified(&request->source);
+	    is_blank(&request->destination) && is_blank(&request->source);
 }
 
 int

@@ -13,14 +13,12 @@
 #include "process/sandbox.h"
 #include "proxy/connection_log.h"
 #include "proxy/server_version.h"
-#include "relay/pump.h"
 
 /* The type of the number or text at the offset of a field. */
 enum kind {
 	KIND_NUMBER, /* 64 bits */
 	KIND_COUNT,  /* the same, atomic */
 	KIND_KNOWN,  /* int64_t; 0 is null */
-	KIND_TIME,   /* the same, seconds since 1970 */
 	KIND_TEXT,   /* char[]; "" is null */
 	KIND_ADDRESS,
 	KIND_HOST, /* an address, without its port if that is 0 */
@@ -40,8 +38,8 @@ struct field {
 	}
 
 static const struct field config_fields[] = {
-	ROW("read_at", TIME, live_config_state, read_at),
-	ROW("failed_at", TIME, live_config_state, failed_at),
+	ROW("read_at", KNOWN, live_config_state, read_at),
+	ROW("failed_at", KNOWN, live_config_state, failed_at),
 	ROW("problem", TEXT, live_config_state, problem),
 	{ 0 },
 };
@@ -49,7 +47,7 @@ static const struct field config_fields[] = {
 static const struct field gate_fields[] = {
 	ROW("address", HOST, recent_counterpart, address),
 	ROW("requests", NUMBER, recent_counterpart, requests),
-	ROW("last_request", TIME, recent_counterpart, last_at),
+	ROW("last_request", KNOWN, recent_counterpart, last_at),
 	{ 0 },
 };
 
@@ -64,14 +62,14 @@ struct server {
 static const struct field server_fields[] = {
 	ROW("address", HOST, server, seen.address),
 	ROW("requests", NUMBER, server, seen.requests),
-	ROW("last_request", TIME, server, seen.last_at),
+	ROW("last_request", KNOWN, server, seen.last_at),
 	ROW("protocol", KNOWN, server, protocol),
-	ROW("protocol_until", TIME, server, protocol_until),
+	ROW("protocol_until", KNOWN, server, protocol_until),
 	{ 0 },
 };
 
 static const struct field refusal_fields[] = {
-	ROW("at", TIME, recent_refusal, at),
+	ROW("at", KNOWN, recent_refusal, at),
 	ROW("id", NUMBER, recent_refusal, number),
 	ROW("user", TEXT, recent_refusal, user),
 	ROW("peer", ADDRESS, recent_refusal, peer),
@@ -142,7 +140,6 @@ put_value(FILE *out, enum kind kind, const void *at)
 		    out, "%" PRIu64, atomic_load((const _Atomic uint64_t *)at));
 		break;
 	case KIND_KNOWN:
-	case KIND_TIME:
 		put_known(out, *(const int64_t *)at);
 		break;
 	case KIND_TEXT:

@@ -425,7 +425,6 @@ takeover_run(struct takeover *takeover, const struct service *service,
     struct live_config *live_config)
 {
 	int64_t began = deadline_now();
-	const char *why;
 	ssize_t count;
 
 	takeover->service = service;
@@ -433,11 +432,9 @@ takeover_run(struct takeover *takeover, const struct service *service,
 	admission_number_from(service->admission, takeover->entered);
 	count = begin(takeover);
 	if (count < 0) {
-		why = takeover->is_stored ? strerror((int)-count)
-					  : explain((int)count);
 		log_error("cannot take over the connections: %s; the other "
 			  "process goes on",
-		    why);
+		    explain((int)count));
 		close(takeover->fd);
 		return -1;
 	}

@@ -51,13 +51,11 @@ relay_begin(struct relay *relay)
 {
 	relay->end = RELAY_EOF;
 	for (int side = 0; side < 2; side++) {
+		struct relay_flow *flow = &relay->flow[side];
+
 		relay->is_over[side] = false;
 		relay->finished[side] = false;
 		relay->acknowledged[side] = 0;
-	}
-	for (int side = 0; side < 2; side++) {
-		struct relay_flow *flow = &relay->flow[side];
-
 		flow->thread = 0;
 		flow->stage = RELAY_COPYING;
 		flow->received = 0;
