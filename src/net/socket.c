@@ -5,7 +5,6 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* has more fields of tcp_info than netinet/tcp.h */
 #include <poll.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>

@@ -7,7 +7,6 @@
  * libcap-ng.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -8,7 +8,6 @@
  */
 
 #include <stdatomic.h>
-#include <stdbool.h>
 
 #include "proxy/protocol.h"
 

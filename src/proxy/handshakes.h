@@ -7,7 +7,6 @@
  * address or an IPv6 /64. The caller holds a lock during each call.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

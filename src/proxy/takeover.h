@@ -8,7 +8,6 @@
  * on if this one ends.
  */
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 

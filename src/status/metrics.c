@@ -1,7 +1,6 @@
 #include "status/metrics.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "status/answer.h"
 
