@@ -203,6 +203,16 @@ tcp_read_all(int fd, unsigned seed)
 }
 
 void
+tcp_expect_all(int fd, unsigned seed, uint64_t count, int error)
+{
+	struct tcp_reading reading = tcp_read_all(fd, seed);
+
+	ck_assert_uint_eq(reading.count, count);
+	ck_assert(reading.intact);
+	ck_assert_int_eq(reading.error, error);
+}
+
+void
 tcp_expect(int fd, unsigned seed, uint64_t from, uint64_t to)
 {
 	uint8_t chunk[CHUNK_LEN];

@@ -46,6 +46,8 @@ struct tcp_reading {
 
 /* Reads until it ends. */
 struct tcp_reading tcp_read_all(int fd, unsigned seed);
+/* The same; fails the test unless that many bytes, and that error, come. */
+void tcp_expect_all(int fd, unsigned seed, uint64_t count, int error);
 /* Reads bytes from..to-1, fails the test unless they come. */
 void tcp_expect(int fd, unsigned seed, uint64_t from, uint64_t to);
 

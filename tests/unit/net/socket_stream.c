@@ -359,17 +359,13 @@ END_TEST
 
 START_TEST(a_mere_close_is_seen_as_a_reset_behind_what_was_delivered)
 {
-	struct tcp_reading reading;
 	int ours, theirs;
 
 	tcp_open_pair(tcp_family(_i), &ours, &theirs);
 	ck_assert_uint_eq(tcp_send(ours, SEED, 0, 50000), 50000);
 	tcp_await_acknowledged(ours);
 	close(ours);
-	reading = tcp_read_all(theirs, SEED);
-	ck_assert_uint_eq(reading.count, 50000);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, ECONNRESET);
+	tcp_expect_all(theirs, SEED, 50000, ECONNRESET);
 	close(theirs);
 }
 END_TEST
@@ -377,7 +373,6 @@ END_TEST
 /* Our kernel still holds much data that the peer has no room for. */
 START_TEST(a_graceful_close_delivers_everything_and_a_fin)
 {
-	struct tcp_reading reading;
 	int ours, theirs;
 	uint64_t sent;
 
@@ -385,10 +380,7 @@ START_TEST(a_graceful_close_delivers_everything_and_a_fin)
 	sent = tcp_fill(ours, SEED, 0, MUCH, 50);
 	ck_assert_int_gt(socket_unacknowledged(ours), 0);
 	socket_close_gracefully(ours);
-	reading = tcp_read_all(theirs, SEED);
-	ck_assert_uint_eq(reading.count, sent);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, 0);
+	tcp_expect_all(theirs, SEED, sent, 0);
 	close(theirs);
 }
 END_TEST

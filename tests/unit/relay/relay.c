@@ -26,16 +26,6 @@
 
 static struct rig rig;
 
-static void
-check_stream(int fd, unsigned seed, uint64_t count, int error)
-{
-	struct tcp_reading reading = tcp_read_all(fd, seed);
-
-	ck_assert_uint_eq(reading.count, count);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, error);
-}
-
 START_TEST(megabytes_pass_whole_both_ways_at_once)
 {
 	struct rig_sender user, destination;
@@ -45,8 +35,8 @@ START_TEST(megabytes_pass_whole_both_ways_at_once)
 	rig_send(&user, rig.end[0], SEED(0), MUCH, true);
 	rig_send(&destination, rig.end[1], SEED(1), MUCH, true);
 	/* The user reads nothing until the destination has the whole stream. */
-	check_stream(rig.end[1], SEED(0), MUCH, 0);
-	check_stream(rig.end[0], SEED(1), MUCH, 0);
+	tcp_expect_all(rig.end[1], SEED(0), MUCH, 0);
+	tcp_expect_all(rig.end[0], SEED(1), MUCH, 0);
 	rig_sent(&user);
 	rig_sent(&destination);
 	rig_finish(&rig, RELAY_EOF);
@@ -62,7 +52,7 @@ START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
 	rig_open(&rig, FAMILY, 0, 0);
 	rig_start(&rig);
 	rig_send(&first, rig.end[SIDE], SEED(0), MUCH, true);
-	check_stream(rig.end[!SIDE], SEED(0), MUCH, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), MUCH, 0);
 	rig_sent(&first);
 	/* Other threads see that meanwhile. */
 	ck_assert_uint_eq(rig.relay.bytes[SIDE], MUCH);
@@ -71,7 +61,7 @@ START_TEST(a_half_closed_connection_carries_megabytes_the_other_way)
 	ck_assert(!rig.relay.finished[!SIDE]);
 	/* Only now, with the first direction over, does the second begin. */
 	rig_send(&second, rig.end[!SIDE], SEED(1), MUCH, true);
-	check_stream(rig.end[SIDE], SEED(1), MUCH, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(1), MUCH, 0);
 	rig_sent(&second);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_int_eq(rig.relay.culprit, SIDE);
@@ -85,9 +75,9 @@ START_TEST(a_connection_of_no_bytes_ends_as_one)
 	rig_open(&rig, FAMILY, 0, 0);
 	rig_start(&rig);
 	shutdown(rig.end[SIDE], SHUT_WR);
-	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 0, 0);
 	shutdown(rig.end[!SIDE], SHUT_WR);
-	check_stream(rig.end[SIDE], SEED(0), 0, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(0), 0, 0);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_uint_eq(rig.relay.bytes[0], 0);
 	ck_assert_uint_eq(rig.relay.bytes[1], 0);
@@ -135,7 +125,7 @@ START_TEST(urgent_data_does_not_end_the_stream_of_who_idles)
 	rig_start(&rig);
 	tcp_send(rig.end[0], SEED(0), 0, 3);
 	send_urgent(rig.end[0], 3);
-	check_stream(rig.end[1], SEED(0), 4, ECONNRESET);
+	tcp_expect_all(rig.end[1], SEED(0), 4, ECONNRESET);
 	rig_finish(&rig, RELAY_IDLE);
 }
 END_TEST
@@ -149,8 +139,8 @@ START_TEST(both_sides_may_end_at_the_same_time)
 		tcp_send(rig.end[1], SEED(1), 0, 2000);
 		shutdown(rig.end[0], SHUT_WR);
 		shutdown(rig.end[1], SHUT_WR);
-		check_stream(rig.end[0], SEED(1), 2000, 0);
-		check_stream(rig.end[1], SEED(0), 1000, 0);
+		tcp_expect_all(rig.end[0], SEED(1), 2000, 0);
+		tcp_expect_all(rig.end[1], SEED(0), 1000, 0);
 		rig_finish(&rig, RELAY_EOF);
 	}
 }
@@ -162,7 +152,7 @@ START_TEST(a_close_without_waiting_delivers_everything)
 	rig_start(&rig);
 	ck_assert_uint_eq(tcp_send(rig.end[SIDE], SEED(0), 0, 100000), 100000);
 	close(rig.end[SIDE]);
-	check_stream(rig.end[!SIDE], SEED(0), 100000, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 100000, 0);
 	rig.end[SIDE] = -1;
 	shutdown(rig.end[!SIDE], SHUT_WR);
 	rig_finish(&rig, RELAY_EOF);
@@ -212,9 +202,9 @@ START_TEST(what_was_forwarded_already_is_counted_and_not_repeated)
 	start_behind(tcp_family(_i % families), beginnings[begin].request_len,
 	    beginnings[begin].early_len, sent);
 	shutdown(rig.end[0], SHUT_WR);
-	check_stream(rig.end[1], SEED(0), sent, 0);
+	tcp_expect_all(rig.end[1], SEED(0), sent, 0);
 	shutdown(rig.end[1], SHUT_WR);
-	check_stream(rig.end[0], SEED(1), 0, 0);
+	tcp_expect_all(rig.end[0], SEED(1), 0, 0);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_uint_eq(rig.relay.bytes[0], sent);
 	ck_assert_uint_eq(rig.relay.bytes[1], 0);
@@ -247,11 +237,11 @@ START_TEST(who_does_not_read_does_not_stop_the_other_direction)
 	rig_start(&rig);
 	filled = tcp_fill(rig.end[SIDE], SEED(0), 0, UNLIMITED, 100);
 	rig_send(&sender, rig.end[!SIDE], SEED(1), MEBIBYTE, true);
-	check_stream(rig.end[SIDE], SEED(1), MEBIBYTE, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(1), MEBIBYTE, 0);
 	rig_sent(&sender);
 	/* The delayed bytes are all still there. */
 	shutdown(rig.end[SIDE], SHUT_WR);
-	check_stream(rig.end[!SIDE], SEED(0), filled, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), filled, 0);
 	rig_finish(&rig, RELAY_EOF);
 	ck_assert_uint_eq(rig.relay.bytes[SIDE], filled);
 }
@@ -267,8 +257,8 @@ START_TEST(a_connection_on_which_nothing_moves_is_reset)
 	rig.relay.idle_ms = IDLE_MS;
 	started = deadline_now();
 	rig_start(&rig);
-	check_stream(rig.end[0], SEED(1), 0, ECONNRESET);
-	check_stream(rig.end[1], SEED(0), 0, ECONNRESET);
+	tcp_expect_all(rig.end[0], SEED(1), 0, ECONNRESET);
+	tcp_expect_all(rig.end[1], SEED(0), 0, ECONNRESET);
 	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
 	rig_finish(&rig, RELAY_IDLE);
 }
@@ -283,7 +273,7 @@ START_TEST(what_came_before_a_connection_idled_is_delivered)
 	rig_start(&rig);
 	started = deadline_now();
 	tcp_send(rig.end[SIDE], SEED(0), 0, 10000);
-	check_stream(rig.end[!SIDE], SEED(0), 10000, ECONNRESET);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 10000, ECONNRESET);
 	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
 	rig_finish(&rig, RELAY_IDLE);
 	ck_assert_uint_eq(rig.relay.bytes[SIDE], 10000);
@@ -296,8 +286,8 @@ START_TEST(a_half_closed_connection_idles_too)
 	rig.relay.idle_ms = IDLE_MS;
 	rig_start(&rig);
 	shutdown(rig.end[SIDE], SHUT_WR);
-	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
-	check_stream(rig.end[SIDE], SEED(1), 0, ECONNRESET);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 0, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(1), 0, ECONNRESET);
 	tcp_await_closed(rig.end[!SIDE]);
 	rig_finish(&rig, RELAY_IDLE);
 }
@@ -315,7 +305,7 @@ START_TEST(a_peer_that_stopped_reading_idles)
 	rig_start(&rig);
 	started = deadline_now();
 	filled = tcp_fill(rig.end[SIDE], SEED(0), 0, UNLIMITED, 50);
-	check_stream(rig.end[SIDE], SEED(1), 0, ECONNRESET);
+	tcp_expect_all(rig.end[SIDE], SEED(1), 0, ECONNRESET);
 	ck_assert_int_ge(deadline_now() - started, IDLE_MS);
 	reading = tcp_read_all(rig.end[!SIDE], SEED(0));
 	ck_assert(reading.intact);
@@ -390,7 +380,7 @@ start_complete(int _i)
 	rig.relay.idle_ms = TRICKLE_IDLE_MS;
 	rig_start(&rig);
 	shutdown(rig.end[!SIDE], SHUT_WR);
-	check_stream(rig.end[SIDE], SEED(1), 0, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(1), 0, 0);
 	tcp_send(rig.end[SIDE], SEED(0), 0, TRICKLES * PIECE);
 	shutdown(rig.end[SIDE], SHUT_WR);
 	tcp_await_acknowledged(rig.end[SIDE]);
@@ -418,7 +408,7 @@ START_TEST(who_reads_slowly_what_is_complete_is_not_idle)
 		tcp_expect(
 		    rig.end[!SIDE], SEED(0), at * PIECE, (at + 1) * PIECE);
 	}
-	check_stream(rig.end[!SIDE], SEED(0), 0, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 0, 0);
 	rig_finish(&rig, RELAY_EOF);
 }
 END_TEST
@@ -440,7 +430,7 @@ START_TEST(whatever_ends_the_program_what_is_complete_is_delivered)
 	while (!is_graceful(rig.relay.fd[SIDE]) ||
 	    !is_graceful(rig.relay.fd[!SIDE]))
 		poll(NULL, 0, 1);
-	check_stream(rig.end[!SIDE], SEED(0), TRICKLES * PIECE, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), TRICKLES * PIECE, 0);
 	rig_finish(&rig, RELAY_EOF);
 }
 END_TEST
@@ -459,7 +449,7 @@ START_TEST(who_waits_leaves_the_processor_to_others)
 	rig_open(&rig, FAMILY, buffer_len[0], buffer_len[1]);
 	rig_start(&rig);
 	shutdown(rig.end[!SIDE], SHUT_WR);
-	check_stream(rig.end[SIDE], SEED(1), 0, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(1), 0, 0);
 	tcp_send(rig.end[SIDE], SEED(0), 0, 100000);
 	shutdown(rig.end[SIDE], SHUT_WR);
 	tcp_await_acknowledged(rig.end[SIDE]);
@@ -467,7 +457,7 @@ START_TEST(who_waits_leaves_the_processor_to_others)
 	poll(NULL, 0, IDLE_MS);
 	ck_assert_int_lt(
 	    clock() - before, IDLE_MS / 3 * (CLOCKS_PER_SEC / 1000));
-	check_stream(rig.end[!SIDE], SEED(0), 100000, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(0), 100000, 0);
 	rig_finish(&rig, RELAY_EOF);
 }
 END_TEST

@@ -94,11 +94,7 @@ say_byte(uint8_t byte)
 static void
 check_user(uint64_t count, int error)
 {
-	struct tcp_reading reading = tcp_read_all(rig.end[0], 1);
-
-	ck_assert_uint_eq(reading.count, count);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, error);
+	tcp_expect_all(rig.end[0], 1, count, error);
 }
 
 static void

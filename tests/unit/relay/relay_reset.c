@@ -131,14 +131,10 @@ END_TEST
  */
 START_TEST(after_its_own_fin)
 {
-	struct tcp_reading reading;
-
 	start(FAMILY);
 	tcp_send(rig.end[CULPRIT], CULPRIT_SEED, 0, SOME);
 	shutdown(rig.end[CULPRIT], SHUT_WR);
-	reading = tcp_read_all(rig.end[!CULPRIT], CULPRIT_SEED);
-	ck_assert_uint_eq(reading.count, SOME);
-	ck_assert_int_eq(reading.error, 0);
+	tcp_expect_all(rig.end[!CULPRIT], CULPRIT_SEED, SOME, 0);
 	tcp_send(rig.end[!CULPRIT], OTHER_SEED, 0, SOME);
 	tcp_expect(rig.end[CULPRIT], OTHER_SEED, 0, SOME);
 	reset(CULPRIT);
@@ -152,17 +148,12 @@ END_TEST
 /* Its FIN may not be forwarded yet, but its bytes must arrive. */
 START_TEST(right_behind_its_own_fin)
 {
-	struct tcp_reading reading;
-
 	start(FAMILY);
 	tcp_send(rig.end[CULPRIT], CULPRIT_SEED, 0, SOME);
 	shutdown(rig.end[CULPRIT], SHUT_WR);
 	tcp_await_acknowledged(rig.end[CULPRIT]);
 	reset(CULPRIT);
-	reading = tcp_read_all(rig.end[!CULPRIT], CULPRIT_SEED);
-	ck_assert(reading.intact);
-	ck_assert_uint_eq(reading.count, SOME);
-	ck_assert_int_eq(reading.error, 0);
+	tcp_expect_all(rig.end[!CULPRIT], CULPRIT_SEED, SOME, 0);
 	tcp_await_closed(rig.end[!CULPRIT]);
 	rig_finish_reset(&rig, CULPRIT);
 }
@@ -173,7 +164,6 @@ END_TEST
 START_TEST(behind_its_fin_keeps_the_fin_though_it_is_sent_more)
 {
 	struct rig_sender flood;
-	struct tcp_reading reading;
 	int user, destination;
 
 	start(AF_INET);
@@ -186,10 +176,7 @@ START_TEST(behind_its_fin_keeps_the_fin_though_it_is_sent_more)
 	shutdown(destination, SHUT_WR);
 	tcp_await_acknowledged(destination);
 	reset(RELAY_UPSTREAM);
-	reading = tcp_read_all(user, CULPRIT_SEED);
-	ck_assert(reading.intact);
-	ck_assert_uint_eq(reading.count, 100000);
-	ck_assert_int_eq(reading.error, 0);
+	tcp_expect_all(user, CULPRIT_SEED, 100000, 0);
 	pthread_join(flood.thread, NULL);
 	rig_finish_reset(&rig, RELAY_UPSTREAM);
 }
@@ -269,15 +256,10 @@ start_narrow(int family, enum relay_side culprit, bool fin)
  */
 START_TEST(after_its_own_fin_while_the_other_is_stalled)
 {
-	struct tcp_reading reading;
-
 	start_narrow(FAMILY, CULPRIT, true);
 	reset(CULPRIT);
 	rig_await_reset(&rig, CULPRIT);
-	reading = tcp_read_all(rig.end[!CULPRIT], CULPRIT_SEED);
-	ck_assert(reading.intact);
-	ck_assert_uint_eq(reading.count, SOME);
-	ck_assert_int_eq(reading.error, 0);
+	tcp_expect_all(rig.end[!CULPRIT], CULPRIT_SEED, SOME, 0);
 	tcp_await_closed(rig.end[!CULPRIT]);
 	rig_finish_reset(&rig, CULPRIT);
 }

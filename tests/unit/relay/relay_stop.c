@@ -98,16 +98,6 @@ join_stopper(void)
 }
 
 static void
-check_stream(int fd, unsigned seed, uint64_t count, int error)
-{
-	struct tcp_reading reading = tcp_read_all(fd, seed);
-
-	ck_assert_uint_eq(reading.count, count);
-	ck_assert(reading.intact);
-	ck_assert_int_eq(reading.error, error);
-}
-
-static void
 await_settled(void)
 {
 	while (!atomic_load(&rig.relay.has_settled))
@@ -122,8 +112,8 @@ START_TEST(megabytes_pass_whole_both_ways)
 	start_stopper();
 	rig_send(&user, rig.end[0], SEED(0), MUCH, true);
 	rig_send(&destination, rig.end[1], SEED(1), MUCH, true);
-	check_stream(rig.end[1], SEED(0), MUCH, 0);
-	check_stream(rig.end[0], SEED(1), MUCH, 0);
+	tcp_expect_all(rig.end[1], SEED(0), MUCH, 0);
+	tcp_expect_all(rig.end[0], SEED(1), MUCH, 0);
 	rig_sent(&user);
 	rig_sent(&destination);
 	rig_finish(&rig, RELAY_EOF);
@@ -143,7 +133,7 @@ START_TEST(a_quiet_connection_stops_at_once)
 	stop_and_go();
 	ck_assert_int_lt(deadline_now() - began, SOON_MS);
 	shutdown(rig.end[SIDE], SHUT_WR);
-	check_stream(rig.end[!SIDE], SEED(SIDE), 0, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(SIDE), 0, 0);
 	/* One direction waits for a reset now. */
 	began = deadline_now();
 	stop_and_go();
@@ -192,12 +182,12 @@ START_TEST(what_a_stalled_reader_has_not_taken_is_kept)
 	relay_resume(&rig.relay);
 	start_stopper();
 	shutdown(rig.end[SIDE], SHUT_WR);
-	check_stream(rig.end[!SIDE], SEED(SIDE), filled, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(SIDE), filled, 0);
 	/* A half-closed connection still carries the other direction. */
 	ck_assert_uint_eq(
 	    tcp_send(rig.end[!SIDE], SEED(!SIDE), 0, SMALL), SMALL);
 	shutdown(rig.end[!SIDE], SHUT_WR);
-	check_stream(rig.end[SIDE], SEED(!SIDE), SMALL, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(!SIDE), SMALL, 0);
 	rig_finish(&rig, RELAY_EOF);
 	join_stopper();
 }
@@ -215,7 +205,7 @@ START_TEST(the_bytes_before_a_reset_are_delivered)
 	rig.end[1] = -1;
 	rig_await_reset(&rig, RELAY_UPSTREAM);
 	start_stopper();
-	check_stream(rig.end[0], SEED(1), filled, ECONNRESET);
+	tcp_expect_all(rig.end[0], SEED(1), filled, ECONNRESET);
 	rig_finish_reset(&rig, RELAY_UPSTREAM);
 	join_stopper();
 }
@@ -227,12 +217,12 @@ START_TEST(the_end_of_a_complete_stream_is_delivered)
 
 	start(FAMILY, 0, 0);
 	shutdown(rig.end[!SIDE], SHUT_WR);
-	check_stream(rig.end[SIDE], SEED(!SIDE), 0, 0);
+	tcp_expect_all(rig.end[SIDE], SEED(!SIDE), 0, 0);
 	rig_send(&sender, rig.end[SIDE], SEED(SIDE), MUCH, true);
 	rig_sent(&sender);
 	stop_and_go();
 	start_stopper();
-	check_stream(rig.end[!SIDE], SEED(SIDE), MUCH, 0);
+	tcp_expect_all(rig.end[!SIDE], SEED(SIDE), MUCH, 0);
 	rig_finish(&rig, RELAY_EOF);
 	join_stopper();
 }
@@ -253,7 +243,7 @@ START_TEST(a_stop_is_no_progress)
 	moved_at = rig.relay.moved_at;
 	relay_resume(&rig.relay);
 	stop_and_go();
-	check_stream(rig.end[SIDE], SEED(!SIDE), 0, ECONNRESET);
+	tcp_expect_all(rig.end[SIDE], SEED(!SIDE), 0, ECONNRESET);
 	rig_finish(&rig, RELAY_IDLE);
 	ck_assert_int_eq(rig.relay.moved_at, moved_at);
 }
