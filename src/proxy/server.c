@@ -93,6 +93,36 @@ check_version(struct connection *connection, uint8_t version)
 	return -EPROTO;
 }
 
+/* Returns 0, -EINTR if nothing has come yet, or another negative errno. */
+static int
+receive_piece(
+    struct connection *connection, struct inbox *inbox, int64_t deadline)
+{
+	int fd = connection->downstream_fd;
+	int64_t left = deadline_left(deadline);
+	ssize_t received;
+
+	if (left == 0)
+		return -ETIMEDOUT;
+	if (left < SOCKET_WAIT_MS)
+		socket_set_recv_timeout(fd, left);
+	received = recv(fd, inbox->data + connection->received,
+	    sizeof(inbox->data) - connection->received, 0);
+	if (received < 0 && errno != EAGAIN)
+		return -errno;
+	if (received < 0) {
+		await_more(fd, deadline);
+		return -EINTR;
+	}
+	connection->received += (size_t)received;
+	if (received > 0)
+		return 0;
+	if (connection->received == 0)
+		return -ENODATA;
+	connection->reason = "the stream ended before the request was complete";
+	return -ECONNRESET;
+}
+
 /* The request may arrive in pieces, but all of it before the deadline. */
 static int
 receive_request(struct connection *connection, struct inbox *inbox)
@@ -102,31 +132,12 @@ receive_request(struct connection *connection, struct inbox *inbox)
 
 	connection->tried = "read the request";
 	while (taken == 0) {
-		int64_t left = deadline_left(deadline);
-		ssize_t received;
+		int error = receive_piece(connection, inbox, deadline);
 
-		if (left == 0)
-			return -ETIMEDOUT;
-		if (left < SOCKET_WAIT_MS)
-			socket_set_recv_timeout(
-			    connection->downstream_fd, left);
-		received = recv(connection->downstream_fd,
-		    inbox->data + connection->received,
-		    sizeof(inbox->data) - connection->received, 0);
-		if (received < 0 && errno == EAGAIN)
-			await_more(connection->downstream_fd, deadline);
-		else if (received < 0 && errno != EINTR)
-			return -errno;
-		if (received < 0)
+		if (error == -EINTR)
 			continue;
-		if (received == 0 && connection->received == 0)
-			return -ENODATA;
-		if (received == 0) {
-			connection->reason =
-			    "the stream ended before the request was complete";
-			return -ECONNRESET;
-		}
-		connection->received += (size_t)received;
+		if (error)
+			return error;
 		taken = check_version(connection, inbox->data[0]);
 		if (taken == 0)
 			taken =
