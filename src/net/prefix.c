@@ -87,13 +87,17 @@ prefix_contains(const struct prefix *prefix, const union address *address)
 	return !memcmp(raw, base, raw_len);
 }
 
+/* How many bits an address of its family has. */
+static unsigned
+address_bits(const struct prefix *prefix)
+{
+	return prefix->base.any.sa_family == AF_INET ? 32 : 128;
+}
+
 bool
 prefix_is_single(const struct prefix *prefix)
 {
-	size_t raw_len;
-
-	address_raw(&prefix->base, &raw_len);
-	return prefix->bit_count == raw_len * 8;
+	return prefix->bit_count == address_bits(prefix);
 }
 
 bool
@@ -150,37 +154,35 @@ prefix_sort(struct prefix *items, size_t count)
 		qsort(items, count, sizeof(*items), compare_items);
 }
 
-union address
-prefix_sample(const struct prefix *prefix)
+/* The first address of a prefix, with the bits from first on set, up to end. */
+static union address
+set_bits(const struct prefix *prefix, unsigned first, unsigned end)
 {
 	uint8_t raw[sizeof(struct in6_addr)];
-	union address sample;
+	union address result;
 	size_t raw_len;
 	const uint8_t *base = address_raw(&prefix->base, &raw_len);
 
 	memcpy(raw, base, raw_len);
-	/* A prefix of one or two addresses gives its first address. */
-	for (size_t bit = prefix->bit_count;
-	     prefix->bit_count + 1 < raw_len * 8 && bit + 1 < raw_len * 8;
-	     bit++)
+	for (unsigned bit = first; bit < end; bit++)
 		raw[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	address_from_raw(&sample, raw, raw_len, 0);
-	return sample;
+	address_from_raw(&result, raw, raw_len, 0);
+	return result;
+}
+
+/* A prefix of one or two addresses gives its first address. */
+union address
+prefix_sample(const struct prefix *prefix)
+{
+	return set_bits(prefix, prefix->bit_count, address_bits(prefix) - 1);
 }
 
 union address
 prefix_sample_first(const struct prefix *prefix)
 {
-	uint8_t raw[sizeof(struct in6_addr)];
-	union address sample;
-	size_t raw_len;
-	const uint8_t *base = address_raw(&prefix->base, &raw_len);
+	unsigned last = address_bits(prefix) - 1;
 
-	memcpy(raw, base, raw_len);
-	if (prefix->bit_count + 1 < raw_len * 8)
-		raw[raw_len - 1] |= 1;
-	address_from_raw(&sample, raw, raw_len, 0);
-	return sample;
+	return set_bits(prefix, last, last + (prefix->bit_count < last));
 }
 
 const char *
