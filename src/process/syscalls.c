@@ -261,30 +261,16 @@ allow_memory(scmp_filter_ctx filter, const struct sealed *sealed)
 	return error;
 }
 
+/* The second argument of the call is the request. */
 static int
-allow_ioctls(scmp_filter_ctx filter)
+allow_requests(
+    scmp_filter_ctx filter, int call, const uint32_t *requests, size_t count)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < COUNT(ioctls) && !error; i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(ioctl), 1, equal(1, ioctls[i]));
-	return error;
-}
-
-/* On a 32-bit processor libc calls the second one for large files. */
-static int
-allow_fcntls(scmp_filter_ctx filter)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < COUNT(fcntls) && !error; i++) {
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(fcntl), 1, equal(1, fcntls[i]));
-		if (!error)
-			error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-			    SCMP_SYS(fcntl64), 1, equal(1, fcntls[i]));
-	}
+	for (size_t i = 0; i < count && !error; i++)
+		error = seccomp_rule_add(
+		    filter, SCMP_ACT_ALLOW, call, 1, equal(1, requests[i]));
 	return error;
 }
 
@@ -420,9 +406,15 @@ syscalls_restrict(bool names, const struct sealed *sealed)
 	if (!error)
 		error = allow_memory(filter, sealed);
 	if (!error)
-		error = allow_ioctls(filter);
+		error = allow_requests(
+		    filter, SCMP_SYS(ioctl), ioctls, COUNT(ioctls));
 	if (!error)
-		error = allow_fcntls(filter);
+		error = allow_requests(
+		    filter, SCMP_SYS(fcntl), fcntls, COUNT(fcntls));
+	/* On a 32-bit processor libc calls this one for large files. */
+	if (!error)
+		error = allow_requests(
+		    filter, SCMP_SYS(fcntl64), fcntls, COUNT(fcntls));
 	if (!error)
 		error = allow_sockets(filter, names);
 	if (!error)
