@@ -233,16 +233,16 @@ check_names(const struct options *options, const struct config *config)
 	}
 }
 
+/* The exit status of a command that printed its output, or failed. */
 static int
-print_rules(const struct config *config, const struct rules_request *request)
+finish_command(int error, const char *output)
 {
-	int error = rules_print(config, request, stdout);
-
 	if (error)
 		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	if (fflush(stdout) == 0)
 		return EXIT_SUCCESS;
-	perror("srcproxy: cannot write the rules");
+	fprintf(stderr, "srcproxy: cannot write the %s: %s\n", output,
+	    strerror(errno));
 	return EXIT_FAILURE;
 }
 
@@ -254,13 +254,9 @@ examine(const struct config *config, const struct options *options,
 		options->prefixes, &findings };
 	int result =
 	    doctor_run(config, &request, options->user ? privilege : NULL);
+	int status = finish_command(result < 0 ? result : 0, "findings");
 
-	if (result < 0)
-		return result == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-	if (fflush(stdout) == 0)
-		return result ? EXIT_FAILURE : EXIT_SUCCESS;
-	perror("srcproxy: cannot write the findings");
-	return EXIT_FAILURE;
+	return result > 0 ? EXIT_FAILURE : status;
 }
 
 /* The kernel's counters go with an answer about users, once. */
@@ -275,9 +271,7 @@ ask(const struct config *config, struct status_request *request)
 		request->prefixes = count_read(config->listen.port);
 	error = status_run(request);
 	json_object_put(request->prefixes);
-	if (error)
-		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-	return EXIT_SUCCESS;
+	return finish_command(error, "status");
 }
 
 int
@@ -305,7 +299,8 @@ main(int argc, char **argv)
 	else if (options.command == OPTIONS_RUN && !options.check)
 		return serve(&options, &privilege, config);
 	else if (options.command == OPTIONS_RULES)
-		status = print_rules(config, &options.rules);
+		status = finish_command(
+		    rules_print(config, &options.rules, stdout), "rules");
 	else if (options.command == OPTIONS_DOCTOR)
 		status = examine(config, &options, &privilege);
 	else if (options.command == OPTIONS_STATUS)
