@@ -333,14 +333,14 @@ socket_is_readable(int fd)
 	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
 }
 
-static uint8_t
-read_state(int fd)
+static struct tcp_info
+read_info(int fd)
 {
 	struct tcp_info info = { .tcpi_state = STATE_CLOSE };
 	socklen_t len = sizeof(info);
 
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	return info.tcpi_state;
+	return info;
 }
 
 /* SIOCOUTQ is 0 until the handshake is over, whatever has been sent. */
@@ -351,7 +351,8 @@ socket_unacknowledged(int fd)
 
 	if (ioctl(fd, SIOCOUTQ, &bytes))
 		return -errno;
-	return bytes == 0 && read_state(fd) == STATE_SYN_RECV ? 1 : bytes;
+	return bytes == 0 && read_info(fd).tcpi_state == STATE_SYN_RECV ? 1
+									: bytes;
 }
 
 int
@@ -384,11 +385,7 @@ socket_await_acknowledged(int fd, int64_t deadline, const atomic_bool *stop)
 uint64_t
 socket_acknowledged(int fd)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	return info.tcpi_bytes_acked;
+	return read_info(fd).tcpi_bytes_acked;
 }
 
 /*
@@ -400,10 +397,8 @@ socket_acknowledged(int fd)
 enum socket_end
 socket_find_end(int fd, uint64_t received)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
+	struct tcp_info info = read_info(fd);
 
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 	if (info.tcpi_bytes_received != received + 1)
 		return SOCKET_END_NONE;
 	switch (info.tcpi_state) {
@@ -422,13 +417,13 @@ socket_find_end(int fd, uint64_t received)
 bool
 socket_is_connecting(int fd)
 {
-	return read_state(fd) == STATE_SYN_SENT;
+	return read_info(fd).tcpi_state == STATE_SYN_SENT;
 }
 
 bool
 socket_is_closed(int fd)
 {
-	return read_state(fd) == STATE_CLOSE;
+	return read_info(fd).tcpi_state == STATE_CLOSE;
 }
 
 void
