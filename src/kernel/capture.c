@@ -147,16 +147,24 @@ capture_is_question(
 	    is_address(packet + SOLICITATION_TARGET, about);
 }
 
+static size_t
+receive(int fd, uint8_t packet[CAPTURE_MAX_LEN], struct sockaddr_ll *link)
+{
+	socklen_t link_len = sizeof(*link);
+	ssize_t len = recvfrom(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT,
+	    (struct sockaddr *)link, &link_len);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
 size_t
 capture_next(int fd, uint8_t packet[CAPTURE_MAX_LEN], uint32_t *interface)
 {
 	struct sockaddr_ll link = { .sll_ifindex = 0 };
-	socklen_t link_len = sizeof(link);
-	ssize_t len = recvfrom(fd, packet, CAPTURE_MAX_LEN, MSG_DONTWAIT,
-	    (struct sockaddr *)&link, &link_len);
+	size_t len = receive(fd, packet, &link);
 
 	*interface = (uint32_t)link.sll_ifindex;
-	return len > 0 ? (size_t)len : 0;
+	return len;
 }
 
 bool
@@ -165,14 +173,11 @@ capture_next_arrival(
 {
 	uint8_t packet[CAPTURE_MAX_LEN];
 	struct sockaddr_ll link = { 0 };
-	socklen_t link_len = sizeof(link);
-	ssize_t len;
+	size_t len;
 
-	while ((len = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
-		    (struct sockaddr *)&link, &link_len)) > 0) {
+	while ((len = receive(fd, packet, &link))) {
 		bool is_arp = link.sll_protocol == htons(ETH_P_ARP);
 
-		link_len = sizeof(link);
 		if (link.sll_pkttype == PACKET_OUTGOING ||
 		    len < (is_arp ? ARP_LEN : V4_MIN_LEN) ||
 		    (!is_arp && packet[0] >> 4 != 4))
