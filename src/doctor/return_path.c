@@ -343,15 +343,6 @@ report_silence(const struct doctor_context *context, const struct path *path,
 	}
 }
 
-static uint64_t
-count_filtered(void)
-{
-	uint64_t count = 0;
-
-	counters_read("TcpExt IPReversePathFilter", &count);
-	return count;
-}
-
 /* filtered: rp_filter dropped packets meanwhile. */
 static enum silence
 explain_silence(const struct wave *wave, const struct path *path, bool filtered)
@@ -643,11 +634,11 @@ return_path_check(const struct doctor_context *context,
 
 	wave.packet_fd = capture_begin(context->packet_fd);
 	while (done < count && deadline_left(wave.end) > 0) {
-		uint64_t filtered = count_filtered();
+		uint64_t filtered = counters_filtered();
 
 		done += begin(&wave, prefixes + done, count - done);
 		await(&wave, deadline_after(ANSWER_MS));
-		finish(&wave, count_filtered() > filtered);
+		finish(&wave, counters_filtered() > filtered);
 	}
 	if (done < count)
 		finding_note(context->findings,

@@ -349,9 +349,9 @@ report_stray(const struct doctor_context *context, const struct stray *stray)
 static void
 report_dropped(const struct doctor_context *context, const char *link)
 {
-	uint64_t dropped = 0;
+	uint64_t dropped = counters_filtered();
 
-	if (counters_read("TcpExt IPReversePathFilter", &dropped) && dropped)
+	if (dropped)
 		finding_note(context->findings,
 		    "rp_filter is 1 (strict) on %s, and has dropped %" PRIu64
 		    " packets on this host: users whose packets arrive there "

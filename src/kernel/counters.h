@@ -3,14 +3,9 @@
 
 /* Counters of the kernel since it started: nstat(8). */
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* name: for example "TcpExt IPReversePathFilter". */
-bool counters_read(const char *name, uint64_t *value);
-
-/* The same, from two lines of /proc/net/netstat: the names, then the values. */
-bool counters_find(
-    const char *names, const char *values, const char *name, uint64_t *value);
+/* The packets that rp_filter has dropped; 0 also if that is unknown. */
+uint64_t counters_filtered(void);
 
 #endif
