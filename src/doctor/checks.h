@@ -96,6 +96,17 @@ void source_nat_check(
     const struct doctor_context *context, const struct prefix *prefix);
 
 /*
+ * Whether the firewall drops packets between the users and an external host.
+ * has_answer: a router answered the users, so an unknown fate is not reported.
+ * Returns true if it has reported something. The note is about a rule that may
+ * drop other connections of users than those that were tried.
+ */
+bool external_check(const struct doctor_context *context,
+    const struct prefix *users, bool has_answer);
+void external_note_some(
+    const struct doctor_context *context, const struct prefix *users);
+
+/*
  * Tries, from a user's address, the way that all connections of the server half
  * take: out by the default route, and back to its socket. Connects to the next
  * router from each prefix. A refusal also proves the way back. A listener of

@@ -39,8 +39,7 @@ check_packet(const struct doctor_context *context, const union address *from,
 static void
 check_prefix(const struct doctor_context *context, const struct prefix *users)
 {
-	const struct selection away = { .family = users->base.any.sa_family,
-		.from = users };
+	const struct selection away = trace_select(users, false);
 	const struct selection back = { .family = users->base.any.sa_family,
 		.to = users };
 	union address user = trace_user(users);

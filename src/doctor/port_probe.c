@@ -86,5 +86,6 @@ port_probe_close(struct port_probe *probe)
 	for (size_t i = 0; i < PROBE_PORTS; i++) {
 		if (probe->fds[i] >= 0)
 			close(probe->fds[i]);
+		probe->fds[i] = -1;
 	}
 }

@@ -21,7 +21,7 @@ struct port_probe {
 /*
  * from: a user's address with port 0, bound as the server half binds it; NULL:
  * any address of this host. Returns 0 when the packets are sent, or a negative
- * errno; then there is nothing to close.
+ * errno; then the probe is closed. A closed probe watches nothing.
  */
 int port_probe_open(struct port_probe *probe, const union address *from,
     const union address *to);

@@ -51,8 +51,7 @@ report_rewritten(const struct doctor_context *context,
     const struct outgoing *outgoing, const union address *user,
     const struct prefix *prefix, const union address *seen)
 {
-	const struct selection selection = { .family = user->any.sa_family,
-		.from = prefix };
+	const struct selection selection = trace_select(prefix, false);
 	const struct cause *cause = &outgoing->sent.changes[FIELD_SADDR];
 	char user_text[ADDRESS_STRLEN], text[PREFIX_STRLEN];
 	char seen_text[ADDRESS_STRLEN] = "another address";

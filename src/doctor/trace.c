@@ -227,6 +227,15 @@ trace_to_any(const struct doctor_context *context, const union address *user,
 	*sent = outgoing.sent;
 }
 
+struct selection
+trace_select(const struct prefix *users, bool is_reply)
+{
+	return (struct selection){ .family = users->base.any.sa_family,
+		.from = is_reply ? NULL : users,
+		.to = is_reply ? users : NULL,
+		.is_reply = is_reply };
+}
+
 const char *
 trace_format_users(const struct selection *selection, struct text *text)
 {

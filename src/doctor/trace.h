@@ -72,6 +72,9 @@ void trace_answer_by(const struct doctor_context *context, const char *link,
 void trace_to_any(const struct doctor_context *context,
     const union address *user, struct walk *sent);
 
+/* Selects packets of these users, or replies to them. */
+struct selection trace_select(const struct prefix *users, bool is_reply);
+
 /* Sets the text to "198.51.100.0/24: ", or "" if no users are selected. */
 const char *trace_format_users(
     const struct selection *selection, struct text *text);
