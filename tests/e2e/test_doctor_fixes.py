@@ -50,6 +50,7 @@ TESTS = {
         'test_doctor_ufw.UfwGate.test_users_who_are_dropped',
         'test_doctor_hosts.HostsExit.test_port_that_is_closed',
         'test_doctor_hosts.HostsExit.test_port_that_is_closed_to_both_families',
+        'test_doctor_hosts.HostsExit.test_drops_of_one_port',
         'test_doctor_ufw.UfwExit.test_port_that_is_closed',
         'test_doctor_firewalld.FirewalldExit.'
         'test_port_that_is_closed_and_masquerade'),
@@ -126,14 +127,34 @@ def arguments(text):
     return found
 
 
-def problems_with_a_fix():
+def calls(function):
     for path in sorted(DOCTOR.glob('*.c')):
         text = path.read_text()
-        for call in re.finditer(r'\tfinding_problem\(', text):
-            _, fix, _, words, *_ = arguments(text[call.end():])
-            if fix != 'NULL':
-                yield ''.join(string[1:-1] for string in
-                              re.findall(STRING, words))
+        for call in re.finditer(rf'[\t !]{function}\(', text):
+            yield arguments(text[call.end():])
+
+
+def literal(words):
+    return ''.join(string[1:-1] for string in re.findall(STRING, words))
+
+
+def problems_with_a_fix():
+    for _, fix, _, words, *_ in calls('finding_problem'):
+        if fix != 'NULL':
+            yield literal(words)
+
+
+def dropped_packets():
+    """The packets that doctor follows, in the words of its problem."""
+    yield from filter(None, (literal(words) for _, _, _, words in
+                             calls('trace_report')))
+
+
+def source_of(name):
+    """The source of a test; strings that are joined in Python are one."""
+    module, case, test = name.split('.')
+    found = getattr(getattr(importlib.import_module(module), case), test)
+    return re.sub(r"""['"]\s+f?['"]""", '', inspect.getsource(found))
 
 
 class Fixes(unittest.TestCase):
@@ -148,7 +169,9 @@ class Fixes(unittest.TestCase):
 
     def test_each_test_in_the_table_runs_a_fix(self):
         for name in (name for names in TESTS.values() for name in names):
-            module, case, test = name.split('.')
-            found = getattr(getattr(importlib.import_module(module), case),
-                            test)
-            self.assertRegex(inspect.getsource(found), RUNS, name)
+            self.assertRegex(source_of(name), RUNS, name)
+
+    def test_packets_of_each_kind_are_dropped_in_a_test(self):
+        tested = ''.join(map(source_of, TESTS['the firewall drops %s: ']))
+        for words in dropped_packets():
+            self.assertIn(words, tested)

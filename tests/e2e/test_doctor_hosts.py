@@ -165,6 +165,18 @@ class HostsExit(HostsExitCase):
                 self.assert_found(table(rules), f'{IPV4.users}: .* chain '
                                   f'{hooks[0]} of the table inet others')
 
+    def test_drops_of_one_port(self):
+        """The router answers at its other ports."""
+        for rule, what in (
+                ('OUTPUT -p tcp --dport 443',
+                 'packets of the half from these addresses: '),
+                ('INPUT -p tcp --sport 443',
+                 'reply packets to these users: ')):
+            with self.subTest(rule):
+                self.assert_found(
+                    f'iptables -A {rule} -j DROP',
+                    f'{IPV4.users}: the firewall drops {what}', port=443)
+
     def test_drops_of_iptables(self):
         for table_name, name in (('mangle', 'POSTROUTING'),
                                  ('mangle', 'INPUT'), ('raw', 'PREROUTING')):

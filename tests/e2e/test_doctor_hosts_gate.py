@@ -156,7 +156,10 @@ class HostsGate(HostsGateCase):
                 (IPV4, 'iptables -A OUTPUT -o link0 -p tcp --dport 443 -j '
                  'ACCEPT; iptables -A OUTPUT -o link0 -j REJECT',
                  f"{SERVER[0]}/32: the firewall drops this half's packets to "
-                 'the server half')):
+                 'the server half'),
+                (IPV4, 'iptables -A INPUT -i link0 -p tcp -j DROP',
+                 f"{SERVER[0]}/32: the firewall drops the server half's "
+                 'replies: ')):
             with self.subTest(commands):
                 self.assert_found(commands, found, family)
 
