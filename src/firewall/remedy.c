@@ -109,23 +109,28 @@ add_match(struct text *command, const struct selection *selection, bool for_nft,
 
 /*
  * "public" of the chains filter_IN_public_allow and, since firewalld 2.5,
- * filter_IN_public_to_HOST; no zone: the default one.
+ * filter_IN_public_to_HOST, and the policy "p" of filter_FWD_policy_p_deny;
+ * neither: the default zone.
  */
 static const char *
 format_zone(const char *chain, struct text *text)
 {
 	char part[16], zone[64], *end;
+	bool is_policy;
 
 	text_set(text, CHANGE);
-	if (sscanf(chain, "%*[a-z]_%15[A-Z]_%63s", part, zone) != 2 ||
-	    !text_lists("|IN|POST|", part) || !strncmp(zone, "policy_", 7))
+	if (sscanf(chain, "%*[a-z]_%15[A-Z]_%63s", part, zone) != 2)
+		return text->chars;
+	is_policy = !strncmp(zone, "policy_", 7);
+	if (!is_policy && !text_lists("|IN|POST|", part))
 		return text->chars;
 	end = strrchr(zone, '_');
 	if (end && text_lists("|_pre|_log|_deny|_allow|_post|", end))
 		*end = '\0';
 	else if (end && end - zone > 3 && !strcmp(end - 3, "_to_HOST"))
 		end[-3] = '\0';
-	return text_add(text, " --zone=%s", zone);
+	return is_policy ? text_add(text, " --policy=%s", zone + 7)
+			 : text_add(text, " --zone=%s", zone);
 }
 
 /*
@@ -214,7 +219,8 @@ format_firewalld(const struct chain *chain, const struct selection *selection,
 	const char *zone = format_zone(chain->name, &text);
 
 	text_set(command, "%s", "");
-	if (strstr(chain->name, "_FWD_") || strstr(chain->name, "_FORWARD")) {
+	if (!strstr(zone, " --policy=") &&
+	    (strstr(chain->name, "_FWD_") || strstr(chain->name, "_FORWARD"))) {
 		text_add(command,
 		    CHANGE " --new-policy=srcproxy || :; " POLICY
 			   " --add-ingress-zone=ANY; " POLICY

@@ -134,6 +134,23 @@ class FirewalldExit(Firewalld, HostsExitCase):
                 f'{family.users}: a MASQUERADE or SNAT rule' for family in BOTH))
 
 
+class FirewalldPolicy(FirewalldExit):
+    """A policy is asked before the zone, which has the port."""
+
+    zones = """
+        policy='firewall-cmd --permanent --policy=no-proxy'
+        firewall-cmd --permanent --add-port=21829/tcp
+        firewall-cmd --permanent --new-policy=no-proxy
+        $policy --add-ingress-zone=ANY
+        $policy --add-egress-zone=HOST
+        $policy --add-rich-rule='rule port port=21829 protocol=tcp drop'
+        firewall-cmd --reload"""
+
+    def test_port_that_is_closed_and_masquerade(self):
+        self.assert_mended('drops packets to port 21829.* chain '
+                           'filter_IN_policy_no-proxy_deny')
+
+
 class FirewalldTproxy(Firewalld, HostsGateCase):
     """The zone has no rule for packets to foreign addresses."""
 

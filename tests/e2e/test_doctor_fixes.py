@@ -53,6 +53,8 @@ TESTS = {
         'test_doctor_hosts.HostsExit.test_drops_of_one_port',
         'test_doctor_ufw.UfwExit.test_port_that_is_closed',
         'test_doctor_firewalld.FirewalldExit.'
+        'test_port_that_is_closed_and_masquerade',
+        'test_doctor_firewalld.FirewalldPolicy.'
         'test_port_that_is_closed_and_masquerade'),
     'reply packets to these users do not leave by': (
         'test_doctor_replies.Redirect.test_marks_for_an_uplink',

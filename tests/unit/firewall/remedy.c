@@ -117,7 +117,11 @@ static const struct {
 	{ "filter_IN_my_net_to_HOST",
 	    "firewall-cmd --permanent --zone=my_net --add-rich-rule" },
 	{ "filter_IN_policy_allow-host-ipv6",
-	    "firewall-cmd --permanent --add-rich-rule" },
+	    "firewall-cmd --permanent --policy=allow-host-ipv6 "
+	    "--add-rich-rule" },
+	{ "filter_FWD_policy_no_web_deny",
+	    "firewall-cmd --permanent --policy=no_web --add-rich-rule" },
+	{ "filter_INPUT", "firewall-cmd --permanent --add-rich-rule" },
 	{ "nat_POST_public_allow",
 	    "firewall-cmd --permanent --new-ipset=srcproxy-users "
 	    "--type=hash:net --option=family=inet || :; firewall-cmd "
