@@ -4,6 +4,9 @@
 
 #define BLOCK_LEN 64
 
+/* More than the functions of libmd use. */
+#define STACK_LEN 1024
+
 /* Takes in the block, of which each byte is changed by pad. */
 static void
 begin(SHA2_CTX *context, const uint8_t block[BLOCK_LEN], uint8_t pad)
@@ -31,6 +34,14 @@ hmac_key_init(struct hmac_key *key, const void *bytes, size_t len)
 	explicit_bzero(block, sizeof(block));
 }
 
+/* Where functions of libmd have left the state that they began with. */
+static void __attribute__((noinline)) wipe_stack(void)
+{
+	uint8_t below[STACK_LEN];
+
+	explicit_bzero(below, sizeof(below));
+}
+
 static void
 finish(
     const SHA2_CTX *begun, const void *data, size_t len, struct digest *digest)
@@ -49,4 +60,5 @@ hmac_compute(const struct hmac_key *key, const void *data, size_t len,
 
 	finish(&key->inner, data, len, &inner);
 	finish(&key->outer, inner.bytes, sizeof(inner.bytes), mac);
+	wipe_stack();
 }

@@ -341,6 +341,7 @@ claim_auth(struct reader *reader, const struct json5 *value,
 	protocol_key_derive(text, len, &protocol_key);
 	if (!first && acl_add_key(acl, &protocol_key, user))
 		reader_fail_memory(reader);
+	explicit_bzero(&protocol_key, sizeof(protocol_key));
 	if (first == user)
 		reader_fail(reader, value, "this auth is in the list twice");
 	else if (first)
@@ -524,10 +525,13 @@ config_has_user(const struct config *config, const union address *source)
 }
 
 struct config *
-config_ref(struct config *config)
+config_ref(const struct config *config)
 {
-	atomic_fetch_add(&config->references, 1);
-	return config;
+	/* Only its count ever changes; config_load() has allocated it. */
+	struct config *counted = (struct config *)config;
+
+	atomic_fetch_add(&counted->references, 1);
+	return counted;
 }
 
 void

@@ -102,7 +102,7 @@ struct config *config_load(
 bool config_has_user(const struct config *config, const union address *source);
 
 /* Returns config with one more reference. */
-struct config *config_ref(struct config *config);
+struct config *config_ref(const struct config *config);
 
 /* Gives a reference back. The last one frees config. NULL is fine. */
 void config_unref(struct config *config);

@@ -58,13 +58,13 @@ client_tune(const struct config *config, int listen_fd)
 /* A server of the configuration, before a user needs it. */
 struct look {
 	struct endpoint server;
-	struct server_version_question question;
+	struct config *config;
 };
 
 static void
 free_look(struct look *look)
 {
-	explicit_bzero(&look->question, sizeof(look->question));
+	config_unref(look->config);
 	free(look);
 }
 
@@ -82,7 +82,7 @@ look_up(void *argument)
 			    "up again for each connection\"",
 		    look->server.host, wrong);
 	for (size_t i = 0; i < count; i++)
-		server_version_ask(&look->question, &addresses[i]);
+		server_version_ask(look->config, &addresses[i]);
 	free_look(look);
 }
 
@@ -100,8 +100,7 @@ client_begin(const struct config *config)
 
 		if (!look)
 			return;
-		look->server = list->items[i];
-		server_version_prepare(config, &look->question);
+		*look = (struct look){ list->items[i], config_ref(config) };
 		if (!endpoint_is_name(&look->server))
 			look_up(look);
 		else if (thread_start(look_up, look))

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/deadline.h"
 #include "base/log.h"
@@ -32,10 +31,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[SERVER_VERSION_MAX];
 static size_t entry_count;
 
-/* A thread's task. */
+/* A thread's task. Its reference keeps the key where it is wiped at the end. */
 struct task {
 	union address server;
-	struct server_version_question question;
+	struct config *config;
 };
 
 /*
@@ -162,7 +161,8 @@ ask_connected(const struct task *task, int fd)
 	bool is_reset = false;
 	int error;
 
-	request_len = client_request_encode_check(&task->question.key, request);
+	request_len =
+	    client_request_encode_check(&task->config->protocol_key, request);
 	if (socket_send_all(fd, request, request_len) == 0) {
 		error = client_answer_receive(
 		    fd, deadline_after(ANSWER_MS), answer, &len);
@@ -178,7 +178,7 @@ ask_connected(const struct task *task, int fd)
 static void
 free_task(struct task *task)
 {
-	explicit_bzero(&task->question.key, sizeof(task->question.key));
+	config_unref(task->config);
 	free(task);
 }
 
@@ -188,7 +188,7 @@ run_task(void *argument)
 	struct task *task = argument;
 	const char *tried;
 	int fd = leg_connect(
-	    &task->server, &task->question.local_bind, CONNECT_MS, &tried);
+	    &task->server, &task->config->local_bind, CONNECT_MS, &tried);
 
 	if (fd >= 0) {
 		ask_connected(task, fd);
@@ -200,29 +200,17 @@ run_task(void *argument)
 }
 
 static void
-start_task(
-    const struct server_version_question *question, const union address *server)
+start_task(const struct config *config, const union address *server)
 {
 	struct task *task = malloc(sizeof(*task));
 
 	if (task)
-		*task = (struct task){ *server, *question };
+		*task = (struct task){ *server, config_ref(config) };
 	if (task && thread_start(run_task, task) == 0)
 		return;
 	if (task)
 		free_task(task);
 	note_unanswered(server, false);
-}
-
-void
-server_version_prepare(
-    const struct config *config, struct server_version_question *question)
-{
-	*question = (struct server_version_question){
-		.is_wanted = config->protocol == PROTOCOL_AUTO,
-		.local_bind = config->local_bind,
-		.key = config->protocol_key,
-	};
 }
 
 /* True once: the caller then asks. */
@@ -244,27 +232,23 @@ begin(const union address *server, bool is_due, uint8_t *version)
 }
 
 void
-server_version_ask(
-    const struct server_version_question *question, const union address *server)
+server_version_ask(const struct config *config, const union address *server)
 {
 	uint8_t version;
 
-	if (question->is_wanted && begin(server, true, &version))
-		start_task(question, server);
+	if (config->protocol == PROTOCOL_AUTO && begin(server, true, &version))
+		start_task(config, server);
 }
 
 uint8_t
 server_version_choose(const struct config *config, const union address *server)
 {
-	struct server_version_question question;
 	uint8_t version;
 
 	if (config->protocol != PROTOCOL_AUTO)
 		return config->protocol == PROTOCOL_ONLY_2 ? 2 : 1;
-	if (begin(server, false, &version)) {
-		server_version_prepare(config, &question);
-		start_task(&question, server);
-	}
+	if (begin(server, false, &version))
+		start_task(config, server);
 	return version;
 }
 

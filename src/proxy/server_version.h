@@ -31,22 +31,13 @@ uint8_t server_version_choose(
 /* A status byte came from that address. */
 void server_version_answered(const union address *server);
 
-/* What it takes to ask, as a copy: threads outlive configurations. */
-struct server_version_question {
-	bool is_wanted; /* protocol is "auto" */
-	struct local_bind local_bind;
-	struct protocol_key key;
-};
-
-void server_version_prepare(
-    const struct config *config, struct server_version_question *question);
-
 /*
- * Starts the thread, unless the address is known to speak version 2 or is asked
- * already: at start, and at a reload, when the server may have been updated.
+ * Starts the thread, unless the configuration names one version, or the address
+ * is known to speak version 2 or is asked already: at start, and at a reload,
+ * when the server may have been updated.
  */
-void server_version_ask(const struct server_version_question *question,
-    const union address *server);
+void server_version_ask(
+    const struct config *config, const union address *server);
 
 /* For a configuration that permits version 1 alone. */
 void server_version_forget(void);

@@ -115,6 +115,23 @@ log_warning(const char *format, ...)
 }
 
 static struct config config;
+static int references;
+
+struct config *
+config_ref(const struct config *lent)
+{
+	ck_assert_ptr_eq(lent, &config);
+	references++;
+	return &config;
+}
+
+void
+config_unref(struct config *lent)
+{
+	ck_assert_ptr_eq(lent, &config);
+	references--;
+}
+
 static union address server;
 static int listen_fd;
 
@@ -135,10 +152,12 @@ static void *
 run_asks(void *unused)
 {
 	void (*run)(void *) = asks;
+	int before = references;
 
 	(void)unused;
 	asks = NULL;
 	run(asked);
+	ck_assert_int_eq(references, before - 1);
 	return NULL;
 }
 
@@ -373,26 +392,21 @@ END_TEST
 
 START_TEST(a_reload_asks_but_not_those_that_speak_version_2)
 {
-	struct server_version_question question;
-
 	open_server();
-	server_version_prepare(&config, &question);
-	server_version_ask(&question, &server);
+	server_version_ask(&config, &server);
 	/* One thread at a time. */
-	server_version_ask(&question, &server);
+	server_version_ask(&config, &server);
 	ck_assert_int_eq(choose(), 1);
 	answer_check(RESET);
-	server_version_ask(&question, &server);
+	server_version_ask(&config, &server);
 	answer_check(PROTOCOL_CONNECTED);
-	server_version_ask(&question, &server);
+	server_version_ask(&config, &server);
 	ck_assert_ptr_null(asks);
 }
 END_TEST
 
 START_TEST(a_number_in_the_configuration_asks_nothing)
 {
-	struct server_version_question question;
-
 	open_server();
 	config.protocol = PROTOCOL_ONLY_1;
 	server_version_answered(&server);
@@ -400,8 +414,7 @@ START_TEST(a_number_in_the_configuration_asks_nothing)
 	config.protocol = PROTOCOL_ONLY_2;
 	elapsed += HOUR + 1;
 	ck_assert_int_eq(choose(), 2);
-	server_version_prepare(&config, &question);
-	server_version_ask(&question, &server);
+	server_version_ask(&config, &server);
 	ck_assert_ptr_null(asks);
 	elapsed = 0;
 }
