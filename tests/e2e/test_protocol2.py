@@ -181,10 +181,10 @@ class Refused:
     def test_clock_that_is_off(self):
         self.start_with_acl()
         for time_ms, words in (
-                (now_ms() - WINDOW_MS - 5000,
-                 r'6\d\.\d+ s ago: .*clock is behind, or it was on its way'),
-                (now_ms() + WINDOW_MS + 5000,
-                 r'6\d\.\d+ s from now: .*clock is ahead;'),
+                (now_ms() - WINDOW_MS - 40_000,
+                 r'1\d\d\.\d+ s ago: .*clock is behind, or it was on its way'),
+                (now_ms() + WINDOW_MS + 130_000,
+                 r'1\d\d\.\d+ s from now: .*clock is ahead;'),
                 # Numbers are unsigned.
                 (2**64 - 1, r'\d+\.\d+ s from now: .*clock is ahead;'),
                 (2**63 + now_ms() + 1000,
@@ -206,7 +206,7 @@ class Refused:
         for _ in range(2):
             self.assert_answer(REPLAY, request, 'used before', user='alice')
         self.assert_answer(
-            REPLAY, self.request2(time_ms=now_ms() - WINDOW_MS + 5000),
+            REPLAY, self.request2(time_ms=now_ms() - WINDOW_MS // 2),
             'before this server half started')
         self.assert_connects()
 
@@ -381,7 +381,7 @@ class Floods:
         self.start_with_acl(options=injection.options)
         injection.set_clock(0)
         self.assert_answer(
-            REPLAY, self.request2(time_ms=now_ms() - WINDOW_MS + 5000),
+            REPLAY, self.request2(time_ms=now_ms() - WINDOW_MS // 2),
             'before this server half started')
         self.assert_connects()
 

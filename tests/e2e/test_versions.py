@@ -112,7 +112,7 @@ class Answers:
                 client.mark()
                 user, server, _ = self.dial()
                 answer = bytes([CLOCK_OFF]) + struct.pack(
-                    '>Q', now_ms() + 95_000)
+                    '>Q', now_ms() + 99_000)
                 server.sendall(answer[:first])
                 if first < len(answer):
                     wait_until_taken(server)
