@@ -7,6 +7,7 @@
 
 #include "config/special_purpose.h"
 #include "doctor/trace.h"
+#include "doctor/user_route.h"
 #include "net/route.h"
 
 #define PORT 443
@@ -33,25 +34,6 @@ find_network(const struct ifaddrs *entry, struct prefix *network)
 	return !special_purpose_find(&address, &bit_count) &&
 	    !prefix_parse(block, network, &masked) &&
 	    !prefix_is_single(network);
-}
-
-/* Whether the users, a server half or the default route are on that link. */
-static bool
-is_link_of_ours(
-    const struct doctor_context *context, uint32_t interface, int family)
-{
-	const struct endpoint_list *servers = &context->config->servers;
-	const struct prefix_list *users = context->prefixes;
-	union address address = trace_external(family);
-	bool is_ours = route_leads_to(&address, interface);
-
-	for (size_t i = 0; i < servers->count && !is_ours; i++)
-		is_ours = route_leads_to(&servers->items[i].address, interface);
-	for (size_t i = 0; i < users->count && !is_ours; i++) {
-		address = trace_user(&users->items[i]);
-		is_ours = route_leads_to(&address, interface);
-	}
-	return is_ours;
 }
 
 /* Follows a user's connection to that network. */
@@ -111,8 +93,7 @@ local_network_check(const struct doctor_context *context)
 		if ((family == AF_INET || family == AF_INET6) &&
 		    (entry->ifa_flags & IFF_RUNNING) && entry->ifa_netmask &&
 		    find_network(entry, &network) &&
-		    !is_link_of_ours(
-			context, if_nametoindex(entry->ifa_name), family))
+		    !user_route_is_in_use(context, entry->ifa_name, family))
 			check_network(context, entry->ifa_name, &network);
 	}
 	freeifaddrs(list);

@@ -255,24 +255,33 @@ user_route_check_delivery(const struct arrival *arrival, const char *fix)
 }
 
 static bool
-leads_to(const union address *to, uint32_t interface)
-{
-	struct route route;
-
-	return to->any.sa_family == AF_INET && !route_find(to, 0, &route) &&
-	    route.interface == interface;
-}
-
-static bool
 leads_to_server(const struct doctor_context *context, uint32_t interface)
 {
 	const struct endpoint_list *servers = &context->config->servers;
 	size_t i = 0;
 
 	while (i < servers->count &&
-	    !leads_to(&servers->items[i].address, interface))
+	    !route_leads_to(&servers->items[i].address, interface))
 		i++;
 	return i < servers->count;
+}
+
+bool
+user_route_is_in_use(
+    const struct doctor_context *context, const char *link, int family)
+{
+	const struct prefix_list *list = context->prefixes;
+	uint32_t interface = if_nametoindex(link);
+	const union address external = trace_external(family);
+	char name[IF_NAMESIZE];
+	bool is_used = route_leads_to(&external, interface) ||
+	    leads_to_server(context, interface);
+
+	for (size_t i = 0; i < list->count && !is_used; i++)
+		is_used =
+		    user_route_find_link(context, &list->items[i], name) &&
+		    !strcmp(name, link);
+	return is_used;
 }
 
 /*
@@ -361,22 +370,6 @@ report_dropped(const struct doctor_context *context, const char *link)
 		    link, dropped, link);
 }
 
-static bool
-is_in_use(const struct doctor_context *context, const char *link)
-{
-	const struct prefix_list *list = context->prefixes;
-	uint32_t interface = if_nametoindex(link);
-	const union address external = trace_external(AF_INET);
-	char name[IF_NAMESIZE];
-	bool is_used = leads_to(&external, interface) ||
-	    leads_to_server(context, interface);
-	for (size_t i = 0; i < list->count && !is_used; i++)
-		is_used =
-		    user_route_find_link(context, &list->items[i], name) &&
-		    !strcmp(name, link);
-	return is_used;
-}
-
 /* Finds a strict link that leads neither to users nor to the server half. */
 static bool
 find_other_link(const struct doctor_context *context, char name[IF_NAMESIZE])
@@ -392,7 +385,7 @@ find_other_link(const struct doctor_context *context, char name[IF_NAMESIZE])
 		    (entry->ifa_flags & IFF_UP) &&
 		    !(entry->ifa_flags & IFF_LOOPBACK) &&
 		    is_strict(entry->ifa_name) &&
-		    !is_in_use(context, entry->ifa_name);
+		    !user_route_is_in_use(context, entry->ifa_name, AF_INET);
 		if (is_found)
 			strcpy(name, entry->ifa_name);
 	}

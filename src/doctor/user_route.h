@@ -16,6 +16,10 @@
 const char *user_route_find_link(const struct doctor_context *context,
     const struct prefix *users, char name[IF_NAMESIZE]);
 
+/* Whether the users, a server half or the default route are on that link. */
+bool user_route_is_in_use(
+    const struct doctor_context *context, const char *link, int family);
+
 /* A user's packet that is followed to the client half. */
 struct arrival {
 	const struct doctor_context *context;
