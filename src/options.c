@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 #define FOR(command) (1U << (command))
 #define HELP_COLUMN 27
 
@@ -71,8 +73,6 @@ static const struct row rows[] = {
 	    "the users and what they move, in a terminal" },
 };
 
-#define ROW_COUNT (sizeof(rows) / sizeof(*rows))
-
 static const char synopsis[] =
     "usage: srcproxy [-st] [--replace] [-p PIDFILE] [-u USER[:GROUP]]\n"
     "                client|server CONFIG\n"
@@ -112,7 +112,7 @@ leave_with_help(enum options_command command)
 	if (command == OPTIONS_RUN)
 		puts("Carries TCP through a second host and keeps the "
 		     "sender's address.\n");
-	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+	for (const struct row *row = rows; row < rows + COUNT(rows); row++) {
 		if (row->commands & FOR(command))
 			print_row(row);
 	}
@@ -153,9 +153,9 @@ argument_of(const struct row *row)
 
 /* For getopt_long(3). */
 static void
-list_options(struct option names[ROW_COUNT + 1], char *letters)
+list_options(struct option names[COUNT(rows) + 1], char *letters)
 {
-	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+	for (const struct row *row = rows; row < rows + COUNT(rows); row++) {
 		if (!is_option(row))
 			continue;
 		*names++ = (struct option){ row->name, argument_of(row), NULL,
@@ -173,10 +173,10 @@ take_option(int flag, struct options *options)
 	const struct row *row = rows;
 	char *field;
 
-	while (row < rows + ROW_COUNT && flag_of(row) != flag)
+	while (row < rows + COUNT(rows) && flag_of(row) != flag)
 		row++;
 	/* getopt_long(3) has said what the problem is. */
-	if (row == rows + ROW_COUNT)
+	if (row == rows + COUNT(rows))
 		leave_with_usage(NULL, NULL);
 	if (flag == 'V')
 		leave_with_version();
@@ -190,8 +190,8 @@ take_option(int flag, struct options *options)
 static void
 parse_options(int argc, char **argv, struct options *options)
 {
-	struct option names[ROW_COUNT + 1];
-	char letters[2 * ROW_COUNT + 1];
+	struct option names[COUNT(rows) + 1];
+	char letters[2 * COUNT(rows) + 1];
 	int flag;
 
 	list_options(names, letters);
@@ -213,7 +213,7 @@ is_given(const struct row *row, const struct options *options)
 static void
 refuse_foreign_options(const struct options *options, const char *command)
 {
-	for (const struct row *row = rows; row < rows + ROW_COUNT; row++) {
+	for (const struct row *row = rows; row < rows + COUNT(rows); row++) {
 		char problem[64];
 
 		if (!is_given(row, options) ||

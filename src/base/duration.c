@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 struct unit {
 	const char *name;
 	double ns;
@@ -24,7 +26,7 @@ static const struct unit units[] = {
 static const struct unit *
 unit_find(const char *text)
 {
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < COUNT(units); i++) {
 		if (!strncmp(text, units[i].name, strlen(units[i].name)))
 			return &units[i];
 	}

@@ -7,6 +7,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
+
 #define SECRET_MIN_LEN 16
 
 /* A prefix of a user: acl[user].allowed_src_ips[item]. */
@@ -189,7 +191,7 @@ permits_any(struct reader *reader, const struct acl_user *user)
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = user->sources.items[i];
 	prefix_sort(sorted, count);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+	for (size_t i = 0; i < COUNT(texts); i++) {
 		prefix_parse(texts[i], &all, &is_masked);
 		is_any = is_any || together_cover(sorted, count, &all);
 	}

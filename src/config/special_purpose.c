@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "base/array.h"
 #include "base/must.h"
 #include "net/prefix.h"
 
@@ -77,8 +78,6 @@ static struct block embeddings[] = {
 	{ .text = "::ffff:0:0:0/96", .offset = 12 }, /* translated: RFC 7915 */
 	{ .text = "2002::/16", .offset = 2 },        /* 6to4: RFC 3056 */
 };
-
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static void
 parse(struct block *blocks, size_t count)

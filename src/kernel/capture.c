@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
+
 /* RFC 791 and RFC 8200; a packet with extension headers is none of ours. */
 #define V4_MIN_LEN 20
 #define V4_PROTOCOL 9
@@ -63,7 +65,7 @@ int
 capture_open(void)
 {
 	struct sock_fprog program = {
-		sizeof(filter) / sizeof(*filter),
+		COUNT(filter),
 		filter,
 	};
 	/* Protocol 0 receives nothing: packet(7). */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "net/netlink.h"
 #include "net/route.h"
 
@@ -79,9 +80,9 @@ read_attribute(struct routing_rule *rule, const struct fib_rule_hdr *header,
 		read_prefix(attribute, header->dst_len, &rule->to);
 	if (type == FRA_SRC || type == FRA_DST)
 		return;
-	while (i < sizeof(copied) / sizeof(*copied) && copied[i].type != type)
+	while (i < COUNT(copied) && copied[i].type != type)
 		i++;
-	if (i == sizeof(copied) / sizeof(*copied)) {
+	if (i == COUNT(copied)) {
 		rule->has_unknown = true;
 		return;
 	}
@@ -192,7 +193,7 @@ is_for(const struct routing_rule *rule, const struct routing_question *packet)
 	};
 	enum answer least = ANSWER_YES;
 
-	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+	for (size_t i = 0; i < COUNT(answers); i++)
 		least = answers[i] < least ? answers[i] : least;
 	return rule->is_inverted ? ANSWER_YES - least : least;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Clears all bits from bit_count on; true if one of them was set. */
 static bool
 mask_bits(uint8_t *raw, size_t raw_len, unsigned bit_count)
@@ -113,7 +115,7 @@ prefix_is_private(const struct prefix *prefix)
 	static const char *const blocks[] = { "10.0.0.0/8", "172.16.0.0/12",
 		"192.168.0.0/16", "100.64.0.0/10", "fc00::/7" };
 
-	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
+	for (size_t i = 0; i < COUNT(blocks); i++) {
 		struct prefix block;
 		bool masked;
 

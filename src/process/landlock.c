@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#include "base/array.h"
 
 /* Each version adds rights in this order; the build's header may be older. */
 #define VERSION_1_RIGHTS 13

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "process/cgroup.h"
 #include "process/host_file.h"
 
@@ -274,7 +275,7 @@ read_memory_limit(
 static void
 read_memory(void *context, const char *directory)
 {
-	size_t count = sizeof(memory_files) / sizeof(*memory_files);
+	size_t count = COUNT(memory_files);
 
 	for (size_t i = 0; i < count; i++)
 		read_memory_limit(context, directory, i);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/descriptor.h"
 #include "base/log.h"
 
@@ -112,7 +113,7 @@ is_removed(int fd)
 static void
 report(const char *path, int error)
 {
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+	for (size_t i = 0; i < COUNT(reasons); i++) {
 		if (reasons[i].error == error) {
 			log_error("%s: %s", path, reasons[i].reason);
 			return;

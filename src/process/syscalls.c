@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#include "base/array.h"
 
 /* The types of socket(2) that need no capability, without flags. */
 #define SOCK_TYPE_MASK 0xf

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/deadline.h"
 #include "base/wall_clock.h"
 #include "proxy/protocol.h"
@@ -67,9 +68,9 @@ static const struct cause *
 find_cause(uint8_t status)
 {
 	size_t class = status / CLASS_LEN;
-	size_t last = sizeof(classes) / sizeof(*classes) - 1;
+	size_t last = COUNT(classes) - 1;
 
-	for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+	for (size_t i = 0; i < COUNT(causes); i++) {
 		if (causes[i].status == status)
 			return &causes[i];
 	}

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/array.h"
 #include "status/answer.h"
 
 #define LABELS_LEN 256
@@ -168,7 +169,7 @@ metrics_print(struct json_object *answer, FILE *out)
 	    "The version of the running program; the value is 1.");
 	print_sample(out, "build_info", "version",
 	    answer_text(answer, "version"), NULL, 1);
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
+	for (size_t i = 0; i < COUNT(metrics); i++)
 		print_metric(out, &metrics[i], answer);
 	if (answer_count(users) > 0)
 		print_family(out, "refused_total", "counter",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "status/answer.h"
 #include "status/table.h"
@@ -175,9 +176,9 @@ view_print(struct json_object *answer, const struct screen *screen)
 {
 	print_line(screen, &head, answer, SIZE_MAX);
 	print_line(screen, &limits, answer, SIZE_MAX);
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+	for (size_t i = 0; i < COUNT(lines); i++)
 		print_line(screen, &lines[i], answer, SIZE_MAX);
-	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+	for (size_t i = 0; i < COUNT(tables); i++) {
 		struct json_object *array =
 		    answer_member(answer, tables[i].key);
 
