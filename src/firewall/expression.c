@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "json5/json5.h"
 
 #define OPERANDS_MAX 5
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
 /* A packet has the header if the field has the number. */
 static const struct {
 	const char *name;

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 
 #define WORDS_MAX 128
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
 #define META(key) "{meta:{key:'" key "'}}"
 #define CT(key) "{ct:{key:'" key "'}}"
 #define ORIGINAL(key) "{ct:{key:'" key "',dir:'original'}}"

@@ -4,6 +4,8 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 
+#include "base/array.h"
+
 #define TCP_SYN 2
 #define TCP_SYN_ACK 0x12
 #define TCP_ACK 0x10
@@ -42,7 +44,7 @@ packet_init(struct packet *packet, const union address *from,
 	fields[FIELD_TCP_FLAGS] = value_of_number(TCP_SYN);
 	fields[FIELD_PKTTYPE] = fields[FIELD_MARK] = value_of_number(0);
 	fields[FIELD_CT_STATE] = value_of_number(CT_NEW);
-	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++)
+	for (size_t i = 0; i < COUNT(absent); i++)
 		fields[absent[i]] = value_absent;
 	for (size_t i = 0; i < 4; i++)
 		fields[FIELD_CT_SADDR + i] = fields[FIELD_SADDR + i];
@@ -99,7 +101,7 @@ packet_answer(struct packet *answer, const struct packet *request)
 
 	*answer = *request;
 	fields = answer->fields;
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+	for (size_t i = 0; i < COUNT(pairs); i++) {
 		fields[pairs[i][0]] = request->fields[pairs[i][1]];
 		fields[pairs[i][1]] = request->fields[pairs[i][0]];
 	}

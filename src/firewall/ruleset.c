@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "json5/json5.h"
 
 #define PRIORITY_TRACKING (-200)
 #define PRIORITY_DESTINATION (-100)
 #define PRIORITY_SOURCE 100
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
 static const char *const hooks[HOOK_COUNT] = { "", "ingress", "prerouting",
 	"input", "forward", "output", "postrouting", "egress" };
 

@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "firewall/expression.h"
 #include "json5/json5.h"
 
 #define DEPTH_MAX 16 /* nested jumps; the kernel loads no more */
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
 enum verdict { DROP, ACCEPT, RETURN, VERDICT_COUNT };
 
 /* The effects of a statement, apart from those of its run function. */
