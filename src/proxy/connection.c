@@ -24,7 +24,6 @@
  * it.
  */
 struct session {
-	const struct service *service;
 	struct config *config; /* a reference */
 	struct connection connection;
 	struct connection_table_entry entry;
@@ -56,7 +55,7 @@ needs_grace(const struct session *session, enum relay_side side)
 static void
 session_end(struct session *session, bool was_established)
 {
-	struct admission *admission = session->service->admission;
+	struct admission *admission = session->connection.service->admission;
 
 	close_end(session->connection.upstream_fd,
 	    was_established && needs_grace(session, RELAY_UPSTREAM));
@@ -73,7 +72,7 @@ note_refusal(struct session *session, int error)
 	struct connection *connection = &session->connection;
 
 	account_refuse(connection->facts.account, refusal_of(error));
-	recent_note_refusal(session->service->recent, connection,
+	recent_note_refusal(session->connection.service->recent, connection,
 	    connection->tried, connection_log_reason(connection, error));
 	connection_log_refused(connection, error);
 }
@@ -148,8 +147,8 @@ note_end(struct session *session)
 		return;
 	}
 	account_refuse(session->connection.facts.account, REFUSAL_UNREACHABLE);
-	recent_note_refusal(session->service->recent, &session->connection,
-	    "ask the server", reason);
+	recent_note_refusal(session->connection.service->recent,
+	    &session->connection, "ask the server", reason);
 }
 
 /* Called by the last thread of the relay. */
@@ -159,8 +158,8 @@ end_relay(struct relay *relay)
 	struct session *session = session_of_relay(relay);
 
 	connection_table_leave(&session->connection);
-	if (session->connection.role->end)
-		session->connection.role->end(&session->connection);
+	if (session->connection.service->role->end)
+		session->connection.service->role->end(&session->connection);
 	if (!note_refused(session)) {
 		note_end(session);
 		connection_log_closed(&session->connection, relay,
@@ -194,13 +193,15 @@ note_counterpart(struct session *session, int error)
 	union address address = connection->facts.peer;
 	socklen_t len = sizeof(address);
 
-	if (connection->role == &client_role &&
+	if (connection->service->role == &client_role &&
 	    (error || getpeername(connection->upstream_fd, &address.any, &len)))
 		return;
-	if (connection->role == &server_role)
+	if (connection->service->role == &server_role)
 		address_set_port(&address, 0);
-	if (connection->role == &client_role || session->entry.has_place)
-		recent_note_counterpart(session->service->recent, &address);
+	if (connection->service->role == &client_role ||
+	    session->entry.has_place)
+		recent_note_counterpart(
+		    session->connection.service->recent, &address);
 }
 
 static void
@@ -211,9 +212,8 @@ session_run(void *argument)
 	int error;
 
 	session->began = deadline_now();
-	connection_table_enter(
-	    session->service->table, &session->entry, connection);
-	error = connection->role->dial(connection);
+	connection_table_enter(&session->entry, connection);
+	error = connection->service->role->dial(connection);
 	note_counterpart(session, error);
 	if (error) {
 		connection_table_leave(connection);
@@ -224,7 +224,7 @@ session_run(void *argument)
 	}
 	prepare_relay(session);
 	connection_table_establish(connection, &session->relay);
-	if (connection->role == &server_role)
+	if (connection->service->role == &server_role)
 		log_established(session);
 	relay_run(&session->relay);
 }
@@ -279,13 +279,9 @@ session_create(const struct service *service, struct config *config,
 
 	if (!session)
 		return NULL;
-	session->service = service;
 	session->config = config;
-	session->connection.role = service->role;
+	session->connection.service = service;
 	session->connection.config = config;
-	session->connection.admission = service->admission;
-	session->connection.accounts = service->accounts;
-	session->connection.replay = service->replay;
 	session->connection.facts.number = number;
 	session->connection.downstream_fd = fd;
 	session->connection.facts.peer = *peer;
@@ -338,11 +334,11 @@ connection_restore(const struct service *service, struct config *config,
 	session->relay.answered = note_answer;
 	session->relay.read_answer = read_answer;
 	answer = &session->relay.answer;
-	session->is_logged = connection->role == &server_role ||
+	session->is_logged = connection->service->role == &server_role ||
 	    session->relay.bytes[RELAY_UPSTREAM] > 0 ||
 	    (answer->len > 0 && !answer->is_awaited);
 	relay_restore(&session->relay);
-	connection_table_enter(service->table, &session->entry, connection);
+	connection_table_enter(&session->entry, connection);
 	connection_table_admit(connection, account, 0);
 	connection_table_restore(
 	    connection, &session->relay, record->began, !record->is_new);

@@ -8,21 +8,6 @@
 #include "proxy/handover_record.h"
 #include "proxy/role.h"
 
-struct connection_table;
-struct connection_table_entry;
-struct recent;
-struct replay;
-
-/* All connections share these. */
-struct service {
-	const struct role *role;
-	struct admission *admission;
-	struct accounts *accounts;
-	struct connection_table *table;
-	struct recent *recent;
-	struct replay *replay;
-};
-
 /*
  * Serves the accepted connection fd in a thread of its own, and logs its
  * failures. The number is that of admission_enter(). Takes over fd, the

@@ -53,7 +53,7 @@ is_weather(const struct connection *connection, int error)
 		 * If the client cannot reach its server, the operator must
 		 * know.
 		 */
-		return connection->role == &server_role ||
+		return connection->service->role == &server_role ||
 		    connection->is_reason_given || error == -ECONNABORTED;
 	default:
 		return false;
@@ -176,8 +176,8 @@ const char *
 connection_log_unanswered(
     const struct connection *connection, const struct relay *relay)
 {
-	if (connection->role == &server_role || relay->end != RELAY_RESET ||
-	    relay->culprit != RELAY_UPSTREAM ||
+	if (connection->service->role == &server_role ||
+	    relay->end != RELAY_RESET || relay->culprit != RELAY_UPSTREAM ||
 	    relay->bytes[RELAY_UPSTREAM] > 0 || relay->answer.len > 0 ||
 	    relay->bytes[RELAY_DOWNSTREAM] > UNANSWERED_MAX_LEN)
 		return NULL;
@@ -202,7 +202,7 @@ void
 connection_log_closed(const struct connection *connection,
     const struct relay *relay, int64_t duration_ms)
 {
-	const struct role *role = connection->role;
+	const struct role *role = connection->service->role;
 	const char *culprit = relay->culprit == RELAY_DOWNSTREAM
 	    ? role->downstream
 	    : role->upstream;

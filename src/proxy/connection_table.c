@@ -63,14 +63,17 @@ credit(struct connection_table_entry *entry)
 }
 
 void
-connection_table_enter(struct connection_table *table,
+connection_table_enter(
     struct connection_table_entry *entry, struct connection *connection)
 {
+	const struct service *service = connection->service;
+	struct connection_table *table = service->table;
+
 	memset(entry, 0, sizeof(*entry));
 	entry->table = table;
 	entry->began = deadline_now();
 	connection->entry = entry;
-	connection->facts.account = &connection->accounts->nobody;
+	connection->facts.account = &service->accounts->nobody;
 	entry->facts = connection->facts;
 	must(pthread_mutex_lock(&table->lock));
 	insert(entry, &table->ends);

@@ -55,8 +55,11 @@ struct connection_table_view {
 
 void connection_table_init(struct connection_table *table);
 
-/* Sets the account to accounts->nobody, and connection->entry to the entry. */
-void connection_table_enter(struct connection_table *table,
+/*
+ * Enters it into the table of its service. Sets the account to
+ * accounts->nobody, and connection->entry to the entry.
+ */
+void connection_table_enter(
     struct connection_table_entry *entry, struct connection *connection);
 
 /*

@@ -93,7 +93,7 @@ check_user(struct connection *connection, struct inbox *inbox,
 		    : "no user has this auth";
 		return -EACCES;
 	}
-	account = accounts_open(connection->accounts, acl, *user);
+	account = accounts_open(connection->service->accounts, acl, *user);
 	if (!account)
 		return -ENOMEM;
 	connection->facts.account = account;
@@ -137,8 +137,8 @@ check_replay(struct connection *connection, const struct request *request,
     bool has_acl, int64_t ahead_ms)
 {
 	connection->tried = "see whether the request is a replay";
-	switch (replay_check(
-	    connection->replay, tag_of(request), has_acl ? -ahead_ms : 0)) {
+	switch (replay_check(connection->service->replay, tag_of(request),
+	    has_acl ? -ahead_ms : 0)) {
 	case REPLAY_AGAIN:
 		connection->reason = "this request was used before";
 		return -EALREADY;

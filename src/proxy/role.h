@@ -14,10 +14,22 @@
 
 struct account;
 struct accounts;
-struct config;
 struct admission;
+struct config;
+struct connection_table;
 struct connection_table_entry;
+struct recent;
 struct replay;
+
+/* All connections of the process share these. */
+struct service {
+	const struct role *role;
+	struct admission *admission;
+	struct accounts *accounts;
+	struct connection_table *table;
+	struct recent *recent;
+	struct replay *replay; /* of the server half */
+};
 
 /*
  * The facts about a connection that the log and, as a copy, other threads may
@@ -43,11 +55,8 @@ struct connection_facts {
  * entry.
  */
 struct connection {
-	const struct role *role;
+	const struct service *service;
 	const struct config *config;
-	struct admission *admission; /* in which it is counted */
-	struct accounts *accounts;
-	struct replay *replay; /* of the server half */
 	struct connection_table_entry *entry;
 	struct connection_facts facts;
 

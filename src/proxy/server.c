@@ -166,10 +166,11 @@ await_request(struct connection *connection, struct inbox *inbox)
 	struct handshake handshake;
 	int error;
 
-	admission_begin_handshake(connection->admission, &handshake,
+	admission_begin_handshake(connection->service->admission, &handshake,
 	    connection->downstream_fd, &connection->facts.peer);
 	error = receive_request(connection, inbox);
-	if (admission_end_handshake(connection->admission, &handshake)) {
+	if (admission_end_handshake(
+		connection->service->admission, &handshake)) {
 		connection->reason = "reset to make room, because too many "
 				     "connections send no request";
 		return -ENOMSG;
@@ -231,7 +232,7 @@ refuse(
 	    inbox->status >= 0 ? (enum protocol_status)inbox->status
 			       : answer_status_of(error));
 	if (inbox->is_known)
-		answer_await_taken(fd, &connection->admission->closed);
+		answer_await_taken(fd, &connection->service->admission->closed);
 }
 
 /*

@@ -101,6 +101,7 @@ set_address(union address *address, const char *host, uint16_t port)
 	address_set_port(address, port);
 }
 
+static struct service service;
 static struct connection connection;
 static struct account nobody = { .name = "-" }, fred = { .name = "fred" };
 
@@ -109,7 +110,8 @@ static void
 open_connection(void)
 {
 	memset(&connection, 0, sizeof(connection));
-	connection.role = &server_role;
+	service.role = &server_role;
+	connection.service = &service;
 	connection.facts.account = &nobody;
 	connection.facts.number = 7;
 	set_address(&connection.facts.peer, "192.0.2.1", 40000);
@@ -187,7 +189,7 @@ static const struct {
 
 START_TEST(ordinary_failures_of_the_network_are_no_errors)
 {
-	connection.role = levels[_i].role;
+	service.role = levels[_i].role;
 	connection_log_refused(&connection, levels[_i].error);
 	ck_assert_msg(
 	    !strncmp(line, levels[_i].level, strlen(levels[_i].level)),
@@ -354,7 +356,7 @@ START_TEST(a_closed_line_has_bytes_duration_and_end)
 	if (relay->end == RELAY_RESET)
 		sprintf(
 		    expected + len, " reason=\"%s\"", strerror(relay->error));
-	connection.role = ends[_i].role;
+	service.role = ends[_i].role;
 	connection_log_closed(&connection, relay, ends[_i].duration_ms);
 	ck_assert_str_eq(line, expected);
 	ck_assert_int_eq(line_count, 1);
@@ -502,7 +504,7 @@ START_TEST(a_client_half_warns_of_a_reset_before_any_answer)
 {
 	bool is_warning = !strcmp(unanswered[_i].level, "warning");
 
-	connection.role = unanswered[_i].role;
+	service.role = unanswered[_i].role;
 	connection_log_closed(&connection, &unanswered[_i].relay, 0);
 	ck_assert_ptr_eq(strstr(line, unanswered[_i].level), line);
 	ck_assert(is_warning == !!strstr(line, "see its log"));

@@ -10,6 +10,10 @@ static struct acl_user user = { .name = "fred", .is_named = true };
 static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
 static struct connection_table table;
+static const struct service service = {
+	.accounts = &accounts,
+	.table = &table,
+};
 static struct account *fred;
 
 /* A connection and what its worker has for it. */
@@ -27,10 +31,10 @@ enter_all(void)
 	connection_table_init(&table);
 	fred = accounts_open(&accounts, &acl, &user);
 	for (int i = 0; i < COUNT(workers); i++) {
-		workers[i].connection.accounts = &accounts;
+		workers[i].connection.service = &service;
 		workers[i].connection.facts.number = (uint64_t)i + 1;
 		connection_table_enter(
-		    &table, &workers[i].entry, &workers[i].connection);
+		    &workers[i].entry, &workers[i].connection);
 	}
 }
 
@@ -95,14 +99,14 @@ END_TEST
 START_TEST(a_connection_may_leave_next_to_a_marker)
 {
 	struct connection_table_entry marker, late_entry;
-	struct connection late = { .accounts = &accounts, .facts.number = 4 };
+	struct connection late = { .service = &service, .facts.number = 4 };
 	struct connection_table_view view;
 
 	connection_table_begin(&table, &marker);
 	ck_assert(connection_table_next(&marker, &view));
 	connection_table_leave(&workers[2].connection);
 	connection_table_leave(&workers[1].connection);
-	connection_table_enter(&table, &late_entry, &late);
+	connection_table_enter(&late_entry, &late);
 	ck_assert(connection_table_next(&marker, &view));
 	ck_assert_uint_eq(view.facts.number, 1);
 	ck_assert(!connection_table_next(&marker, &view));

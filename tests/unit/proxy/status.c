@@ -76,6 +76,10 @@ static struct acl_user user = { .name = "fred", .is_named = true };
 static const struct acl acl = { .users = &user, .user_count = 1 };
 static struct accounts accounts;
 static struct connection_table table;
+static const struct service service = {
+	.accounts = &accounts,
+	.table = &table,
+};
 static struct connection_table_entry entry;
 static struct relay relay;
 static struct connection connection;
@@ -86,9 +90,9 @@ open_one(void)
 	accounts_init(&accounts);
 	connection_table_init(&table);
 	connection =
-	    (struct connection){ .accounts = &accounts, .facts.number = 7 };
+	    (struct connection){ .service = &service, .facts.number = 7 };
 	ck_assert(address_parse("192.0.2.1", &connection.facts.peer));
-	connection_table_enter(&table, &entry, &connection);
+	connection_table_enter(&entry, &connection);
 	ck_assert_int_eq(connection_table_admit(&connection,
 			     accounts_open(&accounts, &acl, &user), 0),
 	    0);
@@ -135,10 +139,10 @@ END_TEST
 
 START_TEST(at_the_end_established_connections_are_logged_as_closed)
 {
-	struct connection silent = { .accounts = &accounts, .facts.number = 8 };
+	struct connection silent = { .service = &service, .facts.number = 8 };
 	struct connection_table_entry silent_entry;
 
-	connection_table_enter(&table, &silent_entry, &silent);
+	connection_table_enter(&silent_entry, &silent);
 	awaited = -1; /* The connection that is not established has no line. */
 	status_log_stopped(&table);
 	ck_assert_ptr_eq(strstr(logged, "closed id=7 user=fred "), logged);
