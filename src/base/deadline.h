@@ -27,6 +27,13 @@ deadline_after(int64_t wait_ms)
 	return wait_ms == 0 ? DEADLINE_NEVER : deadline_now() + wait_ms;
 }
 
+/* The one that passes first. */
+static inline int64_t
+deadline_first(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The milliseconds left: 0 once the deadline has passed. */
 static inline int64_t
 deadline_left(int64_t deadline)

@@ -8,13 +8,10 @@
 #include "base/deadline.h"
 #include "base/descriptor.h"
 #include "config/config.h"
-#include "net/congestion.h"
 #include "net/fast_open.h"
 #include "net/server_health.h"
 #include "net/socket.h"
-#include "proxy/client_request.h"
-#include "proxy/first_words.h"
-#include "proxy/server_version.h"
+#include "proxy/client_attempt.h"
 
 /* The "Connection Attempt Delay" of RFC 8305. */
 #define NEXT_MS 300
@@ -23,31 +20,13 @@
 #define RACE_MAX_MS 10000
 
 /*
- * With the request this fits into a SYN. Most first messages of users are
- * shorter.
- */
-#define EARLY_MAX_LEN 1024
-
-static const char connecting[] = "connect to the server";
-
-/*
- * What opens a connection to the server: the request, and the user's first
- * bytes, all in one segment, which the server half reads with one call.
- */
-struct opening {
-	uint8_t version;
-	size_t len;
-	uint8_t data[PROTOCOL_REQUEST_MAX_LEN + EARLY_MAX_LEN];
-};
-
-/*
  * Attempts to connect to several addresses. ends[0] is the user, who may give
  * up; the others are the attempts that go on, in the order in which they began.
  */
 struct race {
 	struct connection *connection;
-	int fast_fd;            /* the attempt by Fast Open; -1: none */
-	struct opening request; /* that went with its SYN; or nothing */
+	int fast_fd;                   /* the attempt by Fast Open; -1: none */
+	struct client_opening request; /* that went with its SYN; or nothing */
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
 	size_t count, next;
 	bool all_away;
@@ -57,167 +36,6 @@ struct race {
 	size_t end_count;
 	int error; /* the last one */
 };
-
-/* Right before it is sent, as one of version 2 says when that was. */
-static void
-write_request(const struct connection *connection, const union address *server,
-    struct opening *opening)
-{
-	const struct connection_facts *facts = &connection->facts;
-
-	opening->version = server_version_choose(connection->config, server);
-	opening->len = client_request_encode(connection->config,
-	    opening->version, PROTOCOL_RELAY, &facts->source,
-	    &facts->destination, opening->data);
-}
-
-/* Ends and errors are left to the relay. */
-static void
-add_early(struct connection *connection, struct opening *opening)
-{
-	ssize_t len;
-
-	connection->awaits_answer = opening->version == 2;
-	len = recv(connection->downstream_fd, opening->data + opening->len,
-	    EARLY_MAX_LEN, MSG_DONTWAIT);
-
-	if (len <= 0)
-		return;
-	connection->early = connection->received = (size_t)len;
-	opening->len += (size_t)len;
-}
-
-/*
- * A user's first bytes follow the accepted handshake a moment later. Sent with
- * the SYN they are answered a round trip earlier, which is worth this moment.
- */
-static void
-await_early(struct connection *connection)
-{
-	uint16_t port = address_port(&connection->facts.destination);
-	struct pollfd user = { .fd = connection->downstream_fd,
-		.events = POLLIN };
-	int patience_ms = fast_open_patience(&connection->server);
-
-	if (patience_ms > 0 && first_words_expected(port))
-		first_words_note(port, poll(&user, 1, patience_ms) > 0);
-}
-
-/*
- * A reset after the connection was made is for the relay to find out, which
- * first delivers what was said before it.
- */
-static int
-end_opening(const struct connection *connection, int fd, int error)
-{
-	socket_acknowledge_now(fd);
-	if (error == -ECONNRESET || error == -EPIPE)
-		error = 0;
-	if (!error)
-		congestion_keep(fd, connection->config->leg.congestion);
-	return error;
-}
-
-static int
-send_opening(struct connection *connection, int fd)
-{
-	struct opening opening;
-
-	connection->tried = "send the request to the server";
-	write_request(connection, &connection->server, &opening);
-	add_early(connection, &opening);
-	return end_opening(
-	    connection, fd, socket_send_all(fd, opening.data, opening.len));
-}
-
-/* The server has the request already. */
-static int
-send_early(struct connection *connection, uint8_t version, int fd)
-{
-	struct opening opening = { .version = version };
-
-	add_early(connection, &opening);
-	return end_opening(
-	    connection, fd, socket_send_all(fd, opening.data, opening.len));
-}
-
-static int64_t
-moment_of(int64_t deadline)
-{
-	int64_t moment = deadline_after(SERVER_HEALTH_SILENT_MS);
-
-	return moment < deadline ? moment : deadline;
-}
-
-/*
- * The error of an attempt that was given a moment of its time: true if it goes
- * on. The log then tells of the silence while the user still waits.
- */
-static bool
-goes_on(struct connection *connection, int fd, int error, int64_t deadline)
-{
-	if (error != -ETIMEDOUT || deadline_left(deadline) == 0 ||
-	    !socket_is_connecting(fd))
-		return false;
-	server_health_failed(&connection->server, -ETIMEDOUT);
-	return true;
-}
-
-/* By Fast Open, where the SYN may still have to be sent. */
-static int
-send_fast(struct connection *connection, int fd, int64_t deadline)
-{
-	struct opening opening;
-	int user_fd = connection->downstream_fd, error;
-
-	await_early(connection);
-	write_request(connection, &connection->server, &opening);
-	add_early(connection, &opening);
-	error = fast_open_send(fd, &connection->server, opening.data,
-	    opening.len, moment_of(deadline), user_fd);
-	if (goes_on(connection, fd, error, deadline))
-		error = fast_open_await(fd, &connection->server, opening.data,
-		    opening.len, deadline, user_fd);
-	return end_opening(connection, fd, error);
-}
-
-/* For the only address that is left to try. */
-static int
-connect_alone(struct connection *connection, int fd, int64_t deadline)
-{
-	int user_fd = connection->downstream_fd, error;
-	bool fast = connection->config->leg.fast_open &&
-	    fast_open_begin(fd, &connection->server);
-
-	connection->tried = connecting;
-	error = socket_connect(
-	    fd, &connection->server, moment_of(deadline), user_fd);
-	if (goes_on(connection, fd, error, deadline))
-		error = socket_await_connected(fd, deadline, user_fd);
-	if (!error && fast)
-		return send_fast(connection, fd, deadline);
-	return error ? error : send_opening(connection, fd);
-}
-
-/* Returns a descriptor that is ready to connect to connection->server. */
-static int
-open_socket(struct connection *connection)
-{
-	int family = connection->server.any.sa_family;
-	int fd, error;
-
-	connection->tried = "open a socket to the server";
-	fd = socket_open(family);
-	if (fd < 0)
-		return fd;
-	error = local_bind_apply(
-	    &connection->config->local_bind, fd, family, &connection->tried);
-	if (error)
-		return descriptor_or_error(fd, error);
-	congestion_set(fd, connection->config->leg.congestion);
-	socket_delay_acknowledgements(fd);
-	return fd;
-}
 
 /* The attempt on that address has failed; another may still succeed. */
 static void
@@ -235,10 +53,10 @@ finish_alone(struct race *race)
 	int fd;
 
 	connection->server = race->addresses[race->next++];
-	fd = open_socket(connection);
+	fd = client_attempt_open(connection);
 	if (fd >= 0)
 		fd = descriptor_or_error(
-		    fd, connect_alone(connection, fd, race->deadline));
+		    fd, client_attempt_alone(connection, fd, race->deadline));
 	if (fd < 0)
 		note_error(race, &connection->server, fd);
 	return fd;
@@ -295,7 +113,7 @@ ask_fast(struct race *race, const union address *server, int fd)
 	struct connection *connection = race->connection;
 	int error;
 
-	write_request(connection, server, &race->request);
+	client_attempt_write_request(connection, server, &race->request);
 	error =
 	    fast_open_send(fd, server, race->request.data, race->request.len,
 		deadline_after(NEXT_MS), connection->downstream_fd);
@@ -303,8 +121,9 @@ ask_fast(struct race *race, const union address *server, int fd)
 		return go_on(race, server, fd);
 	if (!error || error == -ECONNRESET || error == -EPIPE) {
 		win(race, server, fd);
-		return descriptor_or_error(
-		    fd, send_early(connection, race->request.version, fd));
+		return descriptor_or_error(fd,
+		    client_attempt_send_early(
+			connection, race->request.version, fd));
 	}
 	close(fd);
 	if (error == -ECONNABORTED)
@@ -322,11 +141,13 @@ finish_attempt(struct race *race, const union address *server, int fd)
 
 	win(race, server, fd);
 	if (fd != race->fast_fd || race->request.len == 0)
-		return descriptor_or_error(fd, send_opening(connection, fd));
+		return descriptor_or_error(
+		    fd, client_attempt_send(connection, fd));
 	error = fast_open_await(fd, server, race->request.data,
 	    race->request.len, DEADLINE_NEVER, SOCKET_NO_PEER);
 	if (!error)
-		error = send_early(connection, race->request.version, fd);
+		error = client_attempt_send_early(
+		    connection, race->request.version, fd);
 	return descriptor_or_error(fd, error);
 }
 
@@ -344,7 +165,7 @@ begin_next(struct race *race)
 	int fd;
 
 	connection->server = *server;
-	fd = open_socket(connection);
+	fd = client_attempt_open(connection);
 	if (fd < 0) {
 		note_error(race, server, fd);
 		return -EINPROGRESS;
@@ -354,7 +175,7 @@ begin_next(struct race *race)
 	if (is_first && connection->config->leg.fast_open &&
 	    fast_open_begin(fd, server))
 		race->fast_fd = fd;
-	connection->tried = connecting;
+	connection->tried = client_attempt_connecting;
 	if (connect(fd, &server->any, address_len(server)) == 0)
 		return fd == race->fast_fd && fast_open_is_deferred(fd)
 		    ? ask_fast(race, server, fd)
@@ -434,7 +255,9 @@ await_winner(struct race *race, int64_t until)
 static int
 await_last(struct race *race)
 {
-	int fd = await_winner(race, moment_of(race->deadline));
+	int fd = await_winner(race,
+	    deadline_first(
+		race->deadline, deadline_after(SERVER_HEALTH_SILENT_MS)));
 
 	if (fd != -EINPROGRESS)
 		return fd;
@@ -531,8 +354,7 @@ set_pace(struct race *race)
 			     &config->local_bind) == 0;
 	if (race->all_away)
 		most = deadline_after(NEXT_MS);
-	if (most < race->deadline)
-		race->deadline = most;
+	race->deadline = deadline_first(race->deadline, most);
 }
 
 static void
@@ -540,7 +362,8 @@ explain(const struct race *race, int error)
 {
 	struct connection *connection = race->connection;
 
-	if (error == -EADDRNOTAVAIL && connection->tried == connecting)
+	if (error == -EADDRNOTAVAIL &&
+	    connection->tried == client_attempt_connecting)
 		connection->reason = "no port is left towards the server; "
 				     "widen net.ipv4.ip_local_port_range";
 	else if (race->count > 1 && server_health_concerns(error))
