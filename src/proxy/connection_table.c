@@ -34,6 +34,13 @@ take_out(struct connection_table_entry *entry)
 	entry->newer->older = entry->older;
 }
 
+/* An entry that stands for a walk: connection_table_begin(). */
+static bool
+is_marker(const struct connection_table_entry *entry)
+{
+	return entry->facts.account == NULL;
+}
+
 static uint64_t
 bytes_of(const struct connection_table_entry *entry, enum relay_side side)
 {
@@ -138,7 +145,6 @@ connection_table_stop(struct connection_table *table, int64_t quiet_ms)
 	return moving;
 }
 
-/* The markers of walkers count as well, for the moment that a walk takes. */
 size_t
 connection_table_pending(struct connection_table *table)
 {
@@ -148,7 +154,7 @@ connection_table_pending(struct connection_table *table)
 	must(pthread_mutex_lock(&table->lock));
 	for (entry = table->ends.older; entry != &table->ends;
 	     entry = entry->older)
-		count += entry->relay == NULL;
+		count += !entry->relay && !is_marker(entry);
 	must(pthread_mutex_unlock(&table->lock));
 	return count;
 }
@@ -228,6 +234,8 @@ connection_table_next(
 
 	must(pthread_mutex_lock(&table->lock));
 	entry = marker->older;
+	while (entry != &table->ends && is_marker(entry))
+		entry = entry->older;
 	is_one = entry != &table->ends;
 	take_out(marker);
 	if (is_one) {

@@ -104,10 +104,11 @@ struct connection_table_entry **connection_table_list_still(
 void connection_table_leave(struct connection *connection);
 
 /*
- * Walk the connections, the newest first. The caller owns the marker, which is
- * in the table from connection_table_begin() until connection_table_next()
- * returns false. Connections that begin meanwhile are not shown. The bytes of a
- * view are in its account, too.
+ * Walk the connections, the newest first; several threads may do so at a time.
+ * The caller owns the marker, which is in the table from
+ * connection_table_begin() until connection_table_next() returns false.
+ * Connections that begin meanwhile are not shown. The bytes of a view are in its
+ * account, too.
  */
 void connection_table_begin(
     struct connection_table *table, struct connection_table_entry *marker);

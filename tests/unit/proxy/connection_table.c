@@ -114,6 +114,24 @@ START_TEST(a_connection_may_leave_next_to_a_marker)
 }
 END_TEST
 
+/* The status waits for a slow client while the main thread samples rates. */
+START_TEST(a_walk_passes_the_marker_of_another_one)
+{
+	struct connection_table_entry marker;
+	struct connection_table_view view;
+
+	connection_table_begin(&table, &marker);
+	check_numbers("321");
+	for (uint64_t number = 3; number > 0; number--) {
+		ck_assert(connection_table_next(&marker, &view));
+		ck_assert_uint_eq(view.facts.number, number);
+		check_numbers("321");
+		ck_assert_uint_eq(connection_table_pending(&table), 3);
+	}
+	ck_assert(!connection_table_next(&marker, &view));
+}
+END_TEST
+
 START_TEST(the_facts_of_a_connection_are_renewed)
 {
 	struct worker *worker = &workers[2];
@@ -204,6 +222,7 @@ suite(void)
 	tcase_add_checked_fixture(list, enter_all, NULL);
 	tcase_add_test(list, all_connections_are_shown_the_newest_first);
 	tcase_add_test(list, a_connection_may_leave_next_to_a_marker);
+	tcase_add_test(list, a_walk_passes_the_marker_of_another_one);
 	tcase_add_test(list, the_facts_of_a_connection_are_renewed);
 	tcase_add_test(list,
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
