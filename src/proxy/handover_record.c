@@ -59,6 +59,9 @@ handover_restore_account(
 	atomic_fetch_add(&account->established, record->established);
 	atomic_fetch_add(&account->sent, record->sent);
 	atomic_fetch_add(&account->received, record->received);
+	/* What has moved before is no rate of now. */
+	account->sampled_sent += record->sent;
+	account->sampled_received += record->received;
 	atomic_store(&account->seen_at, record->seen_at);
 	for (int i = 0; i < REFUSAL_COUNT; i++)
 		atomic_fetch_add(&account->refused[i], record->refused[i]);

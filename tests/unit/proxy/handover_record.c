@@ -214,6 +214,10 @@ START_TEST(an_account_keeps_its_counts_and_its_key)
 	ck_assert_int_eq(found->seen_at, 4);
 	ck_assert_uint_eq(found->refused[REFUSAL_DENIED], 5);
 	ck_assert_int_eq(found == &accounts.nobody, _i == 2);
+	/* The other process has moved them, before this one began. */
+	accounts_sample(&accounts, 1000);
+	ck_assert_uint_eq(found->sent_rate, 0);
+	ck_assert_uint_eq(found->received_rate, 0);
 }
 END_TEST
 
