@@ -219,10 +219,12 @@ put_limits(FILE *out, const struct status_source *source, size_t wanted)
 
 	fprintf(out,
 	    ",\"limits\":{\"connections\":%zu,\"max_connections\":%zu,"
-	    "\"bounded_by\":\"%s\",\"pipes\":%zu}",
+	    "\"pipes\":%zu,\"bounded_by\":",
 	    admission_live(source->service->admission), max,
-	    wanted ? "configuration" : limits->usual.by,
 	    limits_pipes(limits, max));
+	/* The path of a control group may have backslashes. */
+	put_text(out, wanted ? "configuration" : limits->usual.by);
+	putc('}', out);
 }
 
 static void

@@ -1,6 +1,7 @@
 """A control group that limits a resource of one program."""
 
 import os
+import shlex
 import tempfile
 
 # The folder and the file of the limit: for version 1, then for version 2,
@@ -15,8 +16,9 @@ class Cgroup:
 
     def __init__(self, path):
         self.path = path
-        self.wrapper = ('sh', '-c', f'echo $$ >{path}/cgroup.procs; exec "$@"',
-                        'sh')
+        self.wrapper = (
+            'sh', '-c',
+            f'echo $$ >{shlex.quote(path)}/cgroup.procs; exec "$@"', 'sh')
 
     def write(self, name, value):
         # Do not create the file if it does not exist.
@@ -27,12 +29,12 @@ class Cgroup:
         os.rmdir(self.path)
 
 
-def _make_cgroup(limits, value):
+def _make_cgroup(limits, value, prefix='srcproxy-test-'):
     """Returns None if no control group can be made here."""
     for mount, name in limits:
         if not os.path.isdir(mount):
             continue
-        cgroup = Cgroup(tempfile.mkdtemp(prefix='srcproxy-test-', dir=mount))
+        cgroup = Cgroup(tempfile.mkdtemp(prefix=prefix, dir=mount))
         try:
             cgroup.write(name, value)
             return cgroup
@@ -41,8 +43,8 @@ def _make_cgroup(limits, value):
     return None
 
 
-def limit_threads(count):
-    return _make_cgroup(_THREADS, count)
+def limit_threads(count, **name):
+    return _make_cgroup(_THREADS, count, **name)
 
 
 def limit_memory(length):

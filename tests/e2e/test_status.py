@@ -20,6 +20,7 @@ import time
 import unittest
 
 from cases import RoutedCase
+from cgroup import limit_threads
 from families import IPV4, endpoint
 from machines import UNPACKED
 from peers import receive, receive_all, receive_until_reset, reset
@@ -131,6 +132,16 @@ class Status(StatusCase):
                          [('192.0.2.2', 2)])
         self.assertRegex(ask(self.client),
                          r'(?m)^SERVER +REQUESTS .*\n192\.0\.2\.1:21829 +2 ')
+
+    def test_control_group_that_bounds_it_is_named(self):
+        # systemd.unit(5): a dash in a name is escaped.
+        cgroup = limit_threads(300, prefix='srcproxy\\x2dtest-')
+        if not cgroup:
+            self.skipTest('no control group can limit threads here')
+        self.addCleanup(cgroup.remove)
+        server = self.start_server(wrapper=cgroup.wrapper)
+        self.assertEqual(ask_json(server)['limits']['bounded_by'],
+                         f'{cgroup.path}/pids.max')
 
     def test_connections_of_one_user_are_listed(self):
         self.start_both()
