@@ -216,39 +216,34 @@ log_limit_pass(struct log_limit *limit, unsigned *skipped)
 	return pass;
 }
 
-/* The caller holds limit_lock. */
-static unsigned
-take_skipped(struct log_limit *limit, bool is_end)
-{
-	unsigned skipped = limit->skipped;
-
-	if (!is_end && deadline_now() < limit->window_ends)
-		return 0;
-	limit->skipped = 0;
-	return skipped;
-}
-
 unsigned
 log_limit_take(struct log_limit *limit, bool is_end)
 {
-	unsigned skipped;
+	unsigned skipped = 0;
 
 	must(pthread_mutex_lock(&limit_lock));
-	skipped = take_skipped(limit, is_end);
+	if (is_end || deadline_now() >= limit->window_ends) {
+		skipped = limit->skipped;
+		limit->skipped = 0;
+	}
 	must(pthread_mutex_unlock(&limit_lock));
 	return skipped;
 }
 
+/* Limits are only added, at the front. */
 void
 log_report_skipped(bool is_end)
 {
+	struct log_limit *limit;
+
 	must(pthread_mutex_lock(&limit_lock));
-	for (struct log_limit *limit = limits; limit; limit = limit->next) {
-		unsigned skipped = take_skipped(limit, is_end);
+	limit = limits;
+	must(pthread_mutex_unlock(&limit_lock));
+	for (; limit; limit = limit->next) {
+		unsigned skipped = log_limit_take(limit, is_end);
 
 		if (skipped > 0)
 			log_warning("not-shown lines=%u of=\"%s\"", skipped,
 			    limit->name);
 	}
-	must(pthread_mutex_unlock(&limit_lock));
 }

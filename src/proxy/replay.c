@@ -105,22 +105,21 @@ begin_generation(struct replay *replay, int64_t now)
 }
 
 static void
-warn_full(struct replay *replay)
+warn_full(size_t count)
 {
-	if (!replay->was_full)
-		log_warning(
-		    "requests-full count=%zu reason=\"too many requests "
-		    "of version 2 in two minutes; this server half cannot "
-		    "tell more of them from replays, and refuses them if "
-		    "it has an ACL\"",
-		    replay->now.count);
-	replay->was_full = true;
+	log_warning("requests-full count=%zu reason=\"too many requests of "
+		    "version 2 in two minutes; this server half cannot tell "
+		    "more of them from replays, and refuses them if it has an "
+		    "ACL\"",
+	    count);
 }
 
 enum replay_result
 replay_check(struct replay *replay, uint64_t tag, int64_t age_ms)
 {
 	enum replay_result result = REPLAY_NONE;
+	bool is_news;
+	size_t count;
 	int64_t now;
 
 	/* 0 is a free slot. */
@@ -136,9 +135,12 @@ replay_check(struct replay *replay, uint64_t tag, int64_t age_ms)
 		result = REPLAY_FULL;
 	if (result == REPLAY_NONE)
 		replay->added++;
-	if (result == REPLAY_FULL)
-		warn_full(replay);
+	is_news = result == REPLAY_FULL && !replay->was_full;
+	replay->was_full |= is_news;
+	count = replay->now.count;
 	must(pthread_mutex_unlock(&replay->lock));
+	if (is_news)
+		warn_full(count);
 	return result;
 }
 
