@@ -76,12 +76,20 @@ set_unknown(struct walk *walk, enum field field)
 	walk->packet.fields[field] = value_unknown;
 }
 
+/*
+ * The type that a firewall rule sees (addrtype, fib). The lookup does not use
+ * the packet's mark, and for IPv4 only the table local.
+ */
 static void
 set_type(struct walk *walk, enum field field, const union address *address)
 {
+	struct route route;
 	int is_here =
 	    address->any.sa_family == AF_UNSPEC ? 0 : route_ends_here(address);
 
+	if (is_here > 0 && address->any.sa_family == AF_INET &&
+	    route_find(address, 0, &route) == 0)
+		is_here = route.table == RT_TABLE_LOCAL;
 	if (is_here >= 0)
 		trace_set(walk, field, is_here ? RTN_LOCAL : RTN_UNICAST);
 }
@@ -190,7 +198,6 @@ follow_answer(const struct doctor_context *context, bool is_any,
 	if (*link)
 		trace_set_name(answer, FIELD_IIF, link);
 	walk_through(answer, context->ruleset, HOOK_PREROUTING);
-	trace_set(answer, FIELD_DADDR_TYPE, RTN_LOCAL);
 	walk_through(answer, context->ruleset, HOOK_INPUT);
 }
 

@@ -404,6 +404,15 @@ class HostsExit(HostsExitCase):
             '-j ACCEPT\niptables -A INPUT -i out0 -j DROP',
             f'{IPV4.users}: .* chain INPUT of iptables table filter, rule 2$')
 
+    def test_rule_for_addresses_of_this_host(self):
+        """It does not look at the mark that makes the users' local."""
+        for tool, family in ('iptables', IPV4), ('ip6tables', IPV6):
+            self.assert_found(
+                f'{tool} -A INPUT -i out0 -m addrtype --dst-type LOCAL '
+                f'-j ACCEPT\n{tool} -A INPUT -i out0 -p tcp -j DROP',
+                f'{family.users}: .* chain INPUT of {tool} table filter, '
+                'rule 2$', family)
+
     def test_masquerade_for_some_destinations(self):
         """They may want it, so no verdict."""
         with self.made(f'iptables -t nat -A POSTROUTING -s {IPV4.users} '
