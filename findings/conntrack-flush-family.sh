@@ -1,8 +1,8 @@
 #!/bin/bash
 # Software: conntrack 1.4.7 (Debian 12), on Linux 6.18.44; 1.4.9 does the same.
-# Guess: `conntrack -D` takes IPv4 entries alone unless `-f` says otherwise, and
-#   `conntrack -F -f ipv6` IPv6 entries alone (conntrack(8): "the default layer
-#   3 protocol will be IPv4").
+# Guess: `conntrack -D` takes IPv4 entries alone unless `-f` says otherwise.
+# Expected, from conntrack(8) ("the default layer 3 protocol will be IPv4"):
+#   `conntrack -F -f ipv6` takes IPv6 entries alone.
 # Behaviour: `-D` takes both families unless told one. `-F` takes both whatever
 #   it is told: `conntrack -F -f ipv6` empties the table of IPv4 too, and exits
 #   0. A redirected IPv4 connection then depends on who sends next: if the
