@@ -16,6 +16,7 @@ from machines import (CONTRIB, USER_ID, Machine, make_openrc_machine,
                       make_systemd_machine, needs_openrc, needs_systemd,
                       needs_sysvinit, wait_for_systemd)
 from peers import background, receive, reset
+from test_operations import blocks
 from test_privilege import (CAP_NET_BIND_SERVICE, CAP_NET_RAW,
                             SECCOMP_FILTER)
 from waiting import wait_until
@@ -560,6 +561,21 @@ class Systemd(Lives, Respawns, InitCase):
         self.configure('gate', GATE_CONFIG)
         self.assertEqual(self.restart_rules(), 1)
         self.assert_proxies()
+
+    def test_fix_of_the_operator_is_kept(self):
+        """Its command fails where it has run before."""
+        gate = self.machines['gate']
+        fix, = (block for block in blocks('Keep a fix')
+                if block.startswith('[Service]'))
+        path = '/etc/systemd/system/srcproxy-rules@gate.service.d/fix.conf'
+        gate.write(path, fix)
+        self.addCleanup(gate.run, 'sh', '-ec', f'rm {path}; systemctl '
+                        'daemon-reload; ip rule del pref 89')
+        gate.run('systemctl', 'daemon-reload')
+        for _ in range(2):
+            self.assertEqual(self.restart_rules(), 1)
+            shown = gate.run('ip', 'rule', 'list', 'pref', '89').stdout
+            self.assertIn(f'to {IPV4.users} lookup main', shown)
 
     def restart_rules(self):
         """Returns the number of tables after that."""
