@@ -6,6 +6,10 @@
 #include "base/condition.h"
 #include "base/deadline.h"
 #include "base/must.h"
+#include "net/socket.h"
+
+/* The pause until a request that has come is looked at again. */
+#define UNREAD_MS 10
 
 void
 admission_init(struct admission *admission)
@@ -118,7 +122,8 @@ evict(struct admission *admission, struct handshake *handshake)
 
 /*
  * With the lock. Returns after an eviction, a change or the grace time; the
- * caller checks for room again.
+ * caller checks for room again. Bytes that have come are read by a worker, which
+ * a busy host may hold up for longer than the grace time.
  */
 static void
 make_room(struct admission *admission)
@@ -131,10 +136,13 @@ make_room(struct admission *admission)
 
 	if (worst && !is_soon) {
 		deadline = worst->began + ADMISSION_GRACE_MS;
-		if (deadline_left(deadline) == 0) {
+		if (deadline_left(deadline) == 0 &&
+		    !socket_is_readable(worst->fd)) {
 			evict(admission, worst);
 			return;
 		}
+		if (deadline_left(deadline) == 0)
+			deadline = deadline_after(UNREAD_MS);
 	}
 	condition_wait(&admission->left, &admission->lock, deadline);
 }

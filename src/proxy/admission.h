@@ -60,7 +60,8 @@ bool admission_has_room(struct admission *admission);
  * Waits until there are fewer connections than the limit, and at most half of
  * the limit are pending (their request has not arrived). Meanwhile it evicts
  * pending connections that are older than ADMISSION_GRACE_MS: the oldest one of
- * the source that has the most. Returns false after admission_close().
+ * the source that has the most, once its worker has read what has come. Returns
+ * false after admission_close().
  */
 bool admission_await_room(struct admission *admission);
 

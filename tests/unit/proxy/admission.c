@@ -447,6 +447,47 @@ START_TEST(the_only_pending_connection_is_evicted)
 }
 END_TEST
 
+/* Its worker is late, not its peer. */
+START_TEST(a_request_that_waits_for_its_worker_is_not_evicted)
+{
+	pthread_t thread;
+	void *had_room;
+
+	admission_set_limit(&admission, 1);
+	begin_silent();
+	silent.handshake.began -= 10L * ADMISSION_GRACE_MS;
+	ck_assert_int_eq(send(silent.fd[1], "x", 1, MSG_NOSIGNAL), 1);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, run_noted_room, NULL), 0);
+	while (!waiter)
+		sched_yield();
+	await_sleep(&waiter);
+	ck_assert(!admission_end_handshake(&admission, &silent.handshake));
+	admission_leave(&admission);
+	pthread_join(thread, &had_room);
+	ck_assert_ptr_nonnull(had_room);
+}
+END_TEST
+
+/* One byte does not keep a place. */
+START_TEST(a_part_of_a_request_is_evicted_once_it_is_read)
+{
+	pthread_t thread;
+	char byte;
+
+	admission_set_limit(&admission, 1);
+	begin_silent();
+	silent.handshake.began -= 10L * ADMISSION_GRACE_MS;
+	ck_assert_int_eq(send(silent.fd[1], "x", 1, MSG_NOSIGNAL), 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_room, NULL), 0);
+	ck_assert_int_eq(recv(silent.fd[0], &byte, 1, 0), 1);
+	ck_assert_int_eq(recv(silent.fd[0], &byte, 1, 0), 0);
+	ck_assert(admission_end_handshake(&admission, &silent.handshake));
+	admission_leave(&admission);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 /* One eviction is enough: there is room once its worker has noticed. */
 START_TEST(no_more_are_evicted_than_needed)
 {
@@ -514,6 +555,9 @@ suite(void)
 	tcase_add_test(
 	    room, a_waiter_is_woken_by_the_request_of_a_pending_connection);
 	tcase_add_test(room, the_only_pending_connection_is_evicted);
+	tcase_add_test(
+	    room, a_request_that_waits_for_its_worker_is_not_evicted);
+	tcase_add_test(room, a_part_of_a_request_is_evicted_once_it_is_read);
 	tcase_add_test(room, no_more_are_evicted_than_needed);
 	suite_add_tcase(suite, room);
 	return suite;
