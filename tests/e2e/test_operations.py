@@ -13,6 +13,7 @@ from families import BOTH, IPV4, IPV6, endpoint
 from peers import background, receive, receive_until_reset, reset
 from sandbox import BINARY, WORK
 from test_documents import read
+from waiting import wait_until
 from wire import auth_digest, encode_request
 
 PAGE = read('man', 'srcproxy-operations.7')
@@ -198,13 +199,18 @@ class Tasks(OperationsCase):
                 (self.net.gate, up, user, destination)):
             # The limit is so slow that every host is quicker.
             self.paste(host, commands, **{'1250 kbytes': '200 kbytes'})
-            sent = os.urandom(MEBIBYTE // 2)
-            writer = background(sender.sendall, sent)
-            self.assertEqual(receive(receiver, len(sent)), sent)
-            writer.result()
-            rules = host.run('nft', 'list table inet users-rate').stdout
-            self.assertNotEqual(
-                re.search(r'counter packets (\d+)', rules)[1], '0')
+            # A burst may pass; a slow host needs longer to use it up.
+            wait_until(lambda: self.drops(host, sender, receiver),
+                       'packets beyond the rate')
+
+    def drops(self, host, sender, receiver):
+        """Sends bytes. Tells whether the rule has dropped packets by then."""
+        sent = os.urandom(MEBIBYTE // 2)
+        writer = background(sender.sendall, sent)
+        self.assertEqual(receive(receiver, len(sent)), sent)
+        writer.result()
+        rules = host.run('nft', 'list table inet users-rate').stdout
+        return re.search(r'counter packets (\d+)', rules)[1] != '0'
 
     def test_packets_wait_for_their_turn_and_every_byte_arrives(self):
         self.start_pair()
