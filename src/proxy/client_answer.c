@@ -11,6 +11,7 @@
 #include "base/wall_clock.h"
 #include "proxy/protocol.h"
 #include "proxy/replay.h"
+#include "relay/state.h"
 
 #define CLASS_LEN 32
 
@@ -87,6 +88,15 @@ client_answer_read(const uint8_t *answer, size_t len)
 	return find_cause(answer[0])->error;
 }
 
+/* The first byte has come: the deadline for the rest. */
+static int64_t
+hasten(int64_t deadline)
+{
+	return deadline_left(deadline) > RELAY_ANSWER_REST_MS
+	    ? deadline_after(RELAY_ANSWER_REST_MS)
+	    : deadline;
+}
+
 int
 client_answer_receive(int fd, int64_t deadline,
     uint8_t answer[CLIENT_ANSWER_MAX_LEN], size_t *len)
@@ -106,8 +116,8 @@ client_answer_receive(int fd, int64_t deadline,
 			return -ENODATA;
 		if (received < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
-		if (received > 0)
-			++*len;
+		if (received > 0 && ++*len == 1)
+			deadline = hasten(deadline);
 	} while (*len == 0 || client_answer_read(answer, *len) == -EAGAIN);
 	return 0;
 }

@@ -17,8 +17,9 @@ int client_answer_read(const uint8_t *answer, size_t len);
 
 /*
  * Receives an answer from a socket on which nothing else has come. Returns 0
- * once it is complete, or a negative errno: -ETIMEDOUT, or -ENODATA at the end
- * of the stream. *len: how many bytes have come.
+ * once it is complete, or a negative errno: -ETIMEDOUT, also if the rest of it
+ * does not come within a second, or -ENODATA at the end of the stream. *len: how
+ * many bytes have come.
  */
 int client_answer_receive(int fd, int64_t deadline,
     uint8_t answer[CLIENT_ANSWER_MAX_LEN], size_t *len);

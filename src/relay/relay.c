@@ -14,9 +14,6 @@
 /* The pause between two attempts to get a thread. */
 #define RETRY_MS 50
 
-/* How long the rest of an answer may take. */
-#define ANSWER_REST_MS 1000
-
 /* One direction: from that side to the other one. */
 struct flow {
 	struct relay *relay;
@@ -293,7 +290,7 @@ flow_await_rest(struct flow *flow)
 	int ready;
 
 	if (flow->rest_deadline == 0)
-		flow->rest_deadline = deadline_after(ANSWER_REST_MS);
+		flow->rest_deadline = deadline_after(RELAY_ANSWER_REST_MS);
 	do {
 		if (flow_must_stop(flow))
 			return false;

@@ -47,6 +47,9 @@ struct relay_flow {
 
 #define RELAY_ANSWER_MAX_LEN 9
 
+/* How long the rest of an answer may take. */
+#define RELAY_ANSWER_REST_MS 1000
+
 /*
  * What upstream may say in front of its stream: whether there is one. These
  * bytes are not part of the stream. Only upstream's thread uses this.

@@ -183,6 +183,24 @@ START_TEST(an_answer_that_does_not_come_is_not_awaited_for_ever)
 }
 END_TEST
 
+/* The first byte tells the version, and the users wait for that. */
+START_TEST(the_rest_of_an_answer_is_not_awaited_until_the_deadline)
+{
+	uint8_t answer[CLIENT_ANSWER_MAX_LEN];
+	size_t len;
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	ck_assert_int_eq(write(ends[1], "\0501", 2), 2);
+	ck_assert_int_eq(
+	    client_answer_receive(ends[0], DEADLINE_NEVER, answer, &len),
+	    -ETIMEDOUT);
+	ck_assert_uint_eq(len, 2);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 Suite *
 suite(void)
 {
@@ -199,6 +217,8 @@ suite(void)
 	tcase_add_test(answers, an_answer_is_read_up_to_its_end);
 	tcase_add_test(
 	    answers, an_answer_that_does_not_come_is_not_awaited_for_ever);
+	tcase_add_test(
+	    answers, the_rest_of_an_answer_is_not_awaited_until_the_deadline);
 	suite_add_tcase(suite, answers);
 	return suite;
 }
