@@ -10,6 +10,9 @@
 /* How long a refusal waits until the peer has its reason. */
 #define TAKEN_MS 2000
 
+/* As many bytes as a peer sends at once (RFC 6928). */
+#define REST_MAX_LEN 16384
+
 enum protocol_status
 answer_status_of(int error)
 {
@@ -79,10 +82,14 @@ answer_connected(int fd)
 	return 0;
 }
 
+/* With bytes that nobody has read close(2) resets all the same (tcp(7)). */
 void
 answer_checked(int fd)
 {
+	uint8_t rest[REST_MAX_LEN];
+
 	send_status(fd, PROTOCOL_CONNECTED, 0);
+	recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
 	socket_set_graceful(fd, true);
 }
 

@@ -20,7 +20,10 @@ enum protocol_status answer_status_of(int error);
  */
 int answer_connected(int fd);
 
-/* The check passed: closing fd then ends the stream without a reset. */
+/*
+ * The check passed: closing fd then ends the stream without a reset, also if
+ * bytes have come with the check.
+ */
 void answer_checked(int fd);
 
 /* Closing fd then resets it. */

@@ -271,6 +271,9 @@ class Checks:
         self.assertEqual(self.check(source=UNSPECIFIED,
                                     destination=UNSPECIFIED),
                          bytes([CONNECTED]))
+        # No stream follows a check; bytes that come with it do no harm.
+        self.assertEqual(receive_all(self.send(
+            self.request2(opcode=CHECK) + bytes(1000))), bytes([CONNECTED]))
         for status, fields in (
                 (SOURCE_DENIED,
                  {'source': (self.family.second_user, fresh_port())}),
