@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -185,23 +184,22 @@ prepare_relay(struct session *session)
 	relay->answer.is_awaited = connection->awaits_answer;
 }
 
-/* A gate has many ports, so only its host is noted. */
+/*
+ * A gate has many ports, so only its host is noted. The server may have reset
+ * the connection already, and then getpeername(2) knows it no more.
+ */
 static void
 note_counterpart(struct session *session, int error)
 {
 	const struct connection *connection = &session->connection;
-	union address address = connection->facts.peer;
-	socklen_t len = sizeof(address);
+	bool is_client = connection->service->role == &client_role;
+	union address address =
+	    is_client ? connection->server : connection->facts.peer;
 
-	if (connection->service->role == &client_role &&
-	    (error || getpeername(connection->upstream_fd, &address.any, &len)))
-		return;
-	if (connection->service->role == &server_role)
+	if (!is_client)
 		address_set_port(&address, 0);
-	if (connection->service->role == &client_role ||
-	    session->entry.has_place)
-		recent_note_counterpart(
-		    session->connection.service->recent, &address);
+	if (is_client ? !error : session->entry.has_place)
+		recent_note_counterpart(connection->service->recent, &address);
 }
 
 static void

@@ -21,6 +21,9 @@ AUTH = 'secret'
 PORT = 80
 HOUR_S = 3600
 
+# So many that some come before the request is sent.
+RESETS = 30
+
 
 class ScriptedCase(RoutedCase):
     """The test itself is the server half."""
@@ -430,6 +433,18 @@ class Auto:
         new.wait_for('listening')
         self.assertEqual(client.wait(), 0)
         return new
+
+    def test_status_counts_requests_to_a_server_that_resets_at_once(self):
+        client = self.start_gate(1)
+        for _ in range(RESETS):
+            with self.connect(self.net.user, self.destination) as user:
+                reset(self.accept(self.listener))
+                self.assertEqual(receive_until_reset(user), b'')
+        told = json.loads(self.show(client, '--json'))
+        # A reset in the middle of connect(2) is no connection.
+        self.assertGreater(told['users'][0]['established'], 0)
+        self.assertEqual(told['servers'][0]['requests'],
+                         told['users'][0]['established'])
 
     def test_the_next_process_knows_what_the_one_before_knew(self):
         client = self.start_gate('auto')
