@@ -106,12 +106,16 @@ note_answer(struct relay *relay)
 static int
 read_answer(struct relay *relay)
 {
+	const struct connection *connection =
+	    &session_of_relay(relay)->connection;
 	const struct relay_answer *answer = &relay->answer;
+	int error = client_answer_read(answer->bytes, answer->len);
 
 	if (answer->len == 1)
-		server_version_answered(
-		    &session_of_relay(relay)->connection.server);
-	return client_answer_read(answer->bytes, answer->len);
+		server_version_answered(&connection->server);
+	if (!error)
+		atomic_fetch_add(&connection->facts.account->established, 1);
+	return error;
 }
 
 /* The server half has said why. Returns false if it has not. */

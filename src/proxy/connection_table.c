@@ -109,7 +109,7 @@ connection_table_restore(struct connection *connection, struct relay *relay,
 {
 	struct connection_table_entry *entry = connection->entry;
 
-	if (!is_counted)
+	if (!is_counted && !relay->answer.is_awaited)
 		atomic_fetch_add(&connection->facts.account->established, 1);
 	must(pthread_mutex_lock(&entry->table->lock));
 	entry->relay = relay;

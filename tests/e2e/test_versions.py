@@ -107,6 +107,7 @@ class Answers:
         user = status['users'][0]
         for code, name in REASONS.items():
             self.assertGreaterEqual(user['refused'].get(name, 0), 1, code)
+        self.assertEqual(user['established'], 0)
 
     def test_a_clock_that_is_off_is_named_however_it_comes(self):
         client = self.start_gate()

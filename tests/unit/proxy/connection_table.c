@@ -162,6 +162,17 @@ START_TEST(the_facts_of_a_connection_are_renewed)
 }
 END_TEST
 
+START_TEST(a_connection_that_awaits_an_answer_is_not_counted_yet)
+{
+	struct worker *worker = &workers[2];
+
+	admit(worker);
+	worker->relay.answer.is_awaited = true;
+	connection_table_establish(&worker->connection, &worker->relay);
+	ck_assert_uint_eq(fred->established, 0);
+}
+END_TEST
+
 START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 {
 	struct connection_table_view view;
@@ -224,6 +235,8 @@ suite(void)
 	tcase_add_test(list, a_connection_may_leave_next_to_a_marker);
 	tcase_add_test(list, a_walk_passes_the_marker_of_another_one);
 	tcase_add_test(list, the_facts_of_a_connection_are_renewed);
+	tcase_add_test(
+	    list, a_connection_that_awaits_an_answer_is_not_counted_yet);
 	tcase_add_test(list,
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
 	suite_add_tcase(suite, list);
