@@ -171,11 +171,13 @@ connection_log_shown(const struct connection_table_view *view)
 /* A server half that refuses reads no more than this of a connection. */
 #define UNANSWERED_MAX_LEN (64 * 1024)
 
-/* The server half sends nothing of its own: srcproxy-protocol(7). */
+/* In version 1 the server half sends nothing of its own: srcproxy-protocol(7). */
 const char *
 connection_log_unanswered(
     const struct connection *connection, const struct relay *relay)
 {
+	if (relay->end == RELAY_IDLE && relay->answer.is_awaited)
+		return "the server half has not answered within timeout";
 	if (connection->service->role == &server_role ||
 	    relay->end != RELAY_RESET || relay->culprit != RELAY_UPSTREAM ||
 	    relay->bytes[RELAY_UPSTREAM] > 0 || relay->answer.len > 0 ||
@@ -216,7 +218,11 @@ connection_log_closed(const struct connection *connection,
 		snprintf(end, sizeof(end), "end=eof by=%s", culprit);
 		break;
 	case RELAY_IDLE:
-		strcpy(end, "end=idle");
+		if (unanswered)
+			snprintf(end, sizeof(end), "end=idle reason=\"%s\"",
+			    unanswered);
+		else
+			strcpy(end, "end=idle");
 		break;
 	case RELAY_FAILED:
 		snprintf(end, sizeof(end),

@@ -33,9 +33,9 @@ class ScriptedCase(RoutedCase):
         self.listener = self.listen(self.net.exit, *SERVER)
         self.destination = (self.family.destination, PORT)
 
-    def start_gate(self, protocol=2, **options):
+    def start_gate(self, protocol=2, config=None, **options):
         return self.start_client({
-            'protocol': protocol,
+            'protocol': protocol, **(config or {}),
             'outbound': {'server': '%s:%d' % SERVER, 'auth': AUTH}}, **options)
 
     def dial(self):
@@ -158,6 +158,15 @@ class Answers:
                 self.close_well(user, server)
                 client.wait_for('closed', received=str(len(glued + later)),
                                 end='eof')
+
+    def test_a_server_that_never_answers_has_not_established_anything(self):
+        client = self.start_gate(config={'timeout': '1s'})
+        user, _, _ = self.dial()
+        self.assertEqual(receive_until_reset(user), b'')
+        event = client.wait_for('closed', end='idle', reason='the server half '
+                                'has not answered within timeout')
+        self.assertEqual(event.level, 'warning')
+        self.assertEqual(client.events('established'), [])
 
     def test_the_end_may_come_with_the_answer(self):
         client = self.start_gate()

@@ -495,19 +495,21 @@ static const struct {
 	{ &client_role, { .end = RELAY_EOF, .culprit = RELAY_UPSTREAM },
 	    "info" },
 	{ &client_role, { .end = RELAY_IDLE }, "info" },
+	{ &client_role, { .end = RELAY_IDLE, .answer.is_awaited = true },
+	    "warning" },
 	{ &server_role,
 	    { .end = RELAY_RESET, .culprit = RELAY_UPSTREAM, .error = 104 },
 	    "info" },
 };
 
-START_TEST(a_client_half_warns_of_a_reset_before_any_answer)
+START_TEST(a_client_half_warns_of_an_end_before_any_answer)
 {
 	bool is_warning = !strcmp(unanswered[_i].level, "warning");
 
 	service.role = unanswered[_i].role;
 	connection_log_closed(&connection, &unanswered[_i].relay, 0);
 	ck_assert_ptr_eq(strstr(line, unanswered[_i].level), line);
-	ck_assert(is_warning == !!strstr(line, "see its log"));
+	ck_assert(is_warning == !!strstr(line, "the server half"));
 	/* Where connections are not shown this is, but not without end. */
 	line_count = 0;
 	info_is_hidden = true;
@@ -551,7 +553,7 @@ suite(void)
 	    served, connections_reset_at_the_end_of_the_program_are_logged);
 	tcase_add_test(served, the_longest_line_is_not_cut_by_the_log);
 	tcase_add_loop_test(served,
-	    a_client_half_warns_of_a_reset_before_any_answer, 0,
+	    a_client_half_warns_of_an_end_before_any_answer, 0,
 	    COUNT(unanswered));
 	suite_add_tcase(suite, served);
 	return suite;
