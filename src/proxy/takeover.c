@@ -438,8 +438,7 @@ takeover_run(struct takeover *takeover, const struct service *service,
 		close(takeover->fd);
 		return -1;
 	}
-	log_info("handed-over connections=%zd listeners=%zu seconds=%.3f",
-	    count, takeover->listener_count,
+	log_info("handed-over connections=%zd seconds=%.3f", count,
 	    (double)(deadline_now() - began) / 1000);
 	if (takeover->is_stored)
 		return 0;
