@@ -20,15 +20,18 @@ DIAGNOSTIC_LINES = 30
 # The command that all daemons run under, for example "valgrind --quiet".
 UNDER = os.environ.get('SRCPROXY_TEST_UNDER', '').split()
 
-# What client halves speak unless a test says it. "auto" would ask the server on
-# a connection of its own, at a moment that no test knows: in the way of those
-# that count connections. Any module may be run with 2 instead.
-PROTOCOL = int(os.environ.get('SRCPROXY_TEST_PROTOCOL', 1))
+# What client halves speak unless a test says it. "auto" asks the server on a
+# connection of its own, at a moment that no test knows: in the way of those that
+# count connections, or are the server themselves. Any module may be run with 2
+# instead, and those with a real server half with "auto".
+PROTOCOL = os.environ.get('SRCPROXY_TEST_PROTOCOL', '1')
+if PROTOCOL != 'auto':
+    PROTOCOL = int(PROTOCOL)
 
 # What a client half logs of a connection that the server half has refused: only
 # version 2 tells it so.
-_REFUSAL = (('closed', {'end': 'reset', 'by': 'server'}) if PROTOCOL == 1 else
-            ('refused', {'tried': 'ask the server'}))
+_REFUSALS = {1: ('closed', {'end': 'reset', 'by': 'server'}),
+             2: ('refused', {'tried': 'ask the server'})}
 
 _LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z '
                    r'(?P<level>info|warning|error) (?P<event>\S+)(?P<rest>.*)')
@@ -173,24 +176,31 @@ class Daemon:
 
         The value of a field is the expected text, or a pattern to search for.
         """
+        return self._wait_for_any([(name, fields)])
+
+    def _wait_for_any(self, expected):
         deadline = time.monotonic() + TIMEOUT
         position = self._mark
         with self._changed:
             while True:
                 for event in _parse_events(self._lines[position:]):
-                    if event.matches(name, fields):
+                    if any(event.matches(*pair) for pair in expected):
                         return event
                 position = len(self._lines)
                 left = deadline - time.monotonic()
                 if left <= 0 or self._log_has_ended:
-                    raise AssertionError(f'{self.role}: no line "{name}" with '
-                                         f'{fields} in the log')
+                    lines = ' or '.join(f'"{name}" with {fields}'
+                                        for name, fields in expected)
+                    raise AssertionError(
+                        f'{self.role}: no line {lines} in the log')
                 self._changed.wait(left)
 
     def wait_for_refusal(self, **fields):
         """Waits for a connection that the server half refuses the client."""
-        name, known = _REFUSAL
-        return self.wait_for(name, **known, **fields)
+        versions = (1, 2) if PROTOCOL == 'auto' else (PROTOCOL,)
+        return self._wait_for_any([
+            (name, {**known, **fields})
+            for name, known in (_REFUSALS[version] for version in versions)])
 
     def await_rest(self, port):
         """Waits until all connections have ended, and are logged.
