@@ -451,8 +451,7 @@ class Auto:
                 reset(self.accept(self.listener))
                 self.assertEqual(receive_until_reset(user), b'')
         told = json.loads(self.show(client, '--json'))
-        # A reset in the middle of connect(2) is no connection.
-        self.assertGreater(told['users'][0]['established'], 0)
+        # A reset in the middle of connect(2) is no connection, nor a request.
         self.assertEqual(told['servers'][0]['requests'],
                          told['users'][0]['established'])
 
