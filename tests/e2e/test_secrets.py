@@ -25,13 +25,15 @@ def read_range(memory, start, end):
     """The bytes of a mapping, without pages that nobody can read.
 
     Since 2.42 glibc guards a thread's stack by such pages in the middle of a
-    writable mapping (MADV_GUARD_INSTALL).
+    writable mapping (MADV_GUARD_INSTALL). Most others are zeros, left out too.
     """
     pieces = []
     for address in range(start, end, PAGE_LEN):
         with contextlib.suppress(OSError):
             memory.seek(address)
-            pieces.append(memory.read(PAGE_LEN))
+            page = memory.read(PAGE_LEN)
+            if page.strip(b'\0'):
+                pieces.append(page)
     return b''.join(pieces)
 
 
