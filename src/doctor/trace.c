@@ -78,7 +78,8 @@ set_unknown(struct walk *walk, enum field field)
 
 /*
  * The type that a firewall rule sees (addrtype, fib). The lookup does not use
- * the packet's mark, and for IPv4 only the table local.
+ * the packet's mark, and for IPv4 only the table local. On a host without routing
+ * rules of its own, the kernel keeps that table in main, and answers with main.
  */
 static void
 set_type(struct walk *walk, enum field field, const union address *address)
@@ -89,7 +90,8 @@ set_type(struct walk *walk, enum field field, const union address *address)
 
 	if (is_here > 0 && address->any.sa_family == AF_INET &&
 	    route_find(address, 0, &route) == 0)
-		is_here = route.table == RT_TABLE_LOCAL;
+		is_here = route.table == RT_TABLE_LOCAL ||
+		    route.table == RT_TABLE_MAIN;
 	if (is_here >= 0)
 		trace_set(walk, field, is_here ? RTN_LOCAL : RTN_UNICAST);
 }
