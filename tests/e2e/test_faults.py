@@ -58,6 +58,9 @@ class Starved:
         listener = self.listen_at_destination()
         to = listener.getsockname()[:2]
         served = [self.open(listener) for _ in range(3)]
+        # A connection has all of its threads once it carries both ways.
+        for user, destination in served:
+            self.assert_carries(user, destination)
         waiting = []
         for _ in range(COMERS):
             # The reset may come before connect(2) has returned.
@@ -66,8 +69,7 @@ class Starved:
         half.wait_for_line('error cannot (accept|start a thread) with ')
         self.assert_rests(half)
         for user, destination in served:
-            user.sendall(b'still there?')
-            self.assertEqual(receive(destination, 12), b'still there?')
+            self.assert_carries(user, destination)
             reset(user)
         for user in waiting:
             reset(user)
@@ -77,6 +79,11 @@ class Starved:
         # There are at most two kinds of errors: connections that are not
         # accepted, and refused ones.
         self.assertLessEqual(half.log.count('Z error '), 2 * LINES)
+
+    def assert_carries(self, user, destination):
+        for speaker, listener in ((user, destination), (destination, user)):
+            speaker.sendall(b'still there?')
+            self.assertEqual(receive(listener, 12), b'still there?')
 
     def assert_rests(self, half):
         """The half uses hardly any processor time when nothing happens.
