@@ -311,10 +311,11 @@ fast_open_send(int fd, const union address *server, const void *data,
 	struct tcp_info info;
 	ssize_t sent;
 
-	if (left == 0)
+	/* Where connect(2) has connected fd, only this host is late. */
+	if (left == 0 && fast_open_is_deferred(fd))
 		return -ETIMEDOUT;
 	if (left < SOCKET_WAIT_MS)
-		socket_set_send_timeout(fd, left);
+		socket_set_send_timeout(fd, left > 0 ? left : 1);
 	sent = send(fd, data, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EINTR && errno != EINPROGRESS)
 		return -errno;

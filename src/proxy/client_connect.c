@@ -46,6 +46,18 @@ note_error(struct race *race, const union address *server, int error)
 		server_health_failed(server, error);
 }
 
+/*
+ * Call it when the last attempt begins: servers that were all away a moment ago
+ * get NEXT_MS from then on, however long the host took to ask the others.
+ */
+static int64_t
+last_end(const struct race *race)
+{
+	return race->all_away
+	    ? deadline_first(race->deadline, deadline_after(NEXT_MS))
+	    : race->deadline;
+}
+
 static int
 finish_alone(struct race *race)
 {
@@ -56,7 +68,7 @@ finish_alone(struct race *race)
 	fd = client_attempt_open(connection);
 	if (fd >= 0)
 		fd = descriptor_or_error(
-		    fd, client_attempt_alone(connection, fd, race->deadline));
+		    fd, client_attempt_alone(connection, fd, last_end(race)));
 	if (fd < 0)
 		note_error(race, &connection->server, fd);
 	return fd;
@@ -255,15 +267,15 @@ await_winner(struct race *race, int64_t until)
 static int
 await_last(struct race *race)
 {
-	int fd = await_winner(race,
-	    deadline_first(
-		race->deadline, deadline_after(SERVER_HEALTH_SILENT_MS)));
+	int64_t end = last_end(race);
+	int fd = await_winner(
+	    race, deadline_first(end, deadline_after(SERVER_HEALTH_SILENT_MS)));
 
 	if (fd != -EINPROGRESS)
 		return fd;
 	for (size_t i = 1; i < race->end_count; i++)
 		note_error(race, race->servers[i], -ETIMEDOUT);
-	fd = await_winner(race, race->deadline);
+	fd = await_winner(race, end);
 	return fd == -EINPROGRESS ? race->error : fd;
 }
 
@@ -345,16 +357,14 @@ static void
 set_pace(struct race *race)
 {
 	const struct config *config = race->connection->config;
-	int64_t most = deadline_after(RACE_MAX_MS);
 
 	race->deadline = deadline_after(config->timeout_ms);
 	if (race->count < 2)
 		return;
 	race->all_away = server_health_sort(race->addresses, race->count,
 			     &config->local_bind) == 0;
-	if (race->all_away)
-		most = deadline_after(NEXT_MS);
-	race->deadline = deadline_first(race->deadline, most);
+	race->deadline =
+	    deadline_first(race->deadline, deadline_after(RACE_MAX_MS));
 }
 
 static void

@@ -9,13 +9,14 @@ import tempfile
 from sandbox import BINARY, INJECTABLE, WORK
 
 # struct control: armed, fired, unparked, error, call, clock_s, limited,
-# passed_s; and then steps, step_error
+# passed_s; and then steps, step_error, connect_s
 _CONTROL = struct.Struct('@IIIi32sqIq')
 _UNPARKED_OFFSET = 8
 _CLOCK_OFFSET = 48
 _LIMITED_OFFSET = 56
 _PASSED_OFFSET = 64
 _STEPS_OFFSET = 72
+_CONNECT_OFFSET = 80
 
 Failure = collections.namedtuple('Failure', 'call error')
 
@@ -53,6 +54,10 @@ class Injection:
     def let_pass(self, seconds):
         """Makes the daemon believe that so much more time has passed."""
         struct.pack_into('@q', self._memory, _PASSED_OFFSET, seconds)
+
+    def let_pass_at_connect(self, seconds):
+        """The same for each call of connect(2): the host is slow."""
+        struct.pack_into('@q', self._memory, _CONNECT_OFFSET, seconds)
 
     def end_at_step(self, steps, error):
         """That step of a hand-over fails with the error, or is a kill (0)."""

@@ -170,6 +170,15 @@ class Several:
         self.assert_served_by(client, self.second)
         self.assertEqual(len(client.events(BACK)), 1)
 
+    def test_all_that_refuse_a_slow_gate(self):
+        """The time that a server has begins when it is asked."""
+        injection = Injection()
+        client = self.start_gate(options=injection.options)
+        self.assert_reset(self.net.user, (self.family.destination, 80))
+        self.start_at(self.second)
+        injection.let_pass_at_connect(1)
+        self.assert_served_by(client, self.second)
+
     def test_all_that_are_silent(self):
         """Users who come later are reset while the first one still waits."""
         client = self.start_gate(timeout='5s')

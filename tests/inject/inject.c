@@ -46,7 +46,8 @@ struct control {
 	atomic_uint limited;      /* rate limits of the log are on, as usual */
 	_Atomic int64_t passed_s; /* how far the monotonic clock has jumped */
 	atomic_uint steps; /* of a hand-over until the last one; 0: no end */
-	atomic_int step_error; /* with which that one fails; 0: a kill */
+	atomic_int step_error;     /* with which that one fails; 0: a kill */
+	_Atomic int64_t connect_s; /* what each connect(2) adds to passed_s */
 };
 
 struct site {
@@ -244,6 +245,9 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 		ETIMEDOUT, ENETUNREACH, EADDRNOTAVAIL, ENOBUFS, 0 };
 	int error = inject("connect", errors, __builtin_return_address(0));
 
+	if (control)
+		atomic_fetch_add(
+		    &control->passed_s, atomic_load(&control->connect_s));
 	if (!error)
 		return __real_connect(fd, to, len);
 	if (error == EINTR || error == EINPROGRESS)
