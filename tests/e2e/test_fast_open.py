@@ -31,6 +31,9 @@ TORTURE_SECONDS = float(os.environ.get('SRCPROXY_TORTURE_SECONDS', 4))
 TORTURE_SEED = os.environ.get('SRCPROXY_TORTURE_SEED', str(time.time_ns()))
 AT_ONCE = 24
 
+# To be in time on a busy machine.
+ATTEMPTS = 5
+
 
 def count(host, name):
     """A counter of the host's kernel: nstat(8)."""
@@ -97,15 +100,18 @@ class FastOpenCase(RoutedCase):
         finally:
             half.process.send_signal(signal.SIGCONT)
 
-    @contextlib.contextmanager
-    def no_late_acknowledgement(self):
+    def assert_acknowledged_early(self, serve):
         """The gate must not delay an acknowledgement, by 40 or 200 ms.
 
         An acknowledgement of the handshake may wait for data that never comes.
+        A busy gate may be as late by itself, but not each time.
         """
-        before = count(self.net.gate, 'TcpExtDelayedACKs')
-        yield
-        self.assertEqual(count(self.net.gate, 'TcpExtDelayedACKs'), before)
+        def count_late():
+            before = count(self.net.gate, 'TcpExtDelayedACKs')
+            serve()
+            return count(self.net.gate, 'TcpExtDelayedACKs') - before
+
+        self.assertIn(0, (count_late() for _ in range(ATTEMPTS)))
 
     def take_only_syn(self, segments):
         syns = segments.take_syns(SERVER_PORT)
@@ -155,12 +161,18 @@ class Opening:
     def test_handshake_is_over_before_anybody_says_more(self):
         self.start_both()
         self.get_cookie()
-        with self.no_late_acknowledgement():
-            self.open()
-            wait_until(lambda: any(
+
+        def established():
+            return sum(
                 entry.state == ESTABLISHED and entry.local[1] == SERVER_PORT
-                for entry in self.net.exit.tcp_entries(self.family.af)),
-                'the handshake is over')
+                for entry in self.net.exit.tcp_entries(self.family.af))
+
+        def serve():
+            before = established()
+            self.open()
+            wait_until(lambda: established() > before, 'the handshake is over')
+
+        self.assert_acknowledged_early(serve)
 
     def test_off_at_the_client(self):
         self.start_both(fast_open=False)
@@ -385,9 +397,9 @@ class Guard:
                        'both are over')
             client.wait_for(self.OFF, reason=re.compile('held up'))
             segments = self.watch()
-            with self.no_late_acknowledgement():
-                self.serve_one()
-            self.assertEqual(self.take_only_syn(segments).payload, b'')
+            self.assert_acknowledged_early(self.serve_one)
+            self.assertEqual({syn.payload for syn in
+                              segments.take_syns(SERVER_PORT)}, {b''})
 
     def test_server_that_takes_no_data_any_more_is_no_reason(self):
         client = self.start_both()
