@@ -70,6 +70,17 @@ class Names(unittest.TestCase):
         self.assertEqual(result.stdout.strip(), '')
 
 
+class Commands(unittest.TestCase):
+
+    def test_no_commands_go_through_an_echo_that_reads_escapes(self):
+        """The echo of dash makes one byte of the \\1 in a sed command."""
+        for path in ('openrc/srcproxy.initd', 'sysvinit/srcproxy.init',
+                     'systemd/srcproxy-rules@.service'):
+            with open(f'{CONTRIB}/{path}') as file:
+                self.assertIsNone(
+                    re.search(r'echo "\$+(apply|remove)"', file.read()), path)
+
+
 class Units(unittest.TestCase):
 
     def test_no_command_refers_to_a_variable_that_may_be_unset(self):
@@ -175,6 +186,9 @@ class Lives:
     rules_refusal = 'Not started, because its rules cannot be applied'
     # The bounding set of the capabilities.
     bounding = 0
+    # The folder of the settings, and the file with the commands of the stop.
+    settings = 'default'
+    removal = '/run/srcproxy.gate.remove'
 
     def test_pair_runs_without_powers_and_leaves_nothing_behind(self):
         self.open()
@@ -232,6 +246,19 @@ class Lives:
             self.exchange(listener)
             count += 1
         return count
+
+    def test_kept_commands_are_those_that_are_printed(self):
+        path = f'/etc/{self.settings}/srcproxy.gate'
+        machine = self.machines['gate']
+        self.addCleanup(machine.write, path, SETTINGS)
+        self.succeed('gate', 'stop')
+        machine.write(path,
+                      SETTINGS + 'SRCPROXY_RULES_OPTIONS=--iptables\n')
+        self.succeed('gate', 'start')
+        self.assertEqual(
+            machine.run('cat', self.removal).stdout,
+            machine.run('srcproxy', 'rules', '--iptables', '--remove',
+                        'client', '/etc/srcproxy/gate.json').stdout)
 
     def test_stop_under_traffic_refuses_nobody(self, mode='redirect'):
         # A user who is not redirected any more goes straight to the
@@ -368,6 +395,7 @@ class Respawns:
 @needs_openrc
 class OpenRC(Lives, Respawns, InitCase):
     make_machine = staticmethod(make_openrc_machine)
+    settings = 'conf.d'
 
     @classmethod
     def prepare(cls, machine, name):
@@ -494,6 +522,7 @@ class Systemd(Lives, Respawns, InitCase):
     rules_refusal = r'srcproxy-rules@exit\.service failed'
     # Dropping these from the set takes CAP_SETPCAP, which no thread has there.
     bounding = CAP_NET_BIND_SERVICE | CAP_NET_RAW
+    removal = '/run/srcproxy-rules-gate/remove'
 
     @classmethod
     def make_machine(cls, host):
