@@ -290,6 +290,15 @@ class Lives:
         self.assertFalse(self.has_rules('gate'))
         self.exchange(listener)
 
+    def test_stop_under_traffic_by_tproxy_refuses_nobody(self):
+        # Otherwise known connections need no routing, until routes change.
+        self.net.gate.sysctl('ipv4/tcp_early_demux', 0)
+        self.configure('gate', {**GATE_CONFIG, 'inbound': {
+            **GATE_CONFIG['inbound'], 'mode': 'tproxy'}})
+        self.succeed('gate', 'stop')
+        self.succeed('gate', 'start')
+        self.test_stop_under_traffic_refuses_nobody('tproxy')
+
     def lets_pass(self, name):
         """Tells whether new connections are not redirected any more."""
         return re.search(r'chain (users|srcproxy-client-\d+) {\s*'
@@ -501,11 +510,6 @@ class Sysvinit(Lives, InitCase):
             path, SETTINGS + 'SRCPROXY_RULES_OPTIONS=--iptables\n')
         self.succeed('gate', 'start')
         self.test_stop_under_traffic_refuses_nobody()
-
-    def test_stop_under_traffic_by_tproxy_refuses_nobody(self):
-        # Otherwise known connections need no routing, until routes change.
-        self.net.gate.sysctl('ipv4/tcp_early_demux', 0)
-        self.test_stop_under_traffic_refuses_nobody('tproxy')
 
     def test_start_that_cannot_listen_fails(self):
         self.succeed('gate', 'stop')
