@@ -85,10 +85,10 @@ class ServerByName(OutboundCase):
         name_server(IPV4.exit_link)
         self.start_client_by_name()
         self.assert_proxies()
-        old.wait_for('established', id='1')
+        old.wait_for('established')
         name_server(IPV4.second_exit_link)
         self.assert_proxies()
-        new.wait_for('established', id='1')
+        new.wait_for('established')
 
     def test_name_that_is_not_known_yet(self):
         name_server(IPV4.exit_link)

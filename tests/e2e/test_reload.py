@@ -86,8 +86,9 @@ class Taken(ReloadCase):
         server.reload(self.server_config({'timeout': '300ms'}))
         server.wait_for('reloaded')
         user, destination = self.open()
+        source = endpoint(*user.getsockname()[:2])
         self.assertEqual(receive_until_reset(user), b'')
-        server.wait_for('closed', end='idle', id='2')
+        server.wait_for('closed', end='idle', source=source)
         self.assert_carries(*before)
 
     def test_log_level_is_the_new_one(self):
