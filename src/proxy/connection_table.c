@@ -194,12 +194,13 @@ connection_table_leave(struct connection *connection)
 	connection->entry = NULL;
 }
 
+/* Its relay may move bytes meanwhile, so the time of now comes last. */
 static void
 look_at(const struct connection_table_entry *entry,
     struct connection_table_view *view)
 {
 	const struct relay *relay = entry->relay;
-	int64_t now = deadline_now(), moved_at = 0;
+	int64_t now, moved_at = 0;
 
 	memset(view, 0, sizeof(*view));
 	view->facts = entry->facts;
@@ -209,6 +210,7 @@ look_at(const struct connection_table_entry *entry,
 		view->finished[side] = atomic_load(&relay->finished[side]);
 		moved_at = atomic_load(&relay->moved_at);
 	}
+	now = deadline_now();
 	view->age_ms = now - entry->began;
 	view->idle_ms = now - (moved_at ? moved_at : entry->began);
 }

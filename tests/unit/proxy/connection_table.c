@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/deadline.h"
 #include "proxy/accounts.h"
 #include "suite.h"
 
@@ -186,6 +187,40 @@ START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 }
 END_TEST
 
+/* More than enough to see both sides of a tick of the clock. */
+#define LOOKS 300000
+
+static void *
+move_on(void *stop)
+{
+	while (!atomic_load((atomic_bool *)stop))
+		atomic_store(&workers[2].relay.moved_at, deadline_now());
+	return NULL;
+}
+
+START_TEST(a_busy_connection_is_never_idle_for_less_than_nothing)
+{
+	struct connection_table_entry marker;
+	struct connection_table_view view;
+	atomic_bool stop = false;
+	pthread_t mover;
+	int64_t least = 0;
+
+	connection_table_leave(&workers[0].connection);
+	connection_table_leave(&workers[1].connection);
+	establish(&workers[2]);
+	ck_assert_int_eq(pthread_create(&mover, NULL, move_on, &stop), 0);
+	for (int i = 0; i < LOOKS && least == 0; i++) {
+		connection_table_begin(&table, &marker);
+		while (connection_table_next(&marker, &view))
+			least = view.idle_ms < least ? view.idle_ms : least;
+	}
+	atomic_store(&stop, true);
+	ck_assert_int_eq(pthread_join(mover, NULL), 0);
+	ck_assert_int_eq(least, 0);
+}
+END_TEST
+
 /* However often the table is walked, and whenever. */
 START_TEST(each_byte_is_added_to_the_account_once)
 {
@@ -239,6 +274,8 @@ suite(void)
 	    list, a_connection_that_awaits_an_answer_is_not_counted_yet);
 	tcase_add_test(list,
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
+	tcase_add_test(
+	    list, a_busy_connection_is_never_idle_for_less_than_nothing);
 	suite_add_tcase(suite, list);
 
 	tcase_add_checked_fixture(account, enter_all, NULL);
