@@ -183,18 +183,15 @@ send_piece(void *owner, const char *text, size_t len)
 	struct client *client = owner;
 	size_t done = 0;
 
-	while (done < len) {
+	while (done < len && deadline_left(client->deadline) > 0) {
 		ssize_t sent =
 		    send(client->fd, text + done, len - done, MSG_NOSIGNAL);
 
-		if (deadline_left(client->deadline) == 0 ||
-		    (sent < 0 && errno != EINTR && errno != EAGAIN)) {
+		if (sent < 0 && errno != EINTR && errno != EAGAIN)
 			client->deadline = 0;
-			return 0;
-		}
 		done += sent > 0 ? (size_t)sent : 0;
 	}
-	return (ssize_t)len;
+	return done == len ? (ssize_t)len : 0;
 }
 
 /* A line, without its end. Returns false if none came in time. */

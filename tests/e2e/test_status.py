@@ -22,6 +22,7 @@ import unittest
 from cases import RoutedCase
 from cgroup import limit_threads
 from families import IPV4, endpoint
+from injection import Injection
 from machines import UNPACKED
 from peers import receive, receive_all, receive_until_reset, reset
 from sandbox import BINARY, PROGRAMS, WORK
@@ -34,6 +35,7 @@ ALICE = {'name': 'alice', 'auth': 'of alice, and long enough',
          'allowed_src_ips': ['198.51.100.0/24', '2001:db8:aaaa::/64']}
 BOB = {'name': 'bob', 'auth': 'of bob, and it is long enough',
        'allowed_src_ips': ['192.0.2.77']}
+ANSWER_SECONDS = 5      # in which a client must read its answer
 UNPRIVILEGED = ('setpriv', '--reuid', '65534', '--regid', '65534',
                 '--clear-groups')
 
@@ -416,18 +418,30 @@ class Hostile(StatusCase):
         self.assert_proxies()
         self.assertEqual(self.server.stop(), 0)
 
-    def test_client_that_does_not_read_is_cut_off_at_the_end(self):
-        """Its answer is longer than what the socket holds."""
+    def ask_for_much(self, **options):
+        """The answer is longer than what the socket holds."""
         acl = [{**BOB, 'name': f'user-{number}', 'auth': f'{number:032}',
                 'allowed_src_ips': [f'10.{number // 256}.{number % 256}.1']}
                for number in range(2000)]
-        server = self.start_server({'acl': acl})
+        server = self.start_server({'acl': acl}, **options)
         slow = self.keep(connect(path_of(server)))
         slow.sendall(b'status\n')
         self.assertTrue(slow.recv(1))
+        return server, slow
+
+    def test_client_that_does_not_read_is_cut_off_at_the_end(self):
+        server, slow = self.ask_for_much()
         self.assertEqual(server.stop(), 0)
         whole = b''.join(iter(lambda: slow.recv(65536), b''))
         self.assertNotIn(b'user-1999', whole)
+
+    def test_client_that_reads_too_late_gets_no_end_without_the_rest(self):
+        injection = Injection()
+        _, slow = self.ask_for_much(**injection.options)
+        injection.let_pass(2 * ANSWER_SECONDS)
+        whole = receive_all(slow)
+        self.assertNotIn(b'user-1999', whole)
+        self.assertNotIn(b'\n', whole)
 
     def test_unknown_requests_are_said_to_be_unknown(self):
         server = self.start_server()
