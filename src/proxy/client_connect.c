@@ -46,6 +46,16 @@ note_error(struct race *race, const union address *server, int error)
 		server_health_failed(server, error);
 }
 
+/* The next attempt may get the same descriptor. */
+static void
+close_attempt(struct race *race, const union address *server, int fd, int error)
+{
+	if (fd == race->fast_fd)
+		race->fast_fd = -1;
+	close(fd);
+	note_error(race, server, error);
+}
+
 /*
  * Call it when the last attempt begins: servers that were all away a moment ago
  * get NEXT_MS from then on, however long the host took to ask the others.
@@ -137,11 +147,8 @@ ask_fast(struct race *race, const union address *server, int fd)
 		    client_attempt_send_early(
 			connection, race->request.version, fd));
 	}
-	close(fd);
-	if (error == -ECONNABORTED)
-		return error;
-	note_error(race, server, error);
-	return -EINPROGRESS;
+	close_attempt(race, server, fd, error);
+	return error == -ECONNABORTED ? error : -EINPROGRESS;
 }
 
 /* The attempt has succeeded. Returns its descriptor. */
@@ -194,7 +201,7 @@ begin_next(struct race *race)
 		    : finish_attempt(race, server, fd);
 	if (errno == EINPROGRESS || errno == EINTR)
 		return go_on(race, server, fd);
-	note_error(race, server, descriptor_or_error(fd, -errno));
+	close_attempt(race, server, fd, -errno);
 	return -EINPROGRESS;
 }
 
@@ -229,8 +236,7 @@ take_ready(struct race *race)
 		    socket_await_connected(fd, DEADLINE_NEVER, SOCKET_NO_PEER);
 		if (!error)
 			return finish_attempt(race, server, fd);
-		close(fd);
-		note_error(race, server, error);
+		close_attempt(race, server, fd, error);
 	}
 	return -EINPROGRESS;
 }

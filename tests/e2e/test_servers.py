@@ -209,16 +209,18 @@ class Several:
         wait_until(lambda: not self.net.gate.is_dialling(
             (self.first, SERVER_PORT)), 'both attempts are given up')
 
-    def start_with_cookies(self):
-        """Two servers that take data with SYNs, and know this gate."""
+    def start_with_cookie(self, address):
+        """A server that takes data with SYNs, and knows this gate."""
         self.net.exit.sysctl('ipv4/tcp_fastopen', 3)
         self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 1)
-        servers = [self.start_at(at) for at in (self.first, self.second)]
-        for address in self.first, self.second:
-            one = self.start_gate(server=endpoint(address, SERVER_PORT))
-            self.serve_one()
-            one.finish()
-        return servers
+        server = self.start_at(address)
+        one = self.start_gate(server=endpoint(address, SERVER_PORT))
+        self.serve_one()
+        one.finish()
+        return server
+
+    def start_with_cookies(self):
+        return [self.start_with_cookie(at) for at in (self.first, self.second)]
 
     def test_first_gets_the_request_alone_with_its_syn(self):
         """Two servers must not get the bytes of one user."""
@@ -280,13 +282,22 @@ class Several:
                 self.first, SERVER_PORT), 'an ordinary SYN is enough there')
         self.assertEqual(client.events(AWAY), [])
 
+    def test_next_one_gets_the_request_in_its_own_version(self):
+        """The first one, of version 2, refuses the SYN that has its request."""
+        first = self.start_with_cookie(self.first)
+        self.start_at(self.second, protocol=1)
+        servers = [endpoint(self.first, SERVER_PORT),
+                   endpoint(self.second, SERVER_PORT),
+                   endpoint(self.second, SERVER_PORT + 1)]
+        client = self.start_client({
+            'protocol': 'auto', 'outbound': {'server': servers}})
+        for server, version in zip(servers, '21'):
+            client.wait_for('server-version', server=server, version=version)
+        first.stop()
+        self.assert_served_by(client, self.second)
+
     def test_last_one_left_gets_the_request_with_its_syn(self):
-        self.net.exit.sysctl('ipv4/tcp_fastopen', 3)
-        self.addCleanup(self.net.exit.sysctl, 'ipv4/tcp_fastopen', 1)
-        self.start_at(self.second)
-        one = self.start_gate(server=endpoint(self.second, SERVER_PORT))
-        self.serve_one()
-        one.finish()
+        self.start_with_cookie(self.second)
         client = self.start_gate()
         segments = self.watch()
         self.assert_served_by(client, self.second)
