@@ -142,14 +142,18 @@ note_refused(struct session *session)
 static void
 note_end(struct session *session)
 {
+	struct account *account = session->connection.facts.account;
 	const char *reason =
 	    connection_log_unanswered(&session->connection, &session->relay);
 
 	if (!reason) {
+		/* It ended before the answer, with which it would be counted. */
+		if (session->relay.answer.is_awaited)
+			atomic_fetch_add(&account->established, 1);
 		log_established(session);
 		return;
 	}
-	account_refuse(session->connection.facts.account, REFUSAL_UNREACHABLE);
+	account_refuse(account, REFUSAL_UNREACHABLE);
 	recent_note_refusal(session->connection.service->recent,
 	    &session->connection, "ask the server", reason);
 }

@@ -214,6 +214,17 @@ class Answers:
         end_stream(server)
         self.assertEqual(receive_all(user), b'answer')
 
+    def test_a_user_who_goes_before_the_answer_is_counted(self):
+        client = self.start_gate()
+        user, server, _ = self.dial()
+        reset(user)
+        self.assertEqual(receive_until_reset(server), b'')
+        client.wait_for('closed', end='reset', by='user')
+        user, = json.loads(self.net.gate.run(
+            BINARY, 'status', '--json', 'client',
+            client.config_path).stdout)['users']
+        self.assertEqual((user['established'], user['refused']), (1, {}))
+
     def test_an_answer_may_come_to_the_next_process(self):
         old = self.start_gate()
         waiting = [self.dial() for _ in range(3)]
