@@ -1,15 +1,14 @@
 #include "net/host_address.h"
 
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
 #include "net/netlink.h"
 
-struct search {
-	const union address *address;
-	bool is_found;
-};
+/* How often to ask while the addresses change. */
+#define ATTEMPTS 20
 
 struct collection {
 	struct prefix_list *list;
@@ -43,38 +42,6 @@ read_address(const union netlink_message *answer, union address *address)
 	return !address_is_loopback(address);
 }
 
-static int
-ask(int family, netlink_visit *visit, void *context)
-{
-	union netlink_message question;
-	struct ifaddrmsg *asked =
-	    netlink_begin(&question, RTM_GETADDR, sizeof(*asked));
-
-	asked->ifa_family = (uint8_t)family;
-	return netlink_ask_all(
-	    NETLINK_ROUTE, &question, RTM_NEWADDR, visit, context);
-}
-
-static void
-compare(const union netlink_message *answer, void *context)
-{
-	struct search *search = context;
-	union address address;
-
-	if (read_address(answer, &address))
-		search->is_found |=
-		    address_same_host(&address, search->address);
-}
-
-int
-host_address_is(const union address *address)
-{
-	struct search search = { .address = address };
-	int error = ask(address->any.sa_family, compare, &search);
-
-	return error ? error : search.is_found;
-}
-
 static void
 collect(const union netlink_message *answer, void *context)
 {
@@ -89,14 +56,54 @@ collect(const union netlink_message *answer, void *context)
 	collection->error = prefix_list_add(collection->list, &single);
 }
 
+/* *is_whole: no address came or went meanwhile. */
+static int
+list_once(int family, struct prefix_list *list, bool *is_whole)
+{
+	struct collection collection = { .list = list };
+	union netlink_message question;
+	struct ifaddrmsg *asked =
+	    netlink_begin(&question, RTM_GETADDR, sizeof(*asked));
+	int error;
+
+	asked->ifa_family = (uint8_t)family;
+	error = netlink_ask_all(
+	    NETLINK_ROUTE, &question, RTM_NEWADDR, collect, &collection);
+	*is_whole = !(question.header.nlmsg_flags & NLM_F_DUMP_INTR);
+	return error ? error : collection.error;
+}
+
+static int
+list_family(int family, struct prefix_list *list)
+{
+	bool is_whole = false;
+	int error = 0;
+
+	for (int i = 0; i < ATTEMPTS && !error && !is_whole; i++) {
+		list->count = 0;
+		error = list_once(family, list, &is_whole);
+	}
+	return error || is_whole ? error : -EAGAIN;
+}
+
+int
+host_address_is(const union address *address)
+{
+	struct prefix_list own = { 0 };
+	int error = list_family(address->any.sa_family, &own);
+	bool is_own = prefix_list_contains(&own, address);
+
+	prefix_list_finish(&own);
+	return error ? error : is_own;
+}
+
 int
 host_address_list(struct prefix_list *list)
 {
-	struct collection collection = { .list = list };
-	int error = ask(AF_UNSPEC, collect, &collection);
+	int error = list_family(AF_UNSPEC, list);
 
 	prefix_sort(list->items, list->count);
-	return error ? error : collection.error;
+	return error;
 }
 
 const struct prefix *

@@ -12,7 +12,8 @@
 
 /*
  * 1 if the address is one of them (the port does not count), 0 if not, or a
- * negative errno if the kernel could not be asked.
+ * negative errno if the kernel could not be asked: -EAGAIN if they change all
+ * the time.
  */
 int host_address_is(const union address *address);
 

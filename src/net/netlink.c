@@ -137,9 +137,10 @@ read_end(const uint8_t *data, const struct nlmsghdr *header)
 
 /*
  * Returns 1 if more answers follow, 0 after the last one, or a negative errno.
+ * Adds the answers' flags to *flags.
  */
 static int
-visit_each(const uint8_t *data, size_t len, uint16_t wanted,
+visit_each(const uint8_t *data, size_t len, uint16_t wanted, uint16_t *flags,
     netlink_visit *visit, void *context)
 {
 	union netlink_message answer;
@@ -152,6 +153,7 @@ visit_each(const uint8_t *data, size_t len, uint16_t wanted,
 		padded = NLMSG_ALIGN((size_t)header->nlmsg_len);
 		if (header->nlmsg_len < NLMSG_HDRLEN || padded > len)
 			return -EPROTO;
+		*flags |= header->nlmsg_flags;
 		if (header->nlmsg_type == NLMSG_DONE ||
 		    header->nlmsg_type == NLMSG_ERROR)
 			return read_end(data, header);
@@ -173,6 +175,7 @@ netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	uint8_t data[DUMP_MAX_LEN];
+	uint16_t flags = 0;
 	ssize_t len;
 	int more;
 
@@ -183,11 +186,12 @@ netlink_ask_all(int protocol, union netlink_message *question, uint16_t wanted,
 	more = len < 0 ? (int)len : 1;
 	while (more > 0) {
 		len = receive(fd, data, sizeof(data));
-		more = len < 0
-		    ? (int)len
-		    : visit_each(data, (size_t)len, wanted, visit, context);
+		more = len < 0 ? (int)len
+			       : visit_each(data, (size_t)len, wanted, &flags,
+				     visit, context);
 	}
 	close(fd);
+	question->header.nlmsg_flags |= flags & NLM_F_DUMP_INTR;
 	return more;
 }
 

@@ -49,7 +49,8 @@ typedef void netlink_visit(const union netlink_message *answer, void *context);
 
 /*
  * Asks for all objects of a kind (a dump) and visits each answer of the wanted
- * type. Returns 0 or a negative errno.
+ * type. Returns 0 or a negative errno. The question then has NLM_F_DUMP_INTR if
+ * the objects changed between two parts of the answer: some may be missing.
  */
 int netlink_ask_all(int protocol, union netlink_message *question,
     uint16_t wanted, netlink_visit *visit, void *context);
