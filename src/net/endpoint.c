@@ -99,13 +99,22 @@ endpoint_format(const struct endpoint *endpoint, char *text)
 	return text;
 }
 
+/* A link-local address is another one on each link. */
+static bool
+has_same_link(const union address *a, const union address *b)
+{
+	return a->any.sa_family != AF_INET6 ||
+	    a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+}
+
 /* Appends the address, unless it is there already or there is no room. */
 static void
 add_address(
     const union address *address, union address *addresses, size_t *count)
 {
 	for (size_t i = 0; i < *count; i++) {
-		if (address_equal(&addresses[i], address))
+		if (address_equal(&addresses[i], address) &&
+		    has_same_link(&addresses[i], address))
 			return;
 	}
 	if (*count < ENDPOINT_MAX_ADDRESSES)

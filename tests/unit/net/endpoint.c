@@ -219,6 +219,24 @@ START_TEST(each_address_of_a_list_is_there_once_in_its_order)
 }
 END_TEST
 
+START_TEST(a_link_local_address_is_another_one_on_each_link)
+{
+	static const char *const texts[] = { "[fe80::1%1]:80", "[fe80::1%2]:80",
+		"[fe80::1%1]:80" };
+	union address addresses[ENDPOINT_MAX_ADDRESSES];
+	struct endpoint items[COUNT(texts)];
+	struct endpoint_list list = { items, COUNT(texts) };
+	size_t count;
+
+	for (size_t i = 0; i < COUNT(texts); i++)
+		ck_assert_ptr_null(endpoint_parse(texts[i], &items[i]));
+	ck_assert_ptr_null(endpoint_list_resolve(&list, addresses, &count));
+	ck_assert_uint_eq(count, 2);
+	ck_assert_uint_eq(addresses[0].v6.sin6_scope_id, 1);
+	ck_assert_uint_eq(addresses[1].v6.sin6_scope_id, 2);
+}
+END_TEST
+
 START_TEST(a_list_without_an_address_has_the_reason_of_its_first_name)
 {
 	union address addresses[ENDPOINT_MAX_ADDRESSES];
@@ -263,6 +281,7 @@ suite(void)
 	tcase_add_test(names, a_name_without_an_address_has_a_reason);
 	tcase_add_test(
 	    names, each_address_of_a_list_is_there_once_in_its_order);
+	tcase_add_test(names, a_link_local_address_is_another_one_on_each_link);
 	tcase_add_test(
 	    names, a_list_without_an_address_has_the_reason_of_its_first_name);
 	tcase_add_test(names, an_address_with_a_scope_is_resolved_with_it);
