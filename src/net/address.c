@@ -1,6 +1,7 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,6 +127,21 @@ address_is_unspecified(const union address *address)
 	return address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+/* A name with a quote would end the text in JSON, in the log and for sh. */
+static void
+format_scope(uint32_t scope, char *text)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "._-+@";
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(scope, name) && !name[strspn(name, plain)])
+		sprintf(text, "%%%s", name);
+	else
+		sprintf(text, "%%%" PRIu32, scope);
+}
+
 const char *
 address_format_host(const union address *address, char *text)
 {
@@ -135,14 +151,8 @@ address_format_host(const union address *address, char *text)
 		return strcpy(text, "-");
 	inet_ntop(address->any.sa_family, address_raw(address, &raw_len), text,
 	    INET6_ADDRSTRLEN);
-	if (address->any.sa_family == AF_INET6 && address->v6.sin6_scope_id) {
-		size_t len = strlen(text);
-
-		text[len] = '%';
-		if (!if_indextoname(address->v6.sin6_scope_id, text + len + 1))
-			sprintf(text + len + 1, "%u",
-			    (unsigned)address->v6.sin6_scope_id);
-	}
+	if (address->any.sa_family == AF_INET6 && address->v6.sin6_scope_id)
+		format_scope(address->v6.sin6_scope_id, text + strlen(text));
 	return text;
 }
 

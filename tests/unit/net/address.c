@@ -6,6 +6,23 @@
 
 #include "suite.h"
 
+char *__real_if_indextoname(unsigned index, char *name);
+char *__wrap_if_indextoname(unsigned index, char *name);
+
+/* The kernel allows all of these. */
+static const char *const odd_names[] = { "a\"b", "a\\", "a'b", "a;b", "$a",
+	"a`b`", "\xe4" };
+
+static const char *if_name; /* NULL: the real one */
+
+/* In place of the C library's, by --wrap: see meson.build. */
+char *
+__wrap_if_indextoname(unsigned index, char *name)
+{
+	return if_name ? strcpy(name, if_name)
+		       : __real_if_indextoname(index, name);
+}
+
 static union address
 parsed(const char *text, uint16_t port)
 {
@@ -129,6 +146,18 @@ START_TEST(only_a_mapped_address_becomes_ipv4_and_the_port_stays)
 
 	address_unmap(&address);
 	ck_assert_str_eq(address_format(&address, text), unmapped[_i].after);
+}
+END_TEST
+
+START_TEST(a_scope_with_an_odd_name_is_shown_by_its_number)
+{
+	union address address = parsed("fe80::1", 80);
+	char text[ADDRESS_STRLEN];
+
+	address.v6.sin6_scope_id = if_nametoindex("lo");
+	if_name = odd_names[_i];
+	ck_assert_str_eq(address_format_host(&address, text), "fe80::1%1");
+	if_name = NULL;
 }
 END_TEST
 
@@ -286,6 +315,9 @@ suite(void)
 	tcase_add_loop_test(
 	    text, an_address_is_shown_as_operators_write_it, 0, COUNT(shown));
 	tcase_add_test(text, a_scope_is_shown_by_the_name_of_its_interface);
+	tcase_add_loop_test(text,
+	    a_scope_with_an_odd_name_is_shown_by_its_number, 0,
+	    COUNT(odd_names));
 	tcase_add_test(text, an_address_that_is_not_known_is_shown_as_a_dash);
 	suite_add_tcase(suite, text);
 
