@@ -61,6 +61,16 @@ report_unknown(const char *host, const char *wrong, const char *advice)
 	return -ENOENT;
 }
 
+/* Rules take addresses without a scope. */
+static void
+drop_scopes(union address *addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addresses[i].any.sa_family == AF_INET6)
+			addresses[i].v6.sin6_scope_id = 0;
+	}
+}
+
 /*
  * The rules leave connections to the servers alone. The addresses of a name may
  * change, so they are asked for only if nothing else tells these connections
@@ -88,11 +98,7 @@ find_servers(const struct endpoint_list *list, bool needs_names,
 		items[known.count++] = *server;
 	}
 	endpoint_list_resolve(&known, servers, &rules->server_count);
-	/* Rules take addresses without a scope. */
-	for (size_t i = 0; i < rules->server_count; i++) {
-		if (servers[i].any.sa_family == AF_INET6)
-			servers[i].v6.sin6_scope_id = 0;
-	}
+	drop_scopes(servers, rules->server_count);
 	return 0;
 }
 
@@ -150,6 +156,7 @@ prepare_gate(const struct config *config, struct client_rules *rules,
 	}
 	if (wrong)
 		return report_unknown(config->listen.host, wrong, "");
+	drop_scopes(listeners, rules->listener_count);
 	rules->listeners = listeners;
 	error = check_listeners(rules);
 	if (error)

@@ -509,6 +509,43 @@ class FromTheConfigurationByTproxy(FromTheConfiguration):
     mode = 'tproxy'
 
 
+class LinkLocalListener(NetworkCase):
+
+    def check(self, mode, *options):
+        server = {**SERVER_CONFIG, 'acl': ACL}
+        self.start(self.net.exit, 'server', server)
+        Half(self.net.exit, 'server', server).apply()
+        # The number, as "srcproxy rules" runs where the name is unknown.
+        link = self.net.gate.run(
+            'ip', 'link', 'show', 'dev', 'users0').stdout.split(':')[0]
+        self.net.gate.ip('addr replace fe80::7/64 dev users0 nodad')
+        config = {**CLIENT_CONFIG, 'inbound': {
+            'mode': mode, 'listen': f'[fe80::7%{link}]:9001',
+            'users': [IPV6.users]}}
+        half = Half(self.net.gate, 'client', config, (), options)
+        half.apply()
+        self.addCleanup(half.remove)
+        client = self.start(self.net.gate, 'client', config)
+        listener = self.listen(self.net.destination, IPV6.destination)
+        user = self.connect(self.net.user, listener.getsockname()[:2])
+        self.accept(listener).sendall(b'hello')
+        self.assertEqual(receive(user, 5), b'hello')
+        client.wait_for('established', source=endpoint(
+            *user.getsockname()[:2]))
+
+    def test_nft(self):
+        self.check('redirect')
+
+    def test_iptables(self):
+        self.check('redirect', '--iptables')
+
+    def test_nft_by_tproxy(self):
+        self.check('tproxy')
+
+    def test_iptables_by_tproxy(self):
+        self.check('tproxy', '--iptables')
+
+
 class ChangedMode(NetworkCase):
     """The gate's rules for one mode are applied, then those for the other."""
 
