@@ -118,16 +118,28 @@ compose_hello(const struct handover *handover, struct handover_hello *hello)
 	return message;
 }
 
-static int
-greet(const struct handover *handover, int fd)
+/* Returns NULL, or why it cannot. The buffer of a new socket has room for it. */
+static const char *
+greet(struct handover *handover, int fd)
 {
-	struct handover_hello hello = describe_self(handover);
+	struct handover_hello hello;
 	struct passing message;
+	int error = -ECANCELED;
 
-	hello.has_status = true;
-	hello.has_pidfile = pidfile_descriptor() >= 0;
-	message = compose_hello(handover, &hello);
-	return passing_send(fd, &message);
+	/* After handover_close() the main thread closes the listeners. */
+	must(pthread_mutex_lock(&handover->lock));
+	if (handover->state == HANDOVER_NONE) {
+		hello = describe_self(handover);
+		hello.has_status = true;
+		hello.has_pidfile = pidfile_descriptor() >= 0;
+		message = compose_hello(handover, &hello);
+		error = passing_send(fd, &message);
+	}
+	must(pthread_mutex_unlock(&handover->lock));
+	if (error == -ECANCELED)
+		return "it is stopping; start without --replace once it has "
+		       "ended";
+	return error ? strerror(-error) : NULL;
 }
 
 /* The new process may take long to start, or change its mind. */
@@ -174,15 +186,15 @@ handover_offer(struct handover *handover, int fd, const char *version)
 	const char *refused;
 	pid_t pid = 0;
 
+	passing_prepare(fd);
 	refused = refuse_peer(fd, &pid);
 	if (!refused)
 		refused = refuse_version(version);
-	if (refused) {
+	if (!refused)
+		refused = greet(handover, fd);
+	if (refused)
 		passing_say(fd, HANDOVER_REFUSED, refused, strlen(refused));
-		return;
-	}
-	passing_prepare(fd);
-	if (!greet(handover, fd) && await_go(fd, &go))
+	else if (await_go(fd, &go))
 		ask_main(handover, fd, pid, go.has_pidfile);
 }
 

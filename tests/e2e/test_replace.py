@@ -493,6 +493,21 @@ class Applied(ReplaceCase):
         wait_until(lambda: not has_unix_connection(old),
                    'the descriptor to the new process is closed')
 
+    def test_process_that_is_stopping_is_not_replaced(self):
+        self.start_pair({'drain_timeout': '1m'})
+        user, destination = self.open()
+        old = self.halves['server']
+        old.send_signal(signal.SIGTERM)
+        old.wait_for('stopping')
+        new = self.launch_replacement('server')
+        self.assertEqual(new.wait(), 1)
+        self.assertRegex(new.log, 'cannot replace the process at .*: '
+                         'it is stopping')
+        user.sendall(b'x')
+        self.assertEqual(receive(destination, 1), b'x')
+        reset(user)
+        self.assertEqual(old.wait(), 0)
+
     def test_without_a_running_half_it_starts_as_usual(self):
         daemon = self.start_server(flags=('--replace',))
         self.assertEqual(len(daemon.events('replace')), 1)
