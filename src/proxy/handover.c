@@ -287,9 +287,13 @@ store_hello(const struct round *round)
 static int
 send_token(const struct round *round)
 {
-	struct passing message = {
-		.kind = HANDOVER_BEGIN, .fd_count = 1, .fds = { round->token }
-	};
+	uint64_t entered =
+	    admission_entered(round->handover->service->admission);
+	struct passing message = { .kind = HANDOVER_BEGIN,
+		.len = sizeof(entered),
+		.data = (uint8_t *)&entered,
+		.fd_count = 1,
+		.fds = { round->token } };
 
 	return exchange(round, &message);
 }

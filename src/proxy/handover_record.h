@@ -36,7 +36,7 @@ enum handover_kind {
 	HANDOVER_HELLO = 1,   /* struct handover_hello, its descriptors */
 	HANDOVER_REFUSED,     /* why, without a NUL */
 	HANDOVER_GO,          /* struct handover_go */
-	HANDOVER_BEGIN,       /* the eventfd */
+	HANDOVER_BEGIN,       /* the eventfd, and entered as of now, 64 bits */
 	HANDOVER_ACCOUNTS,    /* records */
 	HANDOVER_CONNECTIONS, /* records, each with its bytes; descriptors */
 	HANDOVER_END,

@@ -250,11 +250,17 @@ take_versions(const struct passing *message)
 	return 0;
 }
 
+/* The other process may have accepted connections after its greeting. */
 static int
 take_token(struct round *round, struct passing *message)
 {
+	uint64_t entered = 0;
+
 	if (round->token >= 0 || message->fd_count != 1)
 		return -EPROTO;
+	if (message->len == sizeof(entered))
+		memcpy(&entered, message->data, sizeof(entered));
+	admission_number_from(round->takeover->service->admission, entered);
 	round->token = message->fds[0];
 	message->fd_count = 0;
 	return 0;

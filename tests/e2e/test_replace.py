@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import struct
 import tempfile
 import threading
 import time
@@ -511,6 +512,70 @@ class Applied(ReplaceCase):
     def test_without_a_running_half_it_starts_as_usual(self):
         daemon = self.start_server(flags=('--replace',))
         self.assertEqual(len(daemon.events('replace')), 1)
+
+
+class Numbers(ReplaceCase):
+    """No number of a connection is given by both processes."""
+
+    family = IPV4
+    MAGIC = 0x53504d31
+    HELLO, GO, BEGIN, END, RECEIVED, TAKEN = 1, 3, 4, 7, 8, 9
+    ENTERED_OFFSET = 16
+
+    def say(self, peer, kind, data=b'', fds=()):
+        header = struct.pack('=IIII', self.MAGIC, kind, len(data), len(fds))
+        socket.send_fds(peer, [header], fds)
+        peer.sendall(data)
+
+    def hear(self, peer, expected):
+        header, fds, _, _ = socket.recv_fds(peer, 16, 16, socket.MSG_WAITALL)
+        for fd in fds:
+            os.close(fd)
+        _, kind, length, _ = struct.unpack('=IIII', header)
+        self.assertEqual(kind, expected)
+        return receive(peer, length)
+
+    def test_old_process_tells_the_last_one_when_it_accepts_no_more(self):
+        self.start_pair()
+        with socket.socket(socket.AF_UNIX) as old:
+            old.connect(f'/run/srcproxy/server-{SERVER_PORT}.sock')
+            old.sendall(b'replace 1 2\n')
+            hello = self.hear(old, self.HELLO)
+            self.open()
+            self.say(old, self.GO, struct.pack('=II', 8, 0))
+            last, = struct.unpack('=Q', self.hear(old, self.BEGIN))
+        number = int(self.halves['server'].wait_for('established')['id'])
+        self.assertGreater(number, struct.unpack_from(
+            '=Q', hello, self.ENTERED_OFFSET)[0])
+        self.assertGreaterEqual(last, number)
+        self.halves['server'].wait_for_line('cannot hand over to process')
+        self.assert_proxies()
+
+    def test_new_process_goes_on_above_it(self):
+        path = os.path.join(tempfile.mkdtemp(dir=WORK), 'socket')
+        token, counter = os.pipe()
+        for fd in token, counter:
+            self.addCleanup(os.close, fd)
+        os.write(counter, struct.pack('=Q', 1))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            server = self.launch(
+                self.net.exit, 'server', self.server_config({'status': path}),
+                flags=('--replace',))
+            old = self.keep(listener.accept()[0])
+            self.assertEqual(receive(old, 12), b'replace 1 2\n')
+            self.say(old, self.HELLO, struct.pack(
+                '=I4BIIQQ', 32, True, False, False, False, 0, 0, 5, 0))
+            self.hear(old, self.GO)
+            self.say(old, self.BEGIN, struct.pack('=Q', 7), [token])
+            self.hear(old, self.RECEIVED)
+            self.say(old, self.END)
+            self.hear(old, self.TAKEN)
+        server.wait_for('listening')
+        self.start_client({'protocol': 1})
+        self.open()
+        self.assertEqual(server.wait_for('established')['id'], '8')
 
 
 class Weather(Torture, ReplaceCase):
