@@ -107,9 +107,8 @@ class Daemon:
         self._log_has_ended = False
         self._was_awaited = False
         self._is_finished = False
-        if role == 'client' and isinstance(config, dict):
-            config = {'protocol': PROTOCOL, **config}
-        self.config_path = write_config(config, role + '.json')
+        self.config_path = write_config(self._with_protocol(config),
+                                        role + '.json')
         self.process = host.spawn(
             *UNDER, *wrapper, BINARY, *flags, role, self.config_path,
             **{'stdin': subprocess.DEVNULL, 'stderr': subprocess.PIPE,
@@ -117,6 +116,11 @@ class Daemon:
         if self.process.stderr:
             os.set_blocking(self.process.stderr.fileno(), False)
             threading.Thread(target=self._read_log, daemon=True).start()
+
+    def _with_protocol(self, config):
+        if self.role == 'client' and isinstance(config, dict):
+            return {'protocol': PROTOCOL, **config}
+        return config
 
     def _read_log(self):
         with self.process.stderr as log:
@@ -271,7 +275,7 @@ class Daemon:
 
     def reload(self, config):
         """Writes the file and sends SIGHUP. The log tells the result."""
-        _write(self.config_path, config)
+        _write(self.config_path, self._with_protocol(config))
         self.send_signal(signal.SIGHUP)
 
     def wait(self):
