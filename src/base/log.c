@@ -88,26 +88,6 @@ report_lost(void)
 		atomic_fetch_add(&lines_lost, lost);
 }
 
-/*
- * Paths and names may hold any byte. Escape them, so that none starts a line of
- * its own or controls a terminal.
- */
-static void
-hide_invisible(char *text, size_t len)
-{
-	while (len > 0) {
-		uint32_t c;
-		size_t taken = unicode_decode(text, len, &c);
-
-		if (taken == 0 || !unicode_is_visible(c)) {
-			taken = taken > 0 ? taken : 1;
-			memset(text, '?', taken);
-		}
-		text += taken;
-		len -= taken;
-	}
-}
-
 static void __attribute__((format(printf, 2, 0)))
 vlog(const struct kind *kind, const char *format, va_list arguments)
 {
@@ -121,7 +101,8 @@ vlog(const struct kind *kind, const char *format, va_list arguments)
 	len = head + (size_t)more;
 	if (len >= LINE_MAX_LEN)
 		len = LINE_MAX_LEN - 1;
-	hide_invisible(line + head, len - head);
+	/* Paths and names may hold any byte. */
+	unicode_clean(line + head, len - head, unicode_is_visible);
 	line[len++] = '\n';
 	report_lost();
 	if (!log_output_write(line, len))

@@ -1,5 +1,6 @@
 #include "base/unicode.h"
 
+#include <string.h>
 #include <wctype.h>
 
 size_t
@@ -86,6 +87,22 @@ unicode_is_visible(uint32_t c)
 		return c == ' ';
 	return !unicode_is_space(c) && !(c >= 0x200b && c <= 0x200f) &&
 	    !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2060 && c <= 0x206f);
+}
+
+void
+unicode_clean(char *text, size_t len, bool (*is_kept)(uint32_t c))
+{
+	while (len > 0) {
+		uint32_t c;
+		size_t taken = unicode_decode(text, len, &c);
+
+		if (taken == 0 || (is_kept && !is_kept(c))) {
+			taken = taken > 0 ? taken : 1;
+			memset(text, '?', taken);
+		}
+		text += taken;
+		len -= taken;
+	}
 }
 
 /*

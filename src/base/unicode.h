@@ -30,6 +30,12 @@ bool unicode_is_space(uint32_t c);
 bool unicode_is_visible(uint32_t c);
 
 /*
+ * Puts '?' in place of each byte that is no UTF-8, and of each byte of a
+ * character that is_kept refuses; NULL: it keeps all.
+ */
+void unicode_clean(char *text, size_t len, bool (*is_kept)(uint32_t c));
+
+/*
  * Whether a key without quotes may hold the character, or begin with it. The
  * locale decides which characters beyond ASCII are letters; with a locale of 0
  * none is.

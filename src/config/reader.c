@@ -1,6 +1,5 @@
 #include "config/reader.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/suggest.h"
+#include "base/unicode.h"
 #include "config/dialect.h"
 
 #define FILE_MAX_LEN (16 * 1024 * 1024)
@@ -37,10 +37,7 @@ report(struct reader *reader, bool fatal, const char *format, ...)
 	vsnprintf(problem, sizeof(problem), format, arguments);
 	va_end(arguments);
 	/* A value may hold control characters, which a terminal would obey. */
-	for (char *c = problem; *c; c++) {
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
-	}
+	unicode_clean(problem, strlen(problem), unicode_is_visible);
 	reader->sink(fatal, problem);
 	reader->failed |= fatal;
 }

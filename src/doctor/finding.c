@@ -3,14 +3,23 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/unicode.h"
 
+/* A path may hold any byte, which JSON may not. */
 static void
 add_json(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, json_object_new_string(value));
+	char *text = strdup(value);
+
+	if (!text)
+		return;
+	unicode_clean(text, strlen(text), NULL);
+	json_object_object_add(object, key, json_object_new_string(text));
+	free(text);
 }
 
 /* remedy: "fix" or "advice"; NULL: none. how: its text. */

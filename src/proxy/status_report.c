@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/unicode.h"
 #include "config/config.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
@@ -104,12 +106,21 @@ static const struct field connection_fields[] = {
 	{ 0 },
 };
 
-/* With quotes and escapes; null if it is "". */
+/*
+ * With quotes and escapes; null if it is "". A path may hold any byte, which
+ * JSON may not.
+ */
 static void
 put_text(FILE *out, const char *text)
 {
-	struct json_object *value = *text ? json_object_new_string(text) : NULL;
+	char *copy = *text ? strdup(text) : NULL;
+	struct json_object *value = NULL;
 
+	if (copy) {
+		unicode_clean(copy, strlen(copy), NULL);
+		value = json_object_new_string(copy);
+		free(copy);
+	}
 	fputs(json_object_to_json_string_ext(
 		  value, JSON_C_TO_STRING_NOSLASHESCAPE),
 	    out);

@@ -1,6 +1,7 @@
 """`srcproxy doctor` on hosts without IPv6, and its command line."""
 
 import json
+import os
 import shutil
 import subprocess
 import unittest
@@ -108,6 +109,15 @@ class Usage(unittest.TestCase):
             self.assertFalse([line for line in result.stdout.splitlines()
                               if ': warning: ' not in line], arguments)
             self.assertIn('srcproxy: ', result.stderr)
+
+    def test_path_that_is_no_utf8_leaves_json_whole(self):
+        path = os.fsencode(write_config(SERVER_WITH_ACL))
+        odd = os.path.join(os.path.dirname(path), b'L\xe4nge.json')
+        os.rename(path, odd)
+        said = subprocess.run([BINARY, 'doctor', '--json', 'server', odd],
+                              capture_output=True).stdout.decode()
+        self.assertIn('L?nge.json', ' '.join(
+            finding['text'] for finding in json.loads(said)))
 
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_only_root_can_become_another_user(self):

@@ -254,6 +254,19 @@ class Status(StatusCase):
         self.server.wait_for('reloaded')
         self.assertIsNone(ask_json(self.server)['config']['problem'])
 
+    def test_bytes_that_are_no_utf8_leave_json_whole(self):
+        server = self.start_server(wrapper=(
+            'sh', '-c', 'odd=$(printf "%s\\344" "$3"); cp -p "$3" "$odd"; '
+            'exec "$1" "$2" "$odd"', 'sh'))
+        self.assertTrue(ask_json(server)['config']['path'].endswith('json?'))
+        odd = os.fsencode(server.config_path) + b'\xe4'
+        # A message shows the first 80 bytes, half a letter at their end.
+        pathlib.Path(os.fsdecode(odd)).write_text(
+            '{ listen: ":1", log_level: "x' + 'ä' * 80 + '" }', encoding='utf-8')
+        server.send_signal(signal.SIGHUP)
+        server.wait_for('reload-failed')
+        self.assertIn('ä?', ask_json(server)['config']['problem'])
+
     @unittest.skipUnless(shutil.which('setpriv'), 'needs setpriv')
     def test_only_root_and_the_group_may_ask(self):
         self.start_both(flags=('-u', 'nobody:nogroup'))

@@ -155,6 +155,17 @@ START_TEST(a_failure_counts_and_a_warning_does_not)
 }
 END_TEST
 
+/* U+009B begins a command to a terminal. The last character is cut. */
+START_TEST(what_a_terminal_obeys_is_not_shown)
+{
+	struct json5 *root = load("{}");
+
+	reader_fail(&reader, root, "a\x1b[b\xc2\x9b[c\xc3");
+	ck_assert_str_eq(problems_reported(), "1:1: a?[b??[c?");
+	json5_destroy(root);
+}
+END_TEST
+
 /* Of each kind, so that no kind hides another one. */
 START_TEST(many_problems_of_a_kind_are_counted)
 {
@@ -380,6 +391,7 @@ suite(void)
 	suite_add_tcase(suite, file);
 
 	tcase_add_checked_fixture(value, open_reader, NULL);
+	tcase_add_test(value, what_a_terminal_obeys_is_not_shown);
 	tcase_add_test(value, a_failure_counts_and_a_warning_does_not);
 	tcase_add_test(value, many_problems_of_a_kind_are_counted);
 	tcase_add_test(
