@@ -56,14 +56,20 @@ delivery_print_lookup(const struct script *script, int family,
 	    "rule=\"%s table %u pref $pref\"\n",
 	    version, PREFERENCE + 1, PREFERENCE + 1, PREFERENCE + 1, selector,
 	    table);
+	/*
+	 * networkd.conf(5): systemd-networkd removes the rules of others, but
+	 * not those of the protocol kernel. BusyBox knows no protocol.
+	 */
 	fprintf(script->out,
-	    "[ \"$(ip -%u rule list $rule)\" ] || ip -%u rule add $rule\n"
+	    "[ \"$(ip -%u rule list $rule)\" ] ||\n"
+	    "\tip -%u rule add $rule protocol kernel 2>/dev/null ||\n"
+	    "\tip -%u rule add $rule\n"
 	    "kept=$(ip -%u rule list $rule)\n"
 	    "ip -%u rule list table %u | while IFS= read -r rule; do\n"
 	    "\t[ \"$rule\" = \"$kept\" ] ||\n"
 	    "\t\tip -%u rule del pref ${rule%%%%:*} ${rule#*:}\n"
 	    "done\n",
-	    version, version, version, version, table, version);
+	    version, version, version, version, version, table, version);
 }
 
 void

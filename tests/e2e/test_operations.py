@@ -292,7 +292,7 @@ class Tasks(OperationsCase):
 
     def test_fixes_are_kept(self):
         host, name = self.net.gate, 'ipv4/conf/lo/rp_filter'
-        _, keep, again, _, _, rule = blocks('Keep a fix')
+        keep, again, _, _, rule = blocks('Keep a fix')
         host.sysctl(name, 2)
         self.paste(host, keep, eth1='lo', **{'/etc/sysctl.d': WORK})
         host.sysctl(name, 0)

@@ -590,6 +590,43 @@ class ChangedMode(NetworkCase):
         self.check('--iptables')
 
 
+class RuleOfRouting(NetworkCase):
+    """It stays when systemd-networkd removes the rules of others."""
+
+    def protocols(self, half):
+        """Of the rules for the exit's table, IPv4 and then IPv6."""
+        half.apply()
+        half.apply()
+        found = [
+            self.net.exit.run('ip', option, '-details', 'rule', 'list',
+                              'table', '121829').stdout
+            for option in ('-4', '-6')]
+        half.remove()
+        self.assertNotIn('lookup 121829', str(half.state()))
+        return [re.findall('proto (.*)', text) for text in found]
+
+    def test_protocol(self):
+        config = {**SERVER_CONFIG, 'listen': ':21829', 'acl': ACL}
+        self.assertEqual(self.protocols(Half(self.net.exit, 'server', config)),
+                         [['kernel'], ['kernel']])
+
+    def test_ip_of_busybox(self):
+        """It takes no protocol."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'ip')
+            with open(path, 'w') as file:
+                file.write('#!/bin/sh\ncase " $* " in *" protocol "*)\n'
+                           'echo invalid argument >&2; exit 1; esac\n'
+                           f'exec {shutil.which("ip")} "$@"\n')
+            os.chmod(path, 0o755)
+            half = Half(self.net.exit, 'server', {
+                **SERVER_CONFIG, 'listen': ':21829', 'acl': ACL},
+                environment={**os.environ,
+                             'PATH': f'{folder}:{os.environ["PATH"]}'})
+            self.assertEqual(self.protocols(half),
+                             [['unspec'], ['unspec']])
+
+
 class LostAcknowledgement(NetworkCase):
     """The last acknowledgement of a connection is lost.
 
