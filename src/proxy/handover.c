@@ -381,32 +381,49 @@ stop_quiet(struct round *round, int64_t quiet_ms)
 	return 0;
 }
 
-/* A later round is empty more often than not, and then nothing is sent. */
 static int
-send_quiet(struct round *round, int64_t quiet_ms)
+send_connections(
+    struct round *round, const struct connection_table_entry *entry)
 {
-	struct connection_table_entry **next = round->end, *entry;
-	int error = stop_quiet(round, quiet_ms);
+	int error = 0;
 
-	if (!error && !round->is_first && *next)
-		error = send_token(round);
-	for (entry = *next; entry && !error; entry = entry->next) {
+	for (; entry && !error; entry = entry->next) {
 		error = open_parcel(round, HANDOVER_CONNECTIONS);
 		append_connection(round, entry);
 	}
 	return error ? error : send_parcel(round);
 }
 
+/* A later round is empty more often than not, and then nothing is sent. */
+static int
+send_quiet(struct round *round, int64_t quiet_ms)
+{
+	struct connection_table_entry **next = round->end;
+	int error = stop_quiet(round, quiet_ms);
+
+	if (!error && !round->is_first && *next)
+		error = send_token(round);
+	return error ? error : send_connections(round, *next);
+}
+
+/*
+ * The accounts go as soon as all relays have stopped: a connection that is
+ * established later comes in a later round, and is counted with that.
+ */
 static int
 send_first(struct round *round)
 {
 	int error = round->to_store ? store_hello(round) : send_token(round);
+	struct connection_table_entry **next;
 
 	if (!error)
 		error = send_quiet(round, QUIET_MS);
+	next = round->end;
 	if (!error)
-		error = send_quiet(round, 0);
-	return error ? error : send_accounts(round);
+		error = stop_quiet(round, 0);
+	if (!error)
+		error = send_accounts(round);
+	return error ? error : send_connections(round, *next);
 }
 
 /* So that the new process serves no request again that this one has served. */

@@ -514,12 +514,12 @@ class Applied(ReplaceCase):
         self.assertEqual(len(daemon.events('replace')), 1)
 
 
-class Numbers(ReplaceCase):
-    """No number of a connection is given by both processes."""
+class Messages(ReplaceCase):
+    """The test is one of the two processes, or stands between them."""
 
     family = IPV4
     MAGIC = 0x53504d31
-    HELLO, GO, BEGIN, END, RECEIVED, TAKEN = 1, 3, 4, 7, 8, 9
+    HELLO, GO, BEGIN, CONNECTIONS, END, RECEIVED, TAKEN = 1, 3, 4, 6, 7, 8, 9
     ENTERED_OFFSET = 16
 
     def say(self, peer, kind, data=b'', fds=()):
@@ -527,13 +527,30 @@ class Numbers(ReplaceCase):
         socket.send_fds(peer, [header], fds)
         peer.sendall(data)
 
-    def hear(self, peer, expected):
+    @staticmethod
+    def hear_any(peer):
+        """Kind 0: the peer has ended."""
         header, fds, _, _ = socket.recv_fds(peer, 16, 16, socket.MSG_WAITALL)
+        if not header:
+            return 0, b'', fds
+        _, kind, length, _ = struct.unpack('=IIII', header)
+        return kind, receive(peer, length) if length else b'', fds
+
+    def hear(self, peer, expected):
+        kind, data, fds = self.hear_any(peer)
         for fd in fds:
             os.close(fd)
-        _, kind, length, _ = struct.unpack('=IIII', header)
         self.assertEqual(kind, expected)
-        return receive(peer, length)
+        return data
+
+    def pass_on(self, source, target):
+        """Passes the next message on, and returns its kind."""
+        kind, data, fds = self.hear_any(source)
+        if kind:
+            self.say(target, kind, data, fds)
+        for fd in fds:
+            os.close(fd)
+        return kind
 
     def test_old_process_tells_the_last_one_when_it_accepts_no_more(self):
         self.start_pair()
@@ -551,31 +568,71 @@ class Numbers(ReplaceCase):
         self.halves['server'].wait_for_line('cannot hand over to process')
         self.assert_proxies()
 
-    def test_new_process_goes_on_above_it(self):
+    def launch_here(self):
+        """A server half that asks this test, and the connection to it."""
         path = os.path.join(tempfile.mkdtemp(dir=WORK), 'socket')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            new = self.launch(
+                self.net.exit, 'server', self.server_config({'status': path}),
+                flags=('--replace',))
+            peer = self.keep(listener.accept()[0])
+        self.assertEqual(receive(peer, 12), b'replace 1 2\n')
+        return new, peer
+
+    def test_new_process_goes_on_above_it(self):
         token, counter = os.pipe()
         for fd in token, counter:
             self.addCleanup(os.close, fd)
         os.write(counter, struct.pack('=Q', 1))
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(path)
-            listener.listen()
-            server = self.launch(
-                self.net.exit, 'server', self.server_config({'status': path}),
-                flags=('--replace',))
-            old = self.keep(listener.accept()[0])
-            self.assertEqual(receive(old, 12), b'replace 1 2\n')
-            self.say(old, self.HELLO, struct.pack(
-                '=I4BIIQQ', 32, True, False, False, False, 0, 0, 5, 0))
-            self.hear(old, self.GO)
-            self.say(old, self.BEGIN, struct.pack('=Q', 7), [token])
-            self.hear(old, self.RECEIVED)
-            self.say(old, self.END)
-            self.hear(old, self.TAKEN)
+        server, peer = self.launch_here()
+        self.say(peer, self.HELLO, struct.pack(
+            '=I4BIIQQ', 32, True, False, False, False, 0, 0, 5, 0))
+        self.hear(peer, self.GO)
+        self.say(peer, self.BEGIN, struct.pack('=Q', 7), [token])
+        self.hear(peer, self.RECEIVED)
+        self.say(peer, self.END)
+        self.hear(peer, self.TAKEN)
         server.wait_for('listening')
         self.start_client({'protocol': 1})
         self.open()
         self.assertEqual(server.wait_for('established')['id'], '8')
+
+    def test_connection_that_is_made_meanwhile_is_counted_once(self):
+        """Its handshake ends while the first connections are on their way."""
+        self.start_pair()
+        listener = self.listen_at_destination()
+        request = encode_request((IPV4.user, fresh_port()),
+                                 listener.getsockname()[:2])
+        gate = self.connect(self.net.gate, SERVER)
+        gate.sendall(request[:5])
+        self.open(listener)
+        old_server = self.halves['server']
+        old_server.wait_for('established')
+        new, peer = self.launch_here()
+        old = self.keep(socket.socket(socket.AF_UNIX))
+        old.connect(f'/run/srcproxy/server-{SERVER_PORT}.sock')
+        old.sendall(b'replace 1 2\n')
+        self.assertEqual(self.pass_on(old, peer), self.HELLO)
+        self.assertEqual(self.pass_on(peer, old), self.GO)
+        kind = self.BEGIN
+        while kind:
+            kind = self.pass_on(old, peer)
+            if kind == self.CONNECTIONS and request:
+                old_server.mark()
+                gate.sendall(request[5:] + b'12345')
+                self.assertEqual(receive(self.accept(listener), 5), b'12345')
+                old_server.wait_for('established')
+                request = b''
+            if kind:
+                self.pass_on(peer, old)
+        peer.close()
+        self.assertEqual(old_server.wait(), 0)
+        new.mark()
+        new.send_signal(signal.SIGUSR1)
+        count = new.wait_for('user', user='-')
+        self.assertEqual((count['established'], count['sent']), ('2', '5'))
 
 
 class Weather(Torture, ReplaceCase):
