@@ -233,16 +233,24 @@ check_names(const struct options *options, const struct config *config)
 	}
 }
 
-/* The exit status of a command that printed its output, or failed. */
+/*
+ * The exit status of a command that printed its output, or failed. stdio drops
+ * what it could not write, so the last write may succeed after a hole.
+ */
 static int
 finish_command(int error, const char *output)
 {
+	const char *wrong = NULL;
+
 	if (error)
 		return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-	if (fflush(stdout) == 0)
+	if (fflush(stdout))
+		wrong = strerror(errno);
+	else if (ferror(stdout))
+		wrong = "a part of the output is missing";
+	if (!wrong)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "srcproxy: cannot write the %s: %s\n", output,
-	    strerror(errno));
+	fprintf(stderr, "srcproxy: cannot write the %s: %s\n", output, wrong);
 	return EXIT_FAILURE;
 }
 

@@ -1,5 +1,6 @@
 """The command line, and what -t says of a configuration."""
 
+import fcntl
 import os
 import resource
 import subprocess
@@ -228,6 +229,24 @@ class Usage(unittest.TestCase):
                 self.assertEqual(result.returncode, 0)
                 self.assertTrue(result.stdout.startswith(expected))
                 self.assertEqual(result.stderr, '')
+
+
+class Output(unittest.TestCase):
+
+    def test_hole_in_the_rules_is_an_error(self):
+        """Whole buffers find no room, but the last piece does."""
+        path = write_config({
+            'inbound': {'listen': ':9001',
+                        'users': [f'10.0.{i}.0/24' for i in range(0, 256, 2)]},
+            'outbound': {'server': '192.0.2.1:21829', 'auth': 'x' * 20}})
+        file = os.memfd_create('rules', os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, file)
+        os.truncate(file, 4000)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        result = subprocess.run([BINARY, 'rules', 'client', path], text=True,
+                                stdout=file, stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('cannot write the rules: ', result.stderr)
 
 
 class Rules(unittest.TestCase):
