@@ -156,10 +156,11 @@ live_config_reload(struct live_config *live_config,
 		    path, live_config->config->kind, live_config_log_problem);
 	if (!config || !keeps_mode(config, live_config->config) ||
 	    prepare(config)) {
+		/* Before the line: its reader may ask for the problem at once. */
+		note_failure(live_config);
 		log_error("reload-failed path=\"%s\" reason=\"see the lines "
 			  "before; nothing has changed\"",
 		    path);
-		note_failure(live_config);
 		config_unref(config);
 		return false;
 	}
