@@ -266,7 +266,10 @@ view_print_live(struct json_object *answer, struct json_object *before,
 	size_t room =
 	    screen->height > LIVE_LINES ? screen->height - LIVE_LINES : 1;
 
-	set_rates(array, answer_member(before, "users"), seconds);
+	/* After a hand-over the users may have other places. */
+	if (answer_number(before, "started_at") ==
+	    answer_number(answer, "started_at"))
+		set_rates(array, answer_member(before, "users"), seconds);
 	sorted = sort_users(array);
 	/* A line that wraps would scroll the first ones away. */
 	print_line(screen, &head, answer, screen->width);
