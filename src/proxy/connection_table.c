@@ -130,7 +130,8 @@ connection_table_establish(struct connection *connection, struct relay *relay)
 size_t
 connection_table_stop(struct connection_table *table, int64_t quiet_ms)
 {
-	int64_t since = deadline_now() - quiet_ms;
+	/* All of them: a relay may move after a look at the clock. */
+	int64_t since = quiet_ms > 0 ? deadline_now() - quiet_ms : INT64_MAX;
 	struct connection_table_entry *entry;
 	size_t moving = 0;
 

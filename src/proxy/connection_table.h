@@ -82,8 +82,9 @@ void connection_table_restore(struct connection *connection,
     struct relay *relay, int64_t began, bool is_counted);
 
 /*
- * Stops the relays in which nothing has moved for quiet_ms (relay_stop()), and
- * returns how many of them are not still yet: call it again until it returns 0.
+ * Stops the relays in which nothing has moved for quiet_ms (relay_stop()), with
+ * 0 all relays, and returns how many of them are not still yet: call it again
+ * until it returns 0.
  */
 size_t connection_table_stop(struct connection_table *table, int64_t quiet_ms);
 

@@ -187,6 +187,18 @@ START_TEST(idle_is_counted_from_the_last_progress_and_age_from_the_start)
 }
 END_TEST
 
+/* For example while the caller waits for the lock. */
+START_TEST(a_relay_that_moves_meanwhile_is_stopped_with_all_others)
+{
+	establish(&workers[2]);
+	workers[2].relay.moved_at = deadline_now() + 60000;
+	ck_assert_uint_eq(connection_table_stop(&table, 1), 0);
+	ck_assert(!workers[2].relay.stopping);
+	ck_assert_uint_eq(connection_table_stop(&table, 0), 1);
+	ck_assert(workers[2].relay.stopping);
+}
+END_TEST
+
 /* More than enough to see both sides of a tick of the clock. */
 #define LOOKS 300000
 
@@ -274,6 +286,8 @@ suite(void)
 	    list, a_connection_that_awaits_an_answer_is_not_counted_yet);
 	tcase_add_test(list,
 	    idle_is_counted_from_the_last_progress_and_age_from_the_start);
+	tcase_add_test(
+	    list, a_relay_that_moves_meanwhile_is_stopped_with_all_others);
 	tcase_add_test(
 	    list, a_busy_connection_is_never_idle_for_less_than_nothing);
 	suite_add_tcase(suite, list);
