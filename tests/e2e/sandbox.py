@@ -68,6 +68,9 @@ def prepare(binary, injectable=None, wire=None):
         with open(path, 'wb') as file:
             file.write(program)
         os.chmod(path, 0o755)
+    # Root's commands from the man pages must not reach this host's settings.
+    for options in (['--rbind'], ['-o', 'remount,bind,ro']):
+        subprocess.run(['mount', *options, '/etc', '/etc'], check=True)
     # No server listens there, so a name that is in no file fails at once.
     _replace_file('/etc/resolv.conf', 'nameserver 127.0.0.1\n')
 

@@ -290,6 +290,10 @@ class Tasks(OperationsCase):
         self.assertEqual('1', self.read_back(
             self.net.gate, self.paste(self.net.gate, reuse, **folder)))
 
+    def test_page_cannot_change_the_machine_that_runs_the_tests(self):
+        self.assertEqual(os.statvfs('/etc').f_flag & os.ST_RDONLY,
+                         os.ST_RDONLY)
+
     def test_fixes_are_kept(self):
         host, name = self.net.gate, 'ipv4/conf/lo/rp_filter'
         keep, again, _, _, rule = blocks('Keep a fix')
