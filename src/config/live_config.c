@@ -74,11 +74,13 @@ keep_status(struct config *config, const struct config *running)
 static void
 keep_listen(struct config *config, const struct endpoint *running)
 {
+	char text[ENDPOINT_STRLEN];
+
 	if (config->listen.port != running->port ||
 	    strcmp(config->listen.host, running->host) != 0)
 		log_warning("listen has changed, which needs a restart; still "
-			    "listening on %s:%u",
-		    running->host, running->port);
+			    "listening on %s",
+		    endpoint_format(running, text));
 	config->listen = *running;
 }
 

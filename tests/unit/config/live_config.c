@@ -211,6 +211,16 @@ START_TEST(the_listener_stays_and_a_warning_says_so)
 }
 END_TEST
 
+START_TEST(the_listener_that_stays_is_named_as_it_is_written)
+{
+	config_unref(live_config.config);
+	live_config.config = load("{listen: '[2001:db8::1]:1000'}");
+	reload("{listen: ':1000'}");
+	ck_assert_ptr_nonnull(
+	    strstr(logged, "still listening on [2001:db8::1]:1000\n"));
+}
+END_TEST
+
 START_TEST(the_mode_stays_until_a_restart)
 {
 	static const char text[] =
@@ -292,6 +302,8 @@ suite(void)
 	tcase_add_test(reload, a_missing_file_changes_nothing);
 	tcase_add_test(reload, a_failed_prepare_changes_nothing);
 	tcase_add_test(reload, the_listener_stays_and_a_warning_says_so);
+	tcase_add_test(
+	    reload, the_listener_that_stays_is_named_as_it_is_written);
 	tcase_add_test(reload, the_mode_stays_until_a_restart);
 	tcase_add_test(reload, warnings_of_the_file_are_logged_as_warnings);
 	tcase_add_test(reload, no_thread_reads_a_freed_config);
