@@ -197,14 +197,14 @@ use_adopted_address(
 {
 	const struct listener *unconfigured =
 	    find_unconfigured(listeners, endpoint);
-	char text[ADDRESS_STRLEN];
+	char text[ADDRESS_STRLEN], wanted[ENDPOINT_STRLEN];
 
 	if (!unconfigured)
 		return;
 	address_format(&unconfigured->address, text);
 	log_warning("the service manager hands over %s, and listen is "
-		    "\"%s:%u\"; the first one is used, make them the same",
-	    text, endpoint->host, endpoint->port);
+		    "\"%s\"; the first one is used, make them the same",
+	    text, endpoint_format(endpoint, wanted));
 	endpoint_parse(text, endpoint);
 	/*
 	 * endpoint_parse() refuses an address with a scope; set the port and

@@ -155,10 +155,10 @@ class OtherPort(ServerCase):
     def test_loops_are_found_by_the_real_one(self):
         held = self.listen(self.net.exit, *SERVER)
         server = self.start_server(
-            {'listen': endpoint(IPV4.exit_link, OTHER_PORT)},
+            {'listen': endpoint(IPV6.exit_link, OTHER_PORT)},
             **handing_over(held))
         server.wait_for_line(f'warning .*{re.escape(endpoint(*SERVER))}.*'
-                             f'{OTHER_PORT}')
+                             + re.escape(endpoint(IPV6.exit_link, OTHER_PORT)))
         self.destination = SERVER
         client = self.send(self.request())
         self.assertEqual(receive_until_reset(client), b'')
