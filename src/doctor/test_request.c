@@ -13,6 +13,7 @@
 #include "proxy/client_request.h"
 
 #define CONNECT_MS 3000
+#define CONNECT_ATTEMPTS 5
 #define ANSWER_MS (TEST_REQUEST_ANSWER_S * 1000)
 
 /* A descriptor that is not open is -1. */
@@ -24,7 +25,16 @@ int
 test_request_connect(const struct config *config, const union address *server,
     const char **tried)
 {
-	return leg_connect(server, &config->local_bind, CONNECT_MS, tried);
+	int fd = -ECONNRESET;
+
+	/*
+	 * A half that refuses at once may reset the connection before connect(2)
+	 * has returned on a busy host.
+	 */
+	for (int i = 0; i < CONNECT_ATTEMPTS && fd == -ECONNRESET; i++)
+		fd =
+		    leg_connect(server, &config->local_bind, CONNECT_MS, tried);
+	return fd;
 }
 
 /*

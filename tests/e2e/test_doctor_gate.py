@@ -14,8 +14,10 @@ from doctor_case import MARK, OF_THIS_HOST, PREFIXES, USER, GateCase
 from families import BOTH, IPV4, IPV6, endpoint
 from hosts import join
 from peers import background, receive_request, reset
+from sandbox import WORK
 from test_command import srcproxy
 from test_privilege import NOBODY
+from waiting import wait_until
 from wire import CHECK, CONNECTED, now_ms
 
 
@@ -541,6 +543,41 @@ class Gate(GateCase):
         self.assert_wrong('cannot connect: Connection refused', 'start',
                           prefixes=[IPV4.users], config=config)
         self.assertEqual(versions.result(), [2])
+
+    def test_reset_that_is_quicker_than_connect(self):
+        """It says nothing of the way: the next attempt tells."""
+        listener = self.listen(self.net.exit, IPV4.exit_link)
+        server = listener.getsockname()
+        pid = os.path.join(WORK, 'doctor.pid')
+        rule = f'INPUT -p tcp --dport {server[1]} -j DROP'
+        on, off = (('iptables', *f'-{what} {rule}'.split()) for what in 'AD')
+
+        def process():
+            with open(pid) as file:
+                return int(file.read())
+
+        def interrupt():
+            """Stops doctor in connect(2), and lets the connection be made."""
+            wait_until(lambda: self.net.gate.is_dialling(server), 'a SYN')
+            os.kill(process(), signal.SIGSTOP)
+            self.net.exit.run(*off)
+            return self.accept(listener)
+
+        self.net.exit.run(*on)
+        findings = background(
+            self.doctor, self.outbound(server=endpoint(*server)),
+            ('sh', '-c', f'echo $$ >{pid}; exec "$@"', 'sh'), [])
+        interrupt()
+        self.net.exit.run(*on)
+        os.kill(process(), signal.SIGCONT)
+        reset(interrupt())
+        wait_until(lambda: not any(entry.remote == server for entry in
+                                   self.net.gate.tcp_entries(IPV4.af)),
+                   'the reset')
+        os.kill(process(), signal.SIGCONT)
+        findings = findings.result()
+        self.assertTrue(findings.of('ok', 'the server half is reached'),
+                        findings.text)
 
     def test_server_that_is_this_half(self):
         loop = self.outbound(server=endpoint(IPV4.gate_link, 9001))
