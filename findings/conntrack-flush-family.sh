@@ -5,9 +5,9 @@
 #   `conntrack -F -f ipv6` takes IPv6 entries alone.
 # Behaviour: `-D` takes both families unless told one. `-F` takes both whatever
 #   it is told: `conntrack -F -f ipv6` empties the table of IPv4 too, and exits
-#   0. A redirected IPv4 connection then depends on who sends next: if the
-#   proxy does, its packet is not translated back, the user's host answers with
-#   a reset to the proxy, and the user waits for ever.
+#   0. When the proxy of a redirected IPv4 connection sends next, its
+#   packet is not translated back, the user's host answers with a reset to the
+#   proxy, and the user waits for ever.
 # Lesson: a family is cleared by `conntrack -D -f`.
 # Seen: -D: status 0, left 0 IPv4, 0 IPv6
 #   -D -f ipv6: status 0, left 1 IPv4, 0 IPv6

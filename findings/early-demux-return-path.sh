@@ -2,14 +2,14 @@
 # Software: Linux 6.18.44, tcp_early_demux (ip-sysctl), and nftables 1.0.6.
 # Expected: a connection with a foreign source, whose answers reach the socket
 #   through a mark from nft and a routing rule for it, hangs as soon as the nft
-#   table is deleted, for each packet is routed by its own mark.
-# Behaviour: it goes on, for an established socket lends its packets the route
-#   of an earlier one before any rule is asked. New connections fail. The old
+#   table is deleted, because each packet is routed by its own mark.
+# Behaviour: it goes on. An established socket lends its packets the route of an
+#   earlier one before any rule is asked. New connections fail. The old
 #   ones hang when something else changes, be it hours later: those of IPv4 when
-#   any route of the host is added, those of IPv6 when any rule is. With
+#   another route of the host is added, those of IPv6 when another rule is. With
 #   tcp_early_demux=0 all hang at once.
-# Lesson: only a new connection tells whether the return path is there, and what
-#   breaks old ones may be the harmless change after the harmful one.
+# Lesson: only a new connection tells whether the return path is there. A
+#   harmless change hours later may be what breaks old ones.
 # Seen: 1, IPv4: deleted lives, new hangs, another route hangs, another rule hangs
 #   1, IPv6: deleted lives, new hangs, another route lives, another rule hangs
 #   0, IPv4: deleted hangs, new hangs, another route hangs, another rule hangs
@@ -38,7 +38,7 @@ def connect():
     user = socket.socket(family)
     user.setsockopt(*transparent, 1)
     user.bind((source, 0))
-    user.settimeout(1)
+    user.settimeout(2)
     user.connect(server.getsockname()[:2])
     return user, server.accept()[0]
 

@@ -4,7 +4,7 @@
 #   mark, and `ip rule del fwmark 0 lookup 100` fails while the one rule for
 #   table 100 is that for mark 5.
 # Behaviour: a mark of 0 without a mask is no condition. The rule is for all
-#   packets, marked or not, and is listed so; the deletion takes the rule for
+#   packets, also with mark 5, and is listed so; the deletion takes the rule for
 #   mark 5. Both exit 0.
 # Lesson: give the mask: `fwmark 0/0xffffffff` is what it says.
 # Seen: IPv4: 100: from all lookup 200

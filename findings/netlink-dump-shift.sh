@@ -5,8 +5,9 @@
 # Behaviour: the kernel goes on by number, so for each address that goes away in
 #   front of the place another one is left out that was never touched. One of the
 #   buffers has NLM_F_DUMP_INTR in its messages, and no call fails.
-# Lesson: who decides by the list what is an address of the host looks for the
-#   mark in all messages, and asks again.
+# Lesson: a program that decides by the list what is an address of the host looks
+#   for the mark in all messages, and asks again. (ip-rule-flush-many.sh has the
+#   same cause.)
 # Seen, of 1900 addresses that stay: 100 go away: 100 missing, 1 of 7 buffers
 #   marked
 #   0 go away: 0 missing, 0 of 7 buffers marked

@@ -11,8 +11,8 @@
 #   configures its interfaces before it has read the rules, so a restart leaves
 #   the rules alone.
 # Lesson: an exit loses its fwmark rule when a VLAN is added or networkd is
-#   restarted; set that option, or make the rule with `protocol kernel`. A trial
-#   in a container does not show what a restart does.
+#   restarted; set that option, or make the rule with `protocol kernel`. With 252
+#   a trial in a container does not show what a restart does.
 # Seen: 252, host, restart: IPv4 gone, IPv6 gone, kernel kept, route kept
 #   252, host, new: IPv4 gone, IPv6 gone, kernel kept, route kept
 #   252, host, carrier: IPv4 kept, IPv6 kept, kernel kept, route kept

@@ -5,9 +5,9 @@
 # Behaviour: for IPv4 it answers "main" until the namespace has its first
 #   routing rule, then "local" for ever, also once that rule is gone. Until then
 #   the kernel keeps one table for both. For IPv6 it is always "local".
-# Lesson: who tells the host's addresses from those that a proxy's rule makes
-#   local takes "main" for "local"; a test on a host with rules does not show
-#   it.
+# Lesson: a program that separates the host's addresses from those that a proxy's
+#   rule makes local takes "main" for "local"; a test on a host with rules does
+#   not show it.
 # Seen: at first: IPv4 main, IPv6 local
 #   with a rule: IPv4 local, IPv6 local
 #   without it: IPv4 local, IPv6 local
@@ -15,16 +15,16 @@
 . "$(dirname "$0")/lib"
 package iproute2=6.1.0-3
 
-# table ADDRESS: the one that the kernel names; ip(8) has it in "local".
+# table FAMILY ADDRESS: the one that the kernel names; ip(8) has it in "local".
 # shellcheck disable=SC2317 # in_namespace runs it
 table() {
-	ip route show table local | grep -q '^local 198.51.100.1 '
-	ip -details route get fibmatch "$1" | grep -o 'table [a-z]*' | cut -c 7-
+	run ip "$1" route show table local | grep -q "^local $2 " || echo unlisted
+	run ip -details route get fibmatch "$2" | grep -o 'table [a-z]*' | cut -c 7-
 }
 
 # shellcheck disable=SC2317 # in_namespace runs it
 tables() {
-	echo "$1: IPv4 $(table 198.51.100.1), IPv6 $(table 2001:db8::1)"
+	echo "$1: IPv4 $(table -4 198.51.100.1), IPv6 $(table -6 2001:db8::1)"
 }
 
 # shellcheck disable=SC2317 # in_namespace runs it

@@ -3,8 +3,8 @@
 # Guess: whatever takes bytes from the front of the queue, recv() or splice(),
 #   moves the offset of MSG_PEEK back by as much (socket(7)).
 # Behaviour: recv() does, splice() does not. After a splice the next peek passes
-#   over as many bytes as that took. It waits, if so few are there, for bytes
-#   that have come already.
+#   over as many bytes as that took. If fewer are there, it waits although unread
+#   bytes have come.
 # Lesson: a program that peeks at the first bytes of a connection and moves the
 #   rest by splice() sets the offset anew after each splice, or to -1 for good.
 # Seen: recv: peeked abcdefgh, took abcde, peeked ijkl, offset 7

@@ -58,18 +58,18 @@ delivery_print_lookup(const struct script *script, int family,
 	    table);
 	/*
 	 * networkd.conf(5): systemd-networkd removes the rules of others, but
-	 * not those of the protocol kernel. BusyBox knows no protocol.
+	 * not those of the protocol kernel. Only -d lists it, and the selector
+	 * does not tell it from none (iproute2 6.1).
 	 */
 	fprintf(script->out,
-	    "[ \"$(ip -%u rule list $rule)\" ] ||\n"
-	    "\tip -%u rule add $rule protocol kernel 2>/dev/null ||\n"
-	    "\tip -%u rule add $rule\n"
-	    "kept=$(ip -%u rule list $rule)\n"
-	    "ip -%u rule list table %u | while IFS= read -r rule; do\n"
+	    "ip -d -%u rule list $rule | grep -q 'proto kernel' ||\n"
+	    "\tip -%u rule add $rule protocol kernel\n"
+	    "kept=$(ip -d -%u rule list $rule | grep 'proto kernel')\n"
+	    "ip -d -%u rule list table %u | while IFS= read -r rule; do\n"
 	    "\t[ \"$rule\" = \"$kept\" ] ||\n"
 	    "\t\tip -%u rule del pref ${rule%%%%:*} ${rule#*:}\n"
 	    "done\n",
-	    version, version, version, version, version, table, version);
+	    version, version, version, version, table, version);
 }
 
 void

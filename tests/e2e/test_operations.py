@@ -297,6 +297,8 @@ class Tasks(OperationsCase):
     def test_fixes_are_kept(self):
         host, name = self.net.gate, 'ipv4/conf/lo/rp_filter'
         keep, again, _, _, rule = blocks('Keep a fix')
+        self.addCleanup(host.sysctl, name, 0)
+        self.addCleanup(host.run, 'ip', 'rule', 'del', 'pref', '89')
         host.sysctl(name, 2)
         self.paste(host, keep, eth1='lo', **{'/etc/sysctl.d': WORK})
         host.sysctl(name, 0)

@@ -17,26 +17,25 @@
 	"\techo 'srcproxy: ip6tables is not installed: the rules for IPv6 " \
 	"users are left out' >&2\n"
 #define FAIL "\texit 1\n"
-#define LOOKUP(version, selector, table)                                    \
-	"pref=$(ip -" version " rule list | {\n"                            \
-	"\twhile IFS=: read -r pref rule; do\n"                             \
-	"\t\tcase \"$pref:$rule\" in\n"                                     \
-	"\t\t0:* | *' lookup '[12][0-6][0-9][0-9][0-9][0-9]*) ;;\n"         \
-	"\t\t*) break ;;\n"                                                 \
-	"\t\tesac\n"                                                        \
-	"\tdone\n"                                                          \
-	"\t[ \"${pref:-91}\" -lt 91 ] || pref=91\n"                         \
-	"\techo $((pref - 1))\n"                                            \
-	"})\n"                                                              \
-	"rule=\"" selector " table " table " pref $pref\"\n"                \
-	"[ \"$(ip -" version " rule list $rule)\" ] ||\n"                   \
-	"\tip -" version " rule add $rule protocol kernel 2>/dev/null ||\n" \
-	"\tip -" version " rule add $rule\n"                                \
-	"kept=$(ip -" version " rule list $rule)\n"                         \
-	"ip -" version " rule list table " table                            \
-	" | while IFS= read -r rule; do\n"                                  \
-	"\t[ \"$rule\" = \"$kept\" ] ||\n"                                  \
-	"\t\tip -" version " rule del pref ${rule%%:*} ${rule#*:}\n"        \
+#define LOOKUP(version, selector, table)                                     \
+	"pref=$(ip -" version " rule list | {\n"                             \
+	"\twhile IFS=: read -r pref rule; do\n"                              \
+	"\t\tcase \"$pref:$rule\" in\n"                                      \
+	"\t\t0:* | *' lookup '[12][0-6][0-9][0-9][0-9][0-9]*) ;;\n"          \
+	"\t\t*) break ;;\n"                                                  \
+	"\t\tesac\n"                                                         \
+	"\tdone\n"                                                           \
+	"\t[ \"${pref:-91}\" -lt 91 ] || pref=91\n"                          \
+	"\techo $((pref - 1))\n"                                             \
+	"})\n"                                                               \
+	"rule=\"" selector " table " table " pref $pref\"\n"                 \
+	"ip -d -" version " rule list $rule | grep -q 'proto kernel' ||\n"   \
+	"\tip -" version " rule add $rule protocol kernel\n"                 \
+	"kept=$(ip -d -" version " rule list $rule | grep 'proto kernel')\n" \
+	"ip -d -" version " rule list table " table                          \
+	" | while IFS= read -r rule; do\n"                                   \
+	"\t[ \"$rule\" = \"$kept\" ] ||\n"                                   \
+	"\t\tip -" version " rule del pref ${rule%%:*} ${rule#*:}\n"         \
 	"done\n"
 #define MOVE_LAST(protocol)                                      \
 	"ip6tables-restore -w -n <<'END'\n"                      \
