@@ -221,7 +221,8 @@ START_TEST(a_source_is_named_by_an_entry_of_its_own_only)
 	struct prefix blocks[] = { block("192.0.2.0/24"), block("192.0.2.7"),
 		block("2001:db8::/64"), block("2001:db8::7/128"),
 		block("2001:db8::8/127") };
-	struct acl_user user = { .sources = { blocks, COUNT(blocks) } };
+	struct acl_user user = { .sources = { .items = blocks,
+				     .count = COUNT(blocks) } };
 	static const char *const named[] = { "192.0.2.7", "2001:db8::7" };
 	static const char *const held[] = { "192.0.2.8", "2001:db8::8",
 		"2001:db8::6" };

@@ -21,12 +21,12 @@ ssize_t
 __wrap_recv(int fd, void *data, size_t size, int flags)
 {
 	ssize_t len = __real_recv(fd, data, size, flags);
-	struct nlmsghdr *header = data;
-	int left = (int)len;
+	struct nlmsghdr *header;
 
 	if (torn == 0)
 		return len;
-	for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+	for (ssize_t at = 0; at < len; at += NLMSG_ALIGN(header->nlmsg_len)) {
+		header = (struct nlmsghdr *)((char *)data + at);
 		header->nlmsg_flags |= NLM_F_DUMP_INTR;
 		if (header->nlmsg_type == NLMSG_DONE)
 			torn--;
