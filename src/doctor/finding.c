@@ -72,7 +72,6 @@ print(struct findings *findings, const char *kind, const char *text,
 	else
 		printf("%s: %s\n", kind, text);
 	findings->any_printed = true;
-	collect_settings(findings, text);
 	if (remedy) {
 		findings->any_fix |= !strcmp(remedy, "fix");
 		collect_settings(findings, how);

@@ -15,7 +15,7 @@ struct findings {
 	bool logged;  /* log only problems; otherwise print all findings */
 	bool as_json; /* an array of objects: kind, text, and fix or advice */
 	bool any_printed, any_problem, any_fix; /* so far */
-	struct text settings; /* of sysctl(8), that were printed: " A B" */
+	struct text settings; /* of sysctl(8), of fixes and advice: " A B" */
 	struct message_quota quota;
 	unsigned not_shown;
 };
@@ -45,7 +45,7 @@ void finding_problem(struct findings *findings, const char *fix,
 
 /*
  * Ends the output, after the last finding. A last note says how to keep the
- * printed fixes and settings at a reboot.
+ * printed fixes at a reboot.
  */
 void finding_finish(struct findings *findings);
 

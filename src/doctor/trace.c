@@ -78,8 +78,9 @@ set_unknown(struct walk *walk, enum field field)
 
 /*
  * The type that a firewall rule sees (addrtype, fib). The lookup does not use
- * the packet's mark, and for IPv4 only the table local. On a host without routing
- * rules of its own, the kernel keeps that table in main, and answers with main.
+ * the packet's mark, and for IPv4 only the table local. On a host without
+ * routing rules of its own, the kernel keeps that table in main, and answers
+ * with main.
  */
 static void
 set_type(struct walk *walk, enum field field, const union address *address)

@@ -38,8 +38,8 @@ const char *connection_log_reason(
     const struct connection *connection, int error);
 
 /*
- * The reason to log if the server half reset the connection before it answered;
- * otherwise NULL.
+ * The reason to log if the server half reset the connection before it answered,
+ * or has not answered within the timeout; otherwise NULL.
  */
 const char *connection_log_unanswered(
     const struct connection *connection, const struct relay *relay);
