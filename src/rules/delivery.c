@@ -58,8 +58,8 @@ delivery_print_lookup(const struct script *script, int family,
 	    table);
 	/*
 	 * networkd.conf(5): systemd-networkd removes the rules of others, but
-	 * not those of the protocol kernel. Only -d lists it, and the selector
-	 * does not tell it from none (iproute2 6.1).
+	 * not those of the protocol kernel. Only -d shows it, and a list by
+	 * protocol is a list of all.
 	 */
 	fprintf(script->out,
 	    "ip -d -%u rule list $rule | grep -q 'proto kernel' ||\n"
