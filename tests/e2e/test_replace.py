@@ -525,7 +525,9 @@ class Messages(ReplaceCase):
     def say(self, peer, kind, data=b'', fds=()):
         header = struct.pack('=IIII', self.MAGIC, kind, len(data), len(fds))
         socket.send_fds(peer, [header], fds)
-        peer.sendall(data)
+        # After the last message the peer may have ended by now.
+        if data:
+            peer.sendall(data)
 
     @staticmethod
     def hear_any(peer):
